@@ -1,0 +1,74 @@
+# Every target sets up what it needs. The variables below may be given on the command line: make manifest DATA=/data
+DATA    ?= data
+WORK    ?= work
+PROFILE ?= auto
+PRESET  ?= full
+FILE    ?=
+ARGS    ?=
+PYTHON  ?= python3
+VENV    ?= .venv
+
+UNMASK  = $(VENV)/bin/unmask --work "$(WORK)"
+LOCK    = requirements/lock.txt
+STAMP   = $(VENV)/.set-up
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test check bench doctor clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
+
+setup: $(STAMP)  ## .venv from the pinned, hash-checked list
+
+# The stamp is written last, so a broken set-up is redone; it is older than the lock when the lock changes.
+$(STAMP): $(LOCK) requirements/uv.txt pyproject.toml
+	@PYTHON="$(PYTHON)" VENV="$(VENV)" LOCK="$(LOCK)" bash requirements/setup.sh
+	@touch $@
+
+lock: setup  ## renew the pinned list from pyproject.toml
+	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --override requirements/overrides.txt --universal \
+	  --python-version 3.11 --generate-hashes --no-header -q -o $(LOCK)
+
+demo: setup  ## everything on a synthetic nine-dataset corpus: data, every stage, report
+	$(VENV)/bin/unmask --work "$(WORK)/demo" demo $(ARGS)
+
+manifest: setup  ## DATA=/path -> Parquet manifest and Zarr media shards
+	$(UNMASK) scan "$(DATA)" $(ARGS)
+	$(UNMASK) preprocess --profile $(PROFILE)
+
+extract-features: setup  ## media shards -> 512-wide tokens of every encoder of the profile
+	$(UNMASK) extract --profile $(PROFILE) $(ARGS)
+
+train: setup  ## tokens -> one run with its best checkpoint (PRESET=full)
+	$(UNMASK) train --preset $(PRESET) $(ARGS)
+
+ablations: setup  ## presets x seeds on the same tokens, one table
+	$(UNMASK) ablate $(ARGS)
+
+evaluate: setup  ## test metrics of the newest run
+	$(UNMASK) evaluate $(ARGS)
+
+report: setup  ## one self-contained HTML page
+	$(UNMASK) report $(ARGS)
+
+predict: setup  ## FILE=x.mp4 -> a verdict
+	@test -n "$(FILE)" || { echo "error: no file given"; echo "hint: make predict FILE=video.mp4"; exit 2; }
+	$(UNMASK) predict "$(FILE)" $(ARGS)
+
+test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+check: setup  ## what runs before every commit: ruff, types, tests
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+bench: setup  ## benchmarks, as ratios within one run
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+doctor: setup  ## what this machine has and which settings it would get
+	$(UNMASK) doctor
+
+clean:  ## remove the work folder and the environment
+	rm -rf "$(WORK)" $(VENV)

@@ -1,0 +1,58 @@
+"""What the rest of the program may know about an encoder. The spec is the cache key."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+
+from core.fingerprint import fingerprint
+
+Modality = Literal["image", "audio", "text"]
+
+TOKEN_WIDTH = 512
+"""D of every stored token, whatever the encoder's own width."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncoderSpec:
+    """Everything that changes a token. Not here: device, batch size, precision of storage, which is float16 always."""
+
+    name: str
+    modality: Modality
+    weights: str
+    """Where the weights come from: package, hub name and revision, or "seed-0"."""
+    weights_hash: str
+    """SHA-256 (first 16 hex digits) of the weights' files; of the settings for an encoder without weights."""
+    native_dim: int
+    """D before the projection."""
+    layer: int | None = None
+    pooling: str = "mean"
+    tokens_per_frame: int | None = None
+    """Image encoders: 1, or k * k for a grid."""
+    tokens_per_second: float | None = None
+    """Audio encoders: the rate tokens are pooled to."""
+    normalisation: str = ""
+    """Of the input, in words: "mean 0.5, std 0.5", "zero mean, unit variance per clip"."""
+    projection: str = "orthogonal-seed0"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def fingerprint(self, media_fingerprint: str) -> str:
+        """Name of the cache this encoder fills from media shards of `media_fingerprint`."""
+        return fingerprint("tokens-1", media_fingerprint, self.as_json())
+
+
+class Encoder(Protocol):
+    """A frozen encoder: a spec and one method. B items of equal length, T tokens an item, D = spec.native_dim.
+
+    image  (B, S, S, 3) uint8 RGB                          -> (B, T, D) float32, T = spec.tokens_per_frame
+    audio  (B, A) float32 in [-1, 1] at 16 kHz             -> (B, T, D) float32, T = max(1, round(A / 16000 * tokens_per_second))
+    text   list of B strings                               -> (B, 1, D) float32
+    """
+
+    spec: EncoderSpec
+
+    def encode(self, batch: Any) -> torch.Tensor: ...

@@ -1,0 +1,1 @@
+"""Mechanics with no opinion about media: files, fingerprints, work over items, progress, errors, settings."""

@@ -1,0 +1,46 @@
+"""Names for content: the same input and settings give the same name on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+QUICK_BLOCK = 64 * 1024
+
+
+def fingerprint(*parts: Any) -> str:
+    """16 hex digits of SHA-256 over the canonical JSON of `parts`.
+
+    Only JSON types: a value that has no single written form (a set, an object) is a TypeError, not a guess.
+    """
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def media_id(dataset: str, path: str) -> str:
+    """128-bit hex name of a media file: its dataset and its path within it."""
+    text = f"{dataset}\0{path}".encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
+
+
+def quick_content(path: Path) -> str:
+    """32 hex digits over the size and the first, middle and last 64 KiB: cheap enough for terabytes.
+
+    Files that differ only elsewhere get the same name; `full_content` tells them apart.
+    """
+    size = path.stat().st_size
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    with path.open("rb") as file:
+        for start in sorted({0, max(0, size // 2 - QUICK_BLOCK // 2), max(0, size - QUICK_BLOCK)}):
+            file.seek(start, os.SEEK_SET)
+            digest.update(file.read(QUICK_BLOCK))
+    return digest.hexdigest()
+
+
+def full_content(path: Path) -> str:
+    """64 hex digits of SHA-256 over the whole file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,72 @@
+"""Many items through one function in killable processes: a hang or a native crash costs that one item."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+from core.errors import BadMedia, Reason
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Enough that workers never wait for the parent, few enough that finished results stay small in memory.
+IN_FLIGHT_PER_WORKER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one item has no result."""
+
+    reason: Reason
+    problem: str
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def run_isolated(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    timeout_s: float,
+    initializer: Callable[[], None] | None = None,
+) -> Iterator[tuple[Item, Result | Failure]]:
+    """Yield (item, result or Failure) in the order of `items`.
+
+    `function` must be importable by a new process (spawn: no inherited locks, threads or decoder handles). `BadMedia` raised by
+    it, a timeout and a died process become a `Failure`; any other exception is our bug and is raised here.
+    """
+    context = multiprocessing.get_context("spawn")
+    pending: deque[tuple[Item, ProcessFuture]] = deque()
+    with ProcessPool(max_workers=workers, context=context, initializer=initializer) as pool:
+        try:
+            for item in items:
+                pending.append((item, pool.schedule(function, args=[item], timeout=timeout_s)))
+                if len(pending) >= workers * IN_FLIGHT_PER_WORKER:
+                    yield _outcome(*pending.popleft(), timeout_s)
+            while pending:
+                yield _outcome(*pending.popleft(), timeout_s)
+        except BaseException:
+            pool.stop()
+            raise
+
+
+def _outcome(item: Item, future: ProcessFuture, timeout_s: float) -> tuple[Item, Result | Failure]:
+    try:
+        return item, future.result()
+    except BadMedia as error:
+        return item, Failure(error.reason, f"{error.problem}. {error.remedy}".rstrip())
+    except FutureTimeout:
+        return item, Failure("timeout", f"not finished within {timeout_s:g} s")
+    except ProcessExpired as error:
+        return item, Failure("crashed", f"the worker process died (exit code {error.exitcode})")

@@ -1,0 +1,44 @@
+"""Where each stage's output lies under the work folder. Stages meet in these files and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFolder:
+    """
+    <root>/profile.json                      the profile that later calls stick to
+    <root>/manifest.parquet                  one row a media file
+    <root>/media/<fingerprint>/              media shards and `preprocess.parquet`, what became of each item
+    <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
+    <root>/runs/<id>/                        trained models and their evidence
+    <root>/report.html
+    """
+
+    root: Path
+
+    @property
+    def profile(self) -> Path:
+        return self.root / "profile.json"
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / "manifest.parquet"
+
+    @property
+    def media(self) -> Path:
+        return self.root / "media"
+
+    @property
+    def tokens(self) -> Path:
+        return self.root / "tokens"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"

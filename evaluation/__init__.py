@@ -1,0 +1,1 @@
+"""Evidence from finished models: scores, tables, plots, verdicts."""

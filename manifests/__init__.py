@@ -1,0 +1,1 @@
+"""What exists: dataset layouts, probing, splits and the manifest, one row a media file."""

@@ -1,0 +1,1 @@
+"""Tensors from media: faces, 16 kHz audio, clips, and the shards they are kept in."""
