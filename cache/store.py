@@ -53,7 +53,11 @@ def write_tokens(
         attributes: dict[str, Any] = {"format": FORMAT, "version": VERSION, "fingerprint": fingerprint}
         attributes["keys"] = [list(key) for key in keys]
         group = zarr.create_group(store=str(folder), zarr_format=3, attributes=attributes)
-        arrays = {"tokens": tokens.astype(np.float16), "times": times.astype(np.float32), "offsets": offsets}
+        arrays: dict[str, NDArray[Any]] = {
+            "tokens": tokens.astype(np.float16),
+            "times": times.astype(np.float32),
+            "offsets": offsets,
+        }
         for name, array in arrays.items():
             chunks = (max(1, len(array)), *array.shape[1:])
             group.create_array(name, data=array, chunks=chunks, compressors=None, fill_value=0)
@@ -126,7 +130,8 @@ def _open_shard(
         raise MissingInput(f"{path}: tokens of another encoder or version", remedy)
     offsets: NDArray[np.int64] = np.asarray(group["offsets"][:])  # type: ignore[index]
     times: NDArray[np.float32] = np.asarray(group["times"][:])  # type: ignore[index]
-    keys = [(media_id, int(clip)) for media_id, clip in about["keys"]]  # type: ignore[union-attr, misc, arg-type]
+    listed: Any = about["keys"]
+    keys = [(str(media_id), int(clip)) for media_id, clip in listed]
     return keys, _mapped(path / "tokens" / "c" / "0" / "0", int(offsets[-1])), times, offsets
 
 

@@ -43,11 +43,12 @@ class MediaRow:
     """128-bit hex hash of dataset and path: the same on every machine."""
     dataset: str
     domain_id: int
+    """Position in DATASETS; -1 for a file of no dataset."""
     path: str
-    """Relative to the dataset's root, with "/"; bytes that are not UTF-8 are kept by surrogateescape as \\udcXX -> "%XX"."""
+    """Relative to the dataset's root, with "/"."""
     kind: Kind
-    label: int
-    """1 fake, 0 real."""
+    label: int | None
+    """1 fake, 0 real, None only for a file somebody wants a verdict on."""
     video_fake: bool | None = None
     """Is the picture forged? None where the dataset does not say. Never guess False."""
     audio_fake: bool | None = None
@@ -84,7 +85,7 @@ class MediaRow:
 
     def __post_init__(self) -> None:
         where = f"{self.dataset}/{self.path}"
-        if self.label not in (0, 1):
+        if self.label not in (0, 1, None):
             raise ValueError(f"{where}: label {self.label!r} is neither 0 (real) nor 1 (fake)")
         if (self.method == "none") != (self.label == 0):
             raise ValueError(f"{where}: label {self.label}, but method {self.method!r}")

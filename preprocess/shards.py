@@ -5,7 +5,7 @@
         faces            (F, S, S, 3)  uint8   RGB
         face_times       (F,)          float32 seconds from the start of the recording (0 for an image)
         face_boxes       (F, 4)        float32 x0, y0, x1, y1 in pixels of the full frame
-        face_landmarks   (F, 5, 2)     float32 eyes, nose, mouth corners, in the same pixels; NaN where no face was found
+        face_landmarks   (F, 5, 2)     float32 eyes, nose, mouth corners, same pixels; NaN without a face
         face_confidence  (F,)          float32 0..1; NaN where no face was found and the centre was taken
         audio            (A,)          int16   mono
         clip_item        (C,)          int32   position of the clip's item in the attributes
