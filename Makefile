@@ -8,12 +8,13 @@ ARGS    ?=
 PYTHON  ?= python3
 VENV    ?= .venv
 
-UNMASK  = $(VENV)/bin/unmask --work "$(WORK)"
+UNMASK  = $(VENV)/bin/unmask
+IN_WORK = --work "$(WORK)"
 LOCK    = requirements/lock.txt
 STAMP   = $(VENV)/.set-up
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test check bench doctor clean
+.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test check lint bench doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -30,45 +31,48 @@ lock: setup  ## renew the pinned list from pyproject.toml
 	  --python-version 3.11 --generate-hashes --no-header -q -o $(LOCK)
 
 demo: setup  ## everything on a synthetic nine-dataset corpus: data, every stage, report
-	$(VENV)/bin/unmask --work "$(WORK)/demo" demo $(ARGS)
+	$(UNMASK) demo --work "$(WORK)/demo" $(ARGS)
 
 manifest: setup  ## DATA=/path -> Parquet manifest and Zarr media shards
-	$(UNMASK) scan "$(DATA)" $(ARGS)
-	$(UNMASK) preprocess --profile $(PROFILE)
+	$(UNMASK) scan "$(DATA)" $(IN_WORK) $(ARGS)
+	$(UNMASK) preprocess --profile $(PROFILE) $(IN_WORK)
 
 extract-features: setup  ## media shards -> 512-wide tokens of every encoder of the profile
-	$(UNMASK) extract --profile $(PROFILE) $(ARGS)
+	$(UNMASK) extract --profile $(PROFILE) $(IN_WORK) $(ARGS)
 
 train: setup  ## tokens -> one run with its best checkpoint (PRESET=full)
-	$(UNMASK) train --preset $(PRESET) $(ARGS)
+	$(UNMASK) train --preset $(PRESET) $(IN_WORK) $(ARGS)
 
 ablations: setup  ## presets x seeds on the same tokens, one table
-	$(UNMASK) ablate $(ARGS)
+	$(UNMASK) ablate $(IN_WORK) $(ARGS)
 
 evaluate: setup  ## test metrics of the newest run
-	$(UNMASK) evaluate $(ARGS)
+	$(UNMASK) evaluate $(IN_WORK) $(ARGS)
 
 report: setup  ## one self-contained HTML page
-	$(UNMASK) report $(ARGS)
+	$(UNMASK) report $(IN_WORK) $(ARGS)
 
 predict: setup  ## FILE=x.mp4 -> a verdict
 	@test -n "$(FILE)" || { echo "error: no file given"; echo "hint: make predict FILE=video.mp4"; exit 2; }
-	$(UNMASK) predict "$(FILE)" $(ARGS)
+	$(UNMASK) predict "$(FILE)" $(IN_WORK) $(ARGS)
 
 test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 check: setup  ## what runs before every commit: ruff, types, tests
+	$(MAKE) --no-print-directory lint
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: setup  ## ruff and strict types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest $(ARGS)
 
 bench: setup  ## benchmarks, as ratios within one run
 	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 doctor: setup  ## what this machine has and which settings it would get
-	$(UNMASK) doctor
+	$(UNMASK) doctor $(IN_WORK)
 
 clean:  ## remove the work folder and the environment
 	rm -rf "$(WORK)" $(VENV)

@@ -34,14 +34,20 @@ class Settings(BaseModel):
 S = TypeVar("S", bound=Settings)
 
 
-def apply(settings: S, yaml_file: Path | None, assignments: Iterable[str]) -> S:
-    """`settings` changed by a YAML file first, then by "a.b=value" assignments in their order."""
+def apply(settings: S, yaml_file: Path | None, assignments: Iterable[str], *, under: str = "") -> S:
+    """`settings` changed by a YAML file first, then by "a.b=value" assignments in their order.
+
+    With `under="train."` every assignment must begin with that: the part of all settings that `settings` is.
+    """
     if yaml_file is not None:
         settings = settings.changed(_read_yaml(yaml_file))
     for assignment in assignments:
         key, separator, value = assignment.partition("=")
         if not separator or not key:
             raise UsageError(f"--set {assignment}: not of the form key=value", "--set train.batch_size=16")
+        if not key.startswith(under):
+            raise UsageError(f"--set {assignment}: not a setting of this command", f"keys here begin with {under}")
+        key = key.removeprefix(under)
         change: Any = yaml.safe_load(value)
         for part in reversed(key.strip().split(".")):
             change = {part: change}

@@ -43,8 +43,8 @@ def run_isolated(
 ) -> Iterator[tuple[Item, Result | Failure]]:
     """Yield (item, result or Failure) in the order of `items`.
 
-    `function` must be importable by a new process (spawn: no inherited locks, threads or decoder handles). `BadMedia` raised by
-    it, a timeout and a died process become a `Failure`; any other exception is our bug and is raised here.
+    `function` must be importable by a new process (spawn: no inherited locks, threads or decoder handles). `BadMedia`
+    raised by it, a timeout and a died process become a `Failure`; any other exception is our bug and is raised here.
     """
     context = multiprocessing.get_context("spawn")
     pending: deque[tuple[Item, ProcessFuture]] = deque()

@@ -1,0 +1,114 @@
+"""What this machine has: the facts `unmask doctor` prints and runs keep beside their numbers."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import UsageError
+from core.work import available_cores
+
+if TYPE_CHECKING:
+    import torch
+
+GIB = 1024**3
+
+# Those whose version can change a number.
+PACKAGES = (
+    "torch torchvision torchaudio timm transformers numpy zarr zarrs h5py pyarrow av decord soundfile facenet-pytorch "
+    "torchmetrics scikit-learn pillow"
+).split()
+
+
+def versions() -> dict[str, str]:
+    """Package -> installed version; "missing" for one that is not there."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def gpus() -> list[dict[str, Any]]:
+    """Name and memory in GiB of each CUDA device torch can use."""
+    import torch
+
+    found = []
+    for index in range(torch.cuda.device_count()):
+        free, total = torch.cuda.mem_get_info(index)
+        found.append({"name": torch.cuda.get_device_name(index), "free_gib": free / GIB, "total_gib": total / GIB})
+    return found
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is the first GPU where torch can use one. `UsageError` for a device that is not here."""
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"--device {name}: {error}", "auto, cpu, cuda or cuda:1") from error
+    if device.type == "cuda" and not (torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()):
+        raise UsageError(f"--device {name}: torch finds no such CUDA device", "unmask doctor; or --device cpu")
+    return device
+
+
+def memory_gib() -> tuple[float, float]:
+    """(available, total) main memory."""
+    facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    available, total = (int(facts[name].split()[0]) / 1024**2 for name in ("MemAvailable", "MemTotal"))
+    return available, total
+
+
+def decoders() -> dict[str, str]:
+    """Media library -> version of what it decodes with, or why it cannot be loaded."""
+    found = {}
+    for name in ("av", "decord", "soundfile", "PIL"):
+        try:
+            module = __import__(name)
+        except (ImportError, OSError) as error:  # OSError: a shared library that is not there
+            found[name] = f"unusable: {error}"
+        else:
+            native = getattr(module, "library_versions", {}) or getattr(module, "__libsndfile_version__", "")
+            detail = (
+                f"libavcodec {'.'.join(map(str, native['libavcodec']))}"
+                if isinstance(native, dict) and native
+                else native
+            )
+            found[name] = f"{getattr(module, '__version__', '?')} {detail}".strip()
+    return found
+
+
+def _codec_version(native: Any) -> str:
+    """PyAV gives a dictionary of FFmpeg libraries, soundfile a string, the others nothing."""
+    if not isinstance(native, dict):
+        return str(native)
+    return f"libavcodec {'.'.join(map(str, native['libavcodec']))}" if native else ""
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """Everything above in one JSON-able dictionary; `folder` is where output would go."""
+    available, total = memory_gib()
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    disk = shutil.disk_usage(existing)
+    return {
+        "python": sys.executable,
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cores": available_cores(),
+        "cores_total": os.cpu_count(),
+        "memory_available_gib": round(available, 1),
+        "memory_total_gib": round(total, 1),
+        "disk_free_gib": round(disk.free / GIB, 1),
+        "gpus": gpus(),
+        "decoders": decoders(),
+        "versions": versions(),
+    }

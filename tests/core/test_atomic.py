@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.atomic import TEMPORARY, new_file, new_folder, sweep, write_json
+
+
+def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), new_file(target) as temporary:
+        temporary.write_text("half of the ne")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_replaces_the_one_before_it_whole(tmp_path: Path):
+    for name in ("first", "second"):
+        with new_folder(tmp_path / "shard") as folder:
+            (folder / name).write_text(name)
+    assert os.listdir(tmp_path / "shard") == ["second"]
+
+
+def test_a_killed_writer_leaves_only_what_sweep_removes(tmp_path: Path):
+    program = (
+        "import sys, os, signal; from pathlib import Path; from core.atomic import new_folder\n"
+        "with new_folder(Path(sys.argv[1]) / 'shard') as folder:\n"
+        "    (folder / 'part').write_text('x')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)])
+    assert done.returncode == -signal.SIGKILL
+    assert [name.startswith(TEMPORARY) for name in os.listdir(tmp_path)] == [True]
+    assert sweep(tmp_path) == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_json_of_equal_values_is_equal_bytes(tmp_path: Path):
+    write_json(tmp_path / "a.json", {"b": 1, "a": [2, "é"]})
+    write_json(tmp_path / "b.json", {"a": [2, "é"], "b": 1})
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
