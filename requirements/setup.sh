@@ -2,15 +2,17 @@
 # Makes $VENV from the pinned, hash-checked list. Called by the Makefile, which skips it when nothing changed.
 set -euo pipefail
 
-version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-case $version in
-  3.11 | 3.12) ;;
-  *)
-    echo "error: $PYTHON is Python $version; the pinned packages are for 3.11 and 3.12" >&2
-    echo "hint: make PYTHON=python3.12 ... (any 3.11 or 3.12 on this machine will do)" >&2
-    exit 2
-    ;;
-esac
+# The packages are pinned for 3.11 and 3.12; where python3 is another, one of those is often installed beside it.
+version=
+for candidate in "$PYTHON" python3.12 python3.11; do
+  found=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
+  case $found in 3.11 | 3.12) PYTHON=$candidate version=$found; break ;; esac
+done
+if [ -z "$version" ]; then
+  echo "error: $PYTHON is not Python 3.11 or 3.12, which the pinned packages are for, and neither is installed" >&2
+  echo "hint: install one of them, or name it: make PYTHON=/path/to/python3.12 ..." >&2
+  exit 2
+fi
 
 # An environment of another Python, or a half-made one, is made anew.
 if [ -e "$VENV" ] && ! "$VENV/bin/python" -c "import sys; assert '%d.%d' % sys.version_info[:2] == '$version'" 2>/dev/null; then
