@@ -22,7 +22,7 @@ fi
 echo "setting up $VENV (Python $version): a few GB once, then reused"
 if [ ! -x "$VENV/bin/uv" ]; then
   # Debian ships a Python without ensurepip: then pip comes from the system, and installs into the new environment.
-  "$PYTHON" -m venv "$VENV" 2>/dev/null || { rm -rf "$VENV"; "$PYTHON" -m venv --without-pip "$VENV"; }
+  "$PYTHON" -m venv "$VENV" >/dev/null 2>&1 || { rm -rf "$VENV"; "$PYTHON" -m venv --without-pip "$VENV"; }
   if "$VENV/bin/python" -m pip --version >/dev/null 2>&1; then
     "$VENV/bin/python" -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/uv.txt
   elif "$PYTHON" -m pip --version >/dev/null 2>&1; then

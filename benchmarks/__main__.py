@@ -1,0 +1,26 @@
+"""Run the named benchmarks, or all of them, and print one table each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from benchmarks import gather
+
+BENCHMARKS: dict[str, Callable[[], str]] = {"gather": gather.main}
+
+
+def main(names: list[str]) -> int:
+    unknown = sorted(set(names) - set(BENCHMARKS))
+    if unknown:
+        print(f"error: no benchmark {', '.join(unknown)}\nhint: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    print(f"{len(os.sched_getaffinity(0))} cores")
+    for name in names or BENCHMARKS:
+        print(f"\n{name}\n{BENCHMARKS[name]()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
