@@ -59,6 +59,8 @@ class MediaRow:
     """Everyone whose face or voice is in it: two for a swap. Splits keep them apart."""
     sources: tuple[str, ...] = ()
     """Keys of recordings it was made from (YouTube id, sequence, scene). Splits keep them apart too."""
+    official_split: Split | None = None
+    """The split that the dataset itself publishes; None where it publishes none for this file."""
     group: str = ""
     """The leak-proof component that people and sources connect; "" before splits are made."""
     split: Split | None = None

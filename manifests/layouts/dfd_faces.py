@@ -1,0 +1,31 @@
+"""Face images cut out of DFD's videos.
+
+    dfd_faces/{train,val,test}/{fake,real}/**/<name of the video>_faceNNNN.{jpg,png}
+
+Names: see dfd_names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from manifests.layouts import dfd_names
+from manifests.layouts.layout import Facts, File, Layout, Scanned, label_of, read_tree, split_of
+from manifests.layouts.tree import walk
+
+
+def scan(root: Path) -> Scanned:
+    return read_tree("dfd_faces", walk(root), _read, kinds=("image",))
+
+
+def _read(file: File) -> Facts | str:
+    label, split = label_of(file.folders), split_of(file.folders)
+    if label is None or split is None:
+        return "not in train/, val/ or test/, real/ or fake/"
+    return replace(dfd_names.facts(file.stem, label), official_split=split)
+
+
+# Nobody says how these folders were made, and the same actors are in datasets without a split (dff, faceforensics):
+# keeping to the folders would leave most of all three in no split.
+LAYOUT = Layout(key="dfd_faces", names=("dfd_faces",), scan=scan, official_binds=False)

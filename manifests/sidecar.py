@@ -1,0 +1,141 @@
+"""Text that lies beside media: `<stem>.txt`, `.srt`, `.vtt`, or a `transcripts.csv` with the columns path, text.
+
+Never derived from the path itself: paths name the label.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+TABLE = "transcripts.csv"
+SUFFIXES = (".txt", ".srt", ".vtt")
+
+# A transcript is kilobytes; more is some other file that happens to have the name.
+MAX_BYTES = 4 << 20
+# How far above a lone file its dataset's table may lie.
+MAX_LEVELS = 8
+
+_TIMING = re.compile(r"-->")
+_MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecars:
+    """The sidecar files of one tree."""
+
+    root: Path
+    beside: dict[str, str] = field(default_factory=dict)
+    """Media path -> path of its own sidecar; both relative to `root`."""
+    listed: dict[str, str] = field(default_factory=dict)
+    """Media path -> text in a table."""
+    used: set[str] = field(default_factory=set)
+    """Paths of all sidecar files: they are neither media nor noise."""
+    problems: list[str] = field(default_factory=list)
+
+    def text(self, path: str) -> str | None:
+        """The text of the media file at `path`; its own sidecar goes before a table."""
+        beside = self.beside.get(path)
+        return (read_text(self.root / beside) if beside else None) or self.listed.get(path)
+
+
+def collect(root: Path, files: Sequence[str], media: Collection[str]) -> Sidecars:
+    """Match the sidecars among `files` (relative to `root`) with those that have one of the suffixes `media`."""
+    sidecars = Sidecars(root)
+    texts: dict[str, str] = {}
+    playable: list[tuple[str, str]] = []
+    for path in files:
+        stem, suffix = _stem(path)
+        if suffix in media:
+            playable.append((path, stem))
+        elif suffix in SUFFIXES:
+            _keep_first_kind(texts, stem, path)
+        elif path.rpartition("/")[2].lower() == TABLE:
+            sidecars.used.add(path)
+            _read_table_into(sidecars, path)
+    stems = {stem for _, stem in playable}
+    sidecars.beside.update({path: texts[stem] for path, stem in playable if stem in texts})
+    sidecars.used.update(path for path in files if _stem(path)[1] in SUFFIXES and _stem(path)[0] in stems)
+    return sidecars
+
+
+def text_beside(file: Path) -> str | None:
+    """The text of one file that is in no scanned tree: as `collect` would find it from its own or a higher folder."""
+    for suffix in SUFFIXES:
+        text = read_text(file.with_suffix(suffix))
+        if text:
+            return text
+    for folder in list(file.parents)[:MAX_LEVELS]:
+        if (folder / TABLE).is_file():
+            listed, _ = _read_table(folder / TABLE)
+            found = listed.get(file.relative_to(folder).as_posix())
+            if found:
+                return found
+    return None
+
+
+def read_text(path: Path) -> str | None:
+    """The words in a sidecar, without timings, numbers and markup; None when there are none or it cannot be read."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return None
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError:
+        return None
+    return spoken(text) if path.suffix.lower() in (".srt", ".vtt") else _joined(text.split())
+
+
+def spoken(subtitles: str) -> str | None:
+    """The words of SubRip or WebVTT text: in each block only the lines after the timing."""
+    words: list[str] = []
+    for block in re.split(r"\n\s*\n", subtitles.replace("\r\n", "\n").replace("\r", "\n")):
+        lines = block.split("\n")
+        timing = next((number for number, line in enumerate(lines) if _TIMING.search(line)), None)
+        if timing is not None:  # headers, notes and styles have no timing
+            words += _MARKUP.sub("", " ".join(lines[timing + 1 :])).split()
+    return _joined(words)
+
+
+def _read_table_into(sidecars: Sidecars, path: str) -> None:
+    listed, problem = _read_table(sidecars.root / path)
+    folder = path.rpartition("/")[0]
+    sidecars.listed.update({f"{folder}/{name}" if folder else name: text for name, text in listed.items()})
+    if problem:
+        sidecars.problems.append(problem)
+
+
+def _read_table(path: Path) -> tuple[dict[str, str], str | None]:
+    """Path (relative to the table's folder) -> text, and what is wrong with the table."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        return {}, f"{path}: cannot be read ({error}). Save it as UTF-8; its texts are left out"
+    table = csv.DictReader(io.StringIO(text, newline=""))
+    missing = {"path", "text"} - set(table.fieldnames or ())
+    if missing:
+        return (
+            {},
+            f"{path}: no column {', '.join(sorted(missing))}. Its first line must be path,text; its texts are left out",
+        )
+    rows = ((row["path"], _joined((row["text"] or "").split())) for row in table if row["path"])
+    return {PurePosixPath(name.replace("\\", "/")).as_posix(): words for name, words in rows if words}, None
+
+
+def _stem(path: str) -> tuple[str, str]:
+    """Path without its suffix, and the suffix in lower case."""
+    suffix = PurePosixPath(path).suffix
+    return path[: len(path) - len(suffix)], suffix.lower()
+
+
+def _keep_first_kind(texts: dict[str, str], stem: str, path: str) -> None:
+    known = texts.get(stem)
+    if known is None or SUFFIXES.index(_stem(path)[1]) < SUFFIXES.index(_stem(known)[1]):
+        texts[stem] = path
+
+
+def _joined(words: Iterable[str]) -> str | None:
+    return " ".join(words) or None
