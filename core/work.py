@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import TypeVar
@@ -40,13 +40,18 @@ def run_isolated(
     workers: int,
     timeout_s: float,
     initializer: Callable[[], None] | None = None,
+    preload: Sequence[str] = (),
 ) -> Iterator[tuple[Item, Result | Failure]]:
     """Yield (item, result or Failure) in the order of `items`.
 
-    `function` must be importable by a new process (spawn: no inherited locks, threads or decoder handles). `BadMedia`
-    raised by it, a timeout and a died process become a `Failure`; any other exception is our bug and is raised here.
+    `function` must be importable by a new process. Workers are forked from a clean server process, so they inherit
+    none of this process's locks, threads or decoder handles. `preload` names modules that the server imports once for
+    all workers and for those that replace a dead one; it counts when this process has not started the server before.
+    `BadMedia` raised by the function, a timeout and a died process become a `Failure`; any other exception is our bug
+    and is raised here.
     """
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
     pending: deque[tuple[Item, ProcessFuture]] = deque()
     with ProcessPool(max_workers=workers, context=context, initializer=initializer) as pool:
         try:

@@ -16,14 +16,14 @@ class PreprocessSettings(Settings):
     face_size: int = Field(224, ge=32, le=1024)
     """Pixels of the square face crop."""
     margin: float = Field(0.3, ge=0.0, le=2.0)
-    """Added around the detected box, as a share of its longer side."""
+    """The crop's side is the detected box's longer side times 1 + margin."""
     frames_per_clip: int = Field(8, ge=1)
     """Faces sampled evenly over the clip's whole window."""
     clip_seconds: float = Field(4.0, gt=0)
     max_clips: int = Field(4, ge=1)
     """At most so many clips an item, spread evenly over a longer recording."""
     min_seconds: float = Field(0.25, gt=0)
-    """A recording shorter than this is `too_short`."""
+    """Sound shorter than this is `too_short`, or no sound of its video. A video of one frame is still a picture."""
     detect_side: int = Field(640, ge=64)
     """Faces are looked for on frames reduced to this longer side, and cropped from the full frame."""
     min_confidence: float = Field(0.9, ge=0, le=1)

@@ -1,0 +1,92 @@
+"""What became of each item of a manifest: one row an item in `outcomes.parquet`, read by the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.atomic import new_file
+from core.errors import MissingInput
+from manifests.item import Manifest, MediaRow
+from preprocess.shards import MediaShard
+
+FILE = "outcomes.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    media_id: str
+    dataset: str
+    path: str
+    outcome: Literal["done", "failed"]
+    reason: str | None = None
+    """core.errors.Reason of a failed item."""
+    problem: str | None = None
+    """In words; also for a done item of which a part was lost (a video whose sound is damaged)."""
+    reader: str | None = None
+    clips: int = 0
+    faces: int = 0
+    fallback_faces: int = 0
+    """Of `faces`, those taken from a frame without a detected face: bridged, or the centre."""
+    audio_s: float = 0.0
+    """Seconds of sound kept."""
+
+
+_TYPES = {"clips": pa.int32(), "faces": pa.int32(), "fallback_faces": pa.int32(), "audio_s": pa.float64()}
+SCHEMA = pa.schema([(field.name, _TYPES.get(field.name, pa.string())) for field in fields(Outcome)])
+
+
+def outcomes_of(manifest: Manifest, shards: Sequence[Path]) -> list[Outcome]:
+    """One outcome a manifest row, in its order, from the entries of finished `shards`.
+
+    Rows that the scan could not read are failures with the scan's reason.
+    """
+    found = {
+        (str(entry["media_id"]), str(entry["content"])): entry
+        for path in shards
+        for entry in _entries(MediaShard(path))
+    }
+    return [_outcome(row, found) for row in manifest.rows()]
+
+
+def write_outcomes(folder: Path, outcomes: Sequence[Outcome]) -> None:
+    table = pa.Table.from_pylist([asdict(outcome) for outcome in outcomes], schema=SCHEMA)
+    with new_file(folder / FILE) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_outcomes(folder: Path) -> list[Outcome]:
+    """`MissingInput` before the first `unmask preprocess`."""
+    path = folder / FILE
+    if not path.is_file():
+        raise MissingInput(f"{path}: nothing was preprocessed", "run `unmask preprocess`")
+    return [Outcome(**values) for values in pq.read_table(path).to_pylist()]
+
+
+def _outcome(row: MediaRow, found: dict[tuple[str, str], dict[str, object]]) -> Outcome:
+    if row.status == "failed":
+        reason, _, problem = (row.reason or "unreadable").partition(": ")
+        about: dict[str, object] = {"reason": reason, "problem": problem or None}
+    else:
+        about = found[row.media_id, row.content]
+        about = {key: value for key, value in about.items() if key in SCHEMA.names}
+    about |= {"media_id": row.media_id, "dataset": row.dataset, "path": row.path}
+    return Outcome(**about, outcome="failed" if about["reason"] else "done")  # type: ignore[arg-type]
+
+
+def _entries(shard: MediaShard) -> Iterator[dict[str, object]]:
+    """The shard's entries with what their clips hold."""
+    no_face = np.isnan(shard.array("face_confidence"))
+    faces = np.diff(shard.face_offsets)
+    lost = np.add.reduceat(np.append(no_face, False), shard.face_offsets[:-1]) * (faces > 0) if len(faces) else faces
+    sound = np.diff(shard.audio_offsets) / float(shard.settings["sample_rate"])
+    for position, entry in enumerate(shard.entries):
+        mine = shard.clip_item == position
+        counts = {"faces": int(faces[mine].sum()), "fallback_faces": int(lost[mine].sum())}
+        yield {**entry, **counts, "audio_s": float(sound[mine].sum())}
