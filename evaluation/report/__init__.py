@@ -1,0 +1,43 @@
+"""One self-contained HTML page about a run and the data behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from cache.build import open_streams
+from core.workfolder import WorkFolder
+from evaluation.missing import outcomes
+from evaluation.predictions import read_predictions
+from evaluation.report.faces import contact_sheet
+from evaluation.report.facts import dataset_lines, failure_lines, finished_shards, headline, is_synthetic, stage_lines
+from evaluation.report.page import PageData, write_page
+from evaluation.results import read_evaluation
+from manifests.item import read_manifest
+from train.checkpoint import finished, load_run, read_metrics
+
+__all__ = ["report"]
+
+
+def report(work: WorkFolder, run: Path) -> Path:
+    """Write `work.report` about `run`, which has been evaluated. `MissingInput` where it has not."""
+    evaluation, predictions = read_evaluation(run), read_predictions(run)
+    manifest, loaded = read_manifest(work.manifest), load_run(run, torch.device("cpu"))
+    streams = open_streams(work, manifest, loaded.info.profile)
+    rows, media = list(manifest.rows()), work.media / streams.media
+    known, tokens = outcomes(media), finished_shards(streams)
+    summary = finished(run, loaded.info.key)
+    data = PageData(
+        evaluation=evaluation,
+        headline=headline(evaluation, run.name.rsplit("-s", 1)[0], loaded.config.seed, summary),
+        synthetic=is_synthetic(manifest),
+        datasets=dataset_lines(rows, known),
+        stages=stage_lines(rows, known, tokens, evaluation),
+        failures=failure_lines(rows, known, tokens),
+        predictions=predictions,
+        training=read_metrics(run),
+        faces=contact_sheet((media / name for name in streams.shards), rows),
+    )
+    write_page(work.report, data)
+    return work.report

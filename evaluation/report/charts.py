@@ -1,0 +1,134 @@
+"""The report's charts, from predictions and training lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from evaluation.predictions import CONTROL
+from evaluation.report.curves import reliability, roc, shares
+from evaluation.report.figures import Axis, Series, fitted_axis, histogram, line_chart, unit
+from evaluation.results import POOLED, Evaluation
+
+# Drawn beside the model's curve: the two that a reader should fear most.
+BESIDE = ("metadata only", "linear probe")
+SCORE_BINS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    caption: str
+    svg: Markup
+
+
+def roc_charts(evaluation: Evaluation, predictions: pa.Table, styles: dict[str, str]) -> list[Chart]:
+    """Pooled first, then every dataset with both classes; two of the controls as thin lines."""
+    dataset = np.array(predictions.column("dataset").to_pylist(), np.str_)
+    names = [row.name for row in evaluation.model.rows if row.auc is not None and row.name in set(dataset.tolist())]
+    parts = [(POOLED, np.ones(len(dataset), np.bool_)), *((name, dataset == name) for name in names)]
+    return [_roc(name, predictions, part, evaluation, styles) for name, part in parts if _both(predictions, part)]
+
+
+def _roc(
+    name: str, predictions: pa.Table, part: NDArray[np.bool_], evaluation: Evaluation, styles: dict[str, str]
+) -> Chart:
+    is_fake = _fakes(predictions)[part]
+    series = []
+    for control in BESIDE:
+        if evaluation_has(evaluation, control, name):
+            score = _column(predictions, CONTROL + control)[part]
+            series.append(Series(control, *roc(is_fake, score), f"thin {styles[control]}"))
+    series.append(Series("model", *roc(is_fake, _column(predictions, "score")[part]), "model"))
+    x, y = unit("reals called fake"), unit("fakes found")
+    chart = line_chart(f"ROC, {name}", series, x, y, width=300, height=270, diagonal=True)
+    row = evaluation.model.row(name)
+    return Chart(f"{name}: AUC {row.auc:.3f}, {row.n_real} real, {row.n_fake} fake", chart)
+
+
+def evaluation_has(evaluation: Evaluation, control: str, row: str) -> bool:
+    return any(table.name == control and table.row(row).auc is not None for table in evaluation.controls)
+
+
+def score_chart(predictions: pa.Table) -> Chart:
+    is_fake, score = _fakes(predictions), _column(predictions, "score")
+    real, fake = shares(score[~is_fake], SCORE_BINS), shares(score[is_fake], SCORE_BINS)
+    y = fitted_axis("share of the class", [0.0, *real, *fake])
+    bars = [("real", "real", real), ("fake", "fake", fake)]
+    drawn = histogram("Scores of real and fake items", bars, unit("probability of fake"), y)
+    return Chart("Scores by class: the less the two overlap, the better", drawn)
+
+
+def calibration_chart(evaluation: Evaluation, predictions: pa.Table) -> Chart:
+    x, y, _ = reliability(_fakes(predictions), _column(predictions, "score"))
+    line = Series("model", x, y, "model", marks=True)
+    axes = unit("mean probability of fake"), unit("share that is fake")
+    drawn = line_chart("Calibration", [line], *axes, diagonal=True)
+    ece = evaluation.model.row(POOLED).ece
+    figure = "n/a" if ece is None else f"{ece:.3f}"
+    return Chart(f"Calibration, all items: expected calibration error {figure} (on the dashed line: 0)", drawn)
+
+
+def training_charts(lines: Sequence[dict[str, Any]]) -> list[Chart]:
+    """Losses, validation AUC, and how well the discriminators tell the datasets apart, by epoch."""
+    if not lines:
+        return []
+    epochs = [float(line["epoch"]) for line in lines]
+    x = fitted_axis("epoch", epochs, whole=True)
+    losses = [
+        Series("training", epochs, _values(lines, "train", "fake"), "training"),
+        Series("validation", epochs, _values(lines, "validation", "loss"), "model"),
+    ]
+    areas = [
+        Series("macro", epochs, _values(lines, "validation", "macro", "auc"), "model"),
+        Series("pooled", epochs, _values(lines, "validation", "pooled", "auc"), "training"),
+    ]
+    domains = [
+        Series("discriminators", epochs, _values(lines, "validation", "domain_accuracy"), "model"),
+        Series("chance", epochs, _values(lines, "validation", "domain_chance"), "chance"),
+    ]
+    best = lines[-1]["best_epoch"]
+    return [
+        _lines(f"Real/fake loss; the best epoch is {best}", losses, x, "cross-entropy (nats)"),
+        _lines("AUC on validation", areas, x, "AUC"),
+        _lines(
+            "Accuracy of the domain discriminators on validation: near chance, datasets are hidden",
+            domains,
+            x,
+            "accuracy",
+        ),
+    ]
+
+
+def _lines(caption: str, series: list[Series], x: Axis, y: str) -> Chart:
+    values = [value for line in series for value in line.y]
+    return Chart(caption, line_chart(caption, series, x, fitted_axis(y, values), width=300, height=230))
+
+
+def _values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:
+    """NaN where an epoch has no such figure: the line has a gap there."""
+    found = []
+    for line in lines:
+        value: Any = line
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        found.append(float("nan") if value is None else float(value))
+    return found
+
+
+def _fakes(predictions: pa.Table) -> NDArray[np.bool_]:
+    return np.array([label == 1 for label in predictions.column("label").to_pylist()], np.bool_)
+
+
+def _column(predictions: pa.Table, name: str) -> NDArray[np.float64]:
+    return np.array(predictions.column(name).to_pylist(), np.float64)
+
+
+def _both(predictions: pa.Table, part: NDArray[np.bool_]) -> bool:
+    is_fake = _fakes(predictions)[part]
+    return bool(is_fake.any() and not is_fake.all())
