@@ -1,0 +1,137 @@
+"""Random tokens of made-up items: everything training needs, in milliseconds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cache.spec import TOKEN_WIDTH, EncoderSpec, Modality
+from cache.store import TokenStore, create_store, write_tokens
+from cache.streams import Streams
+from manifests.item import DATASETS, Kind, Manifest, MediaRow, Split, from_rows
+from preprocess.profiles import tiny
+from train.batch import MODALITIES
+from train.data import TokenData
+from train.sizing import SIZES, Size
+
+ENCODERS: dict[str, Modality] = {"eye": "image", "ear": "audio", "ear_two": "audio", "reader": "text"}
+
+
+@dataclass(frozen=True)
+class MadeItem:
+    """One media item: its label, and how many tokens of each encoder each of its clips has."""
+
+    label: int | None
+    lengths: dict[str, int]
+    dataset: str = "fakeavceleb"
+    kind: Kind = "video"
+    split: Split | None = "train"
+    clips: int = 1
+    video_fake: bool | None = None
+    audio_fake: bool | None = None
+    signal: float = 1.0
+    """How far fakes' tokens lie from reals', in standard deviations along one direction."""
+    start_s: float = 0.0
+    ok: bool = True
+
+
+def _row(number: int, item: MadeItem) -> MediaRow:
+    return MediaRow(
+        media_id=hashlib.blake2b(str(number).encode(), digest_size=16).hexdigest(),
+        dataset=item.dataset,
+        domain_id=DATASETS.index(item.dataset) if item.dataset in DATASETS else -1,
+        path=f"{number}.mp4",
+        kind=item.kind,
+        label=item.label,
+        video_fake=item.video_fake,
+        audio_fake=item.audio_fake,
+        method="none" if item.label == 0 else "unknown",
+        group=f"g{number}",
+        split=item.split,
+        status="ok" if item.ok else "failed",
+    )
+
+
+def _write_store(folder: Path, name: str, rows: list[MediaRow], items: list[MadeItem], seed: int) -> TokenStore:
+    spec = EncoderSpec(
+        name=name, modality=ENCODERS[name], weights="seed-0", weights_hash=f"{seed:016x}", native_dim=TOKEN_WIDTH
+    )
+    key = spec.fingerprint("media")
+    create_store(folder, spec, "media")
+    keys, tokens, times, lengths = [], [], [], []
+    for number, (row, item) in enumerate(zip(rows, items, strict=True)):
+        for clip in range(item.clips):
+            random = np.random.default_rng([seed, number, clip, list(ENCODERS).index(name)])
+            length = item.lengths.get(name, 0)
+            values = random.standard_normal((length, TOKEN_WIDTH))
+            values[:, :16] += (item.signal if item.label == 1 else -item.signal) / 2
+            keys.append((row.media_id, clip))
+            tokens.append(values.astype(np.float16))
+            times.append(item.start_s + 4 * clip + np.linspace(0, 4, length, endpoint=False, dtype=np.float32))
+            lengths.append(length)
+    write_tokens(
+        folder / "shard-0.zarr", key, keys, np.concatenate(tokens), np.concatenate(times).astype(np.float32), lengths
+    )
+    return TokenStore(folder)
+
+
+MakeData = Callable[..., TokenData]
+
+
+@pytest.fixture
+def make_data(tmp_path: Path) -> MakeData:
+    """make_data(items, seed=0) -> TokenData on CPU."""
+
+    def make(items: Iterable[MadeItem], *, seed: int = 0) -> TokenData:
+        listed = list(items)
+        rows = [_row(number, item) for number, item in enumerate(listed)]
+        folder = tmp_path / f"tokens-{seed}-{len(list(tmp_path.iterdir()))}"
+        stores = {name: _write_store(folder / name, name, rows, listed, seed) for name in ENCODERS}
+        manifest: Manifest = from_rows(rows, {})
+        return TokenData.load(manifest, Streams(tiny(), "media", ["shard-0.zarr"], stores)).placed(torch.device("cpu"))
+
+    return make
+
+
+@pytest.fixture
+def mixed() -> Callable[..., list[MadeItem]]:
+    """mixed(count, signal=1.0): pictures, recordings and talking heads of four datasets, all splits, both classes."""
+
+    def make(count: int, *, signal: float = 1.0, seed: int = 0) -> list[MadeItem]:
+        random = np.random.default_rng(seed)
+        shapes: list[tuple[str, Kind, dict[str, int]]] = [
+            ("archive", "image", {"eye": 1}),
+            ("faceforensics", "video", {"eye": 8}),
+            ("deepvoice", "audio", {"ear": 20, "ear_two": 20}),
+            ("fakeavceleb", "video", {"eye": 8, "ear": 20, "ear_two": 20, "reader": 1}),
+        ]
+        items = []
+        for number in range(count):
+            dataset, kind, lengths = shapes[number % len(shapes)]
+            split: Split = ("train", "train", "train", "val", "test")[int(random.integers(5))]  # type: ignore[assignment]
+            label = int(random.integers(2))
+            items.append(MadeItem(label, lengths, dataset, kind, split, signal=signal))
+        return items
+
+    return make
+
+
+assert set(ENCODERS.values()) == set(MODALITIES)
+
+
+@pytest.fixture(autouse=True)
+def tiny_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same architecture with two narrow layers."""
+    monkeypatch.setitem(SIZES, "small", Size(layers=2, heads=2, width=32, feedforward=64, max_batch=64))
+
+
+@pytest.fixture
+def made_item() -> type[MadeItem]:
+    """made_item(label, {encoder: tokens}, ...)"""
+    return MadeItem

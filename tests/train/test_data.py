@@ -1,0 +1,144 @@
+"""The join of manifest and tokens, and batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import MissingInput, UsageError
+from train.clips import UNKNOWN
+from train.config import TrainConfig
+from train.data import prefetched
+from train.tokens import StreamTokens, place_for, ranges
+
+CPU = torch.device("cpu")
+NAMES = ("eye", "ear", "ear_two", "reader")
+HEAD = {"eye": 4, "ear": 6, "ear_two": 6, "reader": 1}
+
+
+def test_every_clip_with_tokens_is_in_the_table_with_its_item(make_data, made_item):
+    data = make_data(
+        [
+            made_item(1, HEAD, clips=3, video_fake=True, split="val"),
+            made_item(0, {"eye": 1}, dataset="archive", kind="image", audio_fake=None),
+            made_item(None, {"ear": 5}, dataset="files", kind="audio", split=None),
+        ]
+    )
+    table = data.clips
+    assert table.item.tolist() == [0, 0, 0, 1, 2]
+    assert table.clip.tolist() == [0, 1, 2, 0, 0]
+    assert table.label.tolist() == [1, 1, 1, 0, UNKNOWN]
+    assert table.video_fake.tolist() == [1, 1, 1, UNKNOWN, UNKNOWN]
+    assert table.split.tolist() == ["val", "val", "val", "train", ""]
+    # Domain ids: files -1, archive 1, fakeavceleb 6.
+    assert table.datasets == ("files", "archive", "fakeavceleb")
+    assert table.domain.tolist() == [2, 2, 2, 1, 0]
+
+
+def test_items_without_any_token_are_counted_and_failed_rows_are_not_there(make_data, made_item):
+    data = make_data([made_item(1, HEAD), made_item(1, {}), made_item(0, HEAD, ok=False), made_item(0, {"ear": 2})])
+    assert data.clips.items == 2
+    assert data.without_tokens == 1
+
+
+def test_a_manifest_without_any_token_is_refused(make_data, made_item):
+    with pytest.raises(MissingInput, match="extract-features"):
+        make_data([made_item(1, {})])
+
+
+def test_a_batch_holds_exactly_the_tokens_of_its_clips(make_data, made_item):
+    data = make_data([made_item(1, HEAD, clips=2), made_item(0, {"ear": 3}), made_item(1, {"eye": 2, "reader": 1})])
+    clips = np.array([3, 0, 2])
+    batch = data.batch(clips, NAMES, device=CPU)
+    assert (batch.slots, batch.lengths.tolist()) == (18, [4, 18, 4])
+    sequence = torch.zeros(3 * 18, 512, dtype=torch.float16)
+    for stream in batch.streams.values():
+        sequence[stream.slots] = stream.tokens
+    for row, clip in enumerate(clips):
+        expected = [data.streams[name].take(np.array([clip]))[0] for name in NAMES]
+        used = int(batch.lengths[row])
+        torch.testing.assert_close(sequence.view(3, 18, 512)[row, 1:used], torch.cat(expected))
+        assert not sequence.view(3, 18, 512)[row, used:].any()
+    assert batch.pattern.tolist() == [0b101, 0b111, 0b010]
+    assert batch.label.tolist() == [1, 1, 0]
+
+
+def test_times_count_from_the_first_token_of_the_clip_over_all_encoders(make_data, made_item):
+    data = make_data([made_item(1, {"eye": 4, "ear": 2, "reader": 1}, start_s=300.0, clips=2)])
+    batch = data.batch(np.array([1]), NAMES, device=CPU)
+    assert batch.streams["eye"].times.tolist() == [0, 1, 2, 3]
+    assert batch.streams["ear"].times.tolist() == [0, 2]
+    assert batch.streams["reader"].times.tolist() == [0], "text has no second of its own"
+
+
+def test_a_part_is_known_only_while_its_modality_is_there(make_data, made_item):
+    data = make_data([made_item(1, HEAD, video_fake=True, audio_fake=False)] * 2)
+    kept = {"image": np.array([True, False]), "audio": np.array([True, True]), "text": np.array([True, True])}
+    batch = data.batch(np.array([0, 1]), NAMES, device=CPU, kept=kept)
+    assert (batch.video.tolist(), batch.video_known.tolist()) == ([1, 1], [1, 0])
+    assert (batch.audio.tolist(), batch.audio_known.tolist()) == ([0, 0], [1, 1])
+
+
+def test_mapped_tokens_are_the_same_as_resident_ones(make_data, mixed):
+    data = make_data(mixed(12))
+    keys = list(zip(data.clips.media_id.tolist(), data.clips.clip.tolist(), strict=True))
+    clips = np.array([7, 0, 3, 11])
+    for stream in data.streams.values():
+        tokens, times = StreamTokens.of(stream.store, keys).take(clips)
+        resident, resident_times = stream.take(clips)
+        torch.testing.assert_close(tokens, resident, rtol=0, atol=0)
+        np.testing.assert_array_equal(times, resident_times)
+
+
+def test_tokens_go_where_they_fit(monkeypatch: pytest.MonkeyPatch):
+    assert place_for(1000, CPU) == CPU
+    assert place_for(1 << 60, CPU) is None
+    gpu = torch.device("cuda:0")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (4000, 8000))
+    assert place_for(2000, gpu) == gpu
+    assert place_for(2001, gpu) == CPU
+
+
+def test_encoders_and_clips_are_chosen_by_the_settings(make_data, mixed):
+    data = make_data(mixed(16))
+    assert data.chosen(TrainConfig()) == NAMES
+    assert data.chosen(TrainConfig(modalities=("audio",))) == ("ear", "ear_two")
+    assert data.chosen(TrainConfig(streams=("ear_two", "eye"))) == ("eye", "ear_two")
+    pictures = data.select(("eye",), config=TrainConfig(kinds=("image",)))
+    assert set(data.clips.kind[pictures]) == {"image"}
+    single = data.select(NAMES, "train", config=TrainConfig(datasets=("deepvoice",)))
+    assert set(data.clips.split[single]) == {"train"}
+    assert {data.clips.datasets[number] for number in data.clips.domain[single]} == {"deepvoice"}
+
+
+@pytest.mark.parametrize("wrong", [{"streams": ("nose",)}, {"streams": ("eye",), "modalities": ("audio",)}])
+def test_an_encoder_that_is_not_there_is_named(make_data, mixed, wrong):
+    with pytest.raises(UsageError, match=r"no tokens of nose|no encoder for audio"):
+        make_data(mixed(4)).chosen(TrainConfig(**wrong))
+
+
+def test_an_unknown_dataset_is_named(make_data, mixed):
+    data = make_data(mixed(4))
+    with pytest.raises(UsageError, match="no clips of dff"):
+        data.select(NAMES, config=TrainConfig(datasets=("dff",)))
+
+
+def test_the_fingerprint_follows_labels_splits_and_encoders(make_data, made_item):
+    data = make_data([made_item(1, HEAD), made_item(0, HEAD)])
+    assert make_data([made_item(1, HEAD), made_item(0, HEAD)]).fingerprint(NAMES) == data.fingerprint(NAMES)
+    others = [data.fingerprint(("eye",))]
+    others += [make_data([made_item(1, HEAD), made_item(1, HEAD)]).fingerprint(NAMES)]
+    others += [make_data([made_item(1, HEAD, split="val"), made_item(0, HEAD)]).fingerprint(NAMES)]
+    assert len({data.fingerprint(NAMES), *others}) == 4
+
+
+def test_ranges_by_hand():
+    assert ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_prefetching_keeps_order_and_passes_errors_on(ahead: bool):
+    assert list(prefetched(lambda number: number * 2, range(5), ahead=ahead)) == [0, 2, 4, 6, 8]
+    with pytest.raises(ZeroDivisionError):
+        list(prefetched(lambda number: 1 // number, [1, 0], ahead=ahead))

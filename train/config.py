@@ -1,0 +1,63 @@
+"""Everything that changes a trained model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from cache.spec import Modality
+from core.settings import Settings
+from manifests.item import Kind
+
+
+class TrainConfig(Settings):
+    """One row of the experiment table. Presets are functions that give one (presets.py)."""
+
+    preset: str = "custom"
+    """Name of the preset it came from; the run folder's name begins with it."""
+
+    size: Literal["auto", "large", "small"] = "auto"
+    """auto: large with 16 GiB of free GPU memory, else small."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+    modalities: tuple[Modality, ...] = ("image", "audio", "text")
+    streams: tuple[str, ...] = ()
+    """Encoders to use, by name; empty: every encoder of these modalities."""
+    kinds: tuple[Kind, ...] = ("image", "audio", "video")
+    """Kinds of media to train and validate on."""
+    datasets: tuple[str, ...] = ()
+    """Datasets to train and validate on; empty: all."""
+
+    epochs: int = Field(30, ge=1)
+    patience: int = Field(8, ge=1)
+    """Stop after so many epochs without a better validation result."""
+    batch_size: int | None = Field(None, ge=1)
+    """Clips in memory at once; None: by the number of training clips and the size."""
+    accumulate: int = Field(1, ge=1)
+    """Batches an optimiser step."""
+    lr: float = Field(5e-4, gt=0)
+    warmup: float = Field(0.1, ge=0, lt=1)
+    """Share of all steps in which the learning rate rises from 0; a cosine brings it back to 0."""
+    weight_decay: float = Field(0.05, ge=0)
+    clip_norm: float = Field(1.0, gt=0)
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: bf16 on a GPU that has it, fp16 on one that has not, fp32 on CPU, where bf16 is several times slower."""
+
+    label_smoothing: float = Field(0.05, ge=0, lt=1)
+    part_weight: float = Field(0.3, ge=0)
+    """Weight of the video-fake and of the audio-fake loss beside the real/fake loss."""
+    domain_loss: Literal["none", "dann", "cdan", "coral"] = "dann"
+    """dann: gradient reversal; cdan: the same conditioned on the predicted class; coral: equal covariances. The
+    discriminators are trained with every choice, as a measure; only dann and cdan let them change the features."""
+    grl_max: float = Field(0.1, ge=0)
+    """Strength of the reversal at the end of Ganin's schedule."""
+    coral_weight: float = Field(1.0, ge=0)
+
+    balance: bool = True
+    """Draw every class of every dataset equally often."""
+    max_repeats: int = Field(10, ge=1)
+    """Balanced drawing takes an item at most so often an epoch, so that a handful of files cannot fill it."""
+    modality_dropout: float = Field(0.2, ge=0, lt=1)
+    """Chance that a modality of a training clip is left out; never its last one."""
+    seed: int = Field(0, ge=0)

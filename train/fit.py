@@ -1,0 +1,205 @@
+"""Training: one flat loop over the cached tokens, which may be stopped anywhere and called again."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from core.atomic import write_json
+from core.errors import UsageError
+from core.progress import Progress
+from train.batch import Batch
+from train.checkpoint import (
+    LAST,
+    SUMMARY,
+    RunSummary,
+    finished,
+    read_metrics,
+    run_folder,
+    run_key,
+    save_run,
+    save_state,
+    write_metrics,
+)
+from train.config import TrainConfig
+from train.data import TokenData, prefetched
+from train.grl import ganin_strength
+from train.losses import LOSSES, Totals, losses
+from train.optimiser import autocast, clip, lr_at, set_lr
+from train.sampling import Portion
+from train.setup import Setup, prepare
+from train.validation import validate
+
+__all__ = ["fit", "run_folder"]
+
+log = logging.getLogger("unmask")
+
+
+def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device, resume: bool = True) -> RunSummary:
+    """Train `config` on the train split of `data` into the folder `run`; the best epoch on validation is kept.
+
+    With `resume` a finished run of the same settings and data is reused, an unfinished one continued to the weights an
+    undisturbed run would have. Ctrl-C ends it after the last whole epoch. `UsageError` when a split is empty or has
+    one class, when memory runs out, or when the loss is no longer a number.
+    """
+    if resume and (summary := finished(run, run_key(config, data))):
+        log.info("%s: trained before on the same inputs, reused", run.name)
+        return summary
+    setup = prepare(data, config, run, device, resume)
+    writer = SummaryWriter(str(run), purge_step=setup.standing.epoch + 1)
+    stopped = False
+    try:
+        _train(setup, run, writer, device)
+    except KeyboardInterrupt:
+        log.warning("stopped by Ctrl-C; the same command goes on from the last whole epoch")
+        stopped = True
+    except torch.OutOfMemoryError as error:
+        raise _out_of_memory(setup.config) from error
+    finally:
+        writer.close()
+    summary = _summary(setup, run, stopped)
+    if not stopped:
+        # Without the path: a run folder may be moved.
+        write_json(run / SUMMARY, summary.as_json() | {"run": run.name})
+    return summary
+
+
+def _train(setup: Setup, run: Path, writer: SummaryWriter, device: torch.device) -> None:
+    config, done, best = setup.config, setup.standing.epoch, setup.standing
+    lines = read_metrics(run)[:done]
+    with Progress(f"train {run.name}", total=(config.epochs - done) * setup.steps, unit="steps") as bar:
+        for epoch in range(done + 1, config.epochs + 1):
+            if epoch - best.best_epoch > config.patience:
+                log.info("no better result for %d epochs: stopped early", config.patience)
+                return
+            started = time.monotonic()
+            means = _train_epoch(setup, epoch, bar, device)
+            found = validate(setup.model, setup.data, setup.validation, device=device)
+            best = best.after(epoch, found.rank(setup.criterion))
+            if best.best_epoch == epoch:
+                save_run(run, setup.model, setup.inputs, epoch, found)
+            line = {
+                "epoch": epoch,
+                "train": means,
+                "validation": found.as_json(),
+                "best_epoch": best.best_epoch,
+                "seconds": round(time.monotonic() - started, 3),
+            }
+            write_metrics(run, [*lines, line])
+            lines.append(line)
+            _show(writer, line, config.epochs)
+            save_state(run / LAST, setup.state(best))
+
+
+def _train_epoch(setup: Setup, epoch: int, bar: Progress, device: torch.device) -> dict[str, float]:
+    """One pass over the epoch's draws, epochs from 1. Gives the mean losses, and the last step's learning rate."""
+    config, model, optimiser, scaler = setup.config, setup.model, setup.optimiser, setup.scaler
+    # Dropout too depends on (seed, epoch) alone, so a resumed run draws the same.
+    torch.manual_seed(config.seed * 1_000_003 + epoch)
+    model.train()
+    sums = torch.zeros(len(LOSSES), device=device)
+    make = partial(_batches, setup, device=device)
+    lr = reversal = 0.0
+    for number, batches in enumerate(prefetched(make, setup.sampler.steps(epoch), ahead=_ahead(setup, device))):
+        # The middle of the step: neither the first nor the last has a learning rate of 0.
+        done = (epoch - 1 + (number + 0.5) / setup.steps) / config.epochs
+        lr, reversal = lr_at(config, done), reversal_at(config, done)
+        set_lr(optimiser, lr)
+        totals = Totals.of(batches, model)
+        for batch in batches:
+            with autocast(config, device):
+                outputs = model(batch, reversal)
+            parts = losses(outputs, batch, totals, model, config)
+            scaler.scale(parts.total).backward()
+            sums += parts.detached()
+        scaler.unscale_(optimiser)
+        clip(model, config.clip_norm)
+        scaler.step(optimiser)
+        scaler.update()
+        optimiser.zero_grad(set_to_none=True)
+        bar.advance()
+    means = dict(zip(LOSSES, (sums / setup.steps).tolist(), strict=True))
+    _check_finite(means, config)
+    return means | {"lr": lr, "reversal": reversal}
+
+
+def reversal_at(config: TrainConfig, progress: float) -> float:
+    """Strength of the gradient reversal when the share `progress` of the training is done."""
+    return config.grl_max * ganin_strength(progress) if config.domain_loss in ("dann", "cdan") else 0.0
+
+
+def _batches(setup: Setup, portions: list[Portion], *, device: torch.device) -> list[Batch]:
+    names = setup.model.shape.streams
+    return [setup.data.batch(portion.clips, names, device=device, kept=portion.kept) for portion in portions]
+
+
+def _ahead(setup: Setup, device: torch.device) -> bool:
+    """A thread pays where it waits for disk or copies to the GPU; on CPU it would take a core from the model."""
+    mapped = any(stream.flat is None for stream in setup.data.streams.values())
+    return mapped or device.type == "cuda"
+
+
+def _show(writer: SummaryWriter, line: dict[str, Any], epochs: int) -> None:
+    """One log line, and every number of the epoch for TensorBoard."""
+    found, macro = line["validation"]["pooled"], line["validation"]["macro"]
+    log.info(
+        "epoch %d/%d: loss %.3f | val loss %.3f auc %s macro %s acc %s p %s r %s f1 %s | domain %s (chance %s)%s",
+        line["epoch"],
+        epochs,
+        line["train"]["fake"],
+        line["validation"]["loss"],
+        *map(_short, (found["auc"], macro["auc"], found["accuracy"], found["precision"], found["recall"], found["f1"])),
+        *map(_short, (line["validation"]["domain_accuracy"], line["validation"]["domain_chance"])),
+        " best" if line["best_epoch"] == line["epoch"] else "",
+    )
+    for name, value in _numbers(line):
+        writer.add_scalar(name, value, line["epoch"])
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _numbers(value: Any, name: str = "") -> list[tuple[str, float]]:
+    if isinstance(value, dict):
+        return [pair for key, inner in value.items() for pair in _numbers(inner, f"{name}/{key}".strip("/"))]
+    return [] if value is None else [(name, float(value))]
+
+
+def _check_finite(means: dict[str, float], config: TrainConfig) -> None:
+    if not all(math.isfinite(value) for value in means.values()):
+        raise UsageError("the training loss is not a number any more", f"--set train.lr={config.lr / 3:g}")
+
+
+def _out_of_memory(config: TrainConfig) -> UsageError:
+    assert config.batch_size is not None, "the settings are not resolved"
+    half, twice = max(1, config.batch_size // 2), config.accumulate * 2
+    remedy = f"--set train.batch_size={half} --set train.accumulate={twice} (the same step in less memory)"
+    if half == config.batch_size:
+        remedy = "--set train.size=small"
+    return UsageError(f"out of memory with batches of {config.batch_size} clips, size {config.size}", remedy)
+
+
+def _summary(setup: Setup, run: Path, stopped: bool) -> RunSummary:
+    lines = read_metrics(run)
+    best_epoch = lines[-1]["best_epoch"] if lines else None
+    return RunSummary(
+        run=str(run),
+        size=setup.config.size,
+        parameters=sum(parameter.numel() for parameter in setup.model.parameters()),
+        epochs=len(lines),
+        best_epoch=best_epoch,
+        criterion=setup.criterion,
+        validation=lines[best_epoch - 1]["validation"] if best_epoch else None,
+        train_items=len(set(setup.sampler.items.tolist())),
+        train_clips=len(setup.sampler.clips),
+        train_seconds=round(sum(line["seconds"] for line in lines), 3),
+        stopped=stopped,
+    )

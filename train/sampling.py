@@ -1,0 +1,120 @@
+"""Which clips an epoch trains on, in which batches, with which modalities. No call depends on an earlier one.
+
+Every random stream is keyed by (seed, epoch, purpose), and within it by the number of the draw: resuming at an epoch
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cache.spec import Modality
+from train.batch import MODALITIES
+from train.config import TrainConfig
+from train.data import TokenData
+
+# So many batches are sorted by length together: enough for little padding, few enough to keep the order random.
+POOL_BATCHES = 32
+
+_ORDER, _CLIP, _KEEP, _POOLS = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The clips of one batch, and which modalities of each stay in."""
+
+    clips: NDArray[np.int64]
+    kept: dict[Modality, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    config: TrainConfig
+    clips: NDArray[np.int64]
+    """Training clips: rows of the clip table."""
+    items: NDArray[np.int64]
+    """Item of each of them."""
+    cells: NDArray[np.int64]
+    """Number of each one's (dataset, class)."""
+    lengths: NDArray[np.int64]
+    """(C, M) tokens of every clip of the table by modality."""
+
+    @classmethod
+    def of(cls, data: TokenData, names: tuple[str, ...], clips: NDArray[np.int64], config: TrainConfig) -> Self:
+        table = data.clips
+        cells = table.domain[clips] * 2 + table.label[clips]
+        lengths = np.zeros((len(table), len(MODALITIES)), np.int64)
+        for name in names:
+            lengths[:, MODALITIES.index(data.modality(name))] += data.streams[name].lengths
+        return cls(config, clips, table.item[clips], cells, lengths)
+
+    def draw(self, epoch: int) -> NDArray[np.int64]:
+        """The epoch's clips. Balanced: the same number of every (dataset, class), as even over items as it goes."""
+        if not self.config.balance:
+            return self._random(epoch, _ORDER).permutation(self.clips)
+        cells = np.unique(self.cells)
+        share = -(-len(self.clips) // len(cells))
+        return np.concatenate([self._draw_cell(int(cell), share, epoch) for cell in cells])
+
+    def steps(self, epoch: int) -> list[list[Portion]]:
+        """Optimiser steps of `accumulate` batches of clips of similar length, in random order."""
+        clips = self.draw(epoch)
+        keep = self.keep(clips, epoch)
+        totals = (self.lengths[clips] * keep).sum(axis=1)
+        portions = []
+        for rows in self._buckets(totals, epoch):
+            kept = {modality: keep[rows, column] for column, modality in enumerate(MODALITIES)}
+            portions.append(Portion(clips[rows], kept))
+        step = self.config.accumulate
+        return [portions[start : start + step] for start in range(0, len(portions), step)]
+
+    def keep(self, clips: NDArray[np.int64], epoch: int) -> NDArray[np.bool_]:
+        """(N, M) modality dropout: a clip's last modality always stays."""
+        present = self.lengths[clips] > 0
+        chance = self._random(epoch, _KEEP).random(present.shape)
+        keep = present & (chance >= self.config.modality_dropout)
+        luckiest = np.where(present, chance, -1.0).argmax(axis=1)
+        keep[np.arange(len(clips)), luckiest] |= ~keep.any(axis=1)
+        return keep
+
+    def _draw_cell(self, cell: int, share: int, epoch: int) -> NDArray[np.int64]:
+        """Whole rounds over the cell's items in new orders, and of each a random clip."""
+        of_cell = np.flatnonzero(self.cells == cell)
+        items, first, clips_of = np.unique(self.items[of_cell], return_index=True, return_counts=True)
+        wanted = min(share, self.config.max_repeats * len(items))
+        order = self._random(epoch, _ORDER, cell)
+        rounds = [order.permutation(len(items)) for _ in range(-(-wanted // len(items)))]
+        chosen = np.concatenate(rounds)[:wanted]
+        clip = (self._random(epoch, _CLIP, cell).random(wanted) * clips_of[chosen]).astype(np.int64)
+        drawn: NDArray[np.int64] = self.clips[of_cell[first[chosen] + clip]]
+        return drawn
+
+    def _buckets(self, lengths: NDArray[np.int64], epoch: int) -> list[NDArray[np.int64]]:
+        """Rows in batches: shuffled, sorted by length within pools, cut evenly, the batches shuffled."""
+        random = self._random(epoch, _POOLS)
+        size = self.config.batch_size or len(lengths)
+        order = random.permutation(len(lengths))
+        batches: list[NDArray[np.int64]] = []
+        for start in range(0, len(order), size * POOL_BATCHES):
+            pool = order[start : start + size * POOL_BATCHES]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            batches += np.array_split(pool, -(-len(pool) // size))
+        return [batches[number] for number in random.permutation(len(batches))]
+
+    def _random(self, epoch: int, *purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, epoch, *purpose])
+
+
+def shared_patterns(sampler: Sampler, domain: NDArray[np.int64]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Per modality pattern that training can show: the datasets whose clips (`domain`, of the table) can show it."""
+    whole = (sampler.lengths[sampler.clips] > 0) @ (1 << np.arange(len(MODALITIES)))
+    seen = set(zip(whole.tolist(), domain[sampler.clips].tolist(), strict=True))
+    if sampler.config.modality_dropout > 0:
+        every = range(1, 1 << len(MODALITIES))
+        seen = {(part, dataset) for pattern, dataset in seen for part in every if part & pattern == part}
+    patterns = sorted({pattern for pattern, _ in seen})
+    return tuple((p, tuple(sorted(dataset for pattern, dataset in seen if pattern == p))) for p in patterns)

@@ -1,0 +1,149 @@
+"""What `fit` needs before its first step: data placed, "auto" resolved, model built, an earlier epoch restored."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.atomic import sweep, write_json
+from core.errors import UsageError
+from train.checkpoint import CONFIG, LAST, clear, inputs_of, load_state, run_key
+from train.clips import UNKNOWN
+from train.config import TrainConfig
+from train.data import TokenData
+from train.model import Detector, ModelShape
+from train.optimiser import make_optimiser
+from train.sampling import Sampler, shared_patterns
+from train.sizing import resolved
+from train.validation import Criterion, choose_criterion
+
+log = logging.getLogger("unmask")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Epochs count from 1; 0: none yet."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    rank: tuple[float, ...] = ()
+    """Of the best epoch, Validation.rank."""
+
+    def after(self, epoch: int, rank: tuple[float, ...]) -> Standing:
+        return Standing(epoch, epoch, rank) if rank > self.rank else replace(self, epoch=epoch)
+
+
+@dataclass(frozen=True)
+class Setup:
+    data: TokenData
+    config: TrainConfig
+    """Resolved."""
+    sampler: Sampler
+    validation: NDArray[np.int64]
+    """Clips."""
+    criterion: Criterion
+    model: Detector
+    optimiser: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
+    inputs: dict[str, Any]
+    """Of RunInfo."""
+    standing: Standing
+    steps: int
+    """Optimiser steps an epoch."""
+
+    def state(self, standing: Standing) -> dict[str, Any]:
+        """Content of last.pth."""
+        return {
+            "key": self.inputs["key"],
+            "config": self.config.model_dump(mode="json"),
+            "standing": asdict(standing),
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+
+def prepare(data: TokenData, config: TrainConfig, run: Path, device: torch.device, resume: bool) -> Setup:
+    key = run_key(config, data)
+    begun = _begun(run, key, device) if resume else None
+    names = data.chosen(config)
+    train, validation = _clips(data, names, config, "train"), _clips(data, names, config, "val")
+    _check_train(data, train)
+    config = TrainConfig(**begun["config"]) if begun else resolved(config, device, len(train))
+    sampler = Sampler.of(data, names, train, config)
+    shape = ModelShape.of(config, names, data.clips.datasets, shared_patterns(sampler, data.clips.domain))
+    torch.manual_seed(config.seed)
+    model = Detector(shape).to(device)
+    optimiser = make_optimiser(model, config)
+    scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+    if begun:
+        model.load_state_dict(begun["model"])
+        optimiser.load_state_dict(begun["optimiser"])
+        scaler.load_state_dict(begun["scaler"])
+    else:
+        clear(run)
+        write_json(run / CONFIG, config.model_dump(mode="json"))
+    sweep(run)
+    criterion = choose_criterion(data, validation)
+    inputs = inputs_of(data, shape, key, criterion)
+    placed = data.placed(device)
+    standing = _standing(begun) if begun else Standing()
+    steps = len(sampler.steps(1))
+    _announce(run, config, sampler, model, placed)
+    return Setup(placed, config, sampler, validation, criterion, model, optimiser, scaler, inputs, standing, steps)
+
+
+def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector, data: TokenData) -> None:
+    held = {"disk" if stream.flat is None else stream.flat.device.type for stream in data.streams.values()}
+    log.info(
+        "%s: %d clips of %d items; %s (%.1f M parameters), %s, batches of %s x %d, tokens on %s",
+        run.name,
+        len(sampler.clips),
+        len(np.unique(sampler.items)),
+        config.size,
+        sum(parameter.numel() for parameter in model.parameters()) / 1e6,
+        config.precision,
+        config.batch_size,
+        config.accumulate,
+        "/".join(sorted(held)),
+    )
+
+
+def _begun(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
+    if not (run / LAST).is_file():
+        return None
+    state = load_state(run / LAST, device)
+    if state.get("key") != key:
+        raise UsageError(f"{run}: was trained with other settings or on other data", "train into a new run folder")
+    log.info("%s: going on after epoch %d", run.name, state["standing"]["epoch"])
+    return state
+
+
+def _standing(begun: dict[str, Any]) -> Standing:
+    found = begun["standing"]
+    return Standing(found["epoch"], found["best_epoch"], tuple(found["rank"]))
+
+
+def _clips(data: TokenData, names: tuple[str, ...], config: TrainConfig, split: str) -> NDArray[np.int64]:
+    clips = data.select(names, split, config=config)
+    clips = np.compress(data.clips.label[clips] != UNKNOWN, clips)
+    if not len(clips):
+        wanted = f"{'/'.join(config.kinds)} with {'/'.join(config.modalities)}"
+        remedy = "scan with another split scheme, or change train.datasets, train.kinds or train.modalities"
+        raise UsageError(f"the {split} split has no {wanted}", remedy)
+    return clips
+
+
+def _check_train(data: TokenData, train: NDArray[np.int64]) -> None:
+    label, domain = data.clips.label[train], data.clips.domain[train]
+    if len(np.unique(label)) < 2:
+        raise UsageError("the train split has only one class", "add real or fake media, or scan with another scheme")
+    for number in np.unique(domain).tolist():
+        if len(np.unique(label[domain == number])) < 2:
+            log.warning("train: %s has only one class, so its look gives the label away", data.clips.datasets[number])
