@@ -106,7 +106,9 @@ def _image(path: Path) -> dict[str, Any]:
     except Image.DecompressionBombError as error:
         raise BadMedia(path, "refused", str(error), "Make it smaller") from error
     except (UnidentifiedImageError, ValueError, SyntaxError, OSError) as error:  # Pillow's plugins raise all of these
-        raise BadMedia(path, "unreadable", f"not a picture Pillow can read ({error})", BROKEN) from error
+        raise BadMedia(
+            path, "unreadable", f"not a picture Pillow can read ({_without(path, error)})", BROKEN
+        ) from error
 
 
 def _audio(path: Path) -> dict[str, Any]:
@@ -138,7 +140,12 @@ def _container(path: Path) -> dict[str, Any]:
         with av.open(str(path)) as container:
             return _streams(container)
     except (av.error.FFmpegError, ValueError) as error:
-        raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({error})", BROKEN) from error
+        raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({_without(path, error)})", BROKEN) from error
+
+
+def _without(path: Path, error: Exception) -> str:
+    """The library's words without the folder: a reason is part of the manifest, which is the same on every machine."""
+    return str(error).replace(str(path), path.name)
 
 
 def _streams(container: Any) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""Folders and tables of somebody's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from core.errors import UsageError
+from manifests.finding import find
+from manifests.layouts import own, table
+
+
+def test_a_folder_per_label_is_a_dataset(make_tree):
+    root = make_tree("My Set/Real/a.jpg", "My Set/FAKE/deep/b.wav", "My Set/fake/c.mp4", "My Set/other/d.jpg")
+    (found,) = find(root)
+    scanned = found.scan()
+    assert (found.key, found.root) == ("my_set", root / "My Set")
+    assert [(r.path, r.label, r.kind, r.video_fake, r.audio_fake, r.domain_id) for r in scanned.rows] == [
+        ("FAKE/deep/b.wav", 1, "audio", None, True, 9),
+        ("Real/a.jpg", 0, "image", False, None, 9),
+        ("fake/c.mp4", 1, "video", None, None, 9),
+    ]
+    assert scanned.ignored == {"not in real/ or fake/": 1}
+
+
+def test_a_folder_per_split_and_label_is_a_dataset_with_an_official_split(make_tree):
+    root = make_tree("mine/train/real/a.jpg", "mine/validation/fake/b.jpg", "mine/Test/fake/c.jpg", "mine/train/d.jpg")
+    scanned = own.scan(root / "mine", "mine", 9)
+    assert [(r.label, r.official_split) for r in scanned.rows] == [(1, "test"), (0, "train"), (1, "val")]
+    assert scanned.ignored == {"not in real/ or fake/": 1}
+
+
+def test_own_datasets_are_numbered_after_the_nine_in_the_order_of_their_names(make_tree):
+    table_text = "path,label\nx/1.wav,fake\n"
+    root = make_tree("zoo/real/a.jpg", "DFF/DFD_original sequences/01__a.mp4", "bar/fake/a.jpg", ("m.csv", table_text))
+    found = find(root)
+    assert [part.key for part in found] == ["dff", "bar", "m", "zoo"]
+    assert [part.scan().rows[0].domain_id for part in found] == [8, 9, 10, 11]
+
+
+def test_two_own_datasets_of_one_name_are_refused(make_tree):
+    with pytest.raises(UsageError, match="would be called my_set"):
+        find(make_tree("My Set/real/a.jpg", "my-set/real/a.jpg"))
+
+
+TABLE = """path,label,split,people,source,method,video_fake,audio_fake,text
+b/2.mp4,fake,val,ann; dfd:01,tape7,swap,1,0,"hello, you"
+a/1.wav,0,,,,,,,
+"""
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
+def test_a_csv_table_tells_everything_a_row_can_hold(make_tree, start):
+    path = make_tree(("own.csv", start + TABLE)) / "own.csv"
+    assert table.is_table(path)
+    real, fake = table.scan(path, "own", 9).rows
+    assert (real.path, real.label, real.audio_fake, real.method, real.people) == ("a/1.wav", 0, False, "none", ())
+    assert (fake.path, fake.label, fake.official_split, fake.method) == ("b/2.mp4", 1, "val", "swap")
+    assert (fake.people, fake.sources) == (("own:ann", "dfd:01"), ("own:tape7",))
+    assert (fake.video_fake, fake.audio_fake, fake.text) == (True, False, "hello, you")
+
+
+def test_a_parquet_table_may_hold_lists(tmp_path: Path):
+    columns = {"path": ["1.jpg", "2.jpg"], "label": [1, 0], "people": [["ann", "bob"], None]}
+    pq.write_table(pa.table(columns), tmp_path / "own.parquet")
+    fake, real = table.scan(tmp_path / "own.parquet", "own", 9).rows
+    assert (fake.label, fake.people, fake.video_fake) == (1, ("own:ann", "own:bob"), True)
+    assert (real.label, real.people, real.method) == (0, (), "none")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("1.jpg,maybe", "line 2: label 'maybe' is none of"),
+        ("1.jpg,", "line 2: no label"),
+        ("1.doc,1", "line 2: path '1.doc' has none of the suffixes"),
+        ("../1.jpg,1", "leaves the dataset's folder"),
+        ("1.jpg,1\n1.jpg,0", "line 3: 1.jpg is listed twice"),
+    ],
+)
+def test_a_line_that_cannot_be_right_is_refused_with_its_number(make_tree, line, problem):
+    path = make_tree(("own.csv", f"path,label\n{line}\n")) / "own.csv"
+    with pytest.raises(UsageError) as refused:
+        table.scan(path, "own", 9)
+    assert problem in str(refused.value)
+
+
+def test_notes_and_transcripts_are_no_dataset(make_tree):
+    root = make_tree(
+        ("PROVENANCE.csv", "file,label (1=fake)\nx.jpg,1\n"), ("transcripts.csv", "path,label,text\n"), ("x.csv", "")
+    )
+    (root / "broken.parquet").write_bytes(b"PAR1 not really")
+    assert find(root) == []

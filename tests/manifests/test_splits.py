@@ -1,0 +1,329 @@
+"""Nobody is in two splits, whatever the cast; and the shares, orders and cuts that the schemes promise."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import UsageError
+from core.fingerprint import media_id
+from manifests.item import MediaRow, Split
+from manifests.layouts import ffpp_lists
+from manifests.splits import SCHEMES, assign, leaks
+
+LEAK_PROOF = ("default", "grouped")
+
+
+def row(
+    name: str,
+    label: int,
+    *people: str,
+    dataset: str = "mine",
+    sources: Sequence[str] = (),
+    official: Split | None = None,
+    method: str = "unknown",
+    content: str = "",
+) -> MediaRow:
+    return MediaRow(
+        media_id=media_id(dataset, name),
+        dataset=dataset,
+        domain_id=0,
+        path=name,
+        kind="video",
+        label=label,
+        method=method if label else "none",
+        people=people,
+        sources=tuple(sources),
+        official_split=official,
+        content=content,
+    )
+
+
+def splits_by_name(rows: Sequence[MediaRow]) -> dict[str, Split | None]:
+    return {row.path: row.split for row in rows}
+
+
+def cells(rows: Sequence[MediaRow]) -> Counter[tuple[str, int | None, Split | None]]:
+    return Counter((row.dataset, row.label, row.split) for row in rows)
+
+
+names = st.lists(st.sampled_from("abcdefghij"), max_size=3, unique=True).map(tuple)
+casts = st.lists(
+    st.tuples(
+        st.sampled_from(["mine", "yours", "dff", "dfd_faces"]),
+        st.integers(0, 1),
+        names,
+        names,
+        st.sampled_from([None, "train", "val", "test"]),
+        st.sampled_from(["", "", "x", "y"]),
+    ),
+    max_size=40,
+)
+
+
+def rows_of(cast: list[tuple[str, int, tuple[str, ...], tuple[str, ...], Split | None, str]]) -> list[MediaRow]:
+    return [
+        row(
+            str(n),
+            label,
+            *people,
+            dataset=dataset,
+            sources=[f"s:{s}" for s in sources],
+            official=official,
+            content=same,
+        )
+        for n, (dataset, label, people, sources, official, same) in enumerate(cast)
+    ]
+
+
+@pytest.mark.parametrize("scheme", LEAK_PROOF)
+@settings(max_examples=150, deadline=None)
+@given(cast=casts, seed=st.integers(0, 3))
+def test_nobody_nothing_and_no_copy_is_in_two_splits(scheme, cast, seed):
+    assert leaks(assign(rows_of(cast), scheme, seed)) == {}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@settings(max_examples=60, deadline=None)
+@given(cast=casts, seed=st.integers(0, 3), shuffle=st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_changes_nothing(scheme, cast, seed, shuffle: random.Random):
+    rows = rows_of(cast)
+    shuffled = list(rows)
+    shuffle.shuffle(shuffled)
+    assigned = {r.path: (r.split, r.group) for r in assign(rows, scheme, seed)}
+    assert assigned == {r.path: (r.split, r.group) for r in assign(shuffled, scheme, seed)}
+
+
+@pytest.mark.parametrize("scheme", LEAK_PROOF)
+@settings(max_examples=60, deadline=None)
+@given(cast=casts)
+def test_a_group_is_in_one_split_and_only_the_split_columns_change(scheme, cast):
+    rows = rows_of(cast)
+    assigned = assign(rows, scheme, 0)
+    groups: dict[str, set[Split]] = {}
+    for before, after in zip(rows, assigned, strict=True):
+        assert after == replace(before, split=after.split, group=after.group, split_scheme=f"{scheme}-v1-seed0")
+        assert after.group
+        if after.split:
+            groups.setdefault(after.group, set()).add(after.split)
+    assert all(len(splits) == 1 for splits in groups.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(sizes=st.lists(st.integers(1, 12), min_size=20, max_size=60), seed=st.integers(0, 3))
+def test_grouped_meets_the_fractions_within_the_size_of_its_largest_group(sizes, seed):
+    rows = [row(f"{p}-{n}", p % 2, f"p{p}") for p, size in enumerate(sizes) for n in range(size)]
+    found = Counter(r.split for r in assign(rows, "grouped", seed))
+    for split, fraction in (("train", 0.7), ("val", 0.15), ("test", 0.15)):
+        assert abs(found[split] - fraction * len(rows)) <= 2 * max(sizes)  # within the largest group of each label
+
+
+@pytest.mark.parametrize("scheme", LEAK_PROOF)
+@pytest.mark.parametrize("seed", range(5))
+def test_with_three_groups_of_both_classes_every_split_gets_both(scheme, seed):
+    rows = [row(f"{p}{label}", label, p) for p in "abc" for label in (0, 1)]
+    assert set(cells(assign(rows, scheme, seed)).values()) == {1}
+
+
+def test_real_and_fake_groups_that_share_nobody_still_reach_every_split():
+    rows = [row(f"real{n}", 0, f"r{n}") for n in range(3)] + [row(f"fake{n}", 1, f"f{n}") for n in range(3)]
+    assert len(cells(assign(rows, "grouped", 0))) == 6
+
+
+def test_two_groups_go_to_train_and_test_and_one_to_train():
+    two = [row(f"{p}{label}", label, p) for p in "ab" for label in (0, 1)]
+    assert {r.split for r in assign(two, "grouped", 0)} == {"train", "test"}
+    assert {r.split for r in assign(two[:2], "grouped", 0)} == {"train"}
+
+
+def test_another_seed_is_another_split():
+    rows = [row(str(n), n % 2) for n in range(60)]
+    assert splits_by_name(assign(rows, "grouped", 0)) != splits_by_name(assign(rows, "grouped", 1))
+
+
+def test_a_seed_means_the_same_split_for_ever():
+    """Worked once and kept: a change here changes everybody's numbers, and then VERSION must be raised."""
+    rows = [row(f"{p}{label}", label, p) for p in "abcdefgh" for label in (0, 1)]
+    chosen = {r.people[0]: r.split for r in assign(rows, "grouped", 0)}
+    assert [name for name, split in chosen.items() if split == "test"] == ["d"]
+    assert [name for name, split in chosen.items() if split == "val"] == ["a"]
+
+
+def test_methods_are_spread_over_the_splits():
+    rows = [row(f"{m}{n}", 1, method=m) for m in ("ours", "theirs") for n in range(20)]
+    found = Counter((r.method, r.split) for r in assign(rows, "grouped", 0))
+    assert found["ours", "train"] == found["theirs", "train"] == 14
+    assert found["ours", "test"] == found["theirs", "test"] == 3
+
+
+def test_official_keeps_what_is_published_leaks_and_all():
+    rows = [row("1", 0, "ann", official="train"), row("2", 1, "ann", official="test"), row("3", 1, "bob")]
+    assigned = assign(rows, "official", 7)
+    assert splits_by_name(assigned) == {"1": "train", "2": "test", "3": None}
+    assert {r.split_scheme for r in assigned} == {"official-v1"}
+    assert leaks(assigned) == {"ann": ("test", "train")}
+
+
+def test_default_drops_from_train_what_shares_a_person_with_the_official_test():
+    rows = [
+        row("tested", 1, "ann", official="test"),
+        row("tested real", 0, "eve", official="test"),
+        row("ann again", 0, "ann", official="train"),
+        row("with ann", 1, "ann", "bob", official="train"),
+        row("bob", 0, "bob", official="train"),
+        *(row(f"other {n}", n % 2, f"p{n}", official="train") for n in range(10)),
+    ]
+    splits = splits_by_name(assign(rows, "default", 0))
+    assert (splits["tested"], splits["tested real"]) == ("test", "test")
+    assert splits["ann again"] is None
+    assert splits["with ann"] is None
+    assert splits["bob"] in ("train", "val")  # once the swap is out, nothing ties him to ann
+
+
+def test_default_carves_a_missing_val_from_train_by_whole_groups():
+    rows = [row(f"{n}{label}", label, f"p{n}", official="train") for n in range(20) for label in (0, 1)]
+    rows += [row(f"t{n}", n % 2, official="test") for n in range(10)]
+    assigned = assign(rows, "default", 0)
+    found = cells(assigned)
+    assert [found["mine", label, "val"] for label in (0, 1)] == [3, 3]  # 15 % of 20
+    assert [found["mine", label, "test"] for label in (0, 1)] == [5, 5]
+    assert leaks(assigned) == {}
+
+
+def test_default_leaves_a_published_val_as_it_is():
+    rows = [
+        row(f"{s}{n}", n % 2, official=s) for s, size in (("train", 20), ("val", 2), ("test", 4)) for n in range(size)
+    ]
+    assert all(r.split == r.official_split for r in assign(rows, "default", 0))
+
+
+def test_default_carves_only_the_class_that_the_published_val_lacks():
+    rows = [row(f"train{n}", n % 2, official="train") for n in range(20)]
+    rows += [row("v", 0, official="val"), row("t0", 0, official="test"), row("t1", 1, official="test")]
+    found = cells(assign(rows, "default", 0))
+    assert (found["mine", 0, "val"], found["mine", 1, "val"], found["mine", 1, "train"]) == (1, 1, 9)
+
+
+def test_rows_without_an_official_split_follow_what_they_are_connected_with():
+    rows = [row("a", 0, "ann", official="test"), row("b", 1, "ann", dataset="yours")]
+    assert [r.split for r in assign(rows, "default", 0)] == ["test", "test"]
+
+
+def test_the_folders_of_dfd_faces_bind_nobody():
+    rows = [
+        row(f"{actor}{label}{n}", label, f"dfd:{actor}", dataset="dfd_faces", official="train" if n else "test")
+        for actor in ("01", "19", "24")
+        for label in (0, 1)
+        for n in range(4)
+    ]
+    found = cells(assign(rows, "default", 0))
+    assert set(found) == {("dfd_faces", label, split) for label in (0, 1) for split in ("train", "val", "test")}
+    assert {r.split for r in assign(rows, "official", 0)} == {"train", "test"}
+
+
+def test_equal_files_stay_together_across_datasets():
+    rows = [row(str(n), n % 2, dataset=d, content=f"c{n}") for d in ("mine", "yours") for n in range(30)]
+    mine, yours = (splits_by_name([r for r in assign(rows, "grouped", 0) if r.dataset == d]) for d in ("mine", "yours"))
+    assert mine == yours
+
+
+def deep_voice() -> list[MediaRow]:
+    people = [f"deepvoice:{name}" for name in ("biden", "linus", "margot", "musk", "obama", "ryan", "taylor", "trump")]
+    rows = [row(f"{p}-original", 0, p, dataset="deepvoice") for p in people]
+    return rows + [row(f"{a}-to-{b}", 1, a, b, dataset="deepvoice") for a in people for b in people if a != b]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("scheme", LEAK_PROOF)
+def test_deep_voices_eight_speakers_are_cut_four_two_two_and_keep_24_of_64_files(scheme, seed):
+    assigned = assign(deep_voice(), scheme, seed)
+    found = cells(assigned)
+    assert [found["deepvoice", 0, split] for split in ("train", "val", "test")] == [4, 2, 2]
+    assert [found["deepvoice", 1, split] for split in ("train", "val", "test")] == [12, 2, 2]
+    assert found["deepvoice", 1, None] == 40
+    assert leaks(assigned) == {}
+
+
+def test_both_parts_of_deep_voice_share_one_decision():
+    demo = [
+        row("linus-original", 0, "deepvoice:linus", dataset="deepvoice_demo"),
+        row("linus-to-musk", 1, "deepvoice:linus", "deepvoice:musk", dataset="deepvoice_demo"),
+    ]
+    assigned = assign(deep_voice() + demo, "default", 0)
+    split = {r.people[0]: r.split for r in assigned if r.dataset == "deepvoice" and not r.label}
+    original, swap = assigned[-2:]
+    assert original.split == split["deepvoice:linus"]
+    assert swap.split == (original.split if split["deepvoice:musk"] == original.split else None)
+
+
+def celeb_df() -> list[MediaRow]:
+    people = [f"celeb:id{n}" for n in range(59)]
+    chance = random.Random(0)
+    rows = [row(f"{p}_{n}", 0, p, dataset="celeb_df") for p in people for n in range(10)]
+    for n in range(2000):
+        target, source = chance.sample(people, 2)
+        rows.append(row(f"{target}_{source}_{n}", 1, target, source, dataset="celeb_df"))
+    return rows + [row(f"yt{n}", 0, dataset="celeb_df") for n in range(300)]
+
+
+def test_celeb_dfs_people_are_grouped_and_crossing_swaps_left_out():
+    assigned = assign(celeb_df(), "grouped", 0)
+    found = cells(assigned)
+    assert leaks(assigned) == {}
+    assert all(found["celeb_df", 0, split] >= 100 for split in ("train", "val", "test"))
+    assert all(found["celeb_df", 1, split] >= 50 for split in ("train", "val", "test"))
+    assert found["celeb_df", 0, None] == 0
+
+
+def test_celeb_dfs_list_is_the_test_and_only_what_it_does_not_touch_is_trained_on():
+    listed = {f"celeb:id{n}" for n in range(10)}
+    rows = [replace(r, official_split="test" if set(r.people) <= listed and r.people else "train") for r in celeb_df()]
+    assigned = assign(rows, "default", 0)
+    assert leaks(assigned) == {}
+    assert all(r.split == "test" for r in assigned if r.official_split == "test")
+    for r in assigned:
+        if r.official_split == "train":
+            assert (r.split is None) == bool(set(r.people) & listed)
+
+
+def ffpp() -> list[MediaRow]:
+    """All 1,000 sequences and both swaps of each published pair."""
+    official = ffpp_lists.official_splits()
+    rows = [
+        row(s, 0, dataset="faceforensics", sources=ffpp_lists.sources(s), official=official[s])
+        for s in sorted(official)
+    ]
+    for split in ffpp_lists.SPLITS:
+        for pair in ffpp_lists._load(f"{split}.json"):
+            for a, b in (pair, pair[::-1]):
+                keys = ffpp_lists.sources(a, b)
+                rows.append(row(f"{a}_{b}", 1, dataset="faceforensics", sources=keys, official=split))
+    return rows
+
+
+def test_the_published_split_of_faceforensics_leaks_seven_videos():
+    assert len(leaks(assign(ffpp(), "official", 0))) == 7
+
+
+def test_default_keeps_the_published_test_of_faceforensics_and_drops_what_shares_a_video_with_it():
+    assigned = assign(ffpp(), "default", 0)
+    splits = splits_by_name(assigned)
+    assert leaks(assigned) == {}
+    assert all(r.split == "test" for r in assigned if r.official_split == "test")
+    dropped = {r.path for r in assigned if r.split is None and not r.label}
+    assert len(dropped) == 7
+    assert (splits["755"], splits["756"]) == ("test", None)
+    assert Counter(r.split for r in assigned if not r.label) == {"train": 713, "val": 140, "test": 140, None: 7}
+
+
+def test_an_unknown_scheme_and_a_row_without_label_are_refused():
+    with pytest.raises(UsageError, match="no such split scheme"):
+        assign([], "random", 0)
+    with pytest.raises(UsageError, match="without a label"):
+        assign([replace(row("x", 1), label=None)], "default", 0)
