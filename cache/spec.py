@@ -22,7 +22,7 @@ class EncoderSpec:
     name: str
     modality: Modality
     weights: str
-    """Where the weights come from: package, hub name and revision, or "seed-0"."""
+    """Where the weights come from, in words: package, hub name, local path, or "seed-0". Not part of the key."""
     weights_hash: str
     """SHA-256 (first 16 hex digits) of the weights' files; of the settings for an encoder without weights."""
     native_dim: int
@@ -36,20 +36,25 @@ class EncoderSpec:
     normalisation: str = ""
     """Of the input, in words: "mean 0.5, std 0.5", "zero mean, unit variance per clip"."""
     projection: str = "orthogonal-seed0"
+    version: int = 1
+    """Raised when the code of this encoder starts to give other tokens."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def fingerprint(self, media_fingerprint: str) -> str:
         """Name of the cache this encoder fills from media shards of `media_fingerprint`."""
-        return fingerprint("tokens-1", media_fingerprint, self.as_json())
+        # Moving a model folder changes no token: the hash says what the weights are, wherever they lie.
+        identity = {key: value for key, value in self.as_json().items() if key != "weights"}
+        return fingerprint("tokens-1", media_fingerprint, identity)
 
 
 class Encoder(Protocol):
     """A frozen encoder: a spec and one method. B items of equal length, T tokens an item, D = spec.native_dim.
 
     image  (B, S, S, 3) uint8 RGB                          -> (B, T, D) float32, T = spec.tokens_per_frame
-    audio  (B, A) float32 in [-1, 1] at 16 kHz             -> (B, T, D) float32, T = max(1, round(A / 16000 * tokens_per_second))
+    audio  (B, A) float32 in [-1, 1] at 16 kHz             -> (B, T, D) float32, T = A / 16000 * tokens_per_second,
+                                                              rounded, at least 1
     text   list of B strings                               -> (B, 1, D) float32
     """
 

