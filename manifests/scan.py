@@ -72,7 +72,7 @@ def _lines(found: list[Found], scanned: dict[str, Scanned], rows: list[MediaRow]
 def _counted(counts: Counter[tuple[str, int]], failed: int) -> str:
     """For example "15 files, 9 real + 6 fake (train 5 + 3, val 1 + 1, test 3 + 2)"."""
     if not counts:
-        return "found, but no file fits its layout"
+        return "no file of it"
     by_label = Counter[int]()
     for (_, label), number in counts.items():
         by_label[label] += number

@@ -56,7 +56,8 @@ def collect(root: Path, files: Sequence[str], media: Collection[str]) -> Sidecar
             _keep_first_kind(texts, stem, path)
         elif path.rpartition("/")[2].lower() == TABLE:
             sidecars.used.add(path)
-            _read_table_into(sidecars, path)
+    for path in sorted(sidecars.used, key=lambda path: path.count("/")):  # the table nearest to a file is read last
+        _read_table_into(sidecars, path)
     stems = {stem for _, stem in playable}
     sidecars.beside.update({path: texts[stem] for path, stem in playable if stem in texts})
     sidecars.used.update(path for path in files if _stem(path)[1] in SUFFIXES and _stem(path)[0] in stems)
@@ -65,10 +66,11 @@ def collect(root: Path, files: Sequence[str], media: Collection[str]) -> Sidecar
 
 def text_beside(file: Path) -> str | None:
     """The text of one file that is in no scanned tree: as `collect` would find it from its own or a higher folder."""
-    for suffix in SUFFIXES:
-        text = read_text(file.with_suffix(suffix))
-        if text:
-            return text
+    spellings = (file.with_suffix(spelt) for suffix in SUFFIXES for spelt in (suffix, suffix.upper()))
+    beside = next((path for path in spellings if path.is_file()), None)
+    text = read_text(beside) if beside else None
+    if text:
+        return text
     for folder in list(file.parents)[:MAX_LEVELS]:
         if (folder / TABLE).is_file():
             listed, _ = _read_table(folder / TABLE)

@@ -142,6 +142,15 @@ def test_a_second_folder_of_the_same_dataset_is_reported_and_not_read(tmp_path):
     assert any("bears one of its names too and was not read" in line for line in lines)
 
 
+def test_a_folder_with_one_part_of_deep_voice_says_that_the_other_is_not_in_it(tmp_path):
+    folder = tmp_path / "DeepFake_AudioDataset/KAGGLE/AUDIO/REAL"
+    folder.mkdir(parents=True)
+    soundfile.write(folder / "tom-original.wav", np.zeros(800, np.int16), 8_000)
+    lines: list[str] = []
+    scan(tmp_path, workers=1, say=lines.append)
+    assert f"deepvoice_demo: no file of it in {tmp_path / 'DeepFake_AudioDataset'}" in lines
+
+
 def test_what_is_said_stays_on_one_line_of_utf8():
     assert printable("a\nb\udcff\x1b[31m é") == "a\\nb\\udcff\\x1b[31m é"
 

@@ -105,6 +105,14 @@ def test_a_lone_file_gets_the_text_that_a_scan_gives_it(make_tree):
         "Celeb-real/id2_0000.mp4",
         ("transcripts.csv", "path,text\nCeleb-real/id2_0000.mp4,From a table\n"),
         "Celeb-real/id3_0000.mp4",
+        ("Celeb-real/id3_0000.SRT", SRT),
+        "Celeb-real/id4_0000.mp4",
+        ("Celeb-real/id4_0000.txt", ""),
+        ("Celeb-real/id4_0000.srt", "not read, since the empty .txt goes before it"),
+        "Celeb-real/id5_0000.mp4",
+        ("Celeb-real/transcripts.csv", "path,text\nid5_0000.mp4,The nearer table\nid2_0000.mp4,Nearer\n"),
     )
+    rows = LAYOUTS["celeb_df"].scan(root).rows
+    assert [row.text for row in rows][1:] == ["Nearer", spoken(SRT), None, "The nearer table"]
     for row in LAYOUTS["celeb_df"].scan(root).rows:
         assert text_beside(root / row.path) == row.text
