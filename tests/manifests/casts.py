@@ -1,0 +1,42 @@
+"""Rows without files, for the tests of splits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from core.fingerprint import media_id
+from manifests.item import MediaRow, Split
+
+
+def row(
+    name: str,
+    label: int,
+    *people: str,
+    dataset: str = "mine",
+    sources: Sequence[str] = (),
+    official: Split | None = None,
+    method: str = "unknown",
+    content: str = "",
+) -> MediaRow:
+    return MediaRow(
+        media_id=media_id(dataset, name),
+        dataset=dataset,
+        domain_id=0,
+        path=name,
+        kind="video",
+        label=label,
+        method=method if label else "none",
+        people=people,
+        sources=tuple(sources),
+        official_split=official,
+        content=content,
+    )
+
+
+def splits_by_name(rows: Sequence[MediaRow]) -> dict[str, Split | None]:
+    return {row.path: row.split for row in rows}
+
+
+def cells(rows: Sequence[MediaRow]) -> Counter[tuple[str, int | None, Split | None]]:
+    return Counter((row.dataset, row.label, row.split) for row in rows)
