@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from manifests.demo import write_demo
+
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
@@ -17,3 +19,11 @@ def corpus() -> Path:
     path = Path(given)
     assert path.is_dir(), f"UNMASK_CORPUS={given} is not a folder"
     return path
+
+
+@pytest.fixture(scope="session")
+def demo_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small synthetic corpus in all nine layouts (never change it: copy what a test has to alter)."""
+    out = tmp_path_factory.mktemp("demo") / "corpus"
+    write_demo(out, seed=7, scale=0.15)
+    return out

@@ -1,0 +1,83 @@
+"""The demo corpus: synthetic media in all nine layouts, so that every stage runs on a machine without any dataset.
+
+Drawn faces and synthesised voices of people who do not exist. Numbers measured on them say nothing about real
+deepfakes.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from core.atomic import write_text
+from core.errors import UsageError
+from core.progress import Progress
+from core.work import Failure, available_cores, run_isolated
+from manifests.demo.corpus import AV_ROOT, all_items
+from manifests.demo.items import Item
+from manifests.demo.render import text_of, write_item
+from manifests.demo.sentences import subtitles
+from manifests.demo.tables import meta_data, testing_videos
+
+README = """# Synthetic demo corpus
+
+Drawn faces and synthesised voices of people who do not exist, in the folder layouts of nine public datasets. It holds
+no file of theirs. It shows that the pipeline works; numbers measured on it say nothing about real deepfakes.
+
+Made by `unmask demo-data`, seed {seed}, scale {scale:g}: {files} media files.
+"""
+TIMEOUT_S = 300.0
+
+
+def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None = None) -> dict[str, int]:
+    """Write the corpus under `out`; give how many media files each dataset has.
+
+    The same seed and scale give the same bytes, whatever `workers` is (processes; None: one a core). `scale` in (0, 1]
+    thins it, down to three groups of people a dataset.
+    """
+    if not 0 < scale <= 1:
+        raise UsageError(
+            f"demo data: scale {scale:g} is not above 0 and at most 1", "use --scale 1 for the whole corpus"
+        )
+    items = all_items(seed, scale)
+    for folder in sorted({(out / item.path).parent for item in items}):
+        folder.mkdir(parents=True, exist_ok=True)
+    _write_media(out, seed, items, workers or available_cores())
+    _write_texts(out, seed, items)
+    write_text(out / AV_ROOT / "meta_data.csv", meta_data(items))
+    write_text(out / "Celeb-DF-v2/List_of_testing_videos.txt", testing_videos(items))
+    write_text(out / "README.md", README.format(seed=seed, scale=scale, files=len(items)))
+    return dict(Counter(item.dataset for item in items))
+
+
+def _write_media(out: Path, seed: int, items: list[Item], workers: int) -> None:
+    # The longest first, so that no worker is left alone with a long clip at the end.
+    ordered = sorted(items, key=lambda item: (item.kind != "video", -item.duration))
+    write = partial(write_item, out, seed)
+    with Progress("demo data", len(ordered), "files") as bar:
+        if workers == 1:
+            for item in ordered:
+                write(item)
+                bar.advance()
+            return
+        for item, outcome in run_isolated(write, ordered, workers=workers, timeout_s=TIMEOUT_S):
+            if isinstance(outcome, Failure):
+                raise RuntimeError(f"{item.path}: {outcome.reason}: {outcome.problem}")
+            bar.advance()
+
+
+def _write_texts(out: Path, seed: int, items: list[Item]) -> None:
+    """Transcripts beside some files, and one table at FakeAVCeleb's root: columns path (relative to it) and text."""
+    for item in items:
+        if item.sidecar in (".txt", ".srt", ".vtt"):
+            text = text_of(seed, item)
+            timed = subtitles(text, item.duration, web=item.sidecar == ".vtt")
+            write_text((out / item.path).with_suffix(item.sidecar), text + "\n" if item.sidecar == ".txt" else timed)
+    with (out / AV_ROOT / "transcripts.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("path", "text"))
+        for item in items:
+            if item.sidecar == "csv":
+                table.writerow((item.path.removeprefix(AV_ROOT + "/"), text_of(seed, item)))
