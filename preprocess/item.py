@@ -128,7 +128,7 @@ def _sound_of_video(
 ) -> tuple[list[Samples], str | None, str | None]:
     """Each clip's sound (empty where there is none worth the name), its reader, and what was wrong with it.
 
-    A damaged sound track does not cost the picture; it is told in the item's `problem`.
+    A damaged or empty sound track does not cost the picture; it is told in the item's `problem`.
     """
     try:
         sounds = read_sounds(path, lambda _: chosen, rate=settings.sample_rate, readers=("pyav",))
@@ -136,6 +136,8 @@ def _sound_of_video(
         return [_silence() for _ in chosen], None, error.problem
     if sounds is None:
         return [_silence() for _ in chosen], None, None
+    if not any(one.any() for one in sounds.samples):  # zeros are no recording: the model should see no sound at all
+        return [_silence() for _ in chosen], None, "every sample of its sound is zero"
     return [one if _lasts(one, settings) else _silence() for one in sounds.samples], sounds.reader, None
 
 

@@ -13,7 +13,7 @@ import decord
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocess.timeline import Timeline
+from preprocess.timeline import Timeline, opened
 
 Frame = NDArray[np.uint8]
 """(H, W, 3) RGB"""
@@ -42,7 +42,7 @@ def decord_frames(path: Path, timeline: Timeline, positions: NDArray[np.int64]) 
 
 def pyav_frames(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Frame]:
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
             frames, at = container.decode(stream), -1
@@ -62,11 +62,12 @@ PICTURE_READERS: dict[str, Reader] = {"decord": decord_frames, "pyav": pyav_fram
 
 
 def readers_for(timeline: Timeline) -> list[str]:
-    """Readers in the order to try them.
+    """Readers in the order to try them: only those that show the file alike, so that pixels don't depend on the reader.
 
-    decord turns frames upright in MP4 and MOV but not in Matroska: PyAV has any rotation.
+    decord turns frames upright in MP4 and MOV but not in Matroska, and smooths the colours of more than 8 bits its own
+    way; of plain videos both give the same pixels.
     """
-    return ["pyav"] if timeline.quarter_turns else list(PICTURE_READERS)
+    return ["pyav"] if timeline.quarter_turns or timeline.bits > 8 else list(PICTURE_READERS)
 
 
 def _keyframe_before(timeline: Timeline, tick: int) -> int:
@@ -85,5 +86,5 @@ def _next_from(frames: Iterator[av.VideoFrame], tick: int) -> av.VideoFrame:
 def _upright(frame: av.VideoFrame, timeline: Timeline) -> Frame:
     turned = timeline.quarter_turns % 2
     width, height = (timeline.height, timeline.width) if turned else (timeline.width, timeline.height)
-    pixels = frame.to_ndarray(format="rgb24", width=width, height=height)
+    pixels = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
     return np.ascontiguousarray(np.rot90(pixels, timeline.quarter_turns))

@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from preprocess.timeline import clock_zero
+from preprocess.timeline import clock_zero, opened
 
 # Containers whose index leads to the exact packet; elsewhere a seek lands somewhere near with a guessed time.
 EXACT_SEEK = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
@@ -70,10 +70,12 @@ def soundfile_track(path: Path) -> Iterator[Track]:
 @contextmanager
 def pyav_track(path: Path) -> Iterator[Track]:
     """Whatever FFmpeg reads, also the sound of a video: the track a player would choose. Raises `av.FFmpegError`."""
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         stream = container.streams.best("audio")
         if not isinstance(stream, AudioStream):
             raise NoSound
+        if stream.codec_context is None:
+            raise ValueError("no decoder knows its sound track")
         stream.codec_context.thread_count = 1
         start_s, end_s = _extent(container, stream)
         if end_s <= start_s:

@@ -44,6 +44,8 @@ class Timeline:
     """Pixels of a frame as shown, after rotation."""
     quarter_turns: int
     """Counter-clockwise, from the rotation metadata: what turns a decoded frame upright."""
+    bits: int
+    """Of a sample: 8 for nearly all videos, 10 or 12 for recordings in high dynamic range."""
 
     @property
     def start_s(self) -> float:
@@ -53,12 +55,19 @@ class Timeline:
 def read_timeline(path: Path, *, max_pixels: int, max_seconds: float) -> Timeline:
     """`BadMedia`: "refused" over the limits, "unreadable" when no frame can be decoded or the file was cut off."""
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             if not container.streams.video:
                 raise BadMedia(path, "unreadable", "no picture track in it", "Is it a sound recording?")
+            if container.streams.video[0].codec_context is None:
+                raise BadMedia(path, "unreadable", "no decoder knows its picture track", "Convert it to H.264")
             return _timeline(path, container, container.streams.video[0], max_pixels, max_seconds)
     except (av.FFmpegError, ValueError) as error:
         raise BadMedia(path, "unreadable", f"not a readable video ({error})", REMEDY) from error
+
+
+def opened(path: Path) -> InputContainer:
+    """Titles and comments in unknown encodings must not make a file unreadable."""
+    return av.open(str(path), metadata_errors="ignore")
 
 
 def clock_zero(container: InputContainer) -> Fraction:
@@ -88,7 +97,14 @@ def _timeline(
     turns = round(first.rotation / 90) % 4
     width, height = (first.height, first.width) if turns % 2 else (first.width, first.height)
     return Timeline(
-        times=times, end_s=end_s, pts=pts, keyframes=keyframes, width=width, height=height, quarter_turns=turns
+        times=times,
+        end_s=end_s,
+        pts=pts,
+        keyframes=keyframes,
+        width=width,
+        height=height,
+        quarter_turns=turns,
+        bits=max(component.bits for component in first.format.components),
     )
 
 
