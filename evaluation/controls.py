@@ -46,7 +46,8 @@ def majority(items: ItemSet) -> Scorer:
         here = items.dataset == name
         if (here & train).any():
             score[here] = _share(items.is_fake[here & train])
-    return Scorer("majority guess", "the training label that its dataset has most often", score, 0.5)
+    meaning = "guessing each dataset's usual label without a look at the item does as well."
+    return Scorer("majority guess", "each dataset's share of fakes in training", score, 0.5, meaning=meaning)
 
 
 def metadata_probe(items: ItemSet, *, seed: int) -> Scorer:

@@ -15,6 +15,7 @@ from core.errors import MissingInput
 from core.workfolder import WorkFolder
 from evaluation.predictions import Judged
 from manifests.item import Manifest
+from preprocess.profiles import Profile
 from train.checkpoint import LoadedRun, RunInfo, load_run
 from train.data import TokenData
 from train.score import ClipScores, by_item, probability, score_clips
@@ -63,10 +64,15 @@ class OpenRun:
         ), scores
 
 
-def open_run(run: Path, work: WorkFolder, manifest: Manifest, device: torch.device) -> OpenRun:
-    """`MissingInput` where the tokens in `work` are not of the encoders and settings that the run was trained with."""
+def open_run(
+    run: Path, work: WorkFolder, manifest: Manifest, device: torch.device, *, profile: Profile | None = None
+) -> OpenRun:
+    """`run` with the tokens of `profile` (None: the run's own) in `work`.
+
+    `MissingInput` where these are not of the encoders and settings that the run was trained with.
+    """
     loaded = load_run(run, device)
-    streams = open_streams(work, manifest, loaded.info.profile)
+    streams = open_streams(work, manifest, profile or loaded.info.profile)
     data = TokenData.load(manifest, streams)
     check_streams(run, loaded.info, data)
     media = work.media / streams.media

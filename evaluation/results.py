@@ -76,6 +76,10 @@ class Comparison:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     run: str
+    key: str
+    """Fingerprint of the run's settings and data."""
+    best_epoch: int
+    """Whose weights were judged: training may go on after an evaluation."""
     split: str
     split_scheme: str
     split_hash: str

@@ -18,8 +18,9 @@ from evaluation.machine import machine_facts
 from evaluation.measures import Scorer, compare, measure
 from evaluation.missing import outcomes, reasons
 from evaluation.predictions import write_predictions
-from evaluation.results import Evaluation, write_evaluation
+from evaluation.results import Evaluation, read_evaluation, write_evaluation
 from manifests.item import MediaRow, Split, read_manifest
+from train.checkpoint import load_run
 
 log = logging.getLogger("unmask")
 
@@ -52,6 +53,16 @@ def evaluate(
     write_predictions(run, items, judged, opened.info.threshold, controls)
     write_evaluation(run, evaluation)
     return evaluation
+
+
+def evaluated(run: Path) -> Evaluation | None:
+    """The evaluation that the folder has of the weights that it has now."""
+    info = load_run(run, torch.device("cpu")).info
+    try:
+        found = read_evaluation(run)
+    except MissingInput:
+        return None
+    return found if (found.key, found.best_epoch) == (info.key, info.best_epoch) else None
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,8 @@ def _summary(
     theirs = [(control, measure(scope.items, control, seed=seed)) for control in controls]
     return Evaluation(
         run=opened.run.name,
+        key=opened.info.key,
+        best_epoch=opened.info.best_epoch,
         split=scope.split,
         split_scheme=", ".join(sorted({row.split_scheme for row in scope.items.rows})),
         split_hash=opened.info.split_hash,

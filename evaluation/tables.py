@@ -14,11 +14,14 @@ from evaluation.results import MACRO, POOLED, Evaluation, Interval, MetricRow
 
 NOTHING = "n/a"
 WIDTH = 120
+PARTIAL = "* mean over the datasets that the control can judge; the differences below are over these alone"
 
 
 def evaluation_table(evaluation: Evaluation) -> RenderableType:
     """Figures per dataset, macro and pooled; the controls beneath; a sentence for each control; what has no score."""
     parts: list[RenderableType] = [_figures(evaluation), _controls(evaluation)]
+    if any("*" in beside(evaluation.model.row(MACRO), control.row(MACRO)) for control in evaluation.controls):
+        parts.append(Text(PARTIAL))
     parts += [Text(f"- {comparison.meaning}") for comparison in evaluation.comparisons]
     parts += [Text(f"- {note}") for note in evaluation.notes]
     scored, beyond, lost = evaluation.scored, evaluation.out_of_scope, len(evaluation.failures)
@@ -48,7 +51,7 @@ def spanned(value: float | None, interval: Interval | None) -> str:
 
 def _figures(evaluation: Evaluation) -> Table:
     title = f"{evaluation.run}: {evaluation.split} split, {evaluation.split_scheme}, profile {evaluation.profile}"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("dataset", no_wrap=True)
     for name in ("real", "fake", "AUC [95 %]", "EER", "AP", "acc", "bal. acc", "prec", "rec", "F1", "ECE"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -75,5 +78,11 @@ def _controls(evaluation: Evaluation) -> Table:
     for scorer in scorers:
         table.add_column(scorer.name, justify="right")
     for row in evaluation.model.rows:
-        _add(table, row.name, [number(scorer.row(row.name).auc) for scorer in scorers])
+        _add(table, row.name, [beside(row, scorer.row(row.name)) for scorer in scorers])
     return table
+
+
+def beside(model: MetricRow, control: MetricRow) -> str:
+    """The control's AUC, with a star where it is over fewer items than the model's: see PARTIAL."""
+    fewer = (control.n_real, control.n_fake) != (model.n_real, model.n_fake)
+    return number(control.auc) + ("*" if fewer and control.auc is not None else "")

@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 
 from cache.build import open_streams
+from core.errors import MissingInput
 from core.workfolder import WorkFolder
 from evaluation.missing import outcomes
 from evaluation.predictions import read_predictions
 from evaluation.report.faces import contact_sheet
 from evaluation.report.facts import dataset_lines, failure_lines, finished_shards, headline, is_synthetic, stage_lines
 from evaluation.report.page import PageData, write_page
-from evaluation.results import read_evaluation
+from evaluation.scoring import evaluated
 from manifests.item import read_manifest
 from train.checkpoint import finished, load_run, read_metrics
 
@@ -22,7 +23,9 @@ __all__ = ["report"]
 
 def report(work: WorkFolder, run: Path) -> Path:
     """Write `work.report` about `run`, which has been evaluated. `MissingInput` where it has not."""
-    evaluation, predictions = read_evaluation(run), read_predictions(run)
+    evaluation, predictions = evaluated(run), read_predictions(run)
+    if evaluation is None:
+        raise MissingInput(f"{run.name}: its present weights have not been evaluated", "make evaluate")
     manifest, loaded = read_manifest(work.manifest), load_run(run, torch.device("cpu"))
     streams = open_streams(work, manifest, loaded.info.profile)
     rows, media = list(manifest.rows()), work.media / streams.media
@@ -30,10 +33,10 @@ def report(work: WorkFolder, run: Path) -> Path:
     summary = finished(run, loaded.info.key)
     data = PageData(
         evaluation=evaluation,
-        headline=headline(evaluation, run.name.rsplit("-s", 1)[0], loaded.config.seed, summary),
+        headline=headline(evaluation, loaded.config.preset, loaded.config.seed, summary),
         synthetic=is_synthetic(manifest),
         datasets=dataset_lines(rows, known),
-        stages=stage_lines(rows, known, tokens, evaluation),
+        stages=stage_lines(rows, known, streams, tokens, evaluation),
         failures=failure_lines(rows, known, tokens),
         predictions=predictions,
         training=read_metrics(run),

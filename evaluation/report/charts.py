@@ -25,6 +25,8 @@ SCORE_BINS = 20
 class Chart:
     caption: str
     svg: Markup
+    keys: tuple[tuple[str, str], ...] = ()
+    """(CSS class, name) of its lines, where the section has no legend for all of its charts."""
 
 
 def roc_charts(evaluation: Evaluation, predictions: pa.Table, styles: dict[str, str]) -> list[Chart]:
@@ -46,7 +48,7 @@ def _roc(
             series.append(Series(control, *roc(is_fake, score), f"thin {styles[control]}"))
     series.append(Series("model", *roc(is_fake, _column(predictions, "score")[part]), "model"))
     x, y = unit("reals called fake"), unit("fakes found")
-    chart = line_chart(f"ROC, {name}", series, x, y, width=300, height=270, diagonal=True)
+    chart = line_chart(f"ROC, {name}", series, x, y, width=280, height=250, diagonal=True)
     row = evaluation.model.row(name)
     return Chart(f"{name}: AUC {row.auc:.3f}, {row.n_real} real, {row.n_fake} fake", chart)
 
@@ -61,7 +63,8 @@ def score_chart(predictions: pa.Table) -> Chart:
     y = fitted_axis("share of the class", [0.0, *real, *fake])
     bars = [("real", "real", real), ("fake", "fake", fake)]
     drawn = histogram("Scores of real and fake items", bars, unit("probability of fake"), y)
-    return Chart("Scores by class: the less the two overlap, the better", drawn)
+    keys = (("real", "real items"), ("fake", "fake items"))
+    return Chart("Scores by class: the less the two overlap, the better", drawn, keys)
 
 
 def calibration_chart(evaluation: Evaluation, predictions: pa.Table) -> Chart:
@@ -71,7 +74,8 @@ def calibration_chart(evaluation: Evaluation, predictions: pa.Table) -> Chart:
     drawn = line_chart("Calibration", [line], *axes, diagonal=True)
     ece = evaluation.model.row(POOLED).ece
     figure = "n/a" if ece is None else f"{ece:.3f}"
-    return Chart(f"Calibration, all items: expected calibration error {figure} (on the dashed line: 0)", drawn)
+    keys = (("model", "model"), ("chance", "perfect calibration"))
+    return Chart(f"Calibration, all items: expected calibration error {figure}", drawn, keys)
 
 
 def training_charts(lines: Sequence[dict[str, Any]]) -> list[Chart]:
@@ -107,7 +111,8 @@ def training_charts(lines: Sequence[dict[str, Any]]) -> list[Chart]:
 
 def _lines(caption: str, series: list[Series], x: Axis, y: str) -> Chart:
     values = [value for line in series for value in line.y]
-    return Chart(caption, line_chart(caption, series, x, fitted_axis(y, values), width=300, height=230))
+    drawn = line_chart(caption, series, x, fitted_axis(y, values), width=300, height=230)
+    return Chart(caption, drawn, tuple((line.style, line.label) for line in series))
 
 
 def _values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:

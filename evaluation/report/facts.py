@@ -15,8 +15,11 @@ from manifests.item import Manifest, MediaRow
 from preprocess.outcomes import Outcome
 from train.checkpoint import RunSummary
 
-# Demo data say what they are by this file beside the datasets.
+# How demo data say what they are, in the folder beside the datasets: a file of this name, or this title of the README.
 SYNTHETIC = "SYNTHETIC.txt"
+TITLE = "# Synthetic demo corpus"
+
+CRITERIA = {"macro_auc": "macro AUC", "auc": "pooled AUC", "loss": "loss"}
 
 Outcomes = Mapping[str, Outcome]
 """media_id -> what preprocessing made of it."""
@@ -43,6 +46,7 @@ class StageLine:
     given: int
     done: int
     failed: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,15 @@ class FailureLine:
 
 def is_synthetic(manifest: Manifest) -> bool:
     """Do any of the datasets lie in a folder that the demo's writer has marked?"""
-    roots = [Path(root) for root in manifest.roots.values()]
-    return any((folder / SYNTHETIC).is_file() for root in roots for folder in (root, *list(root.parents)[:2]))
+    folders = {folder for root in map(Path, manifest.roots.values()) for folder in (root, *list(root.parents)[:3])}
+    return any((folder / SYNTHETIC).is_file() or _titled(folder / "README.md") for folder in folders)
+
+
+def _titled(readme: Path) -> bool:
+    if not readme.is_file():
+        return False
+    with readme.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().strip() == TITLE
 
 
 def dataset_lines(rows: Sequence[MediaRow], outcomes: Outcomes) -> list[DatasetLine]:
@@ -80,7 +91,11 @@ def _dataset(name: str, rows: list[MediaRow], outcomes: Outcomes) -> DatasetLine
 
 
 def stage_lines(
-    rows: Sequence[MediaRow], outcomes: Outcomes, finished: Mapping[str, list[Finished]], evaluation: Evaluation
+    rows: Sequence[MediaRow],
+    outcomes: Outcomes,
+    streams: Streams,
+    finished: Mapping[str, list[Finished]],
+    evaluation: Evaluation,
 ) -> list[StageLine]:
     """What each stage was given and what became of it, over all its calls together."""
     usable = [row for row in rows if row.status == "ok"]
@@ -88,11 +103,21 @@ def stage_lines(
     refused = sum(one.outcome == "failed" for one in processed)
     lines = [
         StageLine("scan", "files", len(rows), len(usable), len(rows) - len(usable)),
-        StageLine("preprocess", "files", len(usable), len(processed) - refused, len(usable) - len(processed) + refused),
+        StageLine(
+            "preprocess",
+            "files",
+            len(usable),
+            len(processed) - refused,
+            len(usable) - len(processed) + refused,
+            f"{sum(one.clips for one in processed)} clips, {sum(one.faces for one in processed)} faces, "
+            f"{sum(one.audio_s for one in processed) / 60:.1f} min of sound",
+        ),
     ]
-    for encoder, shards in finished.items():
+    for encoder, store in streams.stores.items():
+        shards = finished[encoder]
         given, failed = sum(len(shard.keys) for shard in shards), sum(len(shard.failed) for shard in shards)
-        lines.append(StageLine(f"extract {encoder}", "clips", given, given - failed, failed))
+        note = f"{int((store.lengths > 0).sum())} clips have {store.spec.modality}, {int(store.lengths.sum())} tokens"
+        lines.append(StageLine(f"extract {encoder}", "clips", given, given - failed, failed, note))
     judged = evaluation.given - evaluation.out_of_scope
     stage = f"evaluate ({evaluation.split})"
     lines.append(StageLine(stage, "items", judged, evaluation.scored, len(evaluation.failures)))
@@ -134,7 +159,7 @@ def headline(evaluation: Evaluation, preset: str, seed: int, summary: RunSummary
         facts += [
             ("model", f"{summary.size}, {summary.parameters / 1e6:.1f} M parameters"),
             ("training items", f"{summary.train_items} ({summary.train_clips} clips)"),
-            ("epochs", f"{summary.epochs}, best {summary.best_epoch} by {summary.criterion.replace('_', ' ')}"),
+            ("epochs", f"{summary.epochs}, best {summary.best_epoch} by {CRITERIA[summary.criterion]}"),
             ("training time", f"{summary.train_seconds:.1f} s"),
         ]
     facts += [
@@ -142,4 +167,5 @@ def headline(evaluation: Evaluation, preset: str, seed: int, summary: RunSummary
         ("split hash", evaluation.split_hash),
         ("threshold", f"{evaluation.model.threshold:.3f} (validation)"),
     ]
-    return facts + [(name, value) for name, value in evaluation.machine.items()]
+    facts += [("judged on", evaluation.machine.get("device", ""))]
+    return facts + [(name, value) for name, value in evaluation.machine.items() if name != "device"]

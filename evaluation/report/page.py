@@ -18,7 +18,7 @@ from evaluation.report.faces import Cell, Face
 from evaluation.report.facts import DatasetLine, FailureLine, StageLine
 from evaluation.report.forest import forest, legend
 from evaluation.results import Evaluation
-from evaluation.tables import number
+from evaluation.tables import PARTIAL, beside, number
 
 # More rows help no reader; all of them are in the page's JSON.
 FAILURES_SHOWN = 200
@@ -79,6 +79,8 @@ def _context(data: PageData) -> dict[str, Any]:
         "cards": _cards(evaluation),
         "synthetic": data.synthetic,
         "columns": COLUMNS,
+        "beside": beside,
+        "partial": PARTIAL,
         "forest": forest(evaluation, styles),
         "legend": legend(evaluation, styles),
         "roc": roc_charts(evaluation, data.predictions, styles),

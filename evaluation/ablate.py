@@ -1,0 +1,114 @@
+"""Presets x seeds on the same tokens: whatever is missing is trained and evaluated."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cache.build import open_streams
+from core.atomic import write_json
+from core.errors import UsageError
+from core.fingerprint import fingerprint
+from core.workfolder import WorkFolder
+from evaluation.ablation import FIGURES, FILE, Ablation, AblationRow, Spread
+from evaluation.predictions import read_predictions
+from evaluation.results import MACRO, Evaluation, ScoreTable
+from evaluation.scoring import evaluate, evaluated
+from evaluation.tables import number
+from manifests.item import Split, read_manifest
+from train.checkpoint import run_folder
+from train.config import TrainConfig
+from train.data import TokenData
+from train.fit import fit
+from train.presets import preset_config
+
+log = logging.getLogger("unmask")
+
+
+def ablate(
+    work: WorkFolder, presets: Sequence[str], seeds: Sequence[int], *, device: torch.device, split: Split = "test"
+) -> Ablation:
+    """Train and evaluate whatever of `presets` x `seeds` is not there yet; also written to runs/ablation.json.
+
+    A preset that this data cannot train (no sound, say) is a row with the problem. `UsageError` for an unknown preset,
+    or when none can be trained.
+    """
+    configs = {preset: [preset_config(preset).changed({"seed": seed}) for seed in seeds] for preset in presets}
+    if not presets or not seeds:
+        raise UsageError("nothing to compare", "name at least one preset and one seed")
+    manifest = read_manifest(work.manifest)
+    data = TokenData.load(manifest, open_streams(work, manifest))
+    rows: list[AblationRow] = []
+    controls: tuple[ScoreTable, ...] = ()
+    stopped = False
+    for preset in presets:
+        evaluations, problem, stopped = _preset(configs[preset], data, work, device, split)
+        if stopped:
+            break
+        controls = controls or (evaluations[0].controls if evaluations else ())
+        rows.append(_row(preset, evaluations, work, problem))
+    if not stopped and not any(row.runs for row in rows):
+        raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
+    ablation = Ablation(
+        split=split,
+        split_hash=data.split_hash,
+        profile=data.profile.name,
+        seeds=tuple(seeds),
+        rows=tuple(rows),
+        controls=controls,
+        stopped=stopped,
+    )
+    write_json(work.runs / FILE, ablation.as_json())
+    return ablation
+
+
+def _preset(
+    configs: Sequence[TrainConfig], data: TokenData, work: WorkFolder, device: torch.device, split: Split
+) -> tuple[list[Evaluation], str | None, bool]:
+    """Evaluations of one preset, why there are none, and whether the user stopped it."""
+    evaluations: list[Evaluation] = []
+    for config in configs:
+        try:
+            run = run_folder(work.runs, data, config)
+            if fit(data, config, run, device=device).stopped:
+                return evaluations, None, True
+        except UsageError as error:
+            log.warning("%s: %s", config.preset, error.problem)
+            return evaluations, error.problem, False
+        evaluations.append(_evaluated(run, work, device, split))
+        log.info("%s: macro AUC %s", run.name, number(evaluations[-1].model.row(MACRO).auc))
+    return evaluations, None, False
+
+
+def _evaluated(run: Path, work: WorkFolder, device: torch.device, split: Split) -> Evaluation:
+    """An evaluation of the same weights and split is not made again."""
+    found = evaluated(run)
+    return found if found and found.split == split else evaluate(run, work, device=device, split=split)
+
+
+def _row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder, problem: str | None) -> AblationRow:
+    names = [row.name for row in evaluations[0].model.rows[:-2]] if evaluations else []
+    runs = tuple(evaluation.run for evaluation in evaluations)
+    judged = read_predictions(work.runs / runs[0]).column("media_id").to_pylist() if runs else []
+    return AblationRow(
+        preset=preset,
+        runs=runs,
+        items=len(judged),
+        same_items=fingerprint(sorted(judged)),
+        figures={title: _spread(evaluations, row, figure) for row, figure, title in FIGURES},
+        datasets={name: _spread(evaluations, name, "auc") for name in names},
+        problem=problem,
+    )
+
+
+def _spread(evaluations: Sequence[Evaluation], row: str, figure: str) -> Spread | None:
+    values = [getattr(evaluation.model.row(row), figure) for evaluation in evaluations]
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    deviation = float(np.std(known, ddof=1)) if len(known) > 1 else None
+    return Spread(mean=float(np.mean(known)), deviation=deviation, seeds=len(known))

@@ -1,0 +1,139 @@
+"""A whole evaluation made of drawn scores: nine items' worth of every case that a table or a page has to show."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from evaluation.controls import majority, metadata_probe
+from evaluation.items import ItemSet
+from evaluation.measures import Scorer, compare, measure
+from evaluation.predictions import Judged, read_predictions, write_predictions
+from evaluation.report.faces import Face
+from evaluation.report.facts import DatasetLine, FailureLine, StageLine
+from evaluation.report.page import PageData
+from evaluation.results import Evaluation
+from manifests.item import MediaRow
+
+HOSTILE = "<script>alert(1)</script>.mp4"
+DATASETS = {"archive": 0.92, "celeb_df": 0.7, "fakeavceleb": 0.85, "only_fakes": 0.9}
+
+
+@dataclass(frozen=True)
+class Made:
+    items: ItemSet
+    judged: Judged
+    evaluation: Evaluation
+    predictions: pa.Table
+
+
+def row(number: int, dataset: str, domain: int, label: int) -> MediaRow:
+    return MediaRow(
+        media_id=f"{number:032x}",
+        dataset=dataset,
+        domain_id=domain,
+        path=HOSTILE if number == 0 else f"videos/{number:04d}.mp4",
+        kind="video",
+        label=label,
+        method="swap" if label else "none",
+        group=f"g{number // 2}",
+        split="test" if number % 2 else "train",
+        split_scheme="default",
+        bytes=1000 + 37 * number % 211,
+    )
+
+
+def drawn(seed: int = 0, each: int = 80) -> tuple[ItemSet, Judged]:
+    random = np.random.default_rng(seed)
+    rows, logits = [], []
+    for domain, (dataset, skill) in enumerate(DATASETS.items()):
+        for number in range(each):
+            label = 1 if dataset == "only_fakes" else int(random.random() < 0.6)
+            rows.append(row(domain * each + number, dataset, domain, label))
+            logits.append(random.normal() + (3 * skill - 1) * (label - 0.4))
+    logit = np.array(logits)
+    score = 1 / (1 + np.exp(-logit))
+    nothing = np.full(len(rows), np.nan)
+    return ItemSet(tuple(rows)), Judged(logit, score, score, nothing, np.ones(len(rows), np.int64))
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    known, opinion = drawn()
+    test = known.split == "test"
+    items, judged = known.only(test), opinion.only(test)
+    model = Scorer("model", "fusion", judged.score, 0.5)
+    controls = [
+        Scorer(control.name, control.about, control.score[test], control.threshold, meaning=control.meaning)
+        for control in (majority(known), metadata_probe(known, seed=0))
+    ]
+    ours, theirs = measure(items, model, seed=0), [measure(items, control, seed=0) for control in controls]
+    evaluation = Evaluation(
+        run="full-s0-0123abcd",
+        key="0123abcd",
+        best_epoch=7,
+        split="test",
+        split_scheme="default",
+        split_hash="00ff",
+        profile="tiny",
+        seed=0,
+        given=len(items) + 2,
+        scored=len(items),
+        out_of_scope=1,
+        failures={f"archive/{HOSTILE}": "unreadable: no reader understands it"},
+        model=ours.table,
+        controls=tuple(found.table for found in theirs),
+        comparisons=tuple(
+            compare(items, ours, found, control.meaning) for found, control in zip(theirs, controls, strict=True)
+        ),
+        notes=("One class only in only_fakes.",),
+        machine={"device": "CPU", "torch": "2.11.0"},
+    )
+    run = tmp_path_factory.mktemp("run")
+    write_predictions(run, items, judged, 0.5, controls)
+    return Made(items, judged, evaluation, read_predictions(run))
+
+
+@pytest.fixture(scope="session")
+def page_data(made: Made) -> PageData:
+    lines = [
+        {
+            "epoch": epoch,
+            "train": {"fake": 1 / epoch},
+            "validation": {
+                "loss": 0.4 + 1 / epoch,
+                "macro": {"auc": 1 - 0.4 / epoch},
+                "pooled": {"auc": None if epoch == 3 else 1 - 0.5 / epoch},
+                "domain_accuracy": 0.3,
+                "domain_chance": 0.25,
+            },
+            "best_epoch": min(epoch, 7),
+        }
+        for epoch in range(1, 10)
+    ]
+    return PageData(
+        evaluation=made.evaluation,
+        headline=[("preset", "full"), ("profile", "tiny")],
+        synthetic=True,
+        datasets=[
+            DatasetLine(name, "video", 30, 50, (40, 0, 40, 0), int(name == "archive"), 100, 7) for name in DATASETS
+        ],
+        stages=[StageLine("scan", "files", 321, 320, 1)],
+        failures=[FailureLine("scan", f"archive/{HOSTILE}", "unreadable: <b>no</b> reader understands it")],
+        predictions=made.predictions,
+        training=lines,
+        faces={("archive", 0): [Face(HOSTILE, picture(0), 0.99), Face("b.mp4", picture(1), None)]},
+    )
+
+
+def picture(seed: int) -> str:
+    noise = np.random.default_rng(seed).integers(0, 255, (4, 4, 3)).astype(np.uint8)
+    memory = io.BytesIO()
+    Image.fromarray(noise).resize((88, 88)).save(memory, "JPEG")
+    return "data:image/jpeg;base64," + base64.b64encode(memory.getvalue()).decode("ascii")

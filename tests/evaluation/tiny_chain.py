@@ -1,0 +1,79 @@
+"""A small work folder that went through every stage: pictures, sounds and one damaged file, the tiny profile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from PIL import Image
+
+from cache.build import extract, open_streams
+from core.workfolder import WorkFolder
+from manifests.item import Manifest, write_manifest
+from manifests.scan import scan
+from preprocess.build import preprocess
+from preprocess.profiles import tiny
+from train.checkpoint import run_folder
+from train.config import TrainConfig
+from train.data import TokenData
+from train.fit import fit
+from train.presets import preset_config
+
+CPU = torch.device("cpu")
+COUNTS = {"train": 4, "val": 3, "test": 3}
+RATE = 16_000
+DAMAGED = "test/real/<damaged>.png"
+
+
+@dataclass(frozen=True)
+class Chain:
+    data_root: Path
+    work: WorkFolder
+    run: Path
+    manifest: Manifest
+
+
+def config() -> TrainConfig:
+    return preset_config("full").changed({"epochs": 2, "patience": 2})
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    root, work = tmp_path_factory.mktemp("data"), WorkFolder(tmp_path_factory.mktemp("work"))
+    _write_media(root)
+    profile = tiny()
+    manifest, _ = scan(root, workers=1, say=lambda line: None)
+    write_manifest(work.manifest, manifest)
+    preprocess(manifest, profile.preprocess, work, workers=1)
+    extract(manifest, profile, work, device=CPU)
+    data = TokenData.load(manifest, open_streams(work, manifest, profile))
+    run = run_folder(work.runs, data, config())
+    fit(data, config(), run, device=CPU)
+    return Chain(root, work, run, manifest)
+
+
+def _write_media(root: Path) -> None:
+    random = np.random.default_rng(0)
+    for split, count in COUNTS.items():
+        for label in ("real", "fake"):
+            for number in range(count):
+                _picture(root / "pictures" / split / label / f"{number}.png", random, bright=label == "fake")
+                _sound(root / "sounds" / split / label / f"{number}.wav", random, hum=label == "fake")
+    (root / "pictures" / DAMAGED).write_bytes(b"\x89PNG\r\n\x1a\n but no picture")
+
+
+def _picture(path: Path, random: np.random.Generator, *, bright: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = random.integers(0, 128, (48, 48, 3)) + (100 if bright else 0)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+def _sound(path: Path, random: np.random.Generator, *, hum: bool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = 0.1 * random.normal(size=RATE // 2)
+    tone = 0.2 * np.sin(np.arange(RATE // 2) * 0.1) if hum else 0
+    soundfile.write(path, np.concatenate([np.zeros(RATE // 10), noise + tone]), RATE)
