@@ -15,7 +15,7 @@ from train.calibration import cross_entropy, fit_temperature, fit_threshold
 from train.data import TokenData
 from train.metrics import by_domain, macro, measure
 from train.model import Detector
-from train.score import ClipScores, ItemScores, by_item, probability, score_clips
+from train.score import ItemScores, by_item, probability, score_clips
 
 log = logging.getLogger("unmask")
 
@@ -57,7 +57,7 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
     chance = probability(items.fake)
     domains = by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
     temperature, threshold = calibrated(is_fake, items)
-    found, guessed = domain_accuracy(model, scores, data.clips.domain[clips])
+    found, guessed = domain_accuracy(scores.domain, scores.pattern, data.clips.domain[clips])
     return Validation(
         items=len(is_fake),
         loss=cross_entropy(is_fake, items.fake),
@@ -76,20 +76,22 @@ def calibrated(is_fake: NDArray[np.bool_], items: ItemScores) -> tuple[float, fl
     return temperature, fit_threshold(is_fake, probability(items.fake, temperature))
 
 
-def domain_accuracy(model: Detector, scores: ClipScores, domain: NDArray[np.int64]) -> tuple[float, float]:
-    """Share of clips whose dataset is guessed, and chance, both as means over the (pattern, dataset) cells."""
-    allowed = np.isfinite(scores.domain)
-    rows = np.arange(len(domain))
-    fair = (allowed.sum(axis=1) > 1) & allowed[rows, domain]
-    right = scores.domain.argmax(axis=1) == domain
-    cells = np.unique(np.stack([scores.pattern, domain])[:, fair], axis=1).T
-    if not len(cells):
+def domain_accuracy(
+    logits: NDArray[np.float32], pattern: NDArray[np.int64], domain: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Share of clips whose dataset is guessed from (N, G) logits, and chance: means over (pattern, dataset) cells.
+
+    Only patterns that clips of several datasets show. Chance is a guesser that always names one dataset of the pattern.
+    """
+    right = logits.argmax(axis=1) == domain
+    cells = np.unique(np.stack([pattern, domain], axis=1), axis=0)
+    patterns, datasets = np.unique(cells[:, 0], return_counts=True)
+    rivals = {shown: count for shown, count in zip(patterns.tolist(), datasets.tolist(), strict=True) if count > 1}
+    if not rivals:
         return math.nan, math.nan
-    members = [fair & (scores.pattern == pattern) & (domain == own) for pattern, own in cells]
-    # Chance within a pattern: the cells of a guesser that always names the same dataset are all 0 but one.
-    rivals = {pattern: int((cells[:, 0] == pattern).sum()) for pattern in cells[:, 0].tolist()}
-    found = float(np.mean([right[member].mean() for member in members]))
-    return found, float(np.mean([1.0 / rivals[pattern] for pattern in cells[:, 0].tolist()]))
+    contested = [(shown, own) for shown, own in cells.tolist() if shown in rivals]
+    found = [right[(pattern == shown) & (domain == own)].mean() for shown, own in contested]
+    return float(np.mean(found)), float(np.mean([1.0 / rivals[shown] for shown, _ in contested]))
 
 
 def choose_criterion(data: TokenData, clips: NDArray[np.int64]) -> Criterion:

@@ -1,0 +1,126 @@
+"""Which clips an epoch trains on."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import torch
+
+from train.batch import MODALITIES
+from train.config import TrainConfig
+from train.sampling import Sampler, shared_patterns
+
+NAMES = ("eye", "ear", "ear_two", "reader")
+
+
+def sampler_of(data, config: TrainConfig) -> Sampler:
+    return Sampler.of(data, NAMES, data.select(NAMES, "train"), config)
+
+
+def uneven(made_item) -> list:
+    """Two datasets: 40 fakes and 10 reals of one to three clips; 6 fakes and 4 reals."""
+    items = [made_item(1, {"eye": 2}, "faceforensics", clips=1 + n % 3) for n in range(40)]
+    items += [made_item(0, {"eye": 2}, "faceforensics") for _ in range(10)]
+    items += [made_item(1, {"ear": 3}, "deepvoice", "audio") for _ in range(6)]
+    items += [made_item(0, {"ear": 3}, "deepvoice", "audio", clips=2) for _ in range(4)]
+    return items
+
+
+def test_every_class_of_every_dataset_is_drawn_equally_often(make_data, made_item):
+    data = make_data(uneven(made_item))
+    clips = sampler_of(data, TrainConfig(max_repeats=100)).draw(3)
+    cells = Counter(zip(data.clips.domain[clips].tolist(), data.clips.label[clips].tolist(), strict=True))
+    assert len(cells) == 4
+    assert len(set(cells.values())) == 1
+    assert abs(len(clips) - len(data.clips)) < 4
+
+
+def test_within_a_cell_items_are_drawn_evenly_however_many_clips_they_have(make_data, made_item):
+    data = make_data(uneven(made_item))
+    clips = sampler_of(data, TrainConfig(max_repeats=100)).draw(0)
+    per_item = Counter(data.clips.item[clips].tolist())
+    for low, high in ((0, 40), (40, 50), (50, 56), (56, 60)):
+        counts = [per_item[item] for item in range(low, high)]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_a_handful_of_items_is_not_repeated_without_end(make_data, made_item):
+    data = make_data(uneven(made_item))
+    clips = sampler_of(data, TrainConfig(max_repeats=3)).draw(0)
+    assert max(Counter(data.clips.item[clips].tolist()).values()) == 3
+
+
+def test_without_balancing_an_epoch_is_every_clip_once(make_data, made_item):
+    data = make_data(uneven(made_item))
+    clips = sampler_of(data, TrainConfig(balance=False)).draw(0)
+    assert sorted(clips.tolist()) == list(range(len(data.clips)))
+
+
+def test_an_epoch_depends_on_seed_and_number_and_nothing_else(make_data, mixed):
+    data = make_data(mixed(40))
+    used, fresh = sampler_of(data, TrainConfig(batch_size=4)), sampler_of(data, TrainConfig(batch_size=4))
+    for epoch in (1, 2, 5):
+        used.steps(epoch)
+    flat = [[portion.clips.tolist() for step in s.steps(4) for portion in step] for s in (used, fresh)]
+    assert flat[0] == flat[1]
+    assert fresh.draw(4).tolist() != fresh.draw(5).tolist()
+    assert sampler_of(data, TrainConfig(seed=1)).draw(4).tolist() != fresh.draw(4).tolist()
+
+
+def test_modality_dropout_never_takes_the_last_one(make_data, mixed):
+    data = make_data(mixed(40))
+    sampler = sampler_of(data, TrainConfig(modality_dropout=0.9))
+    clips = np.tile(np.arange(40), 50)
+    keep = sampler.keep(clips, 0)
+    present = sampler.lengths[clips] > 0
+    assert keep.any(axis=1).all()
+    assert not (keep & ~present).any()
+    several = present.sum(axis=1) == 3
+    # Three modalities, each gone with 0.9: all gone with 0.729, and then one is brought back.
+    assert abs(keep[several].sum(axis=1).mean() - (0.3 + 0.729)) < 0.05
+    assert len({tuple(row) for row in keep[several].tolist()}) == 7
+
+
+def test_modality_dropout_zero_keeps_everything(make_data, mixed):
+    data = make_data(mixed(8))
+    sampler = sampler_of(data, TrainConfig(modality_dropout=0.0))
+    clips = np.arange(8)
+    np.testing.assert_array_equal(sampler.keep(clips, 0), sampler.lengths[clips] > 0)
+
+
+def test_batches_hold_every_draw_once_with_little_padding(make_data, mixed):
+    data = make_data(mixed(800))
+    config = TrainConfig(batch_size=32)
+    sampler = sampler_of(data, config)
+    portions = [portion for step in sampler.steps(0) for portion in step]
+    assert sorted(np.concatenate([p.clips for p in portions]).tolist()) == sorted(sampler.draw(0).tolist())
+    assert max(len(portion.clips) for portion in portions) <= 32
+    batches = [data.batch(p.clips, NAMES, device=torch.device("cpu"), kept=p.kept) for p in portions]
+    slots = sum(len(batch) * batch.slots for batch in batches)
+    assert 1 - sum(int(batch.lengths.sum()) for batch in batches) / slots < 0.1
+    lengths = [batch.slots for batch in batches]
+    assert lengths != sorted(lengths), "the order of the batches is random"
+
+
+def test_steps_hold_as_many_batches_as_are_accumulated(make_data, mixed):
+    sampler = sampler_of(make_data(mixed(60)), TrainConfig(batch_size=4, accumulate=3))
+    steps = sampler.steps(0)
+    assert {len(step) for step in steps[:-1]} == {3}
+    assert len(sampler.steps(7)) == len(steps)
+
+
+def test_shared_patterns_list_what_dropout_can_show(make_data, made_item):
+    data = make_data(
+        [
+            made_item(1, {"eye": 1}, "archive", "image"),
+            made_item(0, {"eye": 2, "ear": 2}, "dff"),
+            made_item(0, {"ear": 2}, "deepvoice", "audio", split="test"),
+        ]
+    )
+    assert data.clips.datasets == ("archive", "deepvoice", "dff")
+    with_dropout = shared_patterns(sampler_of(data, TrainConfig()), data.clips.domain)
+    assert with_dropout == ((0b001, (0, 2)), (0b010, (2,)), (0b011, (2,)))
+    without = shared_patterns(sampler_of(data, TrainConfig(modality_dropout=0.0)), data.clips.domain)
+    assert without == ((0b001, (0,)), (0b011, (2,)))
+    assert MODALITIES == ("image", "audio", "text")
