@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +31,8 @@ def from_folder(kind: Any, folder: Path, **options: Any) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # one bar a stage is enough
-    return kind.from_pretrained(
+    load = partial(
+        kind.from_pretrained,
         str(folder),
         local_files_only=True,
         trust_remote_code=False,
@@ -39,3 +41,4 @@ def from_folder(kind: Any, folder: Path, **options: Any) -> Any:
         dtype=torch.float32,
         **options,
     )
+    return seeded(0, load)  # what a checkpoint leaves out is drawn at random: the same each time

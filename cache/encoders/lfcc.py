@@ -24,6 +24,13 @@ from preprocess.profiles import EncoderChoice
 COEFFICIENTS = 20
 SPECTRUM = {"n_fft": 512, "win_length": 320, "hop_length": 160}
 
+# Raw, loudness (coefficient 0, about -25 +- 12) is a hundred times larger than what the others vary by, and a network
+# behind a layer norm would see little else. Coefficient n of speech varies by about 12 / (n + 1), the differences by a
+# third and an eighth of that. Fixed round numbers, the same for all data, like an image encoder's mean and deviation.
+LOUDNESS = -25.0
+SCALES = (1.0, 3.0, 8.0)
+NORMALISATION = "coefficient 0 plus 25, coefficient n times (n + 1) / 12, differences times 3 and 8"
+
 
 class _Frames(nn.Module):  # type: ignore[misc]
     """(B, A) -> (B, F, 60)."""
@@ -32,13 +39,18 @@ class _Frames(nn.Module):  # type: ignore[misc]
         super().__init__()
         # Natural logarithm, not decibels: torchaudio's decibels are cut 80 below the loudest clip *of the batch*.
         self.lfcc = LFCC(SAMPLE_RATE, n_filter=COEFFICIENTS, n_lfcc=COEFFICIENTS, log_lf=True, speckwargs=SPECTRUM)
+        self.register_buffer("scale_D1", torch.arange(1, COEFFICIENTS + 1).float()[:, None] / 12)
 
     def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
         # Half precision keeps three digits of a logarithm: too few for its differences.
         with torch.autocast(wave_BA.device.type, enabled=False):
             static = self.lfcc(wave_BA)
+            static[:, 0] -= LOUDNESS
+            static = static * self.scale_D1
             first = compute_deltas(static)
-            return torch.cat([static, first, compute_deltas(first)], dim=1).transpose(1, 2)
+            parts = (static, first, compute_deltas(first))
+            scaled = [part * scale for part, scale in zip(parts, SCALES, strict=True)]
+            return torch.cat(scaled, dim=1).transpose(1, 2)
 
 
 def lfcc(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
@@ -48,10 +60,10 @@ def lfcc(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
         name=choice.name,
         modality="audio",
         weights="none",
-        weights_hash=fingerprint("lfcc", COEFFICIENTS, SPECTRUM, "deltas 2"),
+        weights_hash=fingerprint("lfcc", COEFFICIENTS, SPECTRUM, LOUDNESS, SCALES),
         native_dim=2 * 3 * COEFFICIENTS,
         pooling="mean and standard deviation",
         tokens_per_second=token_rate(choice),
-        normalisation="none",
+        normalisation=NORMALISATION,
     )
     return AudioEncoder(spec, _Frames, device, pool=mean_and_spread)

@@ -16,8 +16,6 @@ from cache import build
 from cache.build import extract, open_streams
 from cache.encoders import make_encoder
 from cache.projection import projection
-from cache.runner import Runner
-from cache.shard_tokens import ShardMedia, encode_shard
 from cache.store import TokenStore
 from core.atomic import TEMPORARY
 from core.checksums import damage
@@ -244,61 +242,6 @@ def test_the_streams_file_names_what_the_profile_needs(media):
     assert set(about["streams"]) == {"tiny_image", "tiny_audio", "tiny_text"}
     assert all((media.work.tokens / folder / "spec.json").is_file() for folder in about["streams"].values())
     assert not [damage(path) for path in media.work.tokens.glob("*/shard-*") if damage(path)]
-
-
-class Fragile:
-    """A real encoder that cannot do more than `limit` at once, and whose tokens for white faces overflow."""
-
-    def __init__(self, limit: int = 1000) -> None:
-        self._inner = make_encoder(EncoderChoice(name="tiny_image"), CPU)
-        self.spec, self.limit, self.batches = self._inner.spec, limit, []
-
-    def encode(self, batch: torch.Tensor) -> torch.Tensor:
-        if len(batch) > self.limit:
-            raise torch.OutOfMemoryError("as a GPU says it")
-        self.batches.append(len(batch))
-        tokens = self._inner.encode(batch).clone()
-        tokens[batch.flatten(1).float().mean(dim=1) == 255] *= 1e9
-        return tokens
-
-
-def shard_media(media: Any) -> ShardMedia:
-    from preprocess.plan import media_folder
-
-    (path,) = media_folder(media.work, media.profile.preprocess).glob("shard-*")
-    return ShardMedia.read(path, 16_000, {"image"})
-
-
-def test_out_of_memory_halves_the_batch_and_goes_on(media):
-    media.add("video-1", "video-3")
-    fragile = Fragile(limit=3)
-    made = encode_shard(shard_media(media), Runner(fragile, CPU, 16))
-    assert fragile.batches == [2] * 8
-    whole = encode_shard(shard_media(media), Runner(Fragile(), CPU, 16))
-    np.testing.assert_allclose(made.tokens, whole.tokens, rtol=2e-3, atol=2e-3)
-
-
-def test_one_input_that_does_not_fit_stops_the_run(media):
-    media.add("image-1")
-    with pytest.raises(torch.OutOfMemoryError):
-        encode_shard(shard_media(media), Runner(Fragile(limit=0), CPU, 16))
-
-
-def test_a_clip_beyond_float16_is_refused_by_name_and_stays_refused(media, monkeypatch):
-    def white(item: Any) -> Any:
-        if item.media_id != media.rows[1].media_id:
-            return item
-        return replace(item, clips=tuple(replace(clip, faces=np.full_like(clip.faces, 255)) for clip in item.clips))
-
-    media.add("image-1", "image-2", "image-4", change=white)
-    monkeypatch.setattr(build, "make_encoder", lambda choice, device: Fragile())
-    profile = media.profile.model_copy(update={"encoders": (EncoderChoice(name="tiny_image"),)})
-    first, second = run(media, profile)["tiny_image"], run(media, profile)["tiny_image"]
-    assert (first.done, first.skipped, second.done, second.skipped) == (2, 0, 0, 2)
-    assert first.failed == second.failed
-    assert list(first.failed) == [f"{media.rows[1].media_id}/0"]
-    store = open_streams(media.work, media.manifest, profile).stores["tiny_image"]
-    assert store.lengths.tolist() == [1, 0, 1]
 
 
 def test_stores_of_one_profile_list_the_same_clips_in_the_same_order(media):
