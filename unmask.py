@@ -132,8 +132,9 @@ def train(
     from cache.build import open_streams
     from core.settings import apply
     from manifests.item import read_manifest
+    from train.checkpoint import run_folder
     from train.data import TokenData
-    from train.fit import fit, run_folder
+    from train.fit import fit
     from train.presets import preset_config
 
     with opened(as_json, quiet) as console:
@@ -143,8 +144,8 @@ def train(
         data = TokenData.load(manifest, open_streams(folder, manifest))
         run = run_folder(folder.runs, data, config)
         summary = fit(data, config, run, device=choose_device(device))
-        console.say(f"{run}")
-        console.result |= summary.as_json()
+        console.say(f"run: {run}")
+        console.result |= summary.as_json() | {"run": str(run)}
 
 
 @app.command()
@@ -176,7 +177,7 @@ def evaluate(
         result = run_evaluate(
             find_run(WorkFolder(work).runs, run), WorkFolder(work), device=choose_device(device), split=split
         )
-        console.say(evaluation_table(result))
+        console.show(evaluation_table(result))
         console.result |= result.as_json()
 
 
@@ -223,11 +224,11 @@ def ablate(
 ) -> None:
     """Train and evaluate presets x seeds on the same tokens: one table."""
     from evaluation.ablate import ablate as run_ablate
-    from evaluation.ablate import ablation_table
+    from evaluation.ablation import ablation_table
 
     with opened(as_json, quiet) as console:
         result = run_ablate(WorkFolder(work), _names(presets), _numbers(seeds), device=choose_device(device))
-        console.say(ablation_table(result))
+        console.show(ablation_table(result))
         console.result |= result.as_json()
 
 
@@ -279,14 +280,15 @@ def datasets(as_json: Json = False) -> None:
 @app.command()
 def doctor(work: Work = DEFAULT_WORK, as_json: Json = False) -> None:
     """What this machine has, and which settings it would get."""
-    from cache.weights import weights_found
+    from cache.weights import inventory
     from core.machine import describe
-    from train.sizing import choose_size
+    from train.config import TrainConfig
+    from train.sizing import resolved
 
     with opened(as_json) as console:
         console.result |= describe(work)
-        console.result["model_size"] = choose_size(choose_device("auto"))
-        console.result["encoder_weights"] = weights_found()
+        console.result["model_size"] = resolved(TrainConfig(), choose_device("auto"), 0).size
+        console.result["encoder_weights"] = {a.encoder: f"{a.state}: {a.where}" for a in inventory()}
         for key, value in console.result.items():
             console.say(f"{key}: {value}" if not isinstance(value, dict) else f"{key}:")
             for name, entry in value.items() if isinstance(value, dict) else ():

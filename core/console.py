@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.console import Console as RichConsole
+from rich.console import RenderableType
+
 from core.errors import UnmaskError
 from core.stage import StageReport
 
 log = logging.getLogger("unmask")
 
 FAILURES_SHOWN = 10
+WIDTH = 140
 
 
 @dataclass
@@ -37,6 +41,12 @@ class Console:
     def say(self, line: str) -> None:
         if not self.quiet:
             print(line, file=sys.stderr if self.as_json else sys.stdout, flush=True)
+
+    def show(self, table: RenderableType) -> None:
+        """A table, as wide as it needs to be where nobody's terminal limits it."""
+        if not self.quiet:
+            stream = sys.stderr if self.as_json else sys.stdout
+            RichConsole(file=stream, width=None if stream.isatty() else WIDTH).print(table)
 
     def stages(self, reports: Sequence[StageReport], max_failures: float) -> None:
         """Print what each stage did; `ItemsFailed` when one of them lost too many items."""
