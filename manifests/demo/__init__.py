@@ -7,6 +7,7 @@ deepfakes.
 from __future__ import annotations
 
 import csv
+import logging
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,8 @@ from manifests.demo.items import Item
 from manifests.demo.render import text_of, write_item
 from manifests.demo.sentences import subtitles
 from manifests.demo.tables import meta_data, testing_videos
+
+log = logging.getLogger("unmask")
 
 README = """# Synthetic demo corpus
 
@@ -42,14 +45,19 @@ def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None 
             f"demo data: scale {scale:g} is not above 0 and at most 1", "use --scale 1 for the whole corpus"
         )
     items = all_items(seed, scale)
+    counts = dict(Counter(item.dataset for item in items))
+    about = README.format(seed=seed, scale=scale, files=len(items))
+    if (out / "README.md").is_file() and (out / "README.md").read_text(encoding="utf-8") == about:
+        log.info("%s: written before with this seed and scale, reused", out)
+        return counts
     for folder in sorted({(out / item.path).parent for item in items}):
         folder.mkdir(parents=True, exist_ok=True)
     _write_media(out, seed, items, workers or available_cores())
     _write_texts(out, seed, items)
     write_text(out / AV_ROOT / "meta_data.csv", meta_data(items))
     write_text(out / "Celeb-DF-v2/List_of_testing_videos.txt", testing_videos(items))
-    write_text(out / "README.md", README.format(seed=seed, scale=scale, files=len(items)))
-    return dict(Counter(item.dataset for item in items))
+    write_text(out / "README.md", about)  # last: a corpus with it is whole
+    return counts
 
 
 def _write_media(out: Path, seed: int, items: list[Item], workers: int) -> None:

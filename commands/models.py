@@ -1,0 +1,134 @@
+"""From tokens to evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from commands.options import DEFAULT_WORK, Device, Json, Quiet, Run, SettingsFile, Work
+from core.console import opened
+from core.errors import UsageError
+from core.machine import choose_device
+from core.workfolder import WorkFolder
+
+
+def train(
+    work: Work = DEFAULT_WORK,
+    preset: Annotated[str, typer.Option("--preset", help="Which system; `unmask presets` lists them.")] = "full",
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+    settings: SettingsFile = None,
+    assignments: Annotated[list[str] | None, typer.Option("--set", help="train.key=value")] = None,
+    device: Device = "auto",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train one model on the tokens, keep its best checkpoint."""
+    from cache.build import open_streams
+    from core.settings import apply
+    from manifests.item import read_manifest
+    from train.checkpoint import run_folder
+    from train.data import TokenData
+    from train.fit import fit
+    from train.presets import preset_config
+
+    with opened(as_json, quiet) as console:
+        folder = WorkFolder(work)
+        manifest = read_manifest(folder.manifest)
+        config = apply(preset_config(preset), settings, assignments or [], under="train.").changed({"seed": seed})
+        data = TokenData.load(manifest, open_streams(folder, manifest))
+        run = run_folder(folder.runs, data, config)
+        summary = fit(data, config, run, device=choose_device(device))
+        console.say(f"run: {run}")
+        console.result |= summary.as_json() | {"run": str(run)}
+
+
+def presets(as_json: Json = False) -> None:
+    """List the systems that `train` and `ablate` know."""
+    from train.presets import PRESETS
+
+    with opened(as_json) as console:
+        for name, made in PRESETS.items():
+            console.result[name] = (made.__doc__ or "").split("\n")[0]
+            console.say(f"{name:28} {console.result[name]}")
+
+
+def evaluate(
+    work: Work = DEFAULT_WORK,
+    run: Run = None,
+    split: Annotated[Literal["test", "val"], typer.Option("--on", help="Which split.")] = "test",
+    device: Device = "auto",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Item-level metrics on the test split, per dataset, beside the controls."""
+    from evaluation.scoring import evaluate as run_evaluate
+    from evaluation.tables import evaluation_table
+    from train.checkpoint import find_run
+
+    with opened(as_json, quiet) as console:
+        result = run_evaluate(
+            find_run(WorkFolder(work).runs, run), WorkFolder(work), device=choose_device(device), split=split
+        )
+        console.show(evaluation_table(result))
+        console.result |= result.as_json()
+
+
+def report(work: Work = DEFAULT_WORK, run: Run = None, as_json: Json = False, quiet: Quiet = False) -> None:
+    """One self-contained HTML page about a run and its data."""
+    from evaluation.report import report as run_report
+    from train.checkpoint import find_run
+
+    with opened(as_json, quiet) as console:
+        page = run_report(WorkFolder(work), find_run(WorkFolder(work).runs, run))
+        console.say(f"report: {page}")
+        console.result["report"] = str(page)
+
+
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Images, audio or video files.")],
+    work: Work = DEFAULT_WORK,
+    run: Run = None,
+    device: Device = "auto",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """A verdict for new media, through the same stages as the training data."""
+    from evaluation.predict import predict as run_predict
+    from train.checkpoint import find_run
+
+    with opened(as_json, quiet) as console:
+        verdicts = run_predict(files, find_run(WorkFolder(work).runs, run), device=choose_device(device))
+        for verdict in verdicts:
+            console.say(str(verdict))
+        console.result["verdicts"] = [verdict.as_json() for verdict in verdicts]
+
+
+def ablate(
+    work: Work = DEFAULT_WORK,
+    presets: Annotated[str, typer.Option("--presets", help="Comma-separated; default: all.")] = "",
+    seeds: Annotated[str, typer.Option("--seeds", help="Comma-separated.")] = "0,1,2",
+    device: Device = "auto",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train and evaluate presets x seeds on the same tokens: one table."""
+    from evaluation.ablate import ablate as run_ablate
+    from evaluation.ablation import ablation_table
+
+    with opened(as_json, quiet) as console:
+        result = run_ablate(WorkFolder(work), _names(presets), _numbers(seeds), device=choose_device(device))
+        console.show(ablation_table(result))
+        console.result |= result.as_json()
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
+def _numbers(listed: str) -> list[int]:
+    try:
+        return [int(name) for name in _names(listed)]
+    except ValueError as error:
+        raise UsageError(f"--seeds {listed}: not whole numbers", "--seeds 0,1,2") from error
