@@ -31,10 +31,15 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
 
 
 def evaluation_text(evaluation: Evaluation) -> str:
-    """The same as plain text, wide enough for every column: for a pipe, a file or a narrow terminal."""
+    """The same as plain text, for a pipe, a file or a narrow terminal."""
+    return plain_text(evaluation_table(evaluation))
+
+
+def plain_text(table: RenderableType) -> str:
+    """Without colours, and wide enough for every column."""
     console = Console(width=WIDTH, file=io.StringIO(), color_system=None)
     with console.capture() as captured:
-        console.print(evaluation_table(evaluation))
+        console.print(table)
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 

@@ -13,13 +13,14 @@ from tiny_chain import CPU, DAMAGED, Chain
 from core.errors import MissingInput, UsageError
 from core.workfolder import WorkFolder
 from evaluation.ablate import ablate
+from evaluation.ablation import Spread, ablation_table
 from evaluation.judging import check_split
 from evaluation.predict import predict
 from evaluation.predictions import read_predictions
 from evaluation.report import report
 from evaluation.results import Evaluation, read_evaluation
 from evaluation.scoring import evaluate, evaluated
-from evaluation.tables import evaluation_text
+from evaluation.tables import evaluation_text, plain_text
 from manifests.item import from_rows, read_manifest, write_manifest
 from train.checkpoint import load_run
 
@@ -33,6 +34,9 @@ def test_every_test_item_has_a_score_or_a_reason(chain: Chain, evaluation: Evalu
     of_split = [row for row in chain.manifest.rows() if row.split == "test"]
     assert evaluation.given == len(of_split)
     assert evaluation.scored + len(evaluation.failures) == evaluation.given
+    named = [f"pictures/{row.path}" for row in of_split if row.path == DAMAGED]
+    assert sorted(evaluation.failures) == named == [f"pictures/{DAMAGED}"]
+    assert all(why.startswith("unreadable") for why in evaluation.failures.values())
     scored = set(read_predictions(chain.run).column("media_id").to_pylist())
     assert scored | {row.media_id for row in of_split if row.path == DAMAGED} == {row.media_id for row in of_split}
 
@@ -146,8 +150,16 @@ def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> 
     assert again == first
     assert (work.runs / picture.runs[0] / "best_multimodal_all_datasets.pth").stat().st_mtime_ns == weights
     assert json.loads((work.runs / "ablation.json").read_text())["rows"][0]["preset"] == "image-baseline"
+    printed = plain_text(ablation_table(first))
+    assert "video-baseline: not trained: " in printed
+    assert f"{picture.figures['macro AUC']}" in printed
     baseline = read_evaluation(work.runs / picture.runs[0])
     assert baseline.out_of_scope == sum(row.split == "test" and row.kind != "image" for row in chain.manifest.rows())
+
+
+def test_one_seed_has_no_deviation() -> None:
+    assert str(Spread(mean=0.5, deviation=None, seeds=1)) == "0.500"
+    assert str(Spread(mean=0.5, deviation=0.25, seeds=3)) == "0.500 ± 0.250"
 
 
 def test_an_empty_ablation_is_wrong_usage(chain: Chain) -> None:
