@@ -71,7 +71,7 @@ def hub() -> Profile:
 def tiny() -> Profile:
     """Seeded small members of the same architectures: for tests."""
     names = ("tiny_image", "tiny_audio", "tiny_text")
-    small = PreprocessSettings(face_size=64, frames_per_clip=4, clip_seconds=2.0, max_clips=2)
+    small = PreprocessSettings(face_size=64, frames_per_clip=4, clip_seconds=2.0, max_clips=2, detect_side=160)
     return Profile(name="tiny", preprocess=small, encoders=tuple(EncoderChoice(name=name) for name in names))
 
 

@@ -1,0 +1,51 @@
+"""The demo corpus goes through the stage whole, and MTCNN takes its drawn faces for faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.fingerprint import media_id, quick_content
+from core.workfolder import WorkFolder
+from manifests.item import Kind, MediaRow, from_rows
+from preprocess.build import preprocess
+from preprocess.outcomes import Outcome, read_outcomes
+from preprocess.plan import media_folder
+from preprocess.profiles import tiny
+
+KINDS: dict[str, Kind] = {".jpg": "image", ".png": "image", ".mp4": "video", ".wav": "audio", ".mp3": "audio"}
+EVERY = 3
+
+
+@pytest.fixture(scope="module")
+def outcomes(demo_corpus, tmp_path_factory) -> list[Outcome]:
+    names = sorted(path.relative_to(demo_corpus).as_posix() for path in demo_corpus.rglob("*") if path.suffix in KINDS)
+    rows = [
+        MediaRow(
+            media_id=media_id("demo", name),
+            dataset="demo",
+            domain_id=-1,
+            path=name,
+            kind=KINDS[Path(name).suffix],
+            label=None,
+            method="unknown",
+            content=quick_content(demo_corpus / name),
+        )
+        for name in names[::EVERY]
+    ]
+    work = WorkFolder(tmp_path_factory.mktemp("work"))
+    report = preprocess(from_rows(rows, {"demo": str(demo_corpus)}), tiny().preprocess, work, workers=2)
+    assert (report.given, report.done, report.failed) == (len(rows), len(rows), {})
+    return read_outcomes(media_folder(work, tiny().preprocess))
+
+
+def test_all_three_kinds_of_media_are_in_it(outcomes):
+    readers = {one.reader for one in outcomes}
+    assert {"pillow", "soundfile"} < readers
+    assert any("+pyav" in str(reader) for reader in readers), "a video with sound"
+
+
+def test_drawn_faces_are_found_in_nearly_every_frame(outcomes):
+    assert sum(one.faces for one in outcomes) > 20
+    assert sum(one.fallback_faces for one in outcomes) <= 0.02 * sum(one.faces for one in outcomes)
