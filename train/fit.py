@@ -82,7 +82,7 @@ def _train(setup: Setup, run: Path, writer: SummaryWriter, device: torch.device)
             started = time.monotonic()
             means = _train_epoch(setup, epoch, bar, device)
             found = validate(setup.model, setup.data, setup.validation, device=device)
-            best = best.after(epoch, found.rank(setup.criterion))
+            best = best.after(epoch, found.rank(setup.judge))
             if best.best_epoch == epoch:
                 save_run(run, setup.model, setup.inputs, epoch, found)
             line = {
@@ -196,7 +196,7 @@ def _summary(setup: Setup, run: Path, stopped: bool) -> RunSummary:
         parameters=sum(parameter.numel() for parameter in setup.model.parameters()),
         epochs=len(lines),
         best_epoch=best_epoch,
-        criterion=setup.criterion,
+        criterion=setup.judge.criterion,
         validation=lines[best_epoch - 1]["validation"] if best_epoch else None,
         train_items=len(set(setup.sampler.items.tolist())),
         train_clips=len(setup.sampler.clips),

@@ -21,7 +21,7 @@ from train.model import Detector, ModelShape
 from train.optimiser import make_optimiser
 from train.sampling import Sampler, shared_patterns
 from train.sizing import resolved
-from train.validation import Criterion, choose_criterion
+from train.validation import Judge, choose_judge
 
 log = logging.getLogger("unmask")
 
@@ -47,7 +47,7 @@ class Setup:
     sampler: Sampler
     validation: NDArray[np.int64]
     """Clips."""
-    criterion: Criterion
+    judge: Judge
     model: Detector
     optimiser: torch.optim.AdamW
     scaler: torch.amp.GradScaler
@@ -90,13 +90,13 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, device: torch.devic
         clear(run)
         write_json(run / CONFIG, config.model_dump(mode="json"))
     sweep(run)
-    criterion = choose_criterion(data, validation)
-    inputs = inputs_of(data, shape, key, criterion)
+    judge = choose_judge(data, validation)
+    inputs = inputs_of(data, shape, key, judge.criterion)
     placed = data.placed(device)
     standing = _standing(begun) if begun else Standing()
     steps = len(sampler.steps(1))
     _announce(run, config, sampler, model, placed)
-    return Setup(placed, config, sampler, validation, criterion, model, optimiser, scaler, inputs, standing, steps)
+    return Setup(placed, config, sampler, validation, judge, model, optimiser, scaler, inputs, standing, steps)
 
 
 def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector, data: TokenData) -> None:

@@ -21,6 +21,18 @@ log = logging.getLogger("unmask")
 
 Criterion = Literal["macro_auc", "auc", "loss"]
 
+# The AUC of two reals and two fakes is 0, 0.25, 0.5, 0.75 or 1: among larger datasets it would decide by luck.
+ENOUGH_ITEMS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """What makes an epoch the best."""
+
+    criterion: Criterion
+    datasets: tuple[str, ...] = ()
+    """macro_auc: the datasets whose AUCs are averaged."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
@@ -40,10 +52,11 @@ class Validation:
     threshold: float
     """Fitted on these items, for calibrated probabilities."""
 
-    def rank(self, criterion: Criterion) -> tuple[float, float]:
+    def rank(self, judge: Judge) -> tuple[float, float]:
         """Higher is better; equal AUCs are told apart by the loss."""
-        value = {"macro_auc": self.macro["auc"], "auc": self.pooled["auc"], "loss": -self.loss}[criterion]
-        return (value, -self.loss)
+        if judge.criterion == "macro_auc":
+            return (sum(self.domains[name]["auc"] for name in judge.datasets) / len(judge.datasets), -self.loss)
+        return (self.pooled["auc"] if judge.criterion == "auc" else -self.loss, -self.loss)
 
     def as_json(self) -> dict[str, Any]:
         plain: dict[str, Any] = without_nan({name: getattr(self, name) for name in self.__slots__})
@@ -94,21 +107,29 @@ def domain_accuracy(
     return float(np.mean(found)), float(np.mean([1.0 / rivals[shown] for shown, _ in contested]))
 
 
-def choose_criterion(data: TokenData, clips: NDArray[np.int64]) -> Criterion:
-    """Macro AUC over datasets where one of them has both classes in validation; else pooled AUC; else the loss."""
-    label, domain = data.clips.label[clips], data.clips.domain[clips]
-    both = [name for number, name in enumerate(data.clips.datasets) if len(np.unique(label[domain == number])) == 2]
-    single = [data.clips.datasets[number] for number in np.unique(domain).tolist()]
-    single = [name for name in single if name not in both]
-    if single:
+def choose_judge(data: TokenData, clips: NDArray[np.int64]) -> Judge:
+    """Mean AUC over the datasets with ENOUGH_ITEMS real and fake validation items, or over those with any of both.
+
+    Where no dataset has both classes the pooled AUC; where validation as a whole has not, the loss.
+    """
+    first = clips[np.unique(data.clips.item[clips], return_index=True)[1]]
+    label, domain = data.clips.label[first], data.clips.domain[first]
+    fewest = {
+        data.clips.datasets[own]: min(int((label[domain == own] == kind).sum()) for kind in (0, 1))
+        for own in np.unique(domain).tolist()
+    }
+    both = tuple(name for name, count in fewest.items() if count > 0)
+    enough = tuple(name for name in both if fewest[name] >= ENOUGH_ITEMS)
+    if single := sorted(set(fewest) - set(both)):
         log.warning("validation: only one class of %s, so no AUC there", ", ".join(single))
     if both:
-        return "macro_auc"
+        log.info("the best epoch is the one of the highest mean validation AUC over %s", ", ".join(enough or both))
+        return Judge("macro_auc", enough or both)
     if len(np.unique(label)) == 2:
         log.warning("validation: no dataset has both classes, so the best epoch is chosen by the pooled AUC")
-        return "auc"
+        return Judge("auc")
     log.warning("validation: one class only, so the best epoch is chosen by the loss")
-    return "loss"
+    return Judge("loss")
 
 
 def without_nan(value: Any) -> Any:
