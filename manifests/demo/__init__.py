@@ -29,8 +29,11 @@ README = """# Synthetic demo corpus
 Drawn faces and synthesised voices of people who do not exist, in the folder layouts of nine public datasets. It holds
 no file of theirs. It shows that the pipeline works; numbers measured on it say nothing about real deepfakes.
 
-Made by `unmask demo-data`, seed {seed}, scale {scale:g}: {files} media files.
+Made by `unmask demo-data` (generator {version}), seed {seed}, scale {scale:g}: {files} media files.
 """
+UNFINISHED = "\nUnfinished: the same command again completes it.\n"
+# Raised with every change of what is drawn, so that an older corpus is not taken for this one.
+VERSION = 2
 TIMEOUT_S = 300.0
 
 
@@ -38,7 +41,8 @@ def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None 
     """Write the corpus under `out`; give how many media files each dataset has.
 
     The same seed and scale give the same bytes, whatever `workers` is (processes; None: one a core). `scale` in (0, 1]
-    thins it, down to three groups of people a dataset.
+    thins it, down to three groups of people a dataset. A finished corpus is reused, an unfinished one completed;
+    `UsageError` for a folder with anything else in it.
     """
     if not 0 < scale <= 1:
         raise UsageError(
@@ -46,10 +50,11 @@ def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None 
         )
     items = all_items(seed, scale)
     counts = dict(Counter(item.dataset for item in items))
-    about = README.format(seed=seed, scale=scale, files=len(items))
-    if (out / "README.md").is_file() and (out / "README.md").read_text(encoding="utf-8") == about:
+    about = README.format(version=VERSION, seed=seed, scale=scale, files=len(items))
+    if _is_whole(out, about):
         log.info("%s: written before with this seed and scale, reused", out)
         return counts
+    write_text(out / "README.md", about + UNFINISHED)
     for folder in sorted({(out / item.path).parent for item in items}):
         folder.mkdir(parents=True, exist_ok=True)
     _write_media(out, seed, items, workers or available_cores())
@@ -58,6 +63,15 @@ def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None 
     write_text(out / "Celeb-DF-v2/List_of_testing_videos.txt", testing_videos(items))
     write_text(out / "README.md", about)  # last: a corpus with it is whole
     return counts
+
+
+def _is_whole(out: Path, about: str) -> bool:
+    """Is this very corpus there? Real datasets, and corpora of other seeds, must not get mixed with it."""
+    readme = out / "README.md"
+    found = readme.read_text(encoding="utf-8") if readme.is_file() else None
+    if found not in (about, about + UNFINISHED) and out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out}: holds something else than this demo corpus", "give an empty or a new folder")
+    return found == about
 
 
 def _write_media(out: Path, seed: int, items: list[Item], workers: int) -> None:

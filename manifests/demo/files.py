@@ -61,6 +61,9 @@ def _sound_stream(container: av.container.OutputContainer, codec: str, kilobits:
     stream.codec_context.thread_count = 1
     if codec != "pcm_s16le":
         stream.codec_context.bit_rate = kilobits * 1000
+    if codec == "libmp3lame":
+        # Frames that borrow bits from earlier ones make decoders complain when a reader starts in the middle.
+        stream.codec_context.options = {"reservoir": "0"}
     return stream
 
 

@@ -145,7 +145,7 @@ def _checker(shape: tuple[int, ...], rng: np.random.Generator, resolution: float
 
 def generated(picture: Frame, rng: np.random.Generator) -> Frame:
     """A whole picture as an up-sampling generator would give it: smoothed texture, ringing edges, a faint grid."""
-    strength = float(rng.uniform(0.3, 1.0))
+    strength = float(rng.uniform(0.0, 1.0))
     height, width = picture.shape[:2]
     factor = _between((1.5, 2.4), strength)
     small = Image.fromarray(picture).resize((round(width / factor), round(height / factor)), Image.Resampling.BOX)
@@ -163,12 +163,12 @@ WINDOW, HOP = 1024, 256
 
 def vocoded(sound: Wave, rng: np.random.Generator) -> Wave:
     """`sound` from its magnitudes alone: smoothed as through a mel spectrogram, phases guessed (Griffin and Lim)."""
-    strength = float(rng.uniform(0.25, 1.0))
+    strength = float(rng.uniform(0.0, 1.0))
     transform = signal.ShortTimeFFT(signal.get_window("hann", WINDOW), HOP, fs=1.0, fft_mode="onesided")
     size = np.abs(transform.stft(sound))
-    size = _through_mels(size, bands=round(_between((110, 48), strength))).astype(np.float64)
+    size = _through_mels(size, bands=round(_between((140, 56), strength))).astype(np.float64)
     phase = np.exp(2j * np.pi * rng.random(size.shape))
-    for _ in range(round(_between((10, 2), strength))):
+    for _ in range(round(_between((14, 3), strength))):
         guess = transform.stft(transform.istft(size * phase, k1=len(sound)))
         phase = guess / (np.abs(guess) + 1e-9)
     made = transform.istft(size * phase, k1=len(sound)).astype(np.float32)

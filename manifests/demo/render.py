@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,8 @@ def write_item(out: Path, seed: int, item: Item) -> None:
     elif item.kind == "image":
         write_image(path, picture_of(seed, item), item.quality_value)
     else:
-        frames = _camera(seed, item).film(_times(item), mouth_of(seed, item))
         sound = sound_of(seed, item) if item.voice else None
-        write_video(path, frames, sound, item.quality_value)
+        write_video(path, frames_of(seed, item), sound, item.quality_value)
 
 
 def text_of(seed: int, item: Item) -> str:
@@ -50,6 +50,11 @@ def picture_of(seed: int, item: Item) -> Frame:
         np.array([max(0.0, rng.uniform(-0.6, 0.7))], np.float32) if item.frame is None else _opening(seed, item, times)
     )
     return next(_camera(seed, item).film(times, mouth))
+
+
+def frames_of(seed: int, item: Item) -> Iterator[Frame]:
+    """All frames of a clip, uint8 (H, W, 3) each."""
+    return _camera(seed, item).film(_times(item), mouth_of(seed, item))
 
 
 def mouth_of(seed: int, item: Item) -> Field:
