@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import gather
+from benchmarks import gather, splits
 
-BENCHMARKS: dict[str, Callable[[], str]] = {"gather": gather.main}
+BENCHMARKS: dict[str, Callable[[], str]] = {"gather": gather.main, "splits": splits.main}
 
 
 def main(names: list[str]) -> int:

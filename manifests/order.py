@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+# Python strings of so many names exist at once.
+AT_ONCE = 65_536
 
-def seeded_order(names: Sequence[str], seed: int | str) -> NDArray[np.int64]:
-    """(N,) positions of `names` in an order that only the names and the seed decide, not where they stand."""
+
+def seeded_order(names: Sequence[str] | Any, seed: int | str) -> NDArray[np.int64]:
+    """(N,) positions of `names` in an order that only the names and the seed decide, not where they stand.
+
+    `names`: a sequence of strings, or a pyarrow array of them.
+    """
     prefix = hashlib.blake2b(f"{seed}\0".encode(), digest_size=16)
+    parts = [_digests(prefix, names[start : start + AT_ONCE]) for start in range(0, len(names), AT_ONCE)]
+    ranks = np.frombuffer(b"".join(parts), ">u8").reshape(-1, 2)
+    return np.lexsort((ranks[:, 1], ranks[:, 0]))
 
-    def rank(position: int) -> bytes:
+
+def _digests(prefix: Any, names: Any) -> bytes:
+    listed: Iterable[str] = names if isinstance(names, list | tuple) else names.to_pylist()
+    digests = []
+    for name in listed:
         digest = prefix.copy()
-        digest.update(names[position].encode("utf-8", "surrogatepass"))
-        return digest.digest()
-
-    return np.array(sorted(range(len(names)), key=rank), np.int64)
+        digest.update(name.encode("utf-8", "surrogatepass"))
+        digests.append(digest.digest())
+    return b"".join(digests)

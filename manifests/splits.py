@@ -1,197 +1,186 @@
 """Who is in train, val and test.
 
-    official   each dataset's own split exactly as published, leaks and all; no split where it publishes none. Celeb-DF
-               publishes a test list: what is not on it is train.
-    grouped    seeded and leak-proof: whole components of rows that share people, sources or bytes, across datasets,
-               near 70/15/15 of each dataset, label and method.
-    default    official where there is one, but leak-proof: rows that share a person or source with a more held-out
-               official row (test before val before train) are in no split. What has no official split follows the rows
-               it is connected with, else is grouped. A missing val, or a class that val or test lacks on this disk, is
-               carved from train by whole components.
+    official         each dataset's own split exactly as published, leaks and all; no split where it publishes none.
+                     Celeb-DF publishes a test list: what is not on it is train.
+    official-strict  the same without the rows that share a person, source, file or likeness with a more held-out row
+                     (test before val before train).
+    grouped          seeded and leak-proof: whole components of rows that share people, sources or bytes, across
+                     datasets, near 70/15/15 of each dataset, label and method.
+    default          official-strict where something is published. What has no official split follows the rows it is
+                     connected with, else is grouped. A missing val, or a class that val or test lacks on this disk, is
+                     carved from train by whole components.
+    leave-one-out    one dataset is test; train and val are grouped from the others, without what shares a key with it.
+    cross            the same with train and test datasets named; the others are in no split.
+    folds, leave-two-out, mrdf    see folds.py
 
-Where swaps connect all of a dataset's people, see cutting.py. A row in no split has split None.
+How they are written: schemes.py. Where swaps connect all of a dataset's people, see cutting.py. A row in no split has
+split None. A split that leaks is refused, unless the user allows it; then its name says so for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from core.errors import UsageError
-from manifests.cutting import FREE, OUT, cut
-from manifests.item import MediaRow, Split
-from manifests.layouts import LAYOUTS
-from manifests.links import SAME_FILE, Flags, Ints, Links, dataset_order, link, names
-from manifests.order import seeded_order
-from manifests.placing import TEST, TRAIN, VAL, Task, place
+from manifests.columns import FREE, OUT, SPLITS, TEST, TRAIN, VAL, Columns, columns, table_of
+from manifests.cutting import cut, in_two
+from manifests.folds import folds, leave_two_out, mrdf
+from manifests.item import SCHEMA, Manifest, MediaRow
+from manifests.leakproof import TWO, fill, hold_out
+from manifests.leaks import MARKER, Leaks, find_leaks, leaks
+from manifests.links import Ints, names
+from manifests.schemes import Scheme, parse
 
-VERSION = 1
-SPLITS: tuple[Split, ...] = ("train", "val", "test")  # the later, the more held out
-FRACTIONS = np.array([0.7, 0.15, 0.15])
+__all__ = ["SCHEMES", "assign", "leaks", "resplit"]
 
-
-@dataclass(frozen=True)
-class Columns:
-    """What splitting needs to know of R rows."""
-
-    links: Links
-    datasets: Ints
-    """(R,) number of the row's dataset, in the order of domain ids."""
-    labels: Ints
-    methods: Ints
-    official: Ints
-    """(R,) position in SPLITS, FREE where nothing is published."""
-    binding: Flags
-    """(R,) Does the default scheme keep to what the row's dataset publishes?"""
-    media_ids: list[str]
+VERSION = 2
+SHOWN = 5
 
 
-def columns(rows: Sequence[MediaRow]) -> Columns:
-    datasets = dataset_order({row.dataset for row in rows})
-    methods = sorted({row.method for row in rows})
-    loose = {key for key, layout in LAYOUTS.items() if not layout.official_binds}
-    return Columns(
-        links=link(rows),
-        datasets=np.array([datasets.index(row.dataset) for row in rows], np.int64),
-        labels=np.array([row.label for row in rows], np.int64),
-        methods=np.array([methods.index(row.method) for row in rows], np.int64),
-        official=np.array([SPLITS.index(row.official_split) if row.official_split else FREE for row in rows], np.int64),
-        binding=np.array([row.dataset not in loose for row in rows], np.bool_),
-        media_ids=[row.media_id for row in rows],
-    )
-
-
-def official(rows: Columns, seed: int) -> Ints:
+def official(rows: Columns, scheme: Scheme, seed: int) -> Ints:
     return rows.official
 
 
-def grouped(rows: Columns, seed: int) -> Ints:
+def official_strict(rows: Columns, scheme: Scheme, seed: int) -> Ints:
+    return hold_out(rows.links, np.where(rows.official == FREE, OUT, rows.official))
+
+
+def grouped(rows: Columns, scheme: Scheme, seed: int) -> Ints:
     return _leak_proof(rows, np.full_like(rows.official, FREE), seed)
 
 
-def default(rows: Columns, seed: int) -> Ints:
+def default(rows: Columns, scheme: Scheme, seed: int) -> Ints:
     return _leak_proof(rows, np.where(rows.binding, rows.official, FREE), seed)
 
 
-SCHEMES: dict[str, Callable[[Columns, int], Ints]] = {"default": default, "official": official, "grouped": grouped}
+def leave_one_out(rows: Columns, scheme: Scheme, seed: int) -> Ints:
+    tested = rows.of(scheme.tested)
+    return _transfer(rows, np.where(tested, TEST, FREE), seed)
 
 
-def assign(rows: list[MediaRow], scheme: str, seed: int) -> list[MediaRow]:
-    """The rows with `split`, `split_scheme` and `group`: the same for a seed, whatever the machine and their order."""
-    if scheme not in SCHEMES:
-        raise UsageError(f"--scheme {scheme}: no such split scheme", f"one of {', '.join(SCHEMES)}")
-    if any(row.label is None for row in rows):
+def cross(rows: Columns, scheme: Scheme, seed: int) -> Ints:
+    trained, tested = rows.of(scheme.trained), rows.of(scheme.tested)
+    if scheme.tested_official:
+        tested &= rows.official == TEST
+    locks = np.where(trained, FREE, np.where(tested, TEST, OUT))
+    if scheme.trained_official:
+        locks[trained] = np.where(np.isin(rows.official[trained], [TRAIN, VAL]), rows.official[trained], OUT)
+    return _transfer(rows, locks, seed)
+
+
+SCHEMES: dict[str, Callable[[Columns, Scheme, int], Ints]] = {
+    "default": default,
+    "official": official,
+    "official-strict": official_strict,
+    "grouped": grouped,
+    "leave-one-out": leave_one_out,
+    "cross": cross,
+    "folds": folds,
+    "leave-two-out": leave_two_out,
+    "mrdf": mrdf,
+}
+
+
+def assign(rows: list[MediaRow], scheme: str, seed: int, *, allow_leaks: bool = False) -> list[MediaRow]:
+    """The rows with `split`, `split_scheme` and `group`: the same for a seed, whatever the machine and their order.
+
+    `scheme` as in schemes.py. `UsageError` for an unknown scheme and, unless `allow_leaks`, for a split that leaks.
+    """
+    splits, groups, name = _assignment(table_of(rows), scheme, seed, allow_leaks, None)
+    decided = zip(rows, splits.tolist(), groups.to_pylist(), strict=True)
+    return [
+        replace(row, split=SPLITS[split] if split >= 0 else None, split_scheme=name, group=group)
+        for row, split, group in decided
+    ]
+
+
+def resplit(
+    manifest: Manifest, scheme: str, seed: int, *, allow_leaks: bool = False, near: pa.Table | None = None
+) -> Manifest:
+    """The manifest with another split, without a look at the files.
+
+    `near`: clusters of near-duplicates (`near.near_clusters`) that the scheme keeps together as it does people.
+    Errors as in `assign`.
+    """
+    splits, groups, name = _assignment(manifest.table, scheme, seed, allow_leaks, near)
+    chosen = pa.array(SPLITS, pa.string()).take(pa.array(splits, mask=splits < 0))
+    made = {"split": chosen, "group": groups, "split_scheme": pa.repeat(pa.scalar(name, pa.string()), len(splits))}
+    table = manifest.table
+    for column, values in made.items():
+        table = table.set_column(SCHEMA.get_field_index(column), SCHEMA.field(column), values)
+    return Manifest(table, manifest.roots)
+
+
+def _assignment(
+    table: pa.Table, text: str, seed: int, allow_leaks: bool, near: pa.Table | None
+) -> tuple[Ints, pa.Array, str]:
+    """(R,) position in SPLITS or below 0, (R,) groups, and the full name of the split; in the order of `table`."""
+    scheme = parse(text)
+    if table.column("label").null_count:
         raise UsageError("a file without a label cannot be put into a split", "only real or fake media train and test")
-    name = f"{scheme}-v{VERSION}" + ("" if scheme == "official" else f"-seed{seed}")
-    positions = sorted(range(len(rows)), key=lambda position: rows[position].media_id)
-    table = columns([rows[position] for position in positions])
-    splits = SCHEMES[scheme](table, seed)
-    groups = _groups(table, splits)
-    assigned = list(rows)
-    for position, split, group in zip(positions, splits.tolist(), groups, strict=True):
-        chosen = SPLITS[split] if split >= 0 else None
-        assigned[position] = replace(rows[position], split=chosen, split_scheme=name, group=group)
-    return assigned
+    rows, order = columns(table, near)
+    splits = SCHEMES[scheme.name](rows, scheme, seed)
+    _check_not_empty(scheme, splits)
+    leaking = find_leaks(rows.links, splits)
+    if len(leaking) and not allow_leaks:
+        raise UsageError(*_refusal(scheme, leaking))
+    back = np.argsort(order)
+    name = _name(scheme, seed, len(leaking), near)
+    return splits[back], _groups(rows, splits).take(pa.array(back)), name
 
 
-def leaks(rows: Sequence[MediaRow]) -> dict[str, tuple[str, ...]]:
-    """Person, source or equal file -> the splits it is in, for all that are in more than one."""
-    found: dict[str, set[Split]] = {}
-    for row in rows:
-        if row.split:
-            same = [SAME_FILE + row.content] if row.content else []
-            for key in (*row.people, *row.sources, *same):
-                found.setdefault(key, set()).add(row.split)
-    return {key: tuple(sorted(splits)) for key, splits in sorted(found.items()) if len(splits) > 1}
+def _name(scheme: Scheme, seed: int, leaking: int, near: pa.Table | None) -> str:
+    """For example "folds:5/0-v2-seed7+near:31": scheme, version, what else decides it, and what is wrong."""
+    name = f"{scheme}-v{VERSION}" + (f"-seed{seed}" if scheme.seeded else "")
+    if near is not None:
+        name += f"+near:{pc.count_distinct(near.column('cluster')).as_py()}"
+    return name + (f"{MARKER}{leaking}" if leaking else "")
+
+
+def _refusal(scheme: Scheme, leaking: Leaks) -> tuple[str, str]:
+    listed = "; ".join(map(str, leaking.first(SHOWN)))
+    more = f" and {len(leaking) - SHOWN} more" if len(leaking) > SHOWN else ""
+    problem = f"--split {scheme}: {len(leaking)} people, sources or files would be in several splits: {listed}{more}"
+    return (
+        problem,
+        "--split official-strict leaves them out of training; --allow-leaks makes it so and marks the results",
+    )
+
+
+def _check_not_empty(scheme: Scheme, splits: Ints) -> None:
+    """A scheme about named datasets must have something to train on and to test on."""
+    named = scheme.trained or scheme.tested or scheme.folds
+    lacking = [name for name, split in (("train", TRAIN), ("test", TEST)) if not (splits == split).any()]
+    if named and lacking:
+        raise UsageError(
+            f"--split {scheme}: nothing is left for {' and '.join(lacking)}",
+            "name datasets that do not share all their people and sources",
+        )
 
 
 def _leak_proof(rows: Columns, locks: Ints, seed: int) -> Ints:
     locks = hold_out(rows.links, locks)
-    locks = hold_out(rows.links, cut(rows.links, rows.datasets, rows.labels, locks, seed))
-    components = rows.links.components(locks != OUT)
-    splits = place(_task(rows, components, locks, seed))
-    return np.where(components >= 0, splits[components] if len(splits) else FREE, FREE)
+    return fill(rows, hold_out(rows.links, cut(rows, locks, seed)), seed)
 
 
-def hold_out(links: Links, locks: Ints) -> Ints:
-    """`locks` (R,) made leak-proof: free rows follow the most held-out row they are connected with; rows that share a
-    key with a more held-out one are OUT."""
-    locks = locks.copy()
-    for split in (TEST, VAL, TRAIN):
-        components = links.components((locks == split) | (locks == FREE))
-        decided = np.unique(components[locks == split])
-        locks[(locks == FREE) & np.isin(components, decided)] = split
-        locks[links.touched_by(locks == split) & (locks >= 0) & (locks < split)] = OUT
-    return locks
+def _transfer(rows: Columns, locks: Ints, seed: int) -> Ints:
+    """Train and val from the free rows that share no key with those locked to test."""
+    locks[rows.links.touched_by(locks == TEST) & (locks != TEST)] = OUT
+    locks = hold_out(rows.links, locks)
+    return fill(rows, hold_out(rows.links, cut(rows, locks, seed, in_two, parts=2)), seed, TWO)
 
 
-def _task(rows: Columns, components: Ints, locks: Ints, seed: int) -> Task:
-    inside = components >= 0
-    count = int(components.max(initial=-1)) + 1
-    cells = rows.datasets * 2 + rows.labels
-    _, methods = np.unique(cells * (int(rows.methods.max(initial=0)) + 1) + rows.methods, return_inverse=True)
-    cell_counts = _counts(components[inside], cells[inside], count)
-    lock = np.full(count, FREE, np.int64)
-    lock[components[inside]] = locks[inside]  # hold_out left one lock a component
-    shares, allowed = _shares(lock, cell_counts)
-    return Task(
-        strata=sparse.hstack([cell_counts, _counts(components[inside], methods[inside], count)], format="csr"),
-        cells=(cell_counts > 0).astype(np.int64).tocsr(),
-        allowed=allowed,
-        shares=shares,
-        order=seeded_order(names(rows.links, components, rows.media_ids), seed),
-    )
-
-
-def _counts(components: Ints, columns: Ints, count: int) -> sparse.csr_array:
-    width = int(columns.max(initial=-1)) + 1
-    ones = np.ones(len(columns), np.int64)
-    table = sparse.coo_array((ones, (components, columns)), shape=(count, width)).tocsr()
-    table.sum_duplicates()
-    return table
-
-
-def _shares(lock: Ints, cells: sparse.csr_array) -> tuple[NDArray[np.float64], Flags]:
-    """(C, 3) wanted shares and (C, 3) allowed splits. Free components may go anywhere; locked ones stay, but those in
-    train may go where their dataset lacks a class."""
-    shares = np.tile(FRACTIONS, (len(lock), 1))
-    locked = lock >= 0
-    shares[locked] = np.eye(3)[lock[locked]]
-    allowed = shares > 0
-    in_train = lock == TRAIN
-    for split in (VAL, TEST):
-        empty, partial = _lacking(cells, lock, split)
-        bearers = (cells > 0).astype(np.int64)
-        # A component of several datasets is opened only where none of them has an official row in that split.
-        full = in_train & (np.asarray(bearers @ (~empty).astype(np.int64)) == 0)
-        allowed[in_train & (np.asarray(bearers @ (~partial).astype(np.int64)) == 0), split] = True
-        shares[full, split] = FRACTIONS[split]
-        shares[full, TRAIN] -= FRACTIONS[split]
-    return shares, allowed
-
-
-def _lacking(cells: sparse.csr_array, lock: Ints, split: int) -> tuple[Flags, Flags]:
-    """(A,) cells of datasets that have no row locked to `split`; (A,) cells of datasets that lack a class there."""
-    width = cells.shape[1] + cells.shape[1] % 2
-    there = np.zeros(width, np.bool_)
-    there[: cells.shape[1]] = np.asarray(cells[lock == split].sum(axis=0)) > 0
-    exists = np.zeros(width, np.bool_)
-    exists[: cells.shape[1]] = np.asarray(cells.sum(axis=0)) > 0
-    pairs, known = there.reshape(-1, 2), exists.reshape(-1, 2)
-    empty = np.repeat(~pairs.any(axis=1), 2)[: cells.shape[1]]
-    partial = np.repeat((known & ~pairs).any(axis=1), 2)[: cells.shape[1]]
-    return empty, partial
-
-
-def _groups(rows: Columns, splits: Ints) -> list[str]:
+def _groups(rows: Columns, splits: Ints) -> pa.Array:
     """(R,) group of each row: its component among rows that are in a split, so that a group is in one split unless the
     scheme leaks. Rows in no split bear the name of what they are connected with."""
     everything = rows.links.components(np.ones(len(splits), np.bool_))
+    whole = names(rows.links, everything, rows.media_ids).take(pa.array(everything))
+    if not (splits < 0).any():
+        return whole
     kept = rows.links.components(splits >= 0)
-    whole = names(rows.links, everything, rows.media_ids)
-    parts = names(rows.links, kept, rows.media_ids)
-    return [parts[k] if k >= 0 else whole[e] for k, e in zip(kept.tolist(), everything.tolist(), strict=True)]
+    return pc.coalesce(names(rows.links, kept, rows.media_ids).take(pa.array(kept, mask=kept < 0)), whole)

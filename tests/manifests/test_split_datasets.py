@@ -91,7 +91,25 @@ def ffpp() -> list[MediaRow]:
 
 
 def test_the_published_split_of_faceforensics_leaks_seven_videos():
-    assert len(leaks(assign(ffpp(), "official", 0))) == 7
+    assert len(leaks(assign(ffpp(), "official", 0, allow_leaks=True))) == 7
+
+
+def test_official_is_all_of_faceforensics_and_strict_is_without_the_seven_pairs_that_straddle_it():
+    published = assign(ffpp(), "official", 0, allow_leaks=True)
+    strict = assign(ffpp(), "official-strict", 0)
+    sequences = Counter(r.split for r in published if not r.label)
+    assert sequences == {"train": 720, "val": 140, "test": 140}
+    straddling = ["605/606", "639/640", "755/756", "837/838", "875/876", "954/955", "982/983"]
+    out = {r.path for r in strict if r.split is None and not r.label}
+    assert len(out) == 7
+    for before, after in zip(published, strict, strict=True):
+        assert after.split in (before.split, None)
+    for pair in straddling:  # of each, the one in test or val stays
+        assert len(out & set(pair.split("/"))) == 1, pair
+    # A swap goes when one of its two sequences shares a video with a more held-out split.
+    fakes_out = [r.path for r in strict if r.split is None and r.label]
+    assert fakes_out
+    assert all(out & set(name.split("_")) for name in fakes_out)
 
 
 def test_default_keeps_the_published_test_of_faceforensics_and_drops_what_shares_a_video_with_it():
