@@ -13,6 +13,9 @@ IN_WORK = --work "$(WORK)"
 LOCK    = requirements/lock.txt
 STAMP   = $(VENV)/.set-up
 
+# Where it is set, torch and transformers would be compiled anew by every process.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test check lint bench doctor clean
 

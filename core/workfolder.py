@@ -11,7 +11,7 @@ class WorkFolder:
     """
     <root>/profile.json                      the profile that later calls stick to
     <root>/manifest.parquet                  one row a media file
-    <root>/media/<fingerprint>/              media shards and `preprocess.parquet`, what became of each item
+    <root>/media/<fingerprint>/              media shards and `outcomes.parquet`, what became of each item
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
     <root>/runs/<id>/                        trained models and their evidence
     <root>/report.html
