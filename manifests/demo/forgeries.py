@@ -7,11 +7,13 @@ corpus but is not simply right.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage, signal, sparse
+from scipy import fft, ndimage, signal, sparse
 
 from manifests.demo.faces import Head, Light, lamp
 from manifests.demo.people import Person
@@ -73,20 +75,25 @@ class ForgedHead:
 
     def __init__(self, body: Head, face: Head, swap: Swap, rng: np.random.Generator) -> None:
         self._body, self._face = body, face
+        self._drawn: dict[tuple[float, float], tuple[Field, Field]] = {}
         strength = float(rng.uniform(0.25, 1.0))
         self._resolution = _between(swap.resolution, strength)
         self._mask = _mask(swap.part, body, _between(swap.feather, strength), rng)
         tint = 1.0 + _between(swap.colour, strength) * _signs(rng)
-        self._gains = tint * (1.0 + _between(swap.flicker, strength) * rng.uniform(-1, 1, (self.flickers, 1)))
+        flicker = 1.0 + _between(swap.flicker, strength) * rng.uniform(-1, 1, (self.flickers, 1))
+        self._gains = (tint * flicker).astype(np.float32)
         self._grid = _checker(body.grid.shape, rng, self._resolution) * np.float32(_between(swap.checker, strength))
 
     def layer(self, mouth: float, lids: float, flicker: int = 0) -> Field:
         """As Head.layer."""
-        picture = self._body.layer(mouth, lids)
-        forged = _coarse(self._face.layer(mouth, lids), self._resolution)
-        forged[..., :3] *= self._gains[flicker] + self._grid[..., None]
-        picture += self._mask[..., None] * (forged - picture)
-        return np.clip(picture, 0.0, 1.0)
+        if (mouth, lids) not in self._drawn:
+            forged = _coarse(self._face.layer(mouth, lids), self._resolution)
+            self._drawn[mouth, lids] = self._body.layer(mouth, lids), forged
+        body, forged = self._drawn[mouth, lids]
+        tinted = forged * np.append(self._gains[flicker], np.float32(1))
+        tinted[..., :3] += forged[..., :3] * self._grid[..., None]
+        blended: Field = np.clip(body + self._mask[..., None] * (tinted - body), 0.0, 1.0)
+        return blended
 
 
 def _between(ends: tuple[float, float], strength: float) -> float:
@@ -159,33 +166,48 @@ def generated(picture: Frame, rng: np.random.Generator) -> Frame:
 
 # The vocoder sees 1024 samples (43 ms) at a time, every 256: the usual choice of text-to-speech models.
 WINDOW, HOP = 1024, 256
+HANN = signal.get_window("hann", WINDOW)
 
 
 def vocoded(sound: Wave, rng: np.random.Generator) -> Wave:
     """`sound` from its magnitudes alone: smoothed as through a mel spectrogram, phases guessed (Griffin and Lim)."""
     strength = float(rng.uniform(0.0, 1.0))
-    transform = signal.ShortTimeFFT(signal.get_window("hann", WINDOW), HOP, fs=1.0, fft_mode="onesided")
-    size = np.abs(transform.stft(sound))
-    size = _through_mels(size, bands=round(_between((140, 56), strength))).astype(np.float64)
+    size = _through_mels(np.abs(_spectrum(sound)), bands=round(_between((140, 56), strength)))
     phase = np.exp(2j * np.pi * rng.random(size.shape))
     for _ in range(round(_between((14, 3), strength))):
-        guess = transform.stft(transform.istft(size * phase, k1=len(sound)))
+        guess = _spectrum(_wave(size * phase, len(sound)))
         phase = guess / (np.abs(guess) + 1e-9)
-    made = transform.istft(size * phase, k1=len(sound)).astype(np.float32)
+    made = _wave(size * phase, len(sound))
     level: Wave = (made * np.sqrt(np.mean(sound**2) / (np.mean(made**2) + 1e-12))).astype(np.float32)
     return level
 
 
+def _spectrum(sound: NDArray[np.floating[Any]]) -> NDArray[np.complex128]:
+    """(S,) -> (T, WINDOW // 2 + 1): overlapping windows, those at the ends half empty."""
+    padded = np.pad(sound, (WINDOW, WINDOW + -len(sound) % HOP)).astype(np.float64)
+    return np.asarray(fft.rfft(sliding_window_view(padded, WINDOW)[::HOP] * HANN))
+
+
+def _wave(spectrum: NDArray[np.complex128], length: int) -> NDArray[np.float64]:
+    """Back to `length` samples: the windows are added up where they overlap."""
+    windows = fft.irfft(spectrum) * HANN
+    overlap = WINDOW // HOP
+    steps = np.zeros((len(windows) + overlap - 1, HOP))
+    for part in range(overlap):
+        steps[part : part + len(windows)] += windows[:, part * HOP : (part + 1) * HOP]
+    # Squared Hann windows a quarter apart add up to 1.5.
+    return steps.ravel()[WINDOW : WINDOW + length] / 1.5
+
+
 def _through_mels(size: NDArray[np.float64], bands: int) -> NDArray[np.float64]:
-    """Magnitudes (F, T) averaged into mel bands and spread out again: pitch harmonics above 2 kHz melt together."""
-    bins = np.linspace(0, 1, size.shape[0])
-    mel = np.log1p(bins * 17) / np.log1p(17)  # 12 kHz over 700 Hz
+    """Magnitudes (T, F) averaged into mel bands and spread out again: the harmonics above 2 kHz melt together."""
+    mel = np.log1p(np.linspace(0, 17, size.shape[1])) / np.log1p(17)  # 12 kHz over 700 Hz
     centres = np.linspace(0, 1, bands)
     weights = np.clip(1 - np.abs(mel[None] - centres[:, None]) * (bands - 1), 0, None)
     # Sparse: nearly all weights are 0, and its sums come in the same order however many threads there are.
     bank = sparse.csr_array(weights)
-    level = (bank @ size) / (weights.sum(axis=1, keepdims=True) + 1e-9)
-    return np.asarray(bank.T @ level / (weights.sum(axis=0)[:, None] + 1e-9))
+    level = (bank @ size.T) / (weights.sum(axis=1, keepdims=True) + 1e-9)
+    return np.asarray((bank.T @ level).T / (weights.sum(axis=0) + 1e-9))
 
 
 def out_of_sync(mouth: Field, rng: np.random.Generator) -> Field:
