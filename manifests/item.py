@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +17,20 @@ from core.errors import MissingInput
 from core.fingerprint import fingerprint
 
 FORMAT = "unmask-manifest"
-VERSION = 1
+VERSION = 2
+
+# Rows that are Python objects at one time.
+BATCH = 10_000
 
 Kind = Literal["image", "audio", "video"]
 Split = Literal["train", "val", "test"]
+Compression = Literal["raw", "c23", "c40"]
 
-# The position is the domain id (DATASETS.md); a user's own datasets follow, in the order of their names.
+# FaceForensics++'s three levels: as uploaded, and H.264 with quantisation 23 and 40.
+COMPRESSIONS: tuple[Compression, ...] = ("raw", "c23", "c40")
+
+# The position is the domain id (DATASETS.md). Further layouts follow in the order of `layouts.LAYOUTS`, then a user's
+# own datasets in the order of their names.
 DATASETS = (
     "deepfake_images",
     "archive",
@@ -43,7 +52,7 @@ class MediaRow:
     """128-bit hex hash of dataset and path: the same on every machine."""
     dataset: str
     domain_id: int
-    """Position in DATASETS; -1 for a file of no dataset."""
+    """Position in DATASETS and what follows it; -1 for a file of no dataset."""
     path: str
     """Relative to the dataset's root, with "/"."""
     kind: Kind
@@ -61,6 +70,8 @@ class MediaRow:
     """Keys of recordings it was made from (YouTube id, sequence, scene). Splits keep them apart too."""
     official_split: Split | None = None
     """The split that the dataset itself publishes; None where it publishes none for this file."""
+    compression: Compression | None = None
+    """None where the dataset has no such levels or nothing tells this file's."""
     group: str = ""
     """The leak-proof component that people and sources connect; "" before splits are made."""
     split: Split | None = None
@@ -68,7 +79,11 @@ class MediaRow:
     split_scheme: str = ""
     content: str = ""
     """Fingerprint of the file's content (core.fingerprint.quick_content)."""
+    sha256: str | None = None
+    """Of the whole file (core.fingerprint.full_content), where the scan was asked for it."""
     bytes: int = 0
+    mtime_ns: int | None = None
+    """When the file was last changed, in nanoseconds since 1970: with `bytes`, whether to probe it again."""
     width: int | None = None
     height: int | None = None
     fps: float | None = None
@@ -108,6 +123,7 @@ _TYPES: dict[str, pa.DataType] = {
     "people": pa.list_(_TEXT),
     "sources": pa.list_(_TEXT),
     "bytes": pa.int64(),
+    "mtime_ns": pa.int64(),
     "width": pa.int32(),
     "height": pa.int32(),
     "fps": pa.float64(),
@@ -132,7 +148,7 @@ class Manifest:
         return int(self.table.num_rows)
 
     def rows(self) -> Iterator[MediaRow]:
-        for batch in self.table.to_batches(max_chunksize=10_000):
+        for batch in self.table.to_batches(max_chunksize=BATCH):
             for values in batch.to_pylist():
                 yield MediaRow(**{**values, "people": tuple(values["people"]), "sources": tuple(values["sources"])})
 
@@ -152,7 +168,13 @@ class Manifest:
 
 
 def from_rows(rows: Iterable[MediaRow], roots: dict[str, str]) -> Manifest:
-    return Manifest(pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA), roots)
+    """Rows are taken in batches, so an iterator of a million of them never is a million objects."""
+    pending = iter(rows)
+    batches = []
+    while batch := list(islice(pending, BATCH)):
+        columns = [pa.array([getattr(row, field.name) for row in batch], field.type) for field in SCHEMA]
+        batches.append(pa.record_batch(columns, schema=SCHEMA))
+    return Manifest(pa.Table.from_batches(batches, SCHEMA).combine_chunks(), roots)
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import stat
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import soundfile
 from PIL import Image, UnidentifiedImageError
 
 from core.errors import BadMedia
+from core.fingerprint import full_content as sha256
 from core.fingerprint import quick_content
 from core.progress import Progress
 from core.work import Failure, run_isolated
@@ -23,6 +25,9 @@ from manifests.item import Kind, MediaRow
 # Starting a task costs about as much as reading ten headers; a chunk that dies is read again file by file.
 CHUNK = 32
 TIMEOUT_S = 30.0
+FULL_TIMEOUT_S = 600.0
+# Imported once by the process that workers are forked from.
+HEAVY = ("manifests.probe",)
 BROKEN = "Get the file again or remove it"
 
 
@@ -31,7 +36,9 @@ class Probe:
     """The fields of `MediaRow` that a file's header tells; None where it doesn't."""
 
     content: str = ""
+    sha256: str | None = None
     bytes: int = 0
+    mtime_ns: int | None = None
     width: int | None = None
     height: int | None = None
     fps: float | None = None
@@ -46,36 +53,64 @@ class Probe:
     """Why the file cannot be used; None when it can, as far as its header tells."""
 
 
-Chunk = tuple[tuple[str, Kind], ...]
+FIELDS = tuple(field.name for field in fields(Probe))
 
 
-def probed(rows: Iterable[tuple[MediaRow, Path]], *, total: int, workers: int) -> Iterator[MediaRow]:
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The work of one task."""
+
+    files: tuple[tuple[str, Kind], ...]
+    full_content: bool
+    """Read each file whole, for its `sha256`."""
+
+
+def probed(
+    rows: Iterable[tuple[MediaRow, Path]], *, total: int, workers: int, full_content: bool = False
+) -> Iterator[MediaRow]:
     """The rows with what their files' headers say, in the same order; `status` failed and a `reason` for bad files."""
+    if not total:
+        return
     waiting: deque[list[MediaRow]] = deque()
+    chunks = _chunks(rows, waiting, full_content)
+    # Reading terabytes whole takes longer than any header; a hang is then only found by the file's own task.
+    timeout_s = FULL_TIMEOUT_S if full_content else TIMEOUT_S
     with Progress("scan", total, "files") as progress:
-        for chunk, found in run_isolated(probe_chunk, _chunks(rows, waiting), workers=workers, timeout_s=2 * TIMEOUT_S):
-            probes = _one_by_one(chunk, workers) if isinstance(found, Failure) else found
+        for chunk, found in run_isolated(probe_chunk, chunks, workers=workers, timeout_s=2 * timeout_s, preload=HEAVY):
+            probes = _one_by_one(chunk, workers, timeout_s) if isinstance(found, Failure) else found
             for row, probe in zip(waiting.popleft(), probes, strict=True):
                 progress.advance(failed=int(probe.reason is not None))
-                yield replace(row, **asdict(probe), status="ok" if probe.reason is None else "failed")
+                yield told(row, {name: getattr(probe, name) for name in FIELDS})
 
 
-def _chunks(rows: Iterable[tuple[MediaRow, Path]], waiting: deque[list[MediaRow]]) -> Iterator[Chunk]:
+def told(row: MediaRow, probe: Mapping[str, Any]) -> MediaRow:
+    """`row` with a probe's FIELDS."""
+    return replace(row, **probe, status="ok" if probe["reason"] is None else "failed")
+
+
+def _chunks(
+    rows: Iterable[tuple[MediaRow, Path]], waiting: deque[list[MediaRow]], full_content: bool
+) -> Iterator[Chunk]:
     """Tasks for the workers; the rows they are about are put into `waiting` in the same order."""
     pending = iter(rows)
     while batch := list(islice(pending, CHUNK)):
         waiting.append([row for row, _ in batch])
-        yield tuple((str(path), row.kind) for row, path in batch)
+        yield Chunk(tuple((str(path), row.kind) for row, path in batch), full_content)
 
 
-def probe_file(path: Path, kind: Kind) -> Probe:
+def probe_file(path: Path, kind: Kind, *, full_content: bool = False) -> Probe:
     """One file in this process. A bad file gives a `Probe` with a reason; a native crash is the caller's to contain."""
     seen: dict[str, Any] = {}
     try:
-        seen = {"bytes": path.stat().st_size, "content": ""}
+        about = path.stat()
+        seen = {"bytes": about.st_size, "mtime_ns": about.st_mtime_ns, "content": ""}
+        if not stat.S_ISREG(about.st_mode):
+            raise BadMedia(path, "unreadable", "not a file", BROKEN)
         if not seen["bytes"]:
             raise BadMedia(path, "unreadable", "the file is empty", BROKEN)
         seen["content"] = quick_content(path)
+        if full_content:
+            seen["sha256"] = sha256(path)
         return Probe(**seen, **READERS[kind](path))
     except BadMedia as error:
         return Probe(**seen, reason=f"{error.reason}: {error.problem}. {error.remedy}")
@@ -85,16 +120,16 @@ def probe_file(path: Path, kind: Kind) -> Probe:
         return Probe(**seen, reason=f"unreadable: {error.strerror or error}. {BROKEN}")
 
 
-def _one_by_one(chunk: Chunk, workers: int) -> list[Probe]:
+def _one_by_one(chunk: Chunk, workers: int, timeout_s: float) -> list[Probe]:
     """A chunk whose process hung or died: only the file that did it fails."""
-    singles: list[Chunk] = [(file,) for file in chunk]
-    results = run_isolated(probe_chunk, singles, workers=workers, timeout_s=TIMEOUT_S)
+    singles = [replace(chunk, files=(file,)) for file in chunk.files]
+    results = run_isolated(probe_chunk, singles, workers=workers, timeout_s=timeout_s)
     return [Probe(reason=f"{r.reason}: {r.problem}") if isinstance(r, Failure) else r[0] for _, r in results]
 
 
-def probe_chunk(files: Chunk) -> list[Probe]:
+def probe_chunk(chunk: Chunk) -> list[Probe]:
     """The work of one task in a worker process."""
-    return [probe_file(Path(path), kind) for path, kind in files]
+    return [probe_file(Path(path), kind, full_content=chunk.full_content) for path, kind in chunk.files]
 
 
 def _image(path: Path) -> dict[str, Any]:

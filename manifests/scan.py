@@ -2,118 +2,145 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core.errors import MissingInput, UsageError
-from core.stage import StageReport
 from core.work import available_cores
-from manifests.finding import Found, find
-from manifests.item import Manifest, MediaRow, from_rows
+from manifests.discovery import Found, find, unclaimed
+from manifests.findings import ScanReport, printable
+from manifests.item import COMPRESSIONS, Compression, Manifest, MediaRow, from_rows
 from manifests.layouts import LAYOUTS
 from manifests.layouts.layout import Scanned
 from manifests.layouts.own import SHAPE
+from manifests.levels import clashing, keep_level
 from manifests.probe import probed
-from manifests.splits import SCHEMES, assign, leaks
+from manifests.reuse import reused
+from manifests.schemes import parse
+from manifests.splits import resplit
+from manifests.summary import lines, reasons
 
 Say = Callable[[str], None]
 
-# The rest is counted: a wrong copy of a dataset has the same problem thousands of times.
-SHOWN = 5
-
 
 def scan(
-    data_root: Path, *, scheme: str = "default", seed: int = 0, workers: int | None = None, say: Say
-) -> tuple[Manifest, StageReport]:
+    data_root: Path,
+    *,
+    scheme: str = "default",
+    seed: int = 0,
+    workers: int | None = None,
+    compression: str | None = None,
+    previous: Manifest | None = None,
+    full_content: bool = False,
+    allow_leaks: bool = False,
+    keep: Callable[[Manifest], None] | None = None,
+    say: Say,
+) -> tuple[Manifest, ScanReport]:
     """One row a media file of every dataset under `data_root`, in the order of datasets and paths.
 
+    `compression`: only this level of the datasets that have several. `previous`: an earlier scan's manifest, whose
+    probe results are kept for files of unchanged size and modification time. `full_content`: read every file whole for
+    its `sha256`. `keep` is given the manifest before it is split, so that a refused split costs no second probing.
     `say` gets a line for each dataset (found with counts by split and label, or not found with the names tried) and for
-    each problem.
-    `MissingInput` when there is no dataset at all.
+    each conflict.
+    `MissingInput` when there is no dataset at all; `UsageError` for wrong options and for a split that leaks.
     """
-    if scheme not in SCHEMES:
-        raise UsageError(f"--scheme {scheme}: no such split scheme", f"one of {', '.join(SCHEMES)}")
-    found = find(data_root)
-    scanned = {dataset.key: dataset.scan() for dataset in found}
+    parse(scheme)
+    level = _level(compression)
+    found = find(data_root, level)
+    scanned = {dataset.key: keep_level(dataset.scan(), level) for dataset in found}
     if not any(part.rows for part in scanned.values()):
         raise MissingInput(f"{data_root}: no dataset in it{_what_was_ignored(found, scanned)}", _hint())
-    rows = assign(list(_probed(found, scanned, workers or available_cores())), scheme, seed)
-    for line in _lines(found, scanned, rows):
+    report = _reported(data_root, found, scanned)
+    rows = _probed(found, scanned, report, previous, workers or available_cores(), full_content)
+    manifest = from_rows(rows, {dataset.key: str(dataset.root.resolve()) for dataset in found})
+    if keep:
+        keep(manifest)
+    manifest = resplit(manifest, scheme, seed, allow_leaks=allow_leaks)
+    for line in lines(data_root, found, manifest, report):
         say(line)
-    return from_rows(rows, {dataset.key: str(dataset.root.resolve()) for dataset in found}), _report(rows)
+    return manifest, report
 
 
-def _probed(found: list[Found], scanned: dict[str, Scanned], workers: int) -> Iterator[MediaRow]:
-    files = ((row, dataset.root / row.path) for dataset in found for row in scanned[dataset.key].rows)
-    return probed(files, total=sum(len(part.rows) for part in scanned.values()), workers=workers)
+def _level(compression: str | None) -> Compression | None:
+    level = next((known for known in COMPRESSIONS if known == compression), None)
+    if compression is not None and level is None:
+        raise UsageError(f"--compression {compression}: no such level", f"one of {', '.join(COMPRESSIONS)}")
+    return level
 
 
-def _report(rows: list[MediaRow]) -> StageReport:
-    failed = {f"{row.dataset}/{row.path}": row.reason or "" for row in rows if row.status == "failed"}
-    return StageReport(stage="scan", given=len(rows), done=len(rows) - len(failed), failed=failed)
+def _reported(data_root: Path, found: list[Found], scanned: dict[str, Scanned]) -> ScanReport:
+    """The report before anything is probed: all that names, folders and lists tell."""
+    report = ScanReport(stage="scan", ignored=unclaimed(data_root, found))
+    for dataset in found:
+        part = scanned[dataset.key]
+        report.given += len(part.rows)
+        report.ignored += part.ignored
+        report.conflicts += [*dataset.doubles(), *clashing(dataset.key, part.rows), *part.conflicts]
+    return report
 
 
-def _lines(found: list[Found], scanned: dict[str, Scanned], rows: list[MediaRow]) -> Iterator[str]:
-    places = {dataset.key: dataset for dataset in found}
-    counts: dict[str, Counter[tuple[str, int]]] = {key: Counter() for key in places}
-    failed = Counter(row.dataset for row in rows if row.status == "failed")
-    for row in rows:
-        counts[row.dataset][row.split or "no split", row.label or 0] += 1
-    for key in [*LAYOUTS, *sorted(set(places) - set(LAYOUTS))]:
-        if key not in places:
-            yield f"{key}: not found (looked for {', '.join(LAYOUTS[key].names)})"
-            continue
-        yield f"{key}: {_counted(counts[key], failed[key])} in {printable(places[key].place)}{_ignored(scanned[key])}"
-        yield from _problems(key, places[key], scanned[key])
-    yield from _leaks(rows)
+def _probed(
+    found: list[Found],
+    scanned: dict[str, Scanned],
+    report: ScanReport,
+    previous: Manifest | None,
+    workers: int,
+    full_content: bool,
+) -> Iterator[MediaRow]:
+    """The rows with what their files' headers say; `report` learns what became of each.
+
+    Each list of `scanned` is emptied on the way: a million files shall not be in memory twice.
+    """
+    waiting = [(_Waiting(dataset.root, scanned[dataset.key].rows)) for dataset in found]
+    if previous is not None:
+        for part in waiting:
+            part.reuse(previous, full_content)
+    total = sum(len(part.rows) - sum(part.reused) for part in waiting)
+    fresh = probed(
+        (pair for part in waiting for pair in part.pending()), total=total, workers=workers, full_content=full_content
+    )
+    for part in waiting:
+        for number, is_reused in enumerate(part.reused):
+            row = part.rows[number] if is_reused else next(fresh)
+            assert row is not None
+            part.rows[number] = None
+            if row.status == "failed":
+                report.failed[f"{row.dataset}/{row.path}"] = row.reason or ""
+            report.skipped += is_reused
+            report.done += row.status == "ok" and not is_reused
+            yield row
 
 
-def _counted(counts: Counter[tuple[str, int]], failed: int) -> str:
-    """For example "15 files, 9 real + 6 fake (train 5 + 3, val 1 + 1, test 3 + 2)"."""
-    if not counts:
-        return "no file of it"
-    by_label = Counter[int]()
-    for (_, label), number in counts.items():
-        by_label[label] += number
-    splits = [name for name in ("train", "val", "test", "no split") if counts[name, 0] or counts[name, 1]]
-    shown = ", ".join(f"{name} {counts[name, 0]} + {counts[name, 1]}" for name in splits)
-    broken = f", {failed} unreadable" if failed else ""
-    return f"{counts.total()} files, {by_label[0]} real + {by_label[1]} fake ({shown}){broken}"
+class _Waiting:
+    """Rows of one dataset on their way to be probed."""
 
+    def __init__(self, root: Path, rows: list[MediaRow]) -> None:
+        self.root = root
+        self.rows: list[MediaRow | None] = [*rows]
+        """None once given away."""
+        self.reused = bytearray(len(rows))
+        rows.clear()
 
-def _ignored(scanned: Scanned) -> str:
-    reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(scanned.ignored.items()))
-    return f"; ignored: {reasons}" if reasons else ""
+    def reuse(self, previous: Manifest, full_content: bool) -> None:
+        rows = [row for row in self.rows if row is not None]
+        for number, known in enumerate(reused(rows, self.root, previous, full_content=full_content)):
+            if known is not None:
+                self.rows[number], self.reused[number] = known, 1
 
-
-def _problems(key: str, place: Found, scanned: Scanned) -> Iterator[str]:
-    for other in place.others:
-        yield f"{key}: warning: {printable(other)} bears one of its names too and was not read. Rename one of them"
-    for problem in scanned.problems[:SHOWN]:
-        yield f"{key}: warning: {printable(problem)}"
-    if len(scanned.problems) > SHOWN:
-        yield f"{key}: warning: {len(scanned.problems) - SHOWN} more like these"
-
-
-def _leaks(rows: list[MediaRow]) -> Iterator[str]:
-    leaking = leaks(rows)
-    if leaking:
-        first = ", ".join(printable(key) for key in list(leaking)[:SHOWN])
-        scheme = rows[0].split_scheme
-        yield f"warning: {scheme} puts {len(leaking)} people, sources or files into several splits: {first}"
+    def pending(self) -> Iterator[tuple[MediaRow, Path]]:
+        for row, is_reused in zip(self.rows, self.reused, strict=True):
+            if row is not None and not is_reused:
+                yield row, self.root / row.path
 
 
 def _what_was_ignored(found: list[Found], scanned: dict[str, Scanned]) -> str:
-    return "".join(f"; {dataset.place} looks like {dataset.key}{_ignored(scanned[dataset.key])}" for dataset in found)
+    return "".join(
+        f"; {printable(dataset.place)} looks like {dataset.key}{reasons(scanned[dataset.key].reasons)}"
+        for dataset in found
+    )
 
 
 def _hint() -> str:
     names = ", ".join(layout.names[0] for layout in LAYOUTS.values())
     return f"give the folder that holds {names}, your own {SHAPE}, or a table with the columns path,label"
-
-
-def printable(text: Path | str) -> str:
-    """On one line and in UTF-8, whatever a name has in it."""
-    shown = str(text).encode("utf-8", "backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+from manifests.findings import Trouble
 
 TABLE = "transcripts.csv"
 SUFFIXES = (".txt", ".srt", ".vtt")
@@ -35,7 +38,8 @@ class Sidecars:
     """Media path -> text in a table."""
     used: set[str] = field(default_factory=set)
     """Paths of all sidecar files: they are neither media nor noise."""
-    problems: list[str] = field(default_factory=list)
+    troubles: list[tuple[str, Trouble]] = field(default_factory=list)
+    """(Path, what is wrong) of tables that cannot be used."""
 
     def text(self, path: str) -> str | None:
         """The text of the media file at `path`; its own sidecar goes before a table."""
@@ -47,20 +51,23 @@ def collect(root: Path, files: Sequence[str], media: Collection[str]) -> Sidecar
     """Match the sidecars among `files` (relative to `root`) with those that have one of the suffixes `media`."""
     sidecars = Sidecars(root)
     texts: dict[str, str] = {}
+    written: list[tuple[str, str]] = []
     playable: list[tuple[str, str]] = []
     for path in files:
-        stem, suffix = _stem(path)
+        stem, suffix = split_suffix(path)
         if suffix in media:
             playable.append((path, stem))
         elif suffix in SUFFIXES:
             _keep_first_kind(texts, stem, path)
+            written.append((path, stem))
         elif path.rpartition("/")[2].lower() == TABLE:
             sidecars.used.add(path)
     for path in sorted(sidecars.used, key=lambda path: path.count("/")):  # the table nearest to a file is read last
         _read_table_into(sidecars, path)
-    stems = {stem for _, stem in playable}
-    sidecars.beside.update({path: texts[stem] for path, stem in playable if stem in texts})
-    sidecars.used.update(path for path in files if _stem(path)[1] in SUFFIXES and _stem(path)[0] in stems)
+    if written:
+        stems = {stem for _, stem in playable}
+        sidecars.beside.update({path: texts[stem] for path, stem in playable if stem in texts})
+        sidecars.used.update(path for path, stem in written if stem in stems)
     return sidecars
 
 
@@ -103,39 +110,38 @@ def spoken(subtitles: str) -> str | None:
 
 
 def _read_table_into(sidecars: Sidecars, path: str) -> None:
-    listed, problem = _read_table(sidecars.root / path)
+    listed, trouble = _read_table(sidecars.root / path)
     folder = path.rpartition("/")[0]
     sidecars.listed.update({f"{folder}/{name}" if folder else name: text for name, text in listed.items()})
-    if problem:
-        sidecars.problems.append(problem)
+    if trouble:
+        sidecars.troubles.append((path, trouble))
 
 
-def _read_table(path: Path) -> tuple[dict[str, str], str | None]:
+def _read_table(path: Path) -> tuple[dict[str, str], Trouble | None]:
     """Path (relative to the table's folder) -> text, and what is wrong with the table."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        return {}, f"{path}: cannot be read ({error}). Save it as UTF-8; its texts are left out"
-    table = csv.DictReader(io.StringIO(text, newline=""))
-    missing = {"path", "text"} - set(table.fieldnames or ())
+        lines = list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        problem = error.strerror if isinstance(error, OSError) else str(error)
+        return {}, Trouble(f"cannot be read ({problem}), so its texts are left out", "Save it as CSV in UTF-8")
+    missing = {"path", "text"} - set(lines[0] if lines else {"path", "text"})
     if missing:
-        return (
-            {},
-            f"{path}: no column {', '.join(sorted(missing))}. Its first line must be path,text; its texts are left out",
-        )
-    rows = ((row["path"], _joined((row["text"] or "").split())) for row in table if row["path"])
+        problem = f"no column {', '.join(sorted(missing))}, so its texts are left out"
+        return {}, Trouble(problem, "Its first line must be path,text")
+    rows = ((row["path"], _joined((row["text"] or "").split())) for row in lines if row["path"])
     return {PurePosixPath(name.replace("\\", "/")).as_posix(): words for name, words in rows if words}, None
 
 
-def _stem(path: str) -> tuple[str, str]:
+def split_suffix(path: str) -> tuple[str, str]:
     """Path without its suffix, and the suffix in lower case."""
-    suffix = PurePosixPath(path).suffix
-    return path[: len(path) - len(suffix)], suffix.lower()
+    # Ten times as fast as a Path, for every file of a dataset.
+    stem, suffix = os.path.splitext(path)  # noqa: PTH122
+    return stem, suffix.lower()
 
 
 def _keep_first_kind(texts: dict[str, str], stem: str, path: str) -> None:
     known = texts.get(stem)
-    if known is None or SUFFIXES.index(_stem(path)[1]) < SUFFIXES.index(_stem(known)[1]):
+    if known is None or SUFFIXES.index(split_suffix(path)[1]) < SUFFIXES.index(split_suffix(known)[1]):
         texts[stem] = path
 
 

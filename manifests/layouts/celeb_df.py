@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from manifests.findings import Conflict, Trouble
 from manifests.item import Split
 from manifests.layouts.layout import Facts, File, Layout, Scanned, read_tree
 from manifests.layouts.tree import Tree, fold, walk
@@ -32,17 +33,15 @@ Listed = dict[tuple[str, str], int]
 
 def scan(root: Path) -> Scanned:
     tree = walk(root)
-    listed, problems = _test_list(tree)
+    listed, conflicts = _test_list(tree)
     scanned = read_tree("celeb_df", tree, lambda file: _read(file, listed), kinds=("video",), lists=(LIST,))
-    present = {
-        (_folder(tuple(fold(part) for part in row.path.split("/")[:-1])), _name(row.path)) for row in scanned.rows
-    }
-    absent = sum(key not in present for key in listed)
-    if absent and scanned.rows:
-        problems.append(
-            f"{root}: {absent} of the {len(listed)} videos on {LIST} are not there. Unpack the archive again"
-        )
-    scanned.problems.extend(problems)
+    if listed and scanned.rows:
+        present = {_key(row.path) for row in scanned.rows}
+        absent = [key for key in listed if key not in present]
+        if absent:
+            problem = f"{len(absent)} of the {len(listed)} videos on it are not there, such as {'/'.join(absent[0])}"
+            conflicts.append(Conflict("celeb_df", _lists(tree)[0], problem, "Unpack the archive again"))
+    scanned.conflicts.extend(conflicts)
     return scanned
 
 
@@ -55,11 +54,13 @@ def _read(file: File, listed: Listed) -> Facts | str:
     official: Split | None = None
     if listed:
         official = "test" if (folder, file.name) in listed else "train"
-    problem = None
+    trouble = None
     if listed.get((folder, file.name), label) != label:
-        problem = f"{LIST} says the opposite of its folder; the folder was believed. Unpack the archive again"
+        problem = f"{LIST} says the opposite of its folder; the folder was believed"
+        trouble = Trouble(problem, "Unpack the archive again")
     elif not sources:
-        problem = "its name is not one of Celeb-DF's, so nothing keeps its people apart. Restore the original name"
+        problem = "its name is not one of Celeb-DF's, so nothing keeps its people apart"
+        trouble = Trouble(problem, "Restore the original name")
     return Facts(
         label=label,
         method=METHOD,
@@ -67,7 +68,8 @@ def _read(file: File, listed: Listed) -> Facts | str:
         people=people,
         sources=sources,
         official_split=official,
-        problem=problem,
+        key=f"{folder}/{file.stem}",
+        trouble=trouble,
     )
 
 
@@ -83,23 +85,38 @@ def _people(stem: str, folder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (), ()
 
 
-def _test_list(tree: Tree) -> tuple[Listed, list[str]]:
-    paths = [tree.root / path for path in tree.files if _name(path) == LIST]
+def _test_list(tree: Tree) -> tuple[Listed, list[Conflict]]:
     listed: Listed = {}
-    problems: list[str] = []
-    for number, line in enumerate(_lines(paths[0]) if paths else [], 1):
-        published, _, path = line.strip().partition(" ")
-        parts = path.strip().replace("\\", "/").split("/")
-        if published not in ("0", "1") or len(parts) < 2:
-            problems.append(f"{paths[0]}, line {number}: not `<0 or 1> <folder>/<file>`. Restore it from the archive")
+    conflicts: list[Conflict] = []
+    for path in _lists(tree)[:1]:
+        try:
+            text = (tree.root / path).read_text(encoding="utf-8-sig", errors="replace")
+        except OSError as error:
+            problem = f"cannot be read ({error.strerror}), so nothing tells which videos are the official test"
+            conflicts.append(Conflict("celeb_df", path, problem, "Check its permissions"))
             continue
-        listed[fold(parts[-2]), parts[-1].lower()] = 1 - int(published)  # published the other way round: 1 is real
-    return listed, problems
+        for number, line in enumerate(text.splitlines(), 1):
+            entry = _entry(line)
+            if entry:
+                listed[entry[:2]] = entry[2]
+            elif line.strip():
+                problem = f"line {number} is not `<0 or 1> <folder>/<file>`"
+                conflicts.append(Conflict("celeb_df", path, problem, "Restore it from the archive"))
+    return listed, conflicts
 
 
-def _lines(path: Path) -> list[str]:
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    return [line for line in text.splitlines() if line.strip()]
+def _entry(line: str) -> tuple[str, str, int] | None:
+    """Folded folder, lower-case file name and label (1 fake) of one line of the list."""
+    published, _, path = " ".join(line.split()).partition(" ")
+    parts = path.replace("\\", "/").split("/")
+    if published not in ("0", "1") or len(parts) < 2:
+        return None
+    return fold(parts[-2]), parts[-1].lower(), 1 - int(published)  # published the other way round: 1 is real
+
+
+def _lists(tree: Tree) -> list[str]:
+    """The one nearest to the root first: copies with doubled folders have several."""
+    return sorted((path for path in tree.files if _name(path) == LIST), key=lambda path: (path.count("/"), path))
 
 
 def _folder(folders: tuple[str, ...]) -> str | None:
@@ -107,6 +124,7 @@ def _folder(folders: tuple[str, ...]) -> str | None:
 
 
 def _key(path: str) -> tuple[str | None, str]:
+    """What the list calls the video at `path`."""
     return _folder(tuple(fold(part) for part in path.split("/")[:-1])), _name(path)
 
 

@@ -17,6 +17,7 @@ import re
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from manifests.findings import Refused, Trouble
 from manifests.layouts.layout import Facts, File, Layout, Scanned, label_of, read_tree
 from manifests.layouts.tree import Tree, walk
 
@@ -30,28 +31,27 @@ _FAKE = re.compile(r"(.+?)-to-(.+)")
 
 def scan_main(root: Path) -> Scanned:
     tree = walk(root)
-    return read_tree("deepvoice", tree, partial(_read, known=_speakers(tree), demo=False), kinds=("audio",))
+    read = partial(_read, known=_speakers(tree))
+    return read_tree("deepvoice", tree, read, kinds=("audio",), owns=lambda *names: not _is_demo(*names))
 
 
 def scan_demo(root: Path) -> Scanned:
     tree = walk(root)
-    return read_tree("deepvoice_demo", tree, partial(_read, known=_speakers(tree), demo=True), kinds=("audio",))
+    return read_tree("deepvoice_demo", tree, partial(_read, known=_speakers(tree)), kinds=("audio",), owns=_is_demo)
 
 
-def _read(file: File, known: frozenset[str], demo: bool) -> Facts | str | None:
-    if _is_demo(file.folders, file.stem) != demo:
-        return None
+def _read(file: File, known: frozenset[str]) -> Facts | Refused:
     names = _names(file.stem)
     if names is None:
-        return "neither <speaker>-original nor <content>-to-<voice>"
+        return Refused("neither <speaker>-original nor <content>-to-<voice>", "Restore the original name or remove it")
     label = int(len(names) == 2)
     people = tuple(dict.fromkeys(f"deepvoice:{name}" for name in names if name in known or name == names[-1]))
-    problem = None
+    trouble = None
     if label_of(file.folders) not in (None, label):
-        problem = (
-            "its name and its folder disagree whether it is real; the name was believed. Move it to the right folder"
-        )
-    return Facts(label=label, method=METHOD, audio_fake=bool(label), people=people, problem=problem)
+        problem = "its name and its folder disagree whether it is real; the name was believed"
+        trouble = Trouble(problem, "Move it to the right folder")
+    key = "-to-".join(names)
+    return Facts(label=label, method=METHOD, audio_fake=bool(label), people=people, key=key, trouble=trouble)
 
 
 def _names(stem: str) -> tuple[str, ...] | None:

@@ -1,6 +1,7 @@
 """Face images cut out of DFD's videos.
 
     dfd_faces/{train,val,test}/{fake,real}/**/<name of the video>_faceNNNN.{jpg,png}
+    dfd_faces/{train,val,test}/{fake,real}/**/<name of the video>/NNNN.{jpg,png}
 
 Names: see dfd_names.
 """
@@ -23,7 +24,9 @@ def _read(file: File) -> Facts | str:
     label, split = label_of(file.folders), split_of(file.folders)
     if label is None or split is None:
         return "not in train/, val/ or test/, real/ or fake/"
-    return replace(dfd_names.facts(file.stem, label), official_split=split)
+    folder = file.path.lower().split("/")[-2]  # not through `fold`: underscores are what its parts lie between
+    facts = dfd_names.facts(file, label, file.stem, folder)
+    return replace(facts, official_split=split, key=facts.key and f"{folder}/{facts.key}")
 
 
 # Nobody says how these folders were made, and the same actors are in datasets without a split (dff, faceforensics):

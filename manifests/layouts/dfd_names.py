@@ -8,8 +8,10 @@ TT_SS__<scene>__<8 letters and digits>.mp4    the body and scene of actor TT wit
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from manifests.layouts.layout import Facts
+from manifests.findings import Trouble
+from manifests.layouts.layout import Facts, File
 
 METHOD = "deepfakedetection"
 
@@ -17,23 +19,35 @@ _FRAME = r"(?:_(?:face|frame)?_?\d+)*"
 _REAL = re.compile(rf"(?P<actor>\d\d)__(?P<scene>[a-z].*?){_FRAME}", re.DOTALL)
 _FAKE = re.compile(rf"(?P<target>\d\d)_(?P<source>\d\d)__(?P<scene>.+?)__(?P<id>[a-z0-9]{{8}}){_FRAME}", re.DOTALL)
 
-UNNAMED = "its name is not one of DFD's, so nothing keeps its actors out of the other splits. Restore the original name"
-CONFLICT = "its name and its folder disagree whether it is real; the folder was believed. Move it or remove it"
+UNNAMED = Trouble(
+    "its name is not one of DFD's, so nothing keeps its actors out of the other splits", "Restore the original name"
+)
+CONFLICT = Trouble(
+    "its name and its folder disagree whether it is real; the folder was believed", "Move it or remove it"
+)
 
 
-def facts(stem: str, label: int) -> Facts:
-    """What the name tells; `label` is what the folder says."""
-    fake, real = _FAKE.fullmatch(stem), _REAL.fullmatch(stem)
-    found = _of_fake(fake) if fake else _of_real(real) if real else ((), ())
-    problem = UNNAMED if not found[0] else CONFLICT if (label == 1) != bool(fake) else None
+def facts(file: File, label: int, *names: str) -> Facts:
+    """What the first of `names` that is one of DFD's tells (default: the file's stem); `label` is what the folder says.
+
+    The key is the name and the compression: one video may lie there in each of them.
+    """
+    fake, real = _first(_FAKE, names or (file.stem,)), _first(_REAL, names or (file.stem,))
+    people, sources = _of_fake(fake) if fake else _of_real(real) if real else ((), ())
     return Facts(
         label=label,
         method=METHOD,
         video_fake=bool(label),
-        people=found[0],
-        sources=found[1],
-        problem=problem,
+        people=people,
+        sources=sources,
+        compression=file.compression,
+        key=f"{file.compression}/{file.stem}" if people else None,
+        trouble=UNNAMED if not people else CONFLICT if (label == 1) != bool(fake) else None,
     )
+
+
+def _first(pattern: re.Pattern[str], names: Iterable[str]) -> re.Match[str] | None:
+    return next(filter(None, map(pattern.fullmatch, names)), None)
 
 
 def _of_fake(match: re.Match[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -4,6 +4,13 @@
         DFD_original sequences/[DFD_original sequences/]NN__<scene>.mp4
         DFD_manipulated_sequences/[DFD_manipulated_sequences/]TT_SS__<scene>__<id>.mp4
 
+or as the official download unpacks, in compressions raw, c23 and c40:
+
+    DFD/
+        original_sequences/actors/<c>/videos/NN__<scene>.mp4
+        manipulated_sequences/DeepFakeDetection/<c>/videos/TT_SS__<scene>__<id>.mp4
+        manipulated_sequences/DeepFakeDetection/masks/videos/*.mp4     ignored
+
 Names: see dfd_names. No official split.
 """
 
@@ -33,11 +40,9 @@ def scan(root: Path) -> Scanned:
 
 def _read(file: File) -> Facts | str:
     label = next((FOLDERS[name] for name in file.folders if name in FOLDERS), None)
-    if "masks" in file.folders:
-        return "mask"
     if label is None:
         return "not in DFD_original sequences/ or DFD_manipulated_sequences/"
-    return dfd_names.facts(file.stem, label)
+    return dfd_names.facts(file, label)
 
 
 LAYOUT = Layout(

@@ -11,6 +11,8 @@ and the flat copy on Kaggle:
 
     FaceForensics++_C23/{original,<method>,DeepFakeDetection}/*.mp4
     FaceForensics++_C23/csv/*.csv                                   ignored
+
+Where no folder below tells the compression, the name of the dataset's own folder does.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from manifests.findings import Refused
 from manifests.layouts import dfd_names
 from manifests.layouts.ffpp_lists import official_splits, sources
 from manifests.layouts.layout import Facts, File, Layout, Scanned, read_tree
@@ -27,41 +30,55 @@ METHODS = ("deepfakes", "face2face", "faceswap", "neuraltextures", "faceshifter"
 ORIGINALS = ("youtube", "original", "originals", "originalsequences", "real")
 ACTORS = ("actors", "deepfakedetectionoriginal", "deepfakedetectionoriginalsequences")
 
-_REAL = re.compile(r"\d{3}")
-_FAKE = re.compile(r"(\d{3})_(\d{3})")
+REMEDY = "Restore the original name, or remove it: nothing keeps an unknown sequence out of the other splits"
+
+_REAL = re.compile(r"[0-9]{3}")
+_FAKE = re.compile(r"([0-9]{3})_([0-9]{3})")
 
 
 def scan(root: Path) -> Scanned:
     return read_tree("faceforensics", walk(root), _read, kinds=("video",))
 
 
-def _read(file: File) -> Facts | str:
-    if "masks" in file.folders or "mask" in file.folders:
-        return "mask"
+def _read(file: File) -> Facts | Refused | str:
     for name in reversed(file.folders):
         if name in METHODS:
-            return _fake(file.stem, name)
+            return _fake(file, name)
         if name == "deepfakedetection":
-            return dfd_names.facts(file.stem, 1)
+            return dfd_names.facts(file, 1)
         if name in ACTORS:
-            return dfd_names.facts(file.stem, 0)
+            return dfd_names.facts(file, 0)
         if name in ORIGINALS:
-            return _real(file.stem)
+            return _real(file)
     return "not in the folder of a method or of originals"
 
 
-def _real(stem: str) -> Facts | str:
-    if not _REAL.fullmatch(stem):
-        return "original whose name is not a sequence 000 to 999"
-    return Facts(label=0, video_fake=False, sources=sources(stem), official_split=official_splits().get(stem))
+def _real(file: File) -> Facts | Refused:
+    if not _REAL.fullmatch(file.stem):
+        return Refused("original whose name is not a sequence 000 to 999", REMEDY)
+    return Facts(
+        label=0,
+        video_fake=False,
+        sources=sources(file.stem),
+        official_split=official_splits()[file.stem],
+        compression=file.compression,
+        key=f"original/{file.compression}/{file.stem}",
+    )
 
 
-def _fake(stem: str, method: str) -> Facts | str:
-    pair = _FAKE.fullmatch(stem)
+def _fake(file: File, method: str) -> Facts | Refused:
+    pair = _FAKE.fullmatch(file.stem)
     if not pair:
-        return "fake whose name is not <target>_<source>"
-    split = official_splits().get(pair[1])
-    return Facts(label=1, method=method, video_fake=True, sources=sources(*pair.groups()), official_split=split)
+        return Refused("fake whose name is not <target>_<source>, each 000 to 999", REMEDY)
+    return Facts(
+        label=1,
+        method=method,
+        video_fake=True,
+        sources=sources(*pair.groups()),
+        official_split=official_splits()[pair[1]],
+        compression=file.compression,
+        key=f"{method}/{file.compression}/{file.stem}",
+    )
 
 
 LAYOUT = Layout(

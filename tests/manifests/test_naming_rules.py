@@ -35,6 +35,61 @@ def test_the_published_lists_of_faceforensics_are_shipped_whole():
     assert len({ffpp_lists.videos().get(str(n).zfill(3), str(n).zfill(3)) for n in range(1000)}) == 977
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "splits"),
+    [
+        ("605", "606", ("train", "val")),
+        ("639", "640", ("train", "val")),
+        ("755", "756", ("test", "train")),
+        ("837", "838", ("val", "train")),
+        ("875", "876", ("val", "train")),
+        ("954", "955", ("train", "test")),
+        ("982", "983", ("val", "train")),
+    ],
+)
+def test_the_straddling_pairs_of_faceforensics_bear_one_key_in_two_published_splits(make_tree, first, second, splits):
+    rows = LAYOUTS["faceforensics"].scan(make_tree(f"original/{first}.mp4", f"original/{second}.mp4")).rows
+    assert set(rows[0].sources) & set(rows[1].sources) == {f"ffpp:video-of-{first}"}
+    assert (rows[0].official_split, rows[1].official_split) == splits
+
+
+def test_one_name_under_several_methods_of_faceforensics_is_several_files_of_one_group(make_tree):
+    methods = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
+    root = make_tree(*(f"manipulated_sequences/{method}/c23/videos/000_003.mp4" for method in methods))
+    rows = LAYOUTS["faceforensics"].scan(root).rows
+    assert {row.method for row in rows} == {method.lower() for method in methods}
+    assert len({row.media_id for row in rows}) == 5
+    assert {row.sources for row in rows} == {("ffpp:000", "ffpp:003")}
+    assert {(row.video_fake, row.audio_fake) for row in rows} == {(True, None)}  # released without sound
+
+
+def test_faceforensics_leaves_out_masks_lists_and_sequences_that_it_does_not_have(make_tree):
+    root = make_tree(
+        "original/1000.mp4",
+        "Deepfakes/12_34.mp4",
+        "Deepfakes/000_003_cut.mp4",
+        "Deepfakes/000_003.mp4",
+        "masks/videos/000_003.mp4",
+        "csv/Deepfakes.csv",
+        "preview/000.mp4",
+    )
+    scanned = LAYOUTS["faceforensics"].scan(root)
+    assert labels(scanned) == {"Deepfakes/000_003.mp4": 1}
+    assert scanned.reasons == {
+        "original whose name is not a sequence 000 to 999": 1,
+        "fake whose name is not <target>_<source>, each 000 to 999": 2,
+        "mask": 1,
+        "table or list": 1,
+        "not in the folder of a method or of originals": 1,
+    }
+    assert [conflict.path for conflict in scanned.conflicts] == [
+        "Deepfakes/000_003_cut.mp4",
+        "Deepfakes/12_34.mp4",
+        "original/1000.mp4",
+    ]
+    assert all(conflict.remedy.startswith("Restore the original name") for conflict in scanned.conflicts)
+
+
 def test_seven_pairs_of_faceforensics_straddle_the_published_split():
     splits = ffpp_lists.official_splits()
     straddling = {first for first in ffpp_lists.videos() if splits[first] != splits[ffpp_lists.videos()[first]]}
@@ -46,11 +101,13 @@ def test_celeb_dfs_list_is_the_other_way_round_and_is_checked_against_the_folder
     tree = ("Celeb-real/id4_0000.mp4", "Celeb-synthesis/id4_id24_0000.mp4", "YouTube-real/00002.mp4")
     scanned = LAYOUTS["celeb_df"].scan(make_tree(*tree, ("List_of_testing_videos.txt", right)))
     assert [(row.label, row.official_split) for row in scanned.rows] == [(0, "test"), (1, "test"), (0, "train")]
-    assert scanned.problems == []
+    assert scanned.conflicts == []
 
     wrong = LAYOUTS["celeb_df"].scan(make_tree(("List_of_testing_videos.txt", right.replace("1 C", "0 C"))))
     assert [row.label for row in wrong.rows] == [0, 1, 0]
-    assert "Celeb-real/id4_0000.mp4: list_of_testing_videos.txt says the opposite of its folder" in wrong.problems[0]
+    (conflict,) = (one for one in wrong.conflicts if one.path == "Celeb-real/id4_0000.mp4")
+    assert "list_of_testing_videos.txt says the opposite of its folder" in conflict.problem
+    assert conflict.remedy == "Unpack the archive again"
 
 
 def test_celeb_dfs_fakes_name_target_source_and_the_targets_recording(make_tree):
@@ -65,8 +122,8 @@ def test_celeb_dfs_fakes_name_target_source_and_the_targets_recording(make_tree)
 def test_a_listed_video_that_is_not_there_is_reported(make_tree):
     listed = ("List_of_testing_videos.txt", "1 Celeb-real/id4_0000.mp4\n1 Celeb-real/id5_0000.mp4\nnonsense\n")
     scanned = LAYOUTS["celeb_df"].scan(make_tree("Celeb-real/id4_0000.mp4", listed))
-    assert any("line 3" in problem for problem in scanned.problems)
-    assert any("1 of the 2 videos" in problem for problem in scanned.problems)
+    assert any("line 3" in str(conflict) for conflict in scanned.conflicts)
+    assert any("1 of the 2 videos" in str(conflict) for conflict in scanned.conflicts)
 
 
 def test_deep_voice_takes_the_label_from_dashes_and_counts_only_speakers_with_an_original(make_tree):
@@ -84,7 +141,7 @@ def test_deep_voice_takes_the_label_from_dashes_and_counts_only_speakers_with_an
         "tts-to-tom.wav": ("deepvoice:tom",),
         "linus-to-tom.wav": ("deepvoice:linus", "deepvoice:tom"),
     }
-    assert scanned.ignored == {"neither <speaker>-original nor <content>-to-<voice>": 1}
+    assert scanned.reasons == {"neither <speaker>-original nor <content>-to-<voice>": 1}
     (demo,) = LAYOUTS["deepvoice_demo"].scan(root).rows
     assert demo.people == ("deepvoice:linus",)
 
@@ -92,60 +149,7 @@ def test_deep_voice_takes_the_label_from_dashes_and_counts_only_speakers_with_an
 def test_a_conversion_among_the_real_recordings_is_reported(make_tree):
     scanned = LAYOUTS["deepvoice"].scan(make_tree("KAGGLE/AUDIO/REAL/linus-to-tom.wav"))
     assert [row.label for row in scanned.rows] == [1]
-    assert "disagree" in scanned.problems[0]
-
-
-AV_LIST = """source,target1,target2,method,category,type,race,gender,path,
-id00076,-,-,real,A,RealVideo-RealAudio,African,men,00109.mp4,FakeAVCeleb/RealVideo-RealAudio/African/men/id00076
-id00076,id00476,-,faceswap-wav2lip,D,FakeVideo-FakeAudio,African,men,00109_1.mp4,FakeAVCeleb/x
-id00076,id00018,-,fsgan,C,FakeVideo-RealAudio,African,men,00109_1.mp4,FakeAVCeleb/y
-"""
-
-
-@pytest.mark.parametrize("start", ["", "\ufeff"], ids=["plain", "with a byte order mark"])
-def test_fakeavcelebs_list_is_keyed_on_type_and_file_name(make_tree, start):
-    root = make_tree(
-        "RealVideo-RealAudio/African/men/id00076/00109.mp4",
-        "FakeVideo-FakeAudio/African/men/id00076/00109_1.mp4",
-        "FakeVideo-RealAudio/African/men/id00076/00109_1.mp4",
-        ("meta_data.csv", start + AV_LIST),
-    )
-    scanned = LAYOUTS["fakeavceleb"].scan(root)
-    both, video, real = scanned.rows
-    assert (both.method, both.video_fake, both.audio_fake) == ("faceswap-wav2lip", True, True)
-    assert both.people == ("fakeavceleb:id00076", "fakeavceleb:id00476")
-    assert (video.method, video.video_fake, video.audio_fake) == ("fsgan", True, False)
-    assert video.people == ("fakeavceleb:id00076", "fakeavceleb:id00018")
-    assert (real.method, real.video_fake, real.audio_fake) == ("none", False, False)
-    assert scanned.problems == []
-
-
-def test_fakeavcelebs_flat_copy_is_read_from_its_list(make_tree):
-    root = make_tree("videos/00109.mp4", "videos/00109_1.mp4", "videos/other.mp4", ("meta_data.csv", AV_LIST))
-    scanned = LAYOUTS["fakeavceleb"].scan(root)
-    # 00109_1.mp4 is listed under two types: a flat copy cannot tell which it is.
-    assert labels(scanned) == {"videos/00109.mp4": 0}
-    assert scanned.ignored == {"in no folder of a type, and meta_data.csv does not tell": 2}
-
-
-def test_fakeavceleb_without_a_list_believes_folders_and_names(make_tree):
-    root = make_tree("FakeVideo-FakeAudio/African/men/id00076/00109_id00476_faceswap_wavtolip.mp4")
-    (row,) = LAYOUTS["fakeavceleb"].scan(root).rows
-    assert (row.method, row.people) == ("faceswap-wav2lip", ("fakeavceleb:id00076", "fakeavceleb:id00476"))
-
-
-def test_fakeavcelebs_list_against_the_folder_is_reported(make_tree):
-    root = make_tree("RealVideo-FakeAudio/African/men/id00076/00109.mp4", ("meta_data.csv", AV_LIST))
-    scanned = LAYOUTS["fakeavceleb"].scan(root)
-    assert [(row.label, row.method) for row in scanned.rows] == [(1, "rtvc")]
-    assert "only as RealVideo-RealAudio" in scanned.problems[0]
-
-
-def test_a_list_without_its_columns_is_reported_and_not_used(make_tree):
-    root = make_tree("RealVideo-RealAudio/a/b/id00076/00109.mp4", ("meta_data.csv", "name,kind\nx,y\n"))
-    scanned = LAYOUTS["fakeavceleb"].scan(root)
-    assert [row.label for row in scanned.rows] == [0]
-    assert "no column source, method, type, path" in scanned.problems[0]
+    assert "disagree" in str(scanned.conflicts[0])
 
 
 def test_the_three_copies_of_dfd_share_one_key_and_the_actors(make_tree):
@@ -173,5 +177,61 @@ def test_the_three_copies_of_dfd_share_one_key_and_the_actors(make_tree):
 def test_a_face_image_that_lost_its_name_is_used_and_reported(make_tree):
     scanned = LAYOUTS["dfd_faces"].scan(make_tree("train/fake/img7.jpg", "train/real/01_04__a__0XUW13RW_face1.jpg"))
     assert [(row.label, row.people) for row in scanned.rows] == [(1, ()), (0, ("dfd:01", "dfd:04"))]
-    assert ["not one of DFD's" in problem for problem in scanned.problems] == [True, False]
-    assert "disagree" in scanned.problems[1]
+    assert ["not one of DFD's" in str(conflict) for conflict in scanned.conflicts] == [True, False]
+    assert "disagree" in str(scanned.conflicts[1])
+
+
+def test_a_face_image_may_lie_in_a_folder_that_bears_its_videos_name(make_tree):
+    root = make_tree("train/fake/01_04__exit_phone_room__0XUW13RW/0105.png", "train/real/02__podium/face_3.jpg")
+    fake, real = LAYOUTS["dfd_faces"].scan(root).rows
+    assert (fake.people, real.people) == (("dfd:01", "dfd:04"), ("dfd:02",))
+
+
+def test_a_face_that_lies_in_two_splits_is_read_once(make_tree):
+    name = "01_04__exit_phone_room__0XUW13RW_face0105"
+    scanned = LAYOUTS["dfd_faces"].scan(make_tree(f"val/fake/{name}.jpg", f"test/fake/{name}.png"))
+    assert [row.official_split for row in scanned.rows] == ["test"]
+    assert scanned.reasons == {"second file of one recording": 1}
+    (conflict,) = scanned.conflicts
+    assert (conflict.path, conflict.remedy) == (
+        f"val/fake/{name}.jpg",
+        f"Remove it or test/fake/{name}.png, which was read",
+    )
+
+
+def test_the_images_datasets_publish_no_identity_and_the_samples_are_for_training(make_tree):
+    root = make_tree(
+        "train-20250112T065955Z-001/fake/a.jpg",
+        "test-20250112T065939Z-001/test/real/b.jpg",
+        "Sample_fake_images/Sample_fake_images/c.jpg",
+    )
+    sample, test, train = LAYOUTS["deepfake_images"].scan(root).rows
+    assert [(row.label, row.official_split) for row in (sample, test, train)] == [
+        (1, "train"),
+        (0, "test"),
+        (1, "train"),
+    ]
+    assert {(row.people, row.sources) for row in (sample, test, train)} == {((), ())}
+    assert [row.video_fake for row in (sample, test, train)] == [True, False, True]
+
+
+def test_archives_three_folders_are_its_official_split(make_tree):
+    root = make_tree(
+        "Dataset/Train/Real/real_0.jpg", "Dataset/Validation/Fake/fake_0.jpg", "Dataset/Test/Fake/fake_0.jpg"
+    )
+    rows = LAYOUTS["archive"].scan(root).rows
+    assert [(row.official_split, row.label) for row in rows] == [("test", 1), ("train", 0), ("val", 1)]
+
+
+def test_both_recordings_of_a_speaker_share_the_speaker_whatever_the_case(make_tree):
+    root = make_tree(
+        "KAGGLE/AUDIO/REAL/LINUS-original.wav",
+        "KAGGLE/AUDIO/FAKE/Linus-to-MUSK.wav",
+        "DEMONSTRATION/DEMONSTRATION/linus-original-DEMO.mp3",
+        "DEMONSTRATION/DEMONSTRATION/linus-to-musk-DEMO.mp3",
+    )
+    fake, real = LAYOUTS["deepvoice"].scan(root).rows
+    demo_real, demo_fake = LAYOUTS["deepvoice_demo"].scan(root).rows
+    assert real.people == demo_real.people == ("deepvoice:linus",)
+    assert fake.people == demo_fake.people == ("deepvoice:linus", "deepvoice:musk")
+    assert (fake.method, fake.audio_fake, fake.video_fake) == ("rvc", True, None)

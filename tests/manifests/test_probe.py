@@ -125,14 +125,14 @@ def test_rows_keep_their_order_over_many_chunks(tmp_path):
     assert [r.status for r in found] == ["ok" if n % 7 else "failed" for n in range(len(names))]
 
 
-def _deadly(files: probe.Chunk) -> list[probe.Probe]:
+def _deadly(chunk: probe.Chunk) -> list[probe.Probe]:
     """Stands in for `probe_chunk` in the workers: one name crashes the process, one hangs it."""
-    for path, _ in files:
+    for path, _ in chunk.files:
         if path.endswith("crash.png"):
             os._exit(9)
         if path.endswith("hang.png"):
             time.sleep(60)
-    return [probe_file(Path(path), kind) for path, kind in files]
+    return [probe_file(Path(path), kind) for path, kind in chunk.files]
 
 
 def test_a_crash_and_a_hang_cost_one_file_each(tmp_path, monkeypatch):

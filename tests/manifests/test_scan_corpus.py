@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.stage import StageReport
+from manifests.findings import ScanReport
 from manifests.item import DATASETS, Manifest, MediaRow
 from manifests.scan import scan
 from manifests.splits import assign, leaks
@@ -33,7 +33,7 @@ EXPECTED = {
 @dataclass(frozen=True)
 class Result:
     manifest: Manifest
-    report: StageReport
+    report: ScanReport
     rows: list[MediaRow]
     lines: list[str]
 
@@ -49,7 +49,32 @@ def test_all_nine_and_the_own_folder_are_found_with_every_file(scanned):
     found = Counter((row.dataset, row.label) for row in scanned.rows)
     assert {name: (found[name, 0], found[name, 1]) for name in dict(found.keys())} == EXPECTED
     assert set(EXPECTED) == {*DATASETS, "own_speech"}
-    assert not any("not found" in line or "warning" in line for line in scanned.lines)
+    assert not any("not found" in line for line in scanned.lines)
+
+
+def test_all_that_is_wrong_with_it_is_one_fake_in_another_compression(scanned):
+    assert [line.partition(": warning: ")[::2] for line in scanned.lines if "warning" in line] == [
+        (
+            "faceforensics",
+            ".: real files are c23, but fakes are c23 and c40: the compression tells the label. "
+            "Choose one with --compression c23",
+        )
+    ]
+    assert {one.path for one in scanned.report.ignored} == {"README.md", "PROVENANCE.csv"}
+
+
+def test_the_chosen_compression_leaves_that_fake_out(corpus: Path):
+    manifest, report = scan(corpus / "FaceForensics++", compression="c23", workers=2, say=lambda line: None)
+    assert {row.compression for row in manifest.rows()} == {"c23"}
+    (left_out,) = report.ignored
+    assert (left_out.path.rpartition("/")[2], left_out.reason) == ("003_000.mp4", "compression c40, not c23")
+    assert report.conflicts == []
+
+
+def test_a_second_scan_of_it_probes_nothing(corpus: Path, scanned):
+    manifest, report = scan(corpus, previous=scanned.manifest, say=lambda line: None)
+    assert report.skipped == report.given == len(scanned.rows)
+    assert manifest.table.equals(scanned.manifest.table)
 
 
 def test_every_row_is_readable_and_has_the_fields_of_its_kind(scanned):

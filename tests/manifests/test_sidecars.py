@@ -62,7 +62,7 @@ def test_each_kind_of_sidecar_is_read_and_none_counts_as_noise(make_tree):
         "id4_0000.mp4": "From a table",
         "id5_0000.mp4": None,
     }
-    assert LAYOUTS["celeb_df"].scan(root).ignored == {"not media": 1}  # notes.txt
+    assert LAYOUTS["celeb_df"].scan(root).reasons == {"not media": 1}  # notes.txt
 
 
 def test_a_files_own_sidecar_goes_before_the_table_and_txt_before_subtitles(make_tree):
@@ -87,7 +87,7 @@ def test_a_table_without_its_columns_is_reported(make_tree):
     root = make_tree("Celeb-real/id1_0000.mp4", ("transcripts.csv", "file,words\na,b\n"))
     scanned = LAYOUTS["celeb_df"].scan(root)
     assert [row.text for row in scanned.rows] == [None]
-    assert "no column path, text" in scanned.problems[0]
+    assert "no column path, text" in str(scanned.conflicts[0])
 
 
 def test_an_empty_or_wrongly_encoded_sidecar_is_no_text(make_tree):

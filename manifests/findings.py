@@ -1,0 +1,131 @@
+"""What a scan left out and what it could not make agree: in its report, and in a table beside the manifest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.atomic import new_file
+from core.errors import MissingInput
+from core.stage import StageReport
+
+FILE = "findings.parquet"
+SCHEMA = pa.schema([(name, pa.string()) for name in ("kind", "dataset", "path", "problem", "remedy")])
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A file that is no row of the manifest, or a folder that was not entered."""
+
+    dataset: str
+    """"" for what lies beside the datasets."""
+    path: str
+    """Relative to the dataset's root (the data root where there is no dataset); bytes that are not UTF-8 as \\xNN."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two things that cannot both be true, or a file that the user should look at."""
+
+    dataset: str
+    path: str
+    """As in `Ignored`; absolute for what lies outside the dataset's root."""
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}. {self.remedy}"
+
+
+class Trouble(NamedTuple):
+    """What is wrong with a file that is used all the same."""
+
+    problem: str
+    remedy: str
+
+
+class Refused(NamedTuple):
+    """Why a file is left out although it looks like one of the dataset's."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass
+class ScanReport(StageReport):
+    """`skipped` are files that were probed by an earlier scan and have not changed since."""
+
+    ignored: list[Ignored] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, object]:
+        counted: dict[str, dict[str, int]] = {}
+        for (dataset, reason), number in sorted(Counter((one.dataset, one.reason) for one in self.ignored).items()):
+            counted.setdefault(dataset, {})[reason] = number
+        conflicts = [
+            {"dataset": one.dataset, "path": one.path, "problem": one.problem, "remedy": one.remedy}
+            for one in self.conflicts
+        ]
+        return super().as_json() | {"ignored": counted, "conflicts": conflicts}
+
+
+def write_findings(path: Path, report: ScanReport) -> None:
+    """Columns kind ("ignored" or "conflict"), dataset, path, problem, remedy ("" for what is simply not media)."""
+    columns: list[list[str]] = [[], [], [], [], []]
+    for conflict in report.conflicts:
+        _add(columns, "conflict", conflict.dataset, conflict.path, conflict.problem, conflict.remedy)
+    for ignored in report.ignored:
+        _add(columns, "ignored", ignored.dataset, ignored.path, ignored.reason, "")
+    with new_file(path) as temporary:
+        pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
+
+
+def read_findings(path: Path) -> tuple[list[Ignored], list[Conflict]]:
+    """`MissingInput` when there is no such table or it is something else."""
+    remedy = "make manifest DATA=/path/to/datasets"
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise MissingInput(f"{path}: no findings of a scan", remedy) from error
+    except (OSError, pa.ArrowException) as error:
+        raise MissingInput(f"{path}: not a readable Parquet file ({error})", remedy) from error
+    if table.schema.names != SCHEMA.names:
+        raise MissingInput(f"{path}: not the findings of a scan", remedy)
+    ignored: list[Ignored] = []
+    conflicts: list[Conflict] = []
+    for line in table.to_pylist():
+        if line["kind"] == "ignored":
+            ignored.append(Ignored(line["dataset"], line["path"], line["problem"]))
+        else:
+            conflicts.append(Conflict(line["dataset"], line["path"], line["problem"], line["remedy"]))
+    return ignored, conflicts
+
+
+def utf8(name: str) -> str:
+    """`name` with bytes that are not UTF-8 written as \\xNN, so that it can be stored and shown."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def printable(text: Any) -> str:
+    """On one line and in UTF-8, whatever a name has in it."""
+    shown = str(text).encode("utf-8", "backslashreplace").decode()
+    if shown.isprintable():
+        return shown
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in shown)
+
+
+def _add(columns: list[list[str]], *values: Any) -> None:
+    for column, value in zip(columns, values, strict=True):
+        column.append(utf8(value))
+
+
+def ignored_at(dataset: str, left_out: Iterable[tuple[str, str]]) -> list[Ignored]:
+    """(path, reason) pairs of a walk as findings of `dataset`."""
+    return [Ignored(dataset, path, reason) for path, reason in left_out]
