@@ -14,6 +14,7 @@ from core.errors import UnmaskError
 
 COMMANDS = (
     data.scan,
+    data.split,
     tensors.preprocess,
     tensors.extract,
     models.train,

@@ -2,37 +2,95 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.options import DEFAULT_MAX_FAILURES, DEFAULT_WORK, Json, MaxFailures, Quiet, Work, Workers
-from core.console import opened
+from core.console import Console, opened
 from core.workfolder import WorkFolder
+
+if TYPE_CHECKING:
+    from manifests.item import Manifest
+
+
+Scheme = Annotated[
+    str, typer.Option("--split", help="default, grouped, official-strict, folds:5/0, ...: docs/splits.md.")
+]
+SplitSeed = Annotated[int, typer.Option("--seed", help="Of the splits.")]
+AllowLeaks = Annotated[bool, typer.Option("--allow-leaks", help="Take a split that leaks; every report will say so.")]
 
 
 def scan(
     data: Annotated[Path, typer.Argument(help="Folder that holds the datasets.")],
     work: Work = DEFAULT_WORK,
-    scheme: Annotated[str, typer.Option("--split", help="default, official or grouped.")] = "default",
-    seed: Annotated[int, typer.Option("--seed", help="Of the splits.")] = 0,
+    scheme: Scheme = "default",
+    seed: SplitSeed = 0,
+    allow_leaks: AllowLeaks = False,
+    compression: Annotated[str | None, typer.Option("--compression", help="Only raw, c23 or c40.")] = None,
+    full_content: Annotated[
+        bool, typer.Option("--full-content", help="Read every file whole for its SHA-256.")
+    ] = False,
+    probe_all: Annotated[bool, typer.Option("--probe-all", help="Probe unchanged files again too.")] = False,
     workers: Workers = None,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Find the datasets, probe every file, make leak-proof splits: manifest.parquet."""
+    from manifests.findings import write_findings
     from manifests.item import write_manifest
+    from manifests.reuse import previous_manifest
     from manifests.scan import scan as run_scan
 
     with opened(as_json, quiet) as console:
-        manifest, report = run_scan(data, scheme=scheme, seed=seed, workers=workers, say=console.say)
-        target = WorkFolder(work).manifest
-        write_manifest(target, manifest)
-        console.say(f"{target}: {len(manifest)} rows, split {manifest.split_hash}")
-        console.result |= {"manifest": str(target), "rows": len(manifest), "split_hash": manifest.split_hash}
+        folder = WorkFolder(work)
+        manifest, report = run_scan(
+            data,
+            scheme=scheme,
+            seed=seed,
+            workers=workers,
+            compression=compression,
+            previous=None if probe_all else previous_manifest(folder.manifest),
+            full_content=full_content,
+            allow_leaks=allow_leaks,
+            keep=partial(write_manifest, folder.manifest),
+            say=console.say,
+        )
+        write_findings(folder.findings, report)
+        _write(console, folder, manifest)
         console.stages([report], max_failures)
+
+
+def split(
+    scheme: Annotated[str, typer.Argument(help="default, grouped, official-strict, folds:5/0, ...: docs/splits.md.")],
+    work: Work = DEFAULT_WORK,
+    seed: SplitSeed = 0,
+    allow_leaks: AllowLeaks = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Give the manifest another split, without a look at the files. Tensors and tokens stay as they are."""
+    from manifests.item import read_manifest
+    from manifests.splits import resplit
+
+    with opened(as_json, quiet) as console:
+        folder = WorkFolder(work)
+        _write(console, folder, resplit(read_manifest(folder.manifest), scheme, seed, allow_leaks=allow_leaks))
+
+
+def _write(console: Console, folder: WorkFolder, manifest: Manifest) -> None:
+    from manifests.item import write_manifest
+
+    write_manifest(folder.manifest, manifest)
+    counts = dict(Counter(str(name) for name in manifest.table.column("split").to_pylist()))
+    console.result |= {"manifest": str(folder.manifest), "rows": len(manifest), "splits": counts}
+    console.result |= {"split_hash": manifest.split_hash}
+    listed = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("train", "val", "test"))
+    console.say(f"{folder.manifest}: {len(manifest)} rows, {listed}, {counts.get('None', 0)} in no split")
 
 
 def datasets(as_json: Json = False) -> None:

@@ -11,6 +11,7 @@ class WorkFolder:
     """
     <root>/profile.json                      the profile that later calls stick to
     <root>/manifest.parquet                  one row a media file
+    <root>/findings.parquet                  what scan ignored or could not reconcile
     <root>/media/<fingerprint>/              media shards and `outcomes.parquet`, what became of each item
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
     <root>/runs/<id>/                        trained models and their evidence
@@ -26,6 +27,10 @@ class WorkFolder:
     @property
     def manifest(self) -> Path:
         return self.root / "manifest.parquet"
+
+    @property
+    def findings(self) -> Path:
+        return self.root / "findings.parquet"
 
     @property
     def media(self) -> Path:
