@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import gather, splits
+from benchmarks import gather, scan, splits
 
-BENCHMARKS: dict[str, Callable[[], str]] = {"gather": gather.main, "splits": splits.main}
+BENCHMARKS: dict[str, Callable[[], str]] = {"gather": gather.main, "scan": scan.main, "splits": splits.main}
 
 
 def main(names: list[str]) -> int:

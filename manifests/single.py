@@ -9,6 +9,7 @@ from pathlib import Path
 from core.errors import MissingInput, UsageError
 from core.fingerprint import media_id
 from core.work import available_cores
+from manifests.findings import utf8
 from manifests.item import Kind, Manifest, MediaRow, from_rows
 from manifests.layouts.layout import KINDS
 from manifests.probe import probed
@@ -32,6 +33,8 @@ def manifest_of_files(files: Sequence[Path]) -> Manifest:
 
 
 def _checked(path: Path) -> Path:
+    if utf8(str(path.resolve())) != str(path.resolve()):
+        raise UsageError(f"{utf8(str(path))}: the path is not UTF-8", "rename the file or its folder")
     if not path.is_file():
         raise MissingInput(f"{path}: no such file", "check the path")
     _kind(path)

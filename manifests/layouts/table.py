@@ -89,6 +89,8 @@ def _row(line: Mapping[str, Any], key: str, domain_id: int, root: Path) -> Media
 def _relative(name: str, root: Path) -> str:
     """`name` relative to the table's folder, with "/"; an absolute one that lies in it becomes relative."""
     path = PurePosixPath(name.replace("\\", "/"))
+    if "\0" in name:
+        raise ValueError(f"path {name!r} holds a zero byte, which no file name can")
     if PureWindowsPath(name).drive:
         raise ValueError(f"path {name!r} names a drive; write it relative to the table's folder")
     if path.is_absolute():

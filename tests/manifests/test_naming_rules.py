@@ -96,6 +96,18 @@ def test_seven_pairs_of_faceforensics_straddle_the_published_split():
     assert straddling == {"606", "640", "756", "838", "876", "955", "983"}
 
 
+def test_celeb_dfs_list_may_have_a_byte_order_mark_windows_paths_and_another_case(make_tree):
+    listed = (
+        "List_of_testing_videos.txt",
+        "\ufeff1  CELEB-REAL\\ID4_0000.MP4\r\n\r\n0\tCeleb-synthesis/id4_id5_0000.mp4",
+    )
+    scanned = LAYOUTS["celeb_df"].scan(
+        make_tree("Celeb-real/id4_0000.mp4", "Celeb-synthesis/id4_id5_0000.mp4", "YouTube-real/00001.mp4", listed)
+    )
+    assert [row.official_split for row in scanned.rows] == ["test", "test", "train"]
+    assert scanned.conflicts == []
+
+
 def test_celeb_dfs_list_is_the_other_way_round_and_is_checked_against_the_folder(make_tree):
     right = "1 Celeb-real/id4_0000.mp4\n0 Celeb-synthesis/id4_id24_0000.mp4\n"
     tree = ("Celeb-real/id4_0000.mp4", "Celeb-synthesis/id4_id24_0000.mp4", "YouTube-real/00002.mp4")

@@ -174,5 +174,9 @@ def test_files_that_cannot_be_judged_are_refused_by_name(tmp_path):
         manifest_of_files([tmp_path / "a.mp4"])
     with pytest.raises(UsageError, match="not a media file"):
         manifest_of_files([tmp_path / "a.doc"])
+    odd = tmp_path / b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    odd.touch()
+    with pytest.raises(UsageError, match=r"caf\\xe9.png: the path is not UTF-8"):
+        manifest_of_files([odd])
     with pytest.raises(UsageError, match="no files given"):
         manifest_of_files([])

@@ -1,0 +1,83 @@
+"""Scanning 10,000 files of five datasets: walking and reading names, probing headers, and a second scan of the same."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import soundfile
+from PIL import Image
+
+from core.work import available_cores
+from manifests.discovery import find
+from manifests.scan import scan
+from manifests.splits import resplit
+
+FILES = 10_000
+KIB_PER_MIB = 1024
+Result = TypeVar("Result")
+
+
+def main() -> str:
+    # Whoever wants the figures of a certain disk sets TMPDIR.
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name) / "data"
+        _write(root)
+        read, found = _timed(lambda: [dataset.scan() for dataset in find(root)])
+        assert sum(len(part.rows) for part in found) == FILES
+        whole, (manifest, _) = _timed(lambda: scan(root, say=_silent))
+        split, _ = _timed(lambda: resplit(manifest, "default", 0))
+        again, (_, report) = _timed(lambda: scan(root, previous=manifest, say=_silent))
+        assert report.skipped == FILES
+    probing = max(whole - read - split, 1e-9)
+    lines = {
+        "walk and names": read,
+        f"probe headers, {available_cores()} workers": probing,
+        "whole first scan": whole,
+        "second scan, nothing changed": again,
+    }
+    shown = [f"{label:32} {FILES / seconds:12,.0f} files/s   {seconds:6.2f} s" for label, seconds in lines.items()]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB
+    return "\n".join([*shown, f"{'peak memory, without workers':32} {peak:12,.0f} MiB"])
+
+
+def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
+    started = time.perf_counter()
+    result = work()
+    return time.perf_counter() - started, result
+
+
+def _silent(line: str) -> None:
+    pass
+
+
+def _write(root: Path) -> None:
+    """Pictures and recordings of a few hundred bytes, so that headers are timed and not the disk."""
+    samples = root.parent / "samples"
+    samples.mkdir()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(samples / "a.jpg")
+    soundfile.write(samples / "a.wav", np.zeros(200, np.int16), 16_000)
+    content = {path.suffix: path.read_bytes() for path in samples.iterdir()}
+    for number, path in enumerate(_paths()):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        # What follows the end of a picture or a recording is not read, and no two files are the same.
+        (root / path).write_bytes(content[Path(path).suffix] + number.to_bytes(4, "little"))
+
+
+def _paths() -> Iterator[str]:
+    share = FILES // 5
+    for number in range(share):
+        label, person, other = ("real", "fake")[number % 2], number % 28 + 1, (number + 1) % 28 + 1
+        part = ("Train", "Test", "Validation")[number % 3]
+        yield f"archive (2)/Dataset/{part}/{label.title()}/{label}_{number}.jpg"
+        name = f"{person:02}__a" if label == "real" else f"{person:02}_{other:02}__a__ABCDEFGH"
+        yield f"dfd_faces/{('train', 'test', 'val')[number % 3]}/{label}/{name}_face{number:05}.jpg"
+        yield f"Deepfake image detection dataset/train-1/train/{label}/{number}.jpg"
+        names = f"p{number}-original" if label == "real" else f"p{number}-to-p{number - 1}"
+        yield f"DeepFake_AudioDataset/KAGGLE/AUDIO/{label.upper()}/{names}.wav"
+        yield f"mine/{label}/{number % 100:02}/{number}.wav"
