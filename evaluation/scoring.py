@@ -20,6 +20,7 @@ from evaluation.missing import outcomes, reasons
 from evaluation.predictions import write_predictions
 from evaluation.results import Evaluation, read_evaluation, write_evaluation
 from manifests.item import MediaRow, Split, read_manifest
+from manifests.leaks import allowed_leaks
 from train.checkpoint import load_run
 
 log = logging.getLogger("unmask")
@@ -122,7 +123,7 @@ def _summary(
         key=opened.info.key,
         best_epoch=opened.info.best_epoch,
         split=scope.split,
-        split_scheme=", ".join(sorted({row.split_scheme for row in scope.items.rows})),
+        split_scheme=_scheme(scope.items),
         split_hash=opened.info.split_hash,
         profile=opened.info.profile.name,
         seed=seed,
@@ -138,8 +139,14 @@ def _summary(
     )
 
 
+def _scheme(items: ItemSet) -> str:
+    return ", ".join(sorted({row.split_scheme for row in items.rows}))
+
+
 def _notes(opened: OpenRun, scope: _Scope) -> tuple[str, ...]:
     notes, items = [], scope.items
+    if leaking := allowed_leaks(_scheme(items)):
+        notes.append(f"THIS SPLIT LEAKS: {leaking} people, recordings or files are in several splits. Do not quote it.")
     if scope.out_of_scope:
         kinds = ", ".join(opened.loaded.config.kinds)
         notes.append(f"{scope.out_of_scope} items are of kinds that this run does not judge (it judges {kinds}).")

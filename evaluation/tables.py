@@ -23,7 +23,7 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
     if any("*" in beside(evaluation.model.row(MACRO), control.row(MACRO)) for control in evaluation.controls):
         parts.append(Text(PARTIAL))
     parts += [Text(f"- {comparison.meaning}") for comparison in evaluation.comparisons]
-    parts += [Text(f"- {note}") for note in evaluation.notes]
+    parts += [Text(f"- {note}", style="bold red" if "LEAKS" in note else "") for note in evaluation.notes]
     scored, beyond, lost = evaluation.scored, evaluation.out_of_scope, len(evaluation.failures)
     parts.append(Text(f"{evaluation.given} items = {scored} scored + {beyond} out of scope + {lost} without a score"))
     parts += [Text(f"  {path}: {reason}") for path, reason in sorted(evaluation.failures.items())]

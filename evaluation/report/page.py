@@ -19,6 +19,7 @@ from evaluation.report.facts import DatasetLine, FailureLine, StageLine
 from evaluation.report.forest import forest, legend
 from evaluation.results import Evaluation
 from evaluation.tables import PARTIAL, beside, number
+from manifests.leaks import allowed_leaks
 
 # More rows help no reader; all of them are in the page's JSON.
 FAILURES_SHOWN = 200
@@ -78,6 +79,7 @@ def _context(data: PageData) -> dict[str, Any]:
         "headline": data.headline,
         "cards": _cards(evaluation),
         "synthetic": data.synthetic,
+        "leaks": allowed_leaks(data.evaluation.split_scheme),
         "columns": COLUMNS,
         "beside": beside,
         "partial": PARTIAL,

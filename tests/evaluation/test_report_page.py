@@ -115,6 +115,14 @@ def test_synthetic_data_are_announced_and_others_are_not(html: str, page_data: P
     assert "mean nothing" not in render(replace(page_data, synthetic=False))
 
 
+def test_a_split_that_leaks_is_announced_in_red(html: str, page_data: PageData) -> None:
+    leaking = replace(page_data.evaluation, split_scheme="official-v2+leaks:14")
+    page = render(replace(page_data, evaluation=leaking))
+    assert '<div class="banner leak" role="alert">' in page
+    assert "14 people, recordings or files" in page
+    assert 'role="alert"' not in html
+
+
 def test_a_centre_face_is_marked(html: str) -> None:
     assert html.count('class="fallback"') == 1
     assert ">0.99</span>" in html
