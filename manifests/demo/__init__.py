@@ -16,7 +16,8 @@ from core.atomic import write_text
 from core.errors import UsageError
 from core.progress import Progress
 from core.work import Failure, available_cores, run_isolated
-from manifests.demo.corpus import AV_ROOT, all_items
+from manifests.demo.corpus import all_items
+from manifests.demo.films import AV_ROOT
 from manifests.demo.items import Item
 from manifests.demo.render import text_of, write_item
 from manifests.demo.sentences import subtitles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from manifests.demo.corpus import AV_ROOT
+from manifests.demo.films import AV_ROOT
 from manifests.demo.items import Item
 
 # As published: nine names for ten values; "path" holds the file's name, the unnamed last column its folder.

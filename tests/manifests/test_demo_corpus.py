@@ -14,7 +14,8 @@ from PIL import Image
 
 from core.errors import UsageError
 from manifests.demo import write_demo
-from manifests.demo.corpus import AV_ROOT, FF_PAIRS, all_items
+from manifests.demo.corpus import all_items
+from manifests.demo.films import AV_ROOT, FF_PAIRS
 from manifests.demo.items import Item
 from manifests.demo.render import text_of, write_item
 from manifests.item import DATASETS
