@@ -34,7 +34,7 @@ def scan(
     full_content: Annotated[
         bool, typer.Option("--full-content", help="Read every file whole for its SHA-256.")
     ] = False,
-    probe_all: Annotated[bool, typer.Option("--probe-all", help="Probe unchanged files again too.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Probe unchanged files again too.")] = False,
     workers: Workers = None,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
     as_json: Json = False,
@@ -54,10 +54,10 @@ def scan(
             seed=seed,
             workers=workers,
             compression=compression,
-            previous=None if probe_all else previous_manifest(folder.manifest),
+            previous=None if fresh else previous_manifest(folder.probes),
             full_content=full_content,
             allow_leaks=allow_leaks,
-            keep=partial(write_manifest, folder.manifest),
+            keep=partial(write_manifest, folder.probes),
             say=console.say,
         )
         write_findings(folder.findings, report)

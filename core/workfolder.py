@@ -11,6 +11,7 @@ class WorkFolder:
     """
     <root>/profile.json                      the profile that later calls stick to
     <root>/manifest.parquet                  one row a media file
+    <root>/probes.parquet                    the same before it was split: the next scan probes only what is new
     <root>/findings.parquet                  what scan ignored or could not reconcile
     <root>/media/<fingerprint>/              media shards and `outcomes.parquet`, what became of each item
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
@@ -27,6 +28,10 @@ class WorkFolder:
     @property
     def manifest(self) -> Path:
         return self.root / "manifest.parquet"
+
+    @property
+    def probes(self) -> Path:
+        return self.root / "probes.parquet"
 
     @property
     def findings(self) -> Path:
