@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from evaluation.items import ItemSet
 from evaluation.measures import Scorer, point_figures
-from evaluation.metadata import metadata_facts
+from manifests.audit.metadata import metadata_facts
 from manifests.item import Split
 from train.calibration import fit_threshold
 
@@ -59,7 +59,7 @@ def metadata_probe(items: ItemSet, *, seed: int) -> Scorer:
 
 
 def silence_probe(items: ItemSet, facts: NDArray[np.float64], *, seed: int) -> Scorer:
-    """Boosted trees on `facts` (N, F) of evaluation.silence. Items without sound (all NaN) get the training share."""
+    """Boosted trees on `silence_facts` (N, F). Items without sound (all NaN) get the training share."""
     heard = np.array(np.isfinite(facts).any(axis=1), np.bool_)
     score = np.full(len(items), _share(items.is_fake[items.split == "train"]))
     if heard.any():

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from cache.spec import TOKEN_WIDTH
-from evaluation.silence import FACTS, silence_facts
+from manifests.audit.silence import FACTS, silence_facts
 from manifests.item import MediaRow
 from preprocess.shards import MediaShard
 from train.data import TokenData

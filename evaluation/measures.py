@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.bootstrap import interval, resampled, weighted_auc, weighted_balanced_accuracy
+from core.bootstrap import interval, resampled, weighted_auc, weighted_balanced_accuracy
 from evaluation.items import ItemSet
 from evaluation.results import MACRO, POOLED, Comparison, MetricRow, ScoreTable
 from train import metrics

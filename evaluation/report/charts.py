@@ -11,9 +11,9 @@ import pyarrow as pa
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from core.svg import Axis, Series, fitted_axis, histogram, line_chart, unit
 from evaluation.predictions import CONTROL
 from evaluation.report.curves import reliability, roc, shares
-from evaluation.report.figures import Axis, Series, fitted_axis, histogram, line_chart, unit
 from evaluation.results import POOLED, Evaluation
 
 # Drawn beside the model's curve: the two that a reader should fear most.

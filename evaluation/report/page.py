@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from core.atomic import write_text
 from core.errors import MissingInput
+from core.html import environment
 from evaluation.report.charts import BESIDE, calibration_chart, roc_charts, score_chart, training_charts
 from evaluation.report.faces import Cell, Face
 from evaluation.report.facts import DatasetLine, FailureLine, StageLine
@@ -59,15 +59,9 @@ def render(data: PageData) -> str:
     """One HTML document with no link to anything outside itself. Every text from a file or a name is escaped."""
     if data.predictions.num_rows != data.evaluation.scored:
         raise MissingInput(f"{data.evaluation.run}: predictions and evaluation differ", "make evaluate")
-    environment = Environment(
-        loader=PackageLoader("evaluation.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number}
-    return environment.get_template("page.html").render(**_context(data))
+    pages = environment("evaluation.report")
+    pages.filters |= {"number": number}
+    return pages.get_template("page.html").render(**_context(data))
 
 
 def _context(data: PageData) -> dict[str, Any]:

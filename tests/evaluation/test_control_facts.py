@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.metadata import NAMES, NUMBERS, metadata_facts
-from evaluation.silence import silence_facts
+from manifests.audit.metadata import NAMES, NUMBERS, metadata_facts
+from manifests.audit.silence import silence_facts
 from manifests.item import MediaRow
 
 RATE = 16_000

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from core.svg import Series, fitted_axis, histogram, line_chart, thinned, unit
 from evaluation.report.curves import reliability, roc, shares
 from evaluation.report.faces import PER_CELL, contact_sheet
-from evaluation.report.figures import Series, fitted_axis, histogram, line_chart, thinned, unit
 from manifests.item import MediaRow
 from preprocess.shards import Clip, MediaItem, write_shard
 

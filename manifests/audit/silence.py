@@ -19,10 +19,13 @@ def silence_facts(parts: Sequence[NDArray[np.int16]], duration_s: float, sample_
 
     A recording longer than its clips is known by its first and last clip, which hold its beginning and end.
     """
-    heard = [part for part in parts if len(part)]
-    if not heard:
+    return facts_of_levels([levels(part, sample_rate) for part in parts if len(part)], duration_s)
+
+
+def facts_of_levels(levels: Sequence[NDArray[np.float64]], duration_s: float) -> tuple[float, ...]:
+    """The same from the `levels` of each part."""
+    if not levels:
         return (float("nan"),) * len(FACTS)
-    levels = [_levels(part, sample_rate) for part in heard]
     limit = max(float(level.max()) for level in levels) * 10 ** (SILENT_BELOW_DB / 20)
     silent = [level <= limit for level in levels]
     leading, trailing = _run(silent[0]), _run(silent[-1][::-1])
@@ -30,13 +33,18 @@ def silence_facts(parts: Sequence[NDArray[np.int16]], duration_s: float, sample_
     return duration_s, leading * FRAME_SECONDS, trailing * FRAME_SECONDS, share
 
 
-def _levels(samples: NDArray[np.int16], sample_rate: int) -> NDArray[np.float64]:
-    """(F,) root mean square of each 10 ms."""
-    width = max(1, round(sample_rate * FRAME_SECONDS))
+def levels(samples: NDArray[np.int16] | NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
+    """(F,) root mean square of each 10 ms of (S,) samples, S > 0."""
+    width = frame_width(sample_rate)
     whole = samples[: max(1, len(samples) // width) * width].astype(np.float64)
     frames = whole.reshape(-1, width) if len(whole) >= width else whole[None]
     level: NDArray[np.float64] = np.sqrt((frames**2).mean(axis=1))
     return level
+
+
+def frame_width(sample_rate: int) -> int:
+    """Samples in 10 ms."""
+    return max(1, round(sample_rate * FRAME_SECONDS))
 
 
 def _run(silent: NDArray[np.bool_]) -> int:

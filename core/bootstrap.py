@@ -67,7 +67,11 @@ def weighted_balanced_accuracy(
 
 
 def interval(
-    values: NDArray[np.float64], point: float, is_fake: NDArray[np.bool_], group: NDArray[np.int64]
+    values: NDArray[np.float64],
+    point: float,
+    is_fake: NDArray[np.bool_],
+    group: NDArray[np.int64],
+    level: float = LEVEL,
 ) -> Interval | None:
     """The percentile interval of `values` (B,), or None where the groups are too few to say anything.
 
@@ -77,7 +81,7 @@ def interval(
     fewest = min(len(np.unique(group[is_fake])), len(np.unique(group[~is_fake])))
     if fewest < GROUPS_PER_CLASS or len(valid) < len(values) / 2 or not np.isfinite(point):
         return None
-    low, high = np.quantile(valid, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(valid, [(1 - level) / 2, (1 + level) / 2])
     return min(float(low), point), max(float(high), point)
 
 

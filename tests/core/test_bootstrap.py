@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from evaluation.bootstrap import interval, resampled, weighted_auc, weighted_balanced_accuracy
+from core.bootstrap import interval, resampled, weighted_auc, weighted_balanced_accuracy
 
 
 def scores(seed: int, count: int, signal: float = 1.0) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
