@@ -5,6 +5,7 @@ PROFILE ?= auto
 PRESET  ?= full
 FILE    ?=
 ARGS    ?=
+TESTERS ?= 2
 PYTHON  ?= python3
 VENV    ?= .venv
 
@@ -60,11 +61,11 @@ predict: setup  ## FILE=x.mp4 -> a verdict
 	$(UNMASK) predict "$(FILE)" $(IN_WORK) $(ARGS)
 
 test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
 
 check: setup  ## what runs before every commit: ruff, types, tests
 	$(MAKE) --no-print-directory lint
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(MAKE) --no-print-directory test
 
 lint: setup  ## ruff and strict types
 	$(VENV)/bin/ruff check .
