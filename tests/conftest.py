@@ -10,7 +10,6 @@ from hypothesis import settings
 
 from manifests.demo import write_demo
 
-
 # A machine that is busy with something else makes an example slow, not wrong.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
