@@ -6,9 +6,14 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import gather, scan, splits
+from benchmarks import gather, near, scan, splits
 
-BENCHMARKS: dict[str, Callable[[], str]] = {"gather": gather.main, "scan": scan.main, "splits": splits.main}
+BENCHMARKS: dict[str, Callable[[], str]] = {
+    "gather": gather.main,
+    "near": near.main,
+    "scan": scan.main,
+    "splits": splits.main,
+}
 
 
 def main(names: list[str]) -> int:
