@@ -6,8 +6,8 @@ A sound's is the same of its spectrogram. 8 x 8 frequencies find candidates, 16 
 Measured on 397 real images (bits that differ, of 64 and of 256): JPEG at quality 20, half or a quarter of the size, at
 most 4 and 14; brightness x 1.2 at most 10 and 26; the two most alike of 180 different aligned faces 8 and 62. On 126
 real recordings of 2 to 18 s: MP3, Ogg, 8 and 22 kHz in 99 of 100 at most 6 and 28; the two most alike of different ones
-16 and 90. Of 2,062 copies of a third of all these and of videos, 94 % or more of each sort are paired with their original
-by the thresholds in near.py, and none with a stranger.
+16 and 90. Of 2,062 copies of a third of all these and of videos, 94 % or more of each sort are paired with their
+original by the thresholds in near.py, and none with a stranger.
 
 Not recognised: pictures mirrored, turned, or cropped off-centre; recordings of which more than a moment is missing.
 """
