@@ -14,6 +14,8 @@ from core.console import Console, opened
 from core.workfolder import WorkFolder
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from manifests.item import Manifest
 
 
@@ -23,6 +25,8 @@ Scheme = Annotated[
 SplitSeed = Annotated[int, typer.Option("--seed", help="Of the splits.")]
 AllowLeaks = Annotated[bool, typer.Option("--allow-leaks", help="Take a split that leaks; every report will say so.")]
 
+Near = Annotated[bool, typer.Option("--near", help="Keep near-duplicates together too: reads every file once.")]
+
 
 def scan(
     data: Annotated[Path, typer.Argument(help="Folder that holds the datasets.")],
@@ -30,6 +34,7 @@ def scan(
     scheme: Scheme = "default",
     seed: SplitSeed = 0,
     allow_leaks: AllowLeaks = False,
+    near: Near = False,
     compression: Annotated[str | None, typer.Option("--compression", help="Only raw, c23 or c40.")] = None,
     full_content: Annotated[
         bool, typer.Option("--full-content", help="Read every file whole for its SHA-256.")
@@ -45,6 +50,7 @@ def scan(
     from manifests.item import write_manifest
     from manifests.reuse import previous_manifest
     from manifests.scan import scan as run_scan
+    from manifests.splits import resplit
 
     with opened(as_json, quiet) as console:
         folder = WorkFolder(work)
@@ -61,6 +67,9 @@ def scan(
             say=console.say,
         )
         write_findings(folder.findings, report)
+        if near:
+            clusters = _near_clusters(console, folder, manifest, workers)
+            manifest = resplit(manifest, scheme, seed, allow_leaks=allow_leaks, near=clusters)
         _write(console, folder, manifest)
         console.stages([report], max_failures)
 
@@ -70,6 +79,8 @@ def split(
     work: Work = DEFAULT_WORK,
     seed: SplitSeed = 0,
     allow_leaks: AllowLeaks = False,
+    near: Near = False,
+    workers: Workers = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -79,7 +90,19 @@ def split(
 
     with opened(as_json, quiet) as console:
         folder = WorkFolder(work)
-        _write(console, folder, resplit(read_manifest(folder.manifest), scheme, seed, allow_leaks=allow_leaks))
+        manifest = read_manifest(folder.manifest)
+        clusters = _near_clusters(console, folder, manifest, workers) if near else None
+        _write(console, folder, resplit(manifest, scheme, seed, allow_leaks=allow_leaks, near=clusters))
+
+
+def _near_clusters(console: Console, folder: WorkFolder, manifest: Manifest, workers: int | None) -> pa.Table:
+    from manifests.near import fingerprints, near_clusters, near_duplicates
+
+    clusters = near_clusters(near_duplicates(fingerprints(manifest, folder.fingerprints, workers)))
+    count = len(set(clusters.column("cluster").to_pylist()))
+    console.result["near_duplicates"] = {"files": clusters.num_rows, "clusters": count}
+    console.say(f"near-duplicates: {clusters.num_rows} files in {count} clusters")
+    return clusters
 
 
 def _write(console: Console, folder: WorkFolder, manifest: Manifest) -> None:

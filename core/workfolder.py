@@ -13,6 +13,7 @@ class WorkFolder:
     <root>/manifest.parquet                  one row a media file
     <root>/probes.parquet                    the same before it was split: the next scan probes only what is new
     <root>/findings.parquet                  what scan ignored or could not reconcile
+    <root>/fingerprints.parquet              what near-duplicates are recognised by
     <root>/media/<fingerprint>/              media shards and `outcomes.parquet`, what became of each item
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
     <root>/runs/<id>/                        trained models and their evidence
@@ -36,6 +37,10 @@ class WorkFolder:
     @property
     def findings(self) -> Path:
         return self.root / "findings.parquet"
+
+    @property
+    def fingerprints(self) -> Path:
+        return self.root / "fingerprints.parquet"
 
     @property
     def media(self) -> Path:
