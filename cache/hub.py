@@ -44,7 +44,7 @@ def fetch(
 
     `MissingInput` when the hub is out of reach, or has no such repository or file.
     """
-    remedy = f"hf download {repository} (where there is a network), or set `weights` to a local folder"
+    remedy = f"hf download {repository} where there is a network, set `weights` to a folder, or --profile offline"
     if not hub_answers():  # asked once: the hub's own client would retry each file for half a minute
         raise MissingInput(f"{repository}: not on this machine, and the model hub does not answer", remedy)
     log.info("fetching %s from the model hub", repository)

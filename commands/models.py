@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from commands.options import DEFAULT_WORK, Device, Json, Quiet, Run, SettingsFile, Work
-from core.console import opened
+from core.console import log, opened
 from core.errors import UsageError
 from core.machine import choose_device
 from core.workfolder import WorkFolder
@@ -99,6 +100,7 @@ def predict(
     from train.checkpoint import find_run
 
     with opened(as_json, quiet) as console:
+        log.setLevel(logging.WARNING)  # the stages' own lines are about a folder that is gone a moment later
         verdicts = run_predict(files, find_run(WorkFolder(work).runs, run), device=choose_device(device))
         for verdict in verdicts:
             console.say(str(verdict))
