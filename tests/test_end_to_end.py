@@ -77,6 +77,14 @@ def test_the_same_training_is_not_done_twice(finished, command: Command):
     assert again["run"] == finished["train"]["run"]
 
 
+def test_the_run_last_asked_for_is_the_one_evaluated(finished, command: Command):
+    other = command("train", "--set", "train.epochs=1")
+    assert other["run"] != finished["train"]["run"]
+    assert command("evaluate")["run"] == Path(other["run"]).name
+    command("train", "--set", "train.epochs=3")
+    assert command("evaluate")["run"] == Path(finished["train"]["run"]).name
+
+
 def test_every_test_item_has_a_prediction(finished, work: Path):
     expected = {row.media_id for row in read_manifest(work / "manifest.parquet").rows() if row.split == "test"}
     predictions = pq.read_table(Path(finished["train"]["run"]) / "predictions.parquet").to_pylist()

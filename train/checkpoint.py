@@ -121,7 +121,7 @@ def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:
 
 
 def find_run(runs: Path, run: Path | None) -> Path:
-    """`run`, or the one under `runs` whose best model is newest. `MissingInput` when there is none."""
+    """`run`, or the one under `runs` that was trained, or asked for again, last. `MissingInput` when there is none."""
     if run is not None:
         if not (run / INPUTS).is_file():
             raise MissingInput(f"{run}: no trained run", f"give a folder of {runs}, or {REMEDY}")

@@ -17,6 +17,7 @@ from core.errors import UsageError
 from core.progress import Progress
 from train.batch import Batch
 from train.checkpoint import (
+    INPUTS,
     LAST,
     SUMMARY,
     RunSummary,
@@ -51,6 +52,7 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
     """
     if resume and (summary := finished(run, run_key(config, data))):
         log.info("%s: trained before on the same inputs, reused", run.name)
+        (run / INPUTS).touch()  # the run last asked for is the one that evaluate and predict take
         return summary
     setup = prepare(data, config, run, device, resume)
     writer = SummaryWriter(str(run), purge_step=setup.standing.epoch + 1)
