@@ -13,7 +13,7 @@ import torch
 
 import train.fit
 from core.errors import UsageError
-from train.checkpoint import load_run, load_state
+from train.checkpoint import INPUTS, load_run, load_state
 from train.config import TrainConfig
 from train.fit import fit, run_folder
 from train.metrics import auc
@@ -141,12 +141,14 @@ def test_a_finished_run_is_reused_and_says_so(make_data, mixed, tmp_path: Path, 
     data = make_data(mixed(40))
     run = run_folder(tmp_path, data, QUICK)
     first = fit(data, QUICK, run, device=CPU)
-    before = {path.name: path.stat().st_mtime_ns for path in run.iterdir()}
+    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in run.iterdir()}
     with caplog.at_level(logging.INFO, "unmask"):
         again = fit(data, QUICK, run, device=CPU)
     assert again == first.model_copy(update={"reused": True})
     assert "reused" in caplog.text
-    assert {path.name: path.stat().st_mtime_ns for path in run.iterdir()} == before
+    after = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in run.iterdir()}
+    assert after.pop(INPUTS)[1] == before[INPUTS][1]  # its time says which run was asked for last
+    assert after.items() < before.items()
     assert not fit(data, QUICK, run, device=CPU, resume=False).reused
 
 
