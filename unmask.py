@@ -15,6 +15,7 @@ from core.errors import UnmaskError
 COMMANDS = (
     data.scan,
     data.split,
+    data.audit,
     tensors.preprocess,
     tensors.extract,
     models.train,

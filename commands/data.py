@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.options import DEFAULT_MAX_FAILURES, DEFAULT_WORK, Json, MaxFailures, Quiet, Work, Workers
-from core.console import Console, opened
+from core.console import Console, log, opened
 from core.workfolder import WorkFolder
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from manifests.item import Manifest
 
+
+STALE_SHOWN = 10
 
 Scheme = Annotated[
     str, typer.Option("--split", help="default, grouped, official-strict, folds:5/0, ...: docs/splits.md.")
@@ -103,6 +106,35 @@ def _near_clusters(console: Console, folder: WorkFolder, manifest: Manifest, wor
     console.result["near_duplicates"] = {"files": clusters.num_rows, "clusters": count}
     console.say(f"near-duplicates: {clusters.num_rows} files in {count} clusters")
     return clusters
+
+
+def audit(
+    work: Work = DEFAULT_WORK,
+    seed: Annotated[int, typer.Option("--seed", help="Of folds and resamples.")] = 0,
+    near: Near = False,
+    workers: Workers = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What tells the label without the content, what is there twice, what leaks: work/audit.html."""
+    from manifests.audit.audit import audit as run_audit
+    from manifests.audit.page import write_page
+    from manifests.audit.table import audit_table
+    from manifests.item import read_manifest
+    from manifests.verify import verify_manifest
+
+    with opened(as_json, quiet) as console:
+        folder = WorkFolder(work)
+        manifest = read_manifest(folder.manifest)
+        stale = verify_manifest(manifest)
+        clusters = _near_clusters(console, folder, manifest, workers) if near else None
+        found = run_audit(manifest, folder.root, workers=workers, seed=seed, near=clusters, say=log.info)
+        write_page(found, folder.audit)
+        console.show(audit_table(found))
+        for file in stale[:STALE_SHOWN]:
+            console.say(f"stale: {file.dataset}/{file.path} {file.problem} since the scan")
+        console.say(f"{len(stale)} files vanished or changed since the scan\naudit: {folder.audit}")
+        console.result |= found.as_json() | {"stale": [asdict(file) for file in stale], "page": str(folder.audit)}
 
 
 def _write(console: Console, folder: WorkFolder, manifest: Manifest) -> None:

@@ -17,6 +17,7 @@ class WorkFolder:
     <root>/media/<fingerprint>/              media shards and `outcomes.parquet`, what became of each item
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
     <root>/runs/<id>/                        trained models and their evidence
+    <root>/audit.html
     <root>/report.html
     """
 
@@ -53,6 +54,10 @@ class WorkFolder:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def audit(self) -> Path:
+        return self.root / "audit.html"
 
     @property
     def report(self) -> Path:

@@ -36,8 +36,8 @@ def metadata_facts(rows: Sequence[MediaRow], known: NDArray[np.bool_]) -> tuple[
     Names are coded by their frequency rank among the `known` (N,) rows; names that none of these has are NaN.
     """
     numbers = np.array([_numbers(row) for row in rows], np.float64).reshape(len(rows), len(NUMBERS))
-    names = [_names(row) for row in rows]
-    columns = [_coded([name[position] for name in names], known) for position in range(len(NAMES))]
+    names = [names_of(row) for row in rows]
+    columns = [coded([name[position] for name in names], known) for position in range(len(NAMES))]
     return np.column_stack([numbers, *columns]), [False] * len(NUMBERS) + [True] * len(NAMES)
 
 
@@ -54,12 +54,13 @@ def _numbers(row: MediaRow) -> list[float]:
     return [np.nan if value is None else float(value) for value in found]
 
 
-def _names(row: MediaRow) -> list[str | None]:
+def names_of(row: MediaRow) -> list[str | None]:
     extension = PurePosixPath(row.path).suffix.lower() or None
     return [row.kind, row.video_codec, row.audio_codec, row.container, extension]
 
 
-def _coded(values: list[str | None], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+def coded(values: Sequence[str | None], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(N,) frequency rank of each name among the `known` (N,) ones; NaN for None and for names none of these has."""
     pairs = zip(values, known.tolist(), strict=True)
     counts = Counter(value for value, is_known in pairs if is_known and value is not None)
     ranked = sorted(counts, key=lambda value: (-counts[value], value))[:MOST_NAMES]
