@@ -11,28 +11,51 @@ from core.settings import Settings
 
 
 class PreprocessSettings(Settings):
-    """Everything that changes a tensor. Not here: workers, timeouts, devices, which change none."""
+    """Everything that changes a tensor. Not here: workers, limits of time and memory, devices, which change none.
+
+    Loudness is left alone: a level that tells the classes apart should be seen by the audit, not hidden from it.
+    """
 
     face_size: int = Field(224, ge=32, le=1024)
     """Pixels of the square face crop."""
     margin: float = Field(0.3, ge=0.0, le=2.0)
     """The crop's side is the detected box's longer side times 1 + margin."""
-    frames_per_clip: int = Field(8, ge=1)
+    align: bool = False
+    """Turn each crop so that the eyes are level. Off: turning resamples, and takes the head's tilt away."""
+    frames_per_clip: int = Field(8, ge=1, le=1024)
     """Faces sampled evenly over the clip's whole window."""
     clip_seconds: float = Field(4.0, gt=0)
+    hop_seconds: float | None = Field(None, gt=0)
+    """From one clip's start to the next; None: clips are spread evenly over the recording, end to end."""
     max_clips: int = Field(4, ge=1)
-    """At most so many clips an item, spread evenly over a longer recording."""
+    """At most so many windows an item, spread evenly over a longer recording."""
+    max_faces: int = Field(1, ge=1, le=16)
+    """Faces followed in a window, largest and surest first. Each is a clip of its own, with the window's sound."""
     min_seconds: float = Field(0.25, gt=0)
     """Sound shorter than this is `too_short`, or no sound of its video. A video of one frame is still a picture."""
+    detector: Literal["mtcnn", "none"] = "mtcnn"
+    """`none`: the files are face crops already; each frame's centre square is taken."""
     detect_side: int = Field(640, ge=64)
     """Faces are looked for on frames reduced to this longer side, and cropped from the full frame."""
+    smallest_face: float = Field(0.08, gt=0, le=1)
+    """Smaller faces, as a share of the frame's short side, are not looked for. The smallest sizes cost the most, and
+    0.08 is 86 px in a 1080p frame, about the smallest face in the datasets.
+    """
+    detector_thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    """Of MTCNN's three networks."""
     min_confidence: float = Field(0.9, ge=0, le=1)
     no_face: Literal["centre", "skip"] = "centre"
     """Without a face: the centre square, marked as such, or no clip."""
-    sample_rate: int = 16_000
+    trim_silence: bool = True
+    """Clips lie between the first and the last sound of a recording, pictures and sound alike. Leading silence nearly
+    separates the classes of FakeAVCeleb; so it is cut off whatever the label.
+    """
+    silence_db: float = Field(-40.0, lt=0, ge=-120)
+    """10 ms quieter than this, against the recording's loudest 10 ms, are silent."""
+    sample_rate: int = Field(16_000, ge=4_000, le=192_000)
     """Hz, mono."""
-    max_pixels: int = 100_000_000
-    max_seconds: float = 4 * 3600.0
+    max_pixels: int = Field(100_000_000, ge=1)
+    max_seconds: float = Field(4 * 3600.0, gt=0)
 
 
 class EncoderChoice(Settings):

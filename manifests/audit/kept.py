@@ -56,8 +56,8 @@ class FactKind:
 def kept_facts(kind: FactKind, wanted: Manifest, folder: Path, workers: int) -> tuple[pa.Table, int]:
     """The facts of each row of `wanted`, in its order, and how many files were read for them.
 
-    What is in `folder` already is not read again, unless the file has changed or its reader died or took too long.
-    Stop it anywhere and run it again.
+    What is in `folder` already is not read again, unless the file has changed, was not there, or its reader died or
+    took too long. Stop it anywhere and run it again.
     """
     path = folder / f"{kind.name}.parquet"
     known = _stored(kind, path)
@@ -83,6 +83,8 @@ def _facts(read: Callable[[Path], Facts], path: Path) -> tuple[Facts, str | None
         return read(path), None
     except BadMedia as error:
         return {}, f"{error.reason}: {error.problem}"
+    except FileNotFoundError:
+        return {}, "vanished: no such file"
     except OSError as error:
         return {}, f"unreadable: {error.strerror or type(error).__name__}"
 
@@ -127,7 +129,7 @@ def _stored(kind: FactKind, path: Path) -> pa.Table:
     about = json.loads((table.schema.metadata or {}).get(FORMAT.encode(), b"{}"))
     if about != _about(kind) or table.schema.names != kind.schema.names:
         return kind.schema.empty_table()
-    again = pc.fill_null(pc.match_substring_regex(table.column("problem"), "^(timeout|crashed)"), False)
+    again = pc.fill_null(pc.match_substring_regex(table.column("problem"), "^(timeout|crashed|vanished)"), False)
     return table.replace_schema_metadata(None).filter(pc.invert(again))
 
 
