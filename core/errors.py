@@ -4,13 +4,15 @@ UnmaskError            1  (base; raised itself only for our own bugs)
 |- UsageError          2  wrong usage or settings
 |- ItemsFailed         3  the stage finished, but too many items failed
 |- MissingInput        4  needed input missing or stale
+|- NoSpace             4  no room left where output goes
+|- WorkersLost         4  a helper process that all workers need is gone
 BadMedia                  one file cannot be used: a row with a reason, never the end of a run
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 Reason = Literal[
     "unreadable",  # no reader understands it, or its content is damaged
@@ -19,9 +21,11 @@ Reason = Literal[
     "silent",  # an audio item with no signal at all
     "refused",  # over the size, pixel or duration limits
     "timeout",  # decoding took longer than the limit
-    "crashed",  # the worker process died on it (native crash, out of memory)
+    "memory",  # decoding needed more memory than the limit
+    "crashed",  # the worker process died on it (native crash)
     "vanished",  # in the manifest, not on disk
 ]
+REASONS: tuple[str, ...] = get_args(Reason)
 
 
 class UnmaskError(Exception):
@@ -52,6 +56,18 @@ class ItemsFailed(UnmaskError):
 
 class MissingInput(UnmaskError):
     """A file or folder this stage reads is not there, foreign or out of date."""
+
+    exit_code = 4
+
+
+class NoSpace(UnmaskError):
+    """The disk or the quota is full. What was finished is kept."""
+
+    exit_code = 4
+
+
+class WorkersLost(UnmaskError):
+    """Not a file's fault: a process that all workers share has died, so the run ends; what was finished is kept."""
 
     exit_code = 4
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.atomic import TEMPORARY, new_file, new_folder, sweep, write_json
+from core.errors import NoSpace
 
 
 def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path):
@@ -39,6 +41,21 @@ def test_a_killed_writer_leaves_only_what_sweep_removes(tmp_path: Path):
     assert done.returncode == -signal.SIGKILL
     assert [name.startswith(TEMPORARY) for name in os.listdir(tmp_path)] == [True]
     assert sweep(tmp_path) == 1
+    assert os.listdir(tmp_path) == []
+
+
+def test_sweep_leaves_what_another_process_may_be_writing(tmp_path: Path):
+    for name in ("mine", "yours"):
+        (tmp_path / f"{TEMPORARY}{'0' * 32}-{name}").mkdir()
+    assert sweep(tmp_path, {"mine"}) == 1
+    assert os.listdir(tmp_path) == [f"{TEMPORARY}{'0' * 32}-yours"]
+
+
+@pytest.mark.parametrize("make", [new_file, new_folder])
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space"), RuntimeError("zarr: No space left on device")])
+def test_a_full_disk_is_told_with_a_remedy_and_leaves_nothing_torn(tmp_path: Path, make, error):
+    with pytest.raises(NoSpace, match=r"no space left to write shard\nhint: free some"), make(tmp_path / "shard"):
+        raise error
     assert os.listdir(tmp_path) == []
 
 

@@ -19,6 +19,8 @@ def behave(item: str) -> str:
         time.sleep(60)
     if item == "crash":
         os.abort()
+    if item == "greedy":
+        return str(len(bytearray(2**30)))
     if item == "bug":
         raise ZeroDivisionError("ours")
     return item.upper()
@@ -35,6 +37,13 @@ def test_each_item_gets_its_outcome_in_order():
     assert results["hang"].reason == "timeout"
     assert isinstance(results["crash"], Failure)
     assert results["crash"].reason == "crashed"
+
+
+def test_an_item_that_needs_too_much_memory_costs_itself_alone():
+    results = dict(run_isolated(behave, ["a", "greedy", "b"], workers=1, timeout_s=30, memory_gib=0.5))
+    assert (results["a"], results["b"]) == ("A", "B")
+    assert results["greedy"] == Failure("memory", "it needs more than 0.5 GiB of memory")
+    assert dict(run_isolated(behave, ["greedy"], workers=1, timeout_s=30, memory_gib=2)) == {"greedy": str(2**30)}
 
 
 def test_our_own_bug_stops_the_run():
