@@ -51,7 +51,9 @@ def _stream_means(
 
 
 def item_silence(shards: Iterable[Path], rows: Mapping[str, MediaRow]) -> dict[str, tuple[float, ...]]:
-    """media_id -> `FACTS` of every item of `rows` that has sound; the duration is the manifest's."""
+    """media_id -> `FACTS` of every item of `rows` that has sound, of the recording as it was before any silence was
+    cut off its ends; the duration is the manifest's.
+    """
     found: dict[str, tuple[float, ...]] = {}
     for path in shards:
         shard = MediaShard(path)
@@ -61,10 +63,17 @@ def item_silence(shards: Iterable[Path], rows: Mapping[str, MediaRow]) -> dict[s
         for number, (media_id, _) in enumerate(shard.clip_keys):
             if media_id in rows and offsets[number + 1] > offsets[number]:
                 parts.setdefault(media_id, []).append(samples[offsets[number] : offsets[number + 1]])
+        cuts = {entry["media_id"]: (entry["cut_start_s"], entry["cut_end_s"]) for entry in shard.entries}
         for media_id, heard in parts.items():
             seconds = rows[media_id].duration_s
-            found[media_id] = silence_facts(heard, float("nan") if seconds is None else seconds, rate)
+            facts = silence_facts(heard, float("nan") if seconds is None else seconds, rate)
+            found[media_id] = _with_cuts(facts, *cuts[media_id])
     return found
+
+
+def _with_cuts(facts: tuple[float, ...], cut_start_s: float, cut_end_s: float) -> tuple[float, ...]:
+    duration_s, leading_s, trailing_s, silent_share = facts
+    return duration_s, cut_start_s + leading_s, cut_end_s + trailing_s, silent_share
 
 
 def silence_table(media_ids: Sequence[str], found: Mapping[str, tuple[float, ...]]) -> NDArray[np.float64]:

@@ -20,10 +20,17 @@ def reasons(known: Mapping[str, Outcome], rows: Iterable[MediaRow]) -> dict[str,
 
 
 def reason(row: MediaRow, outcome: Outcome | None) -> str:
+    why, problem = cause(row, outcome)
+    return f"{why}: {problem}" if problem else why
+
+
+def cause(row: MediaRow, outcome: Outcome | None) -> tuple[str, str | None]:
+    """The reason, and the problem in words where it is known."""
     if row.status == "failed":
-        return row.reason or "unreadable"
+        why, _, problem = (row.reason or "unreadable").partition(": ")
+        return why, problem or None
     if outcome is None:
-        return "not preprocessed"
+        return "not preprocessed", None
     if outcome.reason:
-        return f"{outcome.reason}: {outcome.problem}"
-    return "no tokens of an encoder that the run reads" + (f" ({outcome.problem})" if outcome.problem else "")
+        return outcome.reason, outcome.problem
+    return "no tokens of an encoder that the run reads" + (f" ({outcome.problem})" if outcome.problem else ""), None

@@ -11,8 +11,10 @@ from core.errors import MissingInput
 from core.workfolder import WorkFolder
 from evaluation.missing import outcomes
 from evaluation.predictions import read_predictions
-from evaluation.report.faces import contact_sheet
 from evaluation.report.facts import dataset_lines, failure_lines, finished_shards, headline, is_synthetic, stage_lines
+from evaluation.report.labels import label_lines
+from evaluation.report.lost import lost_groups, lost_rows
+from evaluation.report.missed import drawn_sheet, missed_faces, shards_of
 from evaluation.report.page import PageData, write_page
 from evaluation.scoring import evaluated
 from manifests.item import read_manifest
@@ -30,7 +32,9 @@ def report(work: WorkFolder, run: Path) -> Path:
     streams = open_streams(work, manifest, loaded.info.profile)
     rows, media = list(manifest.rows()), work.media / streams.media
     known, tokens = outcomes(media), finished_shards(streams)
-    summary = finished(run, loaded.info.key)
+    summary, lost = finished(run, loaded.info.key), lost_rows(rows, known)
+    searched = streams.profile.preprocess.detector != "none"
+    lines, differences = label_lines(rows, known, searched=searched)
     data = PageData(
         evaluation=evaluation,
         headline=headline(evaluation, loaded.config.preset, loaded.config.seed, summary),
@@ -40,7 +44,11 @@ def report(work: WorkFolder, run: Path) -> Path:
         failures=failure_lines(rows, known, tokens),
         predictions=predictions,
         training=read_metrics(run),
-        faces=contact_sheet((media / name for name in streams.shards), rows),
+        by_label=lines,
+        differences=differences,
+        faces=drawn_sheet(media, rows),
+        missed=missed_faces(media, rows, known) if searched else None,
+        lost=lost_groups(lost, known, shards_of(media, lost)),
     )
     write_page(work.report, data)
     return work.report

@@ -36,7 +36,7 @@ class Face:
 
 def contact_sheet(shards: Iterable[Path], rows: Iterable[MediaRow]) -> dict[Cell, list[Face]]:
     """Up to six faces a cell: the same ones on every call, drawn without regard to splits or scores."""
-    wanted = _candidates(rows)
+    wanted = candidates(rows)
     sheet: dict[Cell, list[Face]] = {}
     open_cells = {_cell(row) for row in wanted.values()}
     for path in shards:
@@ -55,7 +55,7 @@ def _cell(row: MediaRow) -> Cell:
     return row.dataset, int(row.label or 0)
 
 
-def _candidates(rows: Iterable[MediaRow]) -> dict[str, MediaRow]:
+def candidates(rows: Iterable[MediaRow]) -> dict[str, MediaRow]:
     """The first of each cell in the order of their ids, which are hashes: a drawing that is the same every time."""
     cells: dict[Cell, list[MediaRow]] = {}
     for row in sorted(rows, key=lambda row: row.media_id):
@@ -81,4 +81,8 @@ def _jpeg(face: NDArray[np.uint8]) -> str:
     small = Image.fromarray(face).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     memory = io.BytesIO()
     small.save(memory, "JPEG", quality=QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(memory.getvalue()).decode("ascii")
+    return jpeg_uri(memory.getvalue())
+
+
+def jpeg_uri(data: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

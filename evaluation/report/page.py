@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from evaluation.report.charts import BESIDE, calibration_chart, roc_charts, scor
 from evaluation.report.faces import Cell, Face
 from evaluation.report.facts import DatasetLine, FailureLine, StageLine
 from evaluation.report.forest import forest, legend
+from evaluation.report.labels import FACTS, Difference, LabelLine, facts_of, figure
+from evaluation.report.lost import LostGroup
+from evaluation.report.missed import Missed
 from evaluation.results import Evaluation
 from evaluation.tables import PARTIAL, beside, number
 from manifests.leaks import allowed_leaks
@@ -48,7 +52,12 @@ class PageData:
     predictions: pa.Table
     training: Sequence[dict[str, Any]]
     """Lines of metrics.jsonl."""
+    by_label: Sequence[LabelLine]
+    differences: Sequence[Difference]
     faces: dict[Cell, list[Face]]
+    missed: Sequence[Missed] | None
+    """None where nothing looked for faces."""
+    lost: Sequence[LostGroup]
 
 
 def write_page(path: Path, data: PageData) -> None:
@@ -60,8 +69,13 @@ def render(data: PageData) -> str:
     if data.predictions.num_rows != data.evaluation.scored:
         raise MissingInput(f"{data.evaluation.run}: predictions and evaluation differ", "make evaluate")
     pages = environment("evaluation.report")
-    pages.filters |= {"number": number}
+    pages.filters |= {"number": number, "figure": figure, "visible": visible}
     return pages.get_template("page.html").render(**_context(data))
+
+
+def visible(name: str) -> str:
+    """A file's name with what cannot be seen in it, or turns it round, spelled out: newlines, controls, directions."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
 
 
 def _context(data: PageData) -> dict[str, Any]:
@@ -92,7 +106,15 @@ def _context(data: PageData) -> dict[str, Any]:
         "reasons": sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])),
         "failures": data.failures[:FAILURES_SHOWN],
         "failures_in_all": len(data.failures),
+        "by_label": data.by_label,
+        "facts": facts_of(data.by_label),
+        "differences": [(FACTS[one.fact], one) for one in data.differences],
+        "differing": {(one.dataset, one.fact) for one in data.differences},
         "faces": _sheet(data),
+        "missed": data.missed,
+        "lost": [(name, list(groups)) for name, groups in groupby(data.lost, lambda group: group.dataset)],
+        "lost_files": sum(group.files for group in data.lost),
+        "lost_shown": sum(len(group.shown) for group in data.lost),
         "json": _json(data),
     }
 
@@ -134,6 +156,9 @@ def _json(data: PageData) -> dict[str, Any]:
         "evaluation": data.evaluation.as_json(),
         "datasets": [asdict(line) for line in data.datasets],
         "stages": [asdict(line) for line in data.stages],
+        "by_label": [asdict(line) for line in data.by_label],
+        "differences": [asdict(one) for one in data.differences],
         "failures": [asdict(line) for line in data.failures],
+        "without_face": {f"{one.dataset}/{one.label}": list(one.items) for one in data.missed or ()},
         "training": list(data.training),
     }

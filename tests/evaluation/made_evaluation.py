@@ -17,6 +17,9 @@ from evaluation.measures import Scorer, compare, measure
 from evaluation.predictions import Judged, read_predictions, write_predictions
 from evaluation.report.faces import Face
 from evaluation.report.facts import DatasetLine, FailureLine, StageLine
+from evaluation.report.labels import Difference, LabelLine
+from evaluation.report.lost import LostFile, LostGroup
+from evaluation.report.missed import Missed
 from evaluation.report.page import PageData
 from evaluation.results import Evaluation
 from manifests.item import MediaRow
@@ -128,6 +131,16 @@ def page_data(made: Made) -> PageData:
         failures=[FailureLine("scan", f"archive/{HOSTILE}", "unreadable: <b>no</b> reader understands it")],
         predictions=made.predictions,
         training=lines,
+        by_label=[
+            LabelLine("archive", "real", 30, {"failed": 0.0, "frames_with_face": 0.9, "without_face": 0.1}),
+            LabelLine("archive", "fake", 50, {"failed": 0.02, "frames_with_face": 0.5, "without_face": 0.5}),
+        ],
+        differences=[Difference("archive", "without_face", 0.1, 0.5, 0.7)],
+        missed=[
+            Missed("archive", "real", 3, 30, ("1.mp4", "2.mp4", "3.mp4"), ()),
+            Missed("archive", "fake", 25, 50, tuple(f"{n}.mp4" for n in range(25)), (Face(HOSTILE, picture(2), None),)),
+        ],
+        lost=[LostGroup("archive", "unreadable", 0, 1, (LostFile(HOSTILE, "video", "<b>no</b> reader", picture(3)),))],
         faces={("archive", 0): [Face(HOSTILE, picture(0), 0.99), Face("b.mp4", picture(1), None)]},
     )
 

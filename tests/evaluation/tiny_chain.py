@@ -15,7 +15,7 @@ from cache.build import extract, open_streams
 from core.workfolder import WorkFolder
 from manifests.item import Manifest, write_manifest
 from manifests.scan import scan
-from preprocess.build import preprocess
+from preprocess.build import Limits, preprocess
 from preprocess.profiles import tiny
 from train.checkpoint import run_folder
 from train.config import TrainConfig
@@ -48,7 +48,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     profile = tiny()
     manifest, _ = scan(root, workers=1, say=lambda line: None)
     write_manifest(work.manifest, manifest)
-    preprocess(manifest, profile.preprocess, work, workers=1)
+    preprocess(manifest, profile.preprocess, work, Limits(workers=1))
     extract(manifest, profile, work, device=CPU)
     data = TokenData.load(manifest, open_streams(work, manifest, profile))
     run = run_folder(work.runs, data, config())
