@@ -30,6 +30,7 @@ from core.errors import BadMedia
 from core.progress import Progress
 from core.work import Failure, available_cores, run_isolated
 from manifests import likeness
+from manifests.containers import opened
 from manifests.item import Manifest
 
 FORMAT, VERSION = "unmask-fingerprints", 1
@@ -144,7 +145,7 @@ def _image(path: Path) -> tuple[list[bytes], list[bytes]]:
 def _video(path: Path) -> tuple[list[bytes], list[bytes]]:
     """Of the first frame and the one in the middle."""
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             if not container.streams.video:
                 raise BadMedia(path, "unreadable", "there is no picture in it")
             frames = [next(container.decode(video=0), None), _middle(container)]
@@ -183,7 +184,7 @@ def _decoded(path: Path) -> Any:
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
     parts: list[Any] = []
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             if not container.streams.audio:
                 raise BadMedia(path, "unreadable", "there is no sound in it")
             for decoded in container.decode(audio=0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from itertools import islice
@@ -156,7 +157,7 @@ class Manifest:
         """The row's file on this machine. `MissingInput` when it would lie outside the dataset's root."""
         root = Path(self.roots[row.dataset])
         path = root / row.path
-        if not path.resolve().is_relative_to(root.resolve()):
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):  # Path.resolve fails on link loops
             raise MissingInput(f"{path}: leads out of {root}", "keep the files themselves inside the dataset's folder")
         return path
 

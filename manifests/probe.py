@@ -20,6 +20,7 @@ from core.fingerprint import full_content as sha256
 from core.fingerprint import quick_content
 from core.progress import Progress
 from core.work import Failure, run_isolated
+from manifests.containers import opened
 from manifests.item import Kind, MediaRow
 
 # Starting a task costs about as much as reading ten headers; a chunk that dies is read again file by file.
@@ -172,7 +173,7 @@ def _video(path: Path) -> dict[str, Any]:
 
 def _container(path: Path) -> dict[str, Any]:
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             return _streams(container)
     except (av.error.FFmpegError, ValueError) as error:
         raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({_without(path, error)})", BROKEN) from error

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from core.errors import BadMedia
 from manifests.audit.kept import FactKind, Facts
 from manifests.audit.silence import FACTS, facts_of_levels, frame_width, levels
+from manifests.containers import opened
 
 FRAMES_AT_ONCE = 1_000  # 10 s
 
@@ -45,7 +46,7 @@ def _by_soundfile(path: Path) -> tuple[int, list[NDArray[np.float64]]]:
 
 def _by_ffmpeg(path: Path) -> tuple[int, list[NDArray[np.float64]]]:
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as container:
             if not container.streams.audio:
                 raise BadMedia(path, "unreadable", "there is no sound in it")
             rate = int(container.streams.audio[0].rate)
