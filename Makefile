@@ -18,7 +18,7 @@ STAMP   = $(VENV)/.set-up
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test check lint bench doctor clean
+.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns check lint bench doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -62,6 +62,9 @@ predict: setup  ## FILE=x.mp4 -> a verdict
 
 test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
 	$(VENV)/bin/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
+
+campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
+	$(VENV)/bin/python -m pytest -m campaign tests/campaigns $(ARGS)
 
 check: setup  ## what runs before every commit: ruff, types, tests
 	$(MAKE) --no-print-directory lint

@@ -25,8 +25,10 @@ def resolve_profile(
     settings_file: Path | None,
     assignments: Sequence[str],
     say: Callable[[str], None],
+    *,
+    keep: bool = True,
 ) -> Profile:
-    """The profile of this call, also written to `work.profile`.
+    """The profile of this call, also written to `work.profile` unless `keep` is off.
 
     None or "auto" is the stored profile, or where there is none: `hub` if its weights are here or the hub answers
     within seconds, else `offline`. Settings change the stored profile, and stay. A preset's name starts from that
@@ -44,7 +46,7 @@ def resolve_profile(
     if stored and profile != stored:
         why += f"; changed: {', '.join(_changes(stored, profile))}"
     say(f"profile {profile.name}: {', '.join(choice.name for choice in profile.encoders)} ({why})")
-    if profile != stored:
+    if keep and profile != stored:
         write_json(work.profile, profile.model_dump(mode="json"))
     return profile
 

@@ -21,11 +21,21 @@ from commands.options import (
     Workers,
 )
 from core.console import Console, opened
+from core.errors import REASONS, UsageError
 from core.machine import choose_device
+from core.work import available_cores
 from core.workfolder import WorkFolder
 
 if TYPE_CHECKING:
     from preprocess.profiles import Profile
+
+
+Shard = Annotated[
+    str | None, typer.Option("--shard", help="i/n: only this part of the work, on one of n machines. Then `merge`.")
+]
+Retry = Annotated[
+    str | None, typer.Option("--retry", help="Try failed items again, by reason: timeout,no_face,... or all.")
+]
 
 
 def preprocess(
@@ -35,20 +45,76 @@ def preprocess(
     assignments: Assignments = None,
     workers: Workers = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds a file may take.")] = 120.0,
+    memory: Annotated[float, typer.Option("--memory", min=0.25, help="GiB of memory a file may take.")] = 4.0,
+    device: Device = "auto",
+    retry: Retry = None,
+    shard: Shard = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell clips, bytes and time; write nothing.")] = False,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Turn media into faces and 16 kHz audio: Zarr media shards."""
     from manifests.item import read_manifest
+    from preprocess.build import Limits
     from preprocess.build import preprocess as run_preprocess
+    from preprocess.estimate import estimate
+    from preprocess.parts import WHOLE, Part
+
+    with opened(as_json, quiet) as console:
+        folder, part, again = WorkFolder(work), Part.parse(shard) if shard else WHOLE, _reasons(retry)
+        manifest = read_manifest(folder.manifest)
+        media = _profile(folder, profile, settings, assignments, console, keep=not dry_run).preprocess
+        limits = Limits(workers or available_cores(), timeout, memory, _detector_device(device))
+        if dry_run:
+            expected = estimate(manifest, media, folder, limits, retry=again, part=part)
+            console.result["estimate"] = expected.as_json()
+            for line in expected.lines():
+                console.say(line)
+            return
+        report = run_preprocess(manifest, media, folder, limits, retry=again, part=part)
+        if not part.is_whole:
+            console.say(f"part {part} is finished; when all are: unmask merge")
+        console.stages([report], max_failures)
+
+
+def merge(
+    others: Annotated[
+        list[Path] | None, typer.Argument(help="Work folders of the other machines, unless all worked in this one.")
+    ] = None,
+    work: Work = DEFAULT_WORK,
+    profile: ProfileName = None,
+    settings: SettingsFile = None,
+    assignments: Assignments = None,
+    max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Bring together what `unmask preprocess --shard i/n` made on several machines."""
+    from manifests.item import read_manifest
+    from preprocess.parts import merge as run_merge
 
     with opened(as_json, quiet) as console:
         folder = WorkFolder(work)
         manifest = read_manifest(folder.manifest)
         chosen = _profile(folder, profile, settings, assignments, console)
-        report = run_preprocess(manifest, chosen.preprocess, folder, workers=workers, timeout_s=timeout)
+        report = run_merge(manifest, chosen.preprocess, folder, [WorkFolder(other) for other in others or []])
         console.stages([report], max_failures)
+
+
+def _reasons(text: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",")) if text else ()
+    unknown = sorted(set(names) - {*REASONS, "all"})
+    if unknown:
+        raise UsageError(f"--retry {text}: no such reason {unknown[0]!r}", f"all, or some of {','.join(REASONS)}")
+    return REASONS if "all" in names else names
+
+
+def _detector_device(name: str) -> str:
+    """Without a GPU driver there is no need to ask torch, which takes seconds to load."""
+    if name == "auto" and not Path("/dev/nvidiactl").exists():
+        return "cpu"
+    return str(choose_device(name))
 
 
 def extract(
@@ -75,10 +141,15 @@ def extract(
 
 
 def _profile(
-    folder: WorkFolder, name: str | None, settings: Path | None, assignments: list[str] | None, console: Console
+    folder: WorkFolder,
+    name: str | None,
+    settings: Path | None,
+    assignments: list[str] | None,
+    console: Console,
+    keep: bool = True,
 ) -> Profile:
     from cache.auto import resolve_profile
 
-    profile = resolve_profile(folder, name, settings, assignments or [], say=console.say)
+    profile = resolve_profile(folder, name, settings, assignments or [], say=console.say, keep=keep)
     console.result["profile"] = profile.name
     return profile

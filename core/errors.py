@@ -5,7 +5,7 @@ UnmaskError            1  (base; raised itself only for our own bugs)
 |- ItemsFailed         3  the stage finished, but too many items failed
 |- MissingInput        4  needed input missing or stale
 |- NoSpace             4  no room left where output goes
-|- WorkersLost         4  a helper process that all workers need is gone
+|- DetectorGone        4  the process that looks for faces on a GPU is gone
 BadMedia                  one file cannot be used: a row with a reason, never the end of a run
 """
 
@@ -66,8 +66,8 @@ class NoSpace(UnmaskError):
     exit_code = 4
 
 
-class WorkersLost(UnmaskError):
-    """Not a file's fault: a process that all workers share has died, so the run ends; what was finished is kept."""
+class DetectorGone(UnmaskError):
+    """The face detection service does not answer. Not the fault of the file at hand, so the run stops."""
 
     exit_code = 4
 

@@ -69,6 +69,12 @@ def memory_gib() -> tuple[float, float]:
     return available, total
 
 
+def free_bytes(folder: Path) -> int:
+    """On the disk where `folder` lies or would lie."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(existing).free
+
+
 def decoders() -> dict[str, str]:
     """Media library -> version of what it decodes with, or why it cannot be loaded."""
     found = {}
@@ -98,8 +104,6 @@ def _codec_version(native: Any) -> str:
 def describe(folder: Path) -> dict[str, Any]:
     """Everything above in one JSON-able dictionary; `folder` is where output would go."""
     available, total = memory_gib()
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    disk = shutil.disk_usage(existing)
     return {
         "python": sys.executable,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -107,7 +111,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "cores_total": os.cpu_count(),
         "memory_available_gib": round(available, 1),
         "memory_total_gib": round(total, 1),
-        "disk_free_gib": round(disk.free / GIB, 1),
+        "disk_free_gib": round(free_bytes(folder) / GIB, 1),
         "gpus": gpus(),
         "decoders": decoders(),
         "versions": versions(),

@@ -17,6 +17,7 @@ class WorkFolder:
     <root>/media/<fingerprint>/              media shards and `outcomes.parquet`, what became of each item
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
     <root>/runs/<id>/                        trained models and their evidence
+    <root>/locks/                            empty files that keep two calls of one stage apart
     <root>/audit.html
     <root>/report.html
     """
@@ -54,6 +55,10 @@ class WorkFolder:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def locks(self) -> Path:
+        return self.root / "locks"
 
     @property
     def audit(self) -> Path:

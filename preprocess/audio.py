@@ -15,7 +15,9 @@ import torchaudio.functional
 from numpy.typing import NDArray
 
 from core.errors import BadMedia
-from preprocess.clips import Window
+from preprocess.clips import ClipPlan, Window
+from preprocess.profiles import PreprocessSettings
+from preprocess.quality import Quality, quality_of
 from preprocess.sound import SOUND_READERS, NoSound, Sound, Track
 from preprocess.timeline import REMEDY
 
@@ -32,22 +34,24 @@ LOWEST_RATE, HIGHEST_RATE = 2_000, 1_000_000
 class ClipSounds:
     """The sound of a recording's clips."""
 
-    windows: tuple[Window, ...]
+    plan: ClipPlan
     samples: tuple[NDArray[np.int16], ...]
     """One (A,) a window. The first sample is the window's start; shorter than the window where the sound ends before
     it.
     """
     reader: str
+    quality: Quality | None
+    """None where the windows hold no sample."""
 
 
 def read_sounds(
     path: Path,
-    windows_of: Callable[[Track], Sequence[Window]],
+    plan_of: Callable[[Track], ClipPlan],
+    settings: PreprocessSettings,
     *,
-    rate: int,
     readers: Sequence[str] = tuple(SOUND_READERS),
 ) -> ClipSounds | None:
-    """Sound of the windows that `windows_of` chooses for the opened track; None when there is no sound track.
+    """Sound of the windows that `plan_of` chooses for the opened track; None when there is no sound track.
 
     `BadMedia` "unreadable" when no reader can decode it.
     """
@@ -55,23 +59,23 @@ def read_sounds(
     for name in readers:
         try:
             with SOUND_READERS[name](path) as track:
-                windows = tuple(windows_of(track))
-                return ClipSounds(windows, tuple(_clip(path, track, window, rate) for window in windows), name)
+                plan = plan_of(track)
+                heard = [track.read(window.start_s - CONTEXT_S, window.end_s + CONTEXT_S) for window in plan.windows]
+                samples = [_clip(path, *pair, settings.sample_rate) for pair in zip(heard, plan.windows, strict=True)]
+                return ClipSounds(plan, tuple(samples), name, quality_of(heard, settings.silence_db))
         except NoSound:
             return None
+        except MemoryError:  # FFmpeg's own is one of the errors below too
+            raise
         except (soundfile.SoundFileError, av.FFmpegError, ValueError) as error:
             problems.append(f"{name}: {error}")
     raise BadMedia(path, "unreadable", f"its sound cannot be decoded ({'; '.join(problems)})", REMEDY)
 
 
 def resampled(samples: NDArray[np.float32], rate: int, to_rate: int) -> NDArray[np.float32]:
-    """(A,) -> (about A * to_rate / rate,).
-
-    Values that are no numbers become silence first: one would spread over its surroundings.
-    """
+    """(A,) -> (about A * to_rate / rate,)."""
     ratio = Fraction(rate, to_rate).limit_denominator(MOST_PHASES)
-    clean = torch.from_numpy(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0))
-    result = torchaudio.functional.resample(clean, ratio.numerator, ratio.denominator)
+    result = torchaudio.functional.resample(torch.from_numpy(samples), ratio.numerator, ratio.denominator)
     return np.asarray(result.numpy(), np.float32)
 
 
@@ -80,14 +84,13 @@ def as_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), np.int16)
 
 
-def _clip(path: Path, track: Track, window: Window, rate: int) -> NDArray[np.int16]:
-    sound = track.read(window.start_s - CONTEXT_S, window.end_s + CONTEXT_S)
-    if not len(sound.samples) or sound.begin_s >= window.end_s:
+def _clip(path: Path, sound: Sound, window: Window, rate: int) -> NDArray[np.int16]:
+    if not sound.channels.size or sound.begin_s >= window.end_s:
         return np.zeros(0, np.int16)
     if not LOWEST_RATE <= sound.rate <= HIGHEST_RATE:
         problem = f"{sound.rate} samples a second, outside {LOWEST_RATE} to {HIGHEST_RATE}"
         raise BadMedia(path, "refused", problem, "Is its header right?")
-    return as_int16(_on_clock(resampled(sound.samples, sound.rate, rate), sound, window, rate))
+    return as_int16(_on_clock(resampled(sound.mono, sound.rate, rate), sound, window, rate))
 
 
 def _on_clock(samples: NDArray[np.float32], sound: Sound, window: Window, rate: int) -> NDArray[np.float32]:

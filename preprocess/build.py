@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from core.atomic import sweep
 from core.errors import MissingInput
@@ -14,11 +18,17 @@ from core.stage import StageReport
 from core.work import Failure, available_cores, run_isolated
 from core.workfolder import WorkFolder
 from manifests.item import Manifest, MediaRow
-from preprocess.outcomes import Outcome, outcomes_of, write_outcomes
-from preprocess.plan import PlannedShard, holding, make_plan, media_folder, usable_rows
+from preprocess.detector import Address
+from preprocess.jobs import Job, jobs_for
+from preprocess.outcomes import outcomes_of, report_of, write_outcomes
+from preprocess.parts import WHOLE, Part, working_on
+from preprocess.plan import holding, make_plan, media_folder, usable_rows
 from preprocess.profiles import PreprocessSettings
+from preprocess.service import detection_service
 from preprocess.shards import MediaItem, write_shard
 from preprocess.task import Task, item_key
+
+Made = TypeVar("Made")
 
 log = logging.getLogger("unmask")
 
@@ -26,66 +36,102 @@ log = logging.getLogger("unmask")
 HEAVY = ("preprocess.item",)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How items are worked on."""
+
+    workers: int = field(default_factory=available_cores)
+    """Processes."""
+    timeout_s: float = 120.0
+    """Wall-clock seconds an item may take."""
+    memory_gib: float = 4.0
+    """What a worker may allocate for it."""
+    device: str = "cpu"
+    """Where faces are looked for: "cpu" is in the workers, "cuda" is for all of them on a GPU."""
+
+
 def preprocess(
     manifest: Manifest,
     settings: PreprocessSettings,
     work: WorkFolder,
+    limits: Limits | None = None,
     *,
-    workers: int | None = None,
-    timeout_s: float = 120.0,
+    retry: Collection[str] = (),
+    part: Part = WHOLE,
 ) -> StageReport:
     """Fill the media folder of these settings with the shards of `manifest`'s items, and tell what became of each item.
 
-    Workers, their number and the time limit change no byte of the result; a finished shard is never made again.
+    A finished shard is never made again, but items that failed for a reason in `retry` are tried once more. With a
+    `part`, only its shards are made, and `merge` tells the outcomes when all parts are there. The limits (see `Limits`)
+    change no byte of what is made of an item that keeps them.
     """
     folder = media_folder(work, settings)
-    rows = {item_key(row): row for row in usable_rows(manifest)}
     known = folder.is_dir()
-    shards = holding(make_plan(folder, list(rows)), rows)
-    sweep(folder)
-    pending = [shard for shard in shards if not (folder / shard.name).is_dir()]
-    _say(folder, known, len(shards), len(pending))
-    tasks = {key: _task(manifest, rows[key], settings) for shard in pending for key in shard.items}
-    _fill(folder, pending, tasks, settings, workers or available_cores(), timeout_s)
-    outcomes = outcomes_of(manifest, [folder / shard.name for shard in shards])
-    write_outcomes(folder, outcomes)
-    return _report(outcomes, fresh={task.media_id for task in tasks.values()})
+    limits = limits or Limits()
+    with working_on(work, folder, part):
+        rows = {item_key(row): row for row in usable_rows(manifest)}
+        shards = part.of(holding(make_plan(folder, list(rows)), rows))
+        sweep(folder, None if part.is_whole else {shard.name for shard in shards})
+        jobs = jobs_for(folder, shards, rows, retry)
+        _say(folder, known, part, len(shards), jobs)
+        tasks = {key: task_of(manifest, rows[key], settings) for job in jobs for key in job.keys}
+        _fill(folder, jobs, tasks, settings, limits)
+        mine = manifest.rows() if part.is_whole else [rows[key] for shard in shards for key in shard.items]
+        outcomes = outcomes_of(mine, [folder / shard.name for shard in shards])
+        if part.is_whole:
+            write_outcomes(folder, outcomes)
+    return report_of(outcomes, fresh={task.media_id for task in tasks.values()})
 
 
-def _fill(
-    folder: Path,
-    pending: Sequence[PlannedShard],
-    tasks: Mapping[str, Task],
-    settings: PreprocessSettings,
-    workers: int,
-    timeout_s: float,
-) -> None:
-    """Make the pending shards in their order.
+def made_items(tasks: Sequence[Task], limits: Limits) -> Iterator[MediaItem]:
+    """One item a task, in order, made by isolated workers; a failure is an item without clips."""
+    for task, made in run_on_items(_in_worker, tasks, limits):
+        yield failed_item(task, made) if isinstance(made, Failure) else made
 
-    One stream of items for all of them: cores stay busy while a shard is written.
-    """
-    items = _made([tasks[key] for shard in pending for key in shard.items], workers, timeout_s)
-    for shard in pending:
-        write_shard(
-            folder / shard.name,
-            list(islice(items, len(shard.items))),
-            face_size=settings.face_size,
-            settings=settings.model_dump(mode="json"),
+
+def run_on_items(
+    function: Callable[[Task], Made], tasks: Sequence[Task], limits: Limits
+) -> Iterator[tuple[Task, Made | Failure]]:
+    """`function` on every task in isolated workers that are ready to make items; in order."""
+    if not tasks:
+        return
+    with _detector(limits.device) as address:
+        yield from run_isolated(
+            function,
+            tasks,
+            workers=min(limits.workers, len(tasks)),
+            timeout_s=limits.timeout_s,
+            memory_gib=limits.memory_gib,
+            initializer=partial(_start_worker, address),
+            preload=HEAVY,
         )
 
 
-def _made(tasks: Sequence[Task], workers: int, timeout_s: float) -> Iterator[MediaItem]:
-    """One item a task, in order; a failure is an item without clips."""
-    if not tasks:
-        return
-    workers = min(workers, len(tasks))
-    results = run_isolated(
-        _in_worker, tasks, workers=workers, timeout_s=timeout_s, initializer=_start_worker, preload=HEAVY
-    )
-    with Progress("preprocess", total=len(tasks)) as bar:
-        for task, made in results:
-            bar.advance(failed=int(isinstance(made, Failure)))
-            yield _failed(task, made) if isinstance(made, Failure) else made
+def _detector(device: str) -> AbstractContextManager[Address | None]:
+    """On a CPU each worker looks for faces itself."""
+    return nullcontext() if device == "cpu" else detection_service(device)
+
+
+def _fill(
+    folder: Path, jobs: Sequence[Job], tasks: Mapping[str, Task], settings: PreprocessSettings, limits: Limits
+) -> None:
+    """Make the shards of `jobs` in their order.
+
+    One stream of items for all of them: cores stay busy while a shard is written.
+    """
+    items = _told(made_items([tasks[key] for job in jobs for key in job.keys], limits), len(tasks))
+    for job in jobs:
+        whole = job.complete(folder, list(islice(items, len(job.keys))))
+        if whole is not None:
+            about = settings.model_dump(mode="json")
+            write_shard(folder / job.shard.name, whole, face_size=settings.face_size, settings=about)
+
+
+def _told(items: Iterator[MediaItem], total: int) -> Iterator[MediaItem]:
+    with Progress("preprocess", total=total) as bar:
+        for item in items:
+            bar.advance(failed=int(item.reason is not None))
+            yield item
 
 
 def _in_worker(task: Task) -> MediaItem:
@@ -94,13 +140,13 @@ def _in_worker(task: Task) -> MediaItem:
     return preprocess_item(task)
 
 
-def _start_worker() -> None:
+def _start_worker(detector: Address | None) -> None:
     from preprocess.item import start_worker
 
-    start_worker()
+    start_worker(detector)
 
 
-def _failed(task: Task, failure: Failure) -> MediaItem:
+def failed_item(task: Task, failure: Failure) -> MediaItem:
     return MediaItem(
         media_id=task.media_id,
         content=task.content,
@@ -110,7 +156,7 @@ def _failed(task: Task, failure: Failure) -> MediaItem:
     )
 
 
-def _task(manifest: Manifest, row: MediaRow, settings: PreprocessSettings) -> Task:
+def task_of(manifest: Manifest, row: MediaRow, settings: PreprocessSettings) -> Task:
     refused = None
     try:
         path = manifest.locate(row)
@@ -127,19 +173,11 @@ def _task(manifest: Manifest, row: MediaRow, settings: PreprocessSettings) -> Ta
     )
 
 
-def _say(folder: Path, known: bool, shards: int, pending: int) -> None:
+def _say(folder: Path, known: bool, part: Part, shards: int, jobs: Sequence[Job]) -> None:
     why = "reused: same settings and program version" if known else "new: first run with these settings"
-    log.info("preprocess: %s is %s; %d of %d shards are finished", folder, why, shards - pending, shards)
-
-
-def _report(outcomes: Sequence[Outcome], fresh: set[str]) -> StageReport:
-    """`fresh`: items made by this call; other items that are done were skipped."""
-    report = StageReport("preprocess", given=len(outcomes))
-    for one in outcomes:
-        if one.outcome == "failed":
-            report.failed[f"{one.dataset}/{one.path}"] = f"{one.reason}: {one.problem}"
-        elif one.media_id in fresh:
-            report.done += 1
-        else:
-            report.skipped += 1
-    return report
+    pending = sum(not job.finished for job in jobs)
+    which = "" if part.is_whole else f" of part {part}"
+    log.info("preprocess: %s is %s; %d of %d shards%s are finished", folder, why, shards - pending, shards, which)
+    again = sum(len(job.keys) for job in jobs if job.finished)
+    if again:
+        log.info("preprocess: trying %d failed items again", again)

@@ -31,7 +31,7 @@ def read_image(path: Path, *, max_pixels: int) -> NDArray[np.uint8]:
             # Pillow warns at a size of its own choosing and refuses at twice that; the limit here is the profile's.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
-                _check_size(path, image.size, max_pixels)
+                check_size(path, image.size, max_pixels)
                 return np.asarray(_rgb(ImageOps.exif_transpose(image)))
     except Image.DecompressionBombError as error:
         raise BadMedia(path, "refused", str(error), "Reduce the picture or raise preprocess.max_pixels") from error
@@ -40,7 +40,8 @@ def read_image(path: Path, *, max_pixels: int) -> NDArray[np.uint8]:
         raise BadMedia(path, "unreadable", problem, "Copy it from its source again") from error
 
 
-def _check_size(path: Path, size: tuple[int, int], max_pixels: int) -> None:
+def check_size(path: Path, size: tuple[int, int], max_pixels: int) -> None:
+    """`BadMedia` "refused" for a picture of more than `max_pixels`."""
     if size[0] * size[1] > max_pixels:
         problem = f"{size[0]} x {size[1]} pixels, over the limit of {max_pixels}"
         raise BadMedia(path, "refused", problem, "Reduce the picture or raise preprocess.max_pixels")

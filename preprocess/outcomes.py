@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 
 from core.atomic import new_file
 from core.errors import MissingInput
-from manifests.item import Manifest, MediaRow
+from core.stage import StageReport
+from manifests.item import MediaRow
+from preprocess.quality import Quality
 from preprocess.shards import MediaShard
 
 FILE = "outcomes.parquet"
@@ -36,14 +38,27 @@ class Outcome:
     """Of `faces`, those taken from a frame without a detected face: bridged, or the centre."""
     audio_s: float = 0.0
     """Seconds of sound kept."""
+    cut_start_s: float = 0.0
+    cut_end_s: float = 0.0
+    """Seconds of silence that were cut off before and after."""
+    nan_share: float | None = None
+    clipped_share: float | None = None
+    silent_share: float | None = None
+    dc: float | None = None
+    """Quality of the sound (preprocess.quality.Quality); None where there is none."""
 
 
-_TYPES = {"clips": pa.int32(), "faces": pa.int32(), "fallback_faces": pa.int32(), "audio_s": pa.float64()}
-SCHEMA = pa.schema([(field.name, _TYPES.get(field.name, pa.string())) for field in fields(Outcome)])
+_INTEGERS = ("clips", "faces", "fallback_faces")
+_TYPES = {
+    **{field.name: pa.string() for field in fields(Outcome)},
+    **dict.fromkeys(_INTEGERS, pa.int32()),
+    **dict.fromkeys(("audio_s", "cut_start_s", "cut_end_s", *(f.name for f in fields(Quality))), pa.float64()),
+}
+SCHEMA = pa.schema([(field.name, _TYPES[field.name]) for field in fields(Outcome)])
 
 
-def outcomes_of(manifest: Manifest, shards: Sequence[Path]) -> list[Outcome]:
-    """One outcome a manifest row, in its order, from the entries of finished `shards`.
+def outcomes_of(rows: Iterable[MediaRow], shards: Sequence[Path]) -> list[Outcome]:
+    """One outcome a manifest row, in their order, from the entries of finished `shards`.
 
     Rows that the scan could not read are failures with the scan's reason.
     """
@@ -52,7 +67,20 @@ def outcomes_of(manifest: Manifest, shards: Sequence[Path]) -> list[Outcome]:
         for path in shards
         for entry in _entries(MediaShard(path))
     }
-    return [_outcome(row, found) for row in manifest.rows()]
+    return [_outcome(row, found) for row in rows]
+
+
+def report_of(outcomes: Sequence[Outcome], fresh: set[str]) -> StageReport:
+    """`fresh`: media ids of items made by this call; others that are done were skipped."""
+    report = StageReport("preprocess", given=len(outcomes))
+    for one in outcomes:
+        if one.outcome == "failed":
+            report.failed[f"{one.dataset}/{one.path}"] = f"{one.reason}: {one.problem}"
+        elif one.media_id in fresh:
+            report.done += 1
+        else:
+            report.skipped += 1
+    return report
 
 
 def write_outcomes(folder: Path, outcomes: Sequence[Outcome]) -> None:
@@ -85,8 +113,9 @@ def _entries(shard: MediaShard) -> Iterator[dict[str, object]]:
     no_face = np.isnan(shard.array("face_confidence"))
     faces = np.diff(shard.face_offsets)
     lost = np.add.reduceat(np.append(no_face, False), shard.face_offsets[:-1]) * (faces > 0) if len(faces) else faces
-    sound = np.diff(shard.audio_offsets) / float(shard.settings["sample_rate"])
+    # Faces beside the dominant one share the sound of its window.
+    sound = np.diff(shard.audio_offsets) / float(shard.settings["sample_rate"]) * (shard.array("clip_track") == 0)
     for position, entry in enumerate(shard.entries):
         mine = shard.clip_item == position
         counts = {"faces": int(faces[mine].sum()), "fallback_faces": int(lost[mine].sum())}
-        yield {**entry, **counts, "audio_s": float(sound[mine].sum())}
+        yield {**entry, **(entry["quality"] or {}), **counts, "audio_s": float(sound[mine].sum())}

@@ -24,7 +24,7 @@ VERSION = 1
 FILE = "plan.json"
 
 # Raised whenever the same file and settings would give other tensors than before.
-REVISION = 1
+REVISION = 2
 
 ITEMS_PER_SHARD = 64
 
@@ -50,15 +50,20 @@ def usable_rows(manifest: Manifest) -> list[MediaRow]:
     return [row for row in manifest.rows() if row.status == "ok"]
 
 
-def make_plan(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
-    """The plan extended by the items `keys` it does not have yet, written to `folder`.
+def planned(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
+    """The plan in `folder` extended by the items `keys` it does not have yet.
 
     Dropped from it: shards that were never finished and hold an item nobody asks for any more.
     """
     wanted = set(keys)
     plan = [shard for shard in read_plan(folder) if (folder / shard.name).is_dir() or wanted.issuperset(shard.items)]
-    planned = {key for shard in plan for key in shard.items}
-    plan += _cut([key for key in keys if key not in planned])
+    known = {key for shard in plan for key in shard.items}
+    return plan + _cut([key for key in keys if key not in known])
+
+
+def make_plan(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
+    """The same, written to `folder`."""
+    plan = planned(folder, keys)
     shards = [{"name": shard.name, "items": list(shard.items)} for shard in plan]
     write_json(folder / FILE, {"format": FORMAT, "version": VERSION, "shards": shards})
     return plan

@@ -21,11 +21,13 @@ class PreprocessSettings(Settings):
     margin: float = Field(0.3, ge=0.0, le=2.0)
     """The crop's side is the detected box's longer side times 1 + margin."""
     align: bool = False
-    """Turn each crop so that the eyes are level. Off: turning resamples, and takes the head's tilt away."""
+    """Turn, scale and move each crop so that the five landmarks lie where they usually do, instead of cropping around
+    the box. Off by default, as turning resamples once more. Frames without a face found keep the plain crop.
+    """
     frames_per_clip: int = Field(8, ge=1, le=1024)
     """Faces sampled evenly over the clip's whole window."""
     clip_seconds: float = Field(4.0, gt=0)
-    hop_seconds: float | None = Field(None, gt=0)
+    hop_seconds: float | None = Field(None, ge=0.04)
     """From one clip's start to the next; None: clips are spread evenly over the recording, end to end."""
     max_clips: int = Field(4, ge=1)
     """At most so many windows an item, spread evenly over a longer recording."""
@@ -62,21 +64,36 @@ class EncoderChoice(Settings):
     """One encoder of a profile. None: the encoder's own default."""
 
     name: str
-    """A key of cache.encoders.ENCODERS."""
+    """A key of cache.encoders.ENCODERS, or `timm:<name>` for any timm network."""
     weights: str | None = None
     """Hub name or local folder."""
-    layer: int | None = None
-    """0 is the input embedding, k the output of the k-th layer."""
+    layer: int | tuple[int, ...] | None = None
+    """0 is the input embedding, k the output of the k-th layer; of several the mean."""
     grid: int | None = None
     """Image tokens a frame: grid x grid."""
     tokens_per_second: float | None = None
     """Audio tokens are pooled to this rate."""
+    projection: str = "orthogonal-seed0"
+    """To 512: `orthogonal-seed<n>`, `pca` (fitted on the train split), or `native` for the encoder's own width."""
+    precision: Literal["auto", "float32"] = "auto"
+    """`auto`: half precision on a GPU, with the error bounded by a test; `float32` everywhere."""
+
+
+class ViewSettings(Settings):
+    """Augmented views: the same clips seen and heard otherwise, cached too, so that training on tokens can augment."""
+
+    count: int = Field(0, ge=0, le=16)
+    """Views a clip beside the clean one."""
+    seed: int = 0
+    strength: float = Field(1.0, gt=0, le=2)
+    """Scales how far the pictures and the sound are changed."""
 
 
 class Profile(Settings):
     name: str
     preprocess: PreprocessSettings = PreprocessSettings()
     encoders: tuple[EncoderChoice, ...]
+    views: ViewSettings = ViewSettings()
 
 
 def offline() -> Profile:

@@ -6,13 +6,16 @@
         face_times       (F,)          float32 seconds from the start of the recording (0 for an image)
         face_boxes       (F, 4)        float32 x0, y0, x1, y1 in pixels of the full frame
         face_landmarks   (F, 5, 2)     float32 eyes, nose, mouth corners, same pixels; NaN without a face
-        face_confidence  (F,)          float32 0..1; NaN where no face was found and the centre was taken
+        face_confidence  (F,)          float32 0..1; NaN where this face was not found
         audio            (A,)          int16   mono
         clip_item        (C,)          int32   position of the clip's item in the attributes
         clip_start_s     (C,)          float32 seconds; audio and frames share this clock
         clip_end_s       (C,)          float32
         clip_faces       (C + 1,)      int64   offsets into the face arrays
         clip_audio       (C + 1,)      int64   offsets into audio
+        clip_track       (C,)          int16   which face of its window: 0 the dominant one
+        thumbnails       (B,)          uint8   small JPEGs of failed items
+        item_thumbnails  (I + 1,)      int64   offsets into thumbnails
         checksums.json            written last
 
 Ragged data is a flat array with offsets. A failed item has an entry with its reason and no clips.
@@ -21,25 +24,36 @@ Ragged data is a flat array with offsets. A failed item has an entry with its re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import ZstdCodec
+from zarr.codecs import BloscCodec, ZstdCodec
 
 from core.atomic import new_folder
 from core.checksums import damage, seal
 from core.errors import MissingInput
+from preprocess.quality import Quality
 
 FORMAT = "unmask-media"
-VERSION = 1
+VERSION = 2
 
 # About 4 MB of faces at 224 px: enough for the codec, small enough to read one clip without its neighbours.
 FACES_PER_CHUNK = 32
 AUDIO_PER_CHUNK = 1 << 20
+
+
+def _bits(typesize: int) -> BloscCodec:
+    """Chosen by measurement, against zstd, gzip, other shuffles and orders: docs/media-shards.md."""
+    return BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=typesize, blocksize=1 << 20)
+
+
+CODECS: dict[str, BloscCodec | ZstdCodec] = {"faces": _bits(1), "audio": _bits(2)}
+OTHERS = ZstdCodec(level=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +74,8 @@ class Clip:
     """(F,) NaN where no face was found and the centre was taken instead."""
     audio: NDArray[np.int16]
     """(A,) mono at the profile's sample rate; A is 0 where there is no sound."""
+    track: int = 0
+    """Which face of its window: 0 the dominant one, then those beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +91,13 @@ class MediaItem:
     reason: str | None = None
     """Why there are no clips (core.errors.Reason), None where there are."""
     problem: str | None = None
+    quality: Quality | None = None
+    """Of the sound; None where there is none."""
+    cut_start_s: float = 0.0
+    cut_end_s: float = 0.0
+    """Seconds of silence cut off before and after."""
+    thumbnail: bytes = b""
+    """A small JPEG of a failed item, where there is something to see."""
 
 
 def write_shard(path: Path, items: Sequence[MediaItem], *, face_size: int, settings: dict[str, Any]) -> None:
@@ -93,26 +116,35 @@ def write_shard(path: Path, items: Sequence[MediaItem], *, face_size: int, setti
         "clip_end_s": np.array([clip.end_s for _, clip in clips], np.float32),
         "clip_faces": _offsets([len(clip.faces) for _, clip in clips]),
         "clip_audio": _offsets([len(clip.audio) for _, clip in clips]),
+        "clip_track": np.array([clip.track for _, clip in clips], np.int16),
+        "thumbnails": np.frombuffer(b"".join(item.thumbnail for item in items), np.uint8),
+        "item_thumbnails": _offsets([len(item.thumbnail) for item in items]),
     }
-    entries = [
-        {
-            "media_id": item.media_id,
-            "content": item.content,
-            "text": item.text,
-            "reader": item.reader,
-            "reason": item.reason,
-            "problem": item.problem,
-            "clips": len(item.clips),
-        }
-        for item in items
-    ]
+    entries = [_entry(item) for item in items]
     with new_folder(path) as folder:
         attributes = {"format": FORMAT, "version": VERSION, "settings": settings, "items": entries}
         group = zarr.create_group(store=str(folder), zarr_format=3, attributes=attributes)
         for name, array in arrays.items():
             first = {"faces": FACES_PER_CHUNK, "audio": AUDIO_PER_CHUNK}.get(name, max(1, len(array)))
-            group.create_array(name, data=array, chunks=(first, *array.shape[1:]), compressors=ZstdCodec(level=3))
+            chunks = (first, *array.shape[1:])
+            group.create_array(name, data=array, chunks=chunks, compressors=CODECS.get(name, OTHERS))
         seal(folder)
+
+
+def _entry(item: MediaItem) -> dict[str, Any]:
+    """What is known of an item beside its tensors."""
+    return {
+        "media_id": item.media_id,
+        "content": item.content,
+        "text": item.text,
+        "reader": item.reader,
+        "reason": item.reason,
+        "problem": item.problem,
+        "clips": len(item.clips),
+        "quality": asdict(item.quality) if item.quality else None,
+        "cut_start_s": item.cut_start_s,
+        "cut_end_s": item.cut_end_s,
+    }
 
 
 class MediaShard:
@@ -133,6 +165,7 @@ class MediaShard:
         self.clip_item: NDArray[np.int32] = self._all("clip_item")
         self._faces, self._audio = self._all("clip_faces"), self._all("clip_audio")
         self._start, self._end = self._all("clip_start_s"), self._all("clip_end_s")
+        self._track = self._all("clip_track")
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -181,7 +214,28 @@ class MediaShard:
             landmarks=self._part("face_landmarks", faces),
             confidence=self._part("face_confidence", faces),
             audio=self._part("audio", audio),
+            track=int(self._track[number]),
         )
+
+    def item(self, position: int) -> MediaItem:
+        """One whole item, as it was given to `write_shard`."""
+        entry = {key: value for key, value in self.entries[position].items() if key not in ("clips", "quality")}
+        quality = self.entries[position]["quality"]
+        return MediaItem(
+            **entry,
+            clips=tuple(self.clip(int(number)) for number in np.flatnonzero(self.clip_item == position)),
+            quality=Quality(**quality) if quality else None,
+            thumbnail=self.thumbnail(position),
+        )
+
+    def thumbnail(self, position: int) -> bytes:
+        """The small JPEG of a failed item; empty where there is none."""
+        begin, end = self._thumbnails[position : position + 2].tolist()
+        return self._part("thumbnails", slice(begin, end)).tobytes() if end > begin else b""
+
+    @cached_property
+    def _thumbnails(self) -> NDArray[np.int64]:
+        return self._all("item_thumbnails")
 
     def _part(self, name: str, part: slice) -> NDArray[Any]:
         return np.asarray(self._group[name][part])  # type: ignore[index]

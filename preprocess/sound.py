@@ -14,7 +14,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from preprocess.timeline import clock_zero, opened
+from manifests.containers import opened
+from preprocess.timeline import clock_zero
 
 # Containers whose index leads to the exact packet; elsewhere a seek lands somewhere near with a guessed time.
 EXACT_SEEK = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
@@ -36,8 +37,19 @@ class Sound:
     """Clock time of its first sample."""
     rate: int
     """Hz, of the decoded samples."""
-    samples: NDArray[np.float32]
-    """(A,) mean of all channels, full scale is 1."""
+    channels: NDArray[np.float32]
+    """(C, A) full scale is 1."""
+
+    @property
+    def end_s(self) -> float:
+        return self.begin_s + self.channels.shape[1] / self.rate if self.rate else self.begin_s
+
+    @property
+    def mono(self) -> NDArray[np.float32]:
+        """(A,) mean of all channels, or the first where they cancel out; values that are no numbers are silence."""
+        clean = np.nan_to_num(self.channels, nan=0.0, posinf=0.0, neginf=0.0)
+        mean = clean.mean(axis=0, dtype=np.float64)
+        return np.asarray(mean if mean.any() else clean[0], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +74,7 @@ def soundfile_track(path: Path) -> Iterator[Track]:
             first = min(max(0, round(from_s * file.samplerate)), file.frames)
             file.seek(first)
             samples = file.read(max(0, round(to_s * file.samplerate) - first), dtype="float32", always_2d=True)
-            return Sound(first / file.samplerate, file.samplerate, samples.mean(axis=1))
+            return Sound(first / file.samplerate, file.samplerate, samples.T)
 
         yield Track(0.0, file.frames / file.samplerate, read)
 
@@ -119,23 +131,31 @@ def _decode(container: InputContainer, stream: AudioStream, from_s: float, to_s:
             continue
         if not rate:
             begin_s, rate = at, frame.sample_rate
-        part = _placed(_mono(frame), round((at - begin_s) * rate) - length, round(JITTER_S * rate))
+        part = _placed(_channels(frame), round((at - begin_s) * rate) - length, round(JITTER_S * rate))
         parts.append(part)
-        length += len(part)
-    return Sound(begin_s, rate, np.concatenate([np.zeros(0, np.float32), *parts]))
+        length += part.shape[1]
+    return Sound(begin_s, rate, _joined(parts))
+
+
+def _joined(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """One (C, A) array; the mean where the number of channels changes on the way, as it does in broadcasts."""
+    if len({len(part) for part in parts}) > 1:
+        parts = [part.mean(axis=0, keepdims=True) for part in parts]
+    return np.concatenate(parts, axis=1) if parts else np.zeros((1, 0), np.float32)
 
 
 def _placed(samples: NDArray[np.float32], gap: int, jitter: int) -> NDArray[np.float32]:
-    """`samples` that begin `gap` samples after the end of those before: silence in between, an overlap cut off."""
+    """`samples` (C, A) that begin `gap` samples after the end of those before: silence between, an overlap cut off."""
     if abs(gap) <= jitter:
         return samples
-    return np.concatenate([np.zeros(gap, np.float32), samples]) if gap > 0 else samples[-gap:]
+    return np.pad(samples, ((0, 0), (gap, 0))) if gap > 0 else samples[:, -gap:]
 
 
-def _mono(frame: av.AudioFrame) -> NDArray[np.float32]:
+def _channels(frame: av.AudioFrame) -> NDArray[np.float32]:
+    """(C, A) full scale 1."""
     values = frame.to_ndarray()
     channels = values if frame.format.is_planar else values.reshape(-1, len(frame.layout.channels)).T
     if values.dtype == np.uint8:
-        return np.asarray((channels.astype(np.float32) - 128).mean(axis=0) / 128, np.float32)
+        return np.asarray((channels.astype(np.float32) - 128) / 128, np.float32)
     full = 1.0 if values.dtype.kind == "f" else 2.0 ** (8 * values.dtype.itemsize - 1)
-    return np.asarray(channels.astype(np.float64).mean(axis=0) / full, np.float32)
+    return np.asarray(channels / full, np.float32)

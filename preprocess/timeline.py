@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from core.errors import BadMedia
+from manifests.containers import opened
 
 # The length of a lone frame whose file does not tell.
 LONE_FRAME_S = 0.04
@@ -65,11 +66,6 @@ def read_timeline(path: Path, *, max_pixels: int, max_seconds: float) -> Timelin
         raise BadMedia(path, "unreadable", f"not a readable video ({error})", REMEDY) from error
 
 
-def opened(path: Path) -> InputContainer:
-    """Titles and comments in unknown encodings must not make a file unreadable."""
-    return av.open(str(path), metadata_errors="ignore")
-
-
 def clock_zero(container: InputContainer) -> Fraction:
     """The container's own time, in seconds, that is 0 on our clock."""
     return Fraction(container.start_time or 0, av.time_base)
@@ -82,12 +78,13 @@ def _timeline(
     if context.width * context.height > max_pixels:
         problem = f"{context.width} x {context.height} pixels, over the limit of {max_pixels}"
         raise BadMedia(path, "refused", problem, "Reduce the video or raise preprocess.max_pixels")
-    pts, keyframes, length, first = _packets(container, stream)
+    # In an MP4 the number of frames in the header leaves out what an edit list hides; its index has every one.
+    promised = len(stream.index_entries) if "mp4" in container.format.name else stream.frames
+    pts, keyframes, length, first, present = _packets(container, stream)
     if first is None:
         raise BadMedia(path, "unreadable", "no frame in it can be decoded", REMEDY)
-    if len(pts) < WHOLE * stream.frames:
-        problem = f"cut off: {len(pts)} of {stream.frames} frames are there"
-        raise BadMedia(path, "unreadable", problem, REMEDY)
+    if present < WHOLE * promised:
+        raise BadMedia(path, "unreadable", f"cut off: {present} of {promised} frames are there", REMEDY)
     tick, zero = float(stream.time_base or 0), float(clock_zero(container))
     times: NDArray[np.float64] = np.asarray(pts * tick - zero, np.float64)
     end_s = float(times[-1]) + (length * tick or _usual_step(times, stream))
@@ -110,9 +107,12 @@ def _timeline(
 
 def _packets(
     container: InputContainer, stream: VideoStream
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int, av.VideoFrame | None]:
-    """Ticks of all frames and of the key frames, the last frame's length in ticks, and the first frame that decodes."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int, av.VideoFrame | None, int]:
+    """Ticks of all frames and of the key frames, the last frame's length in ticks, the first frame that decodes, and
+    how many frames are in the file, those included that an edit list hides.
+    """
     ticks: dict[int, int] = {}
+    present = 0
     keyframes: list[int] = []
     first: av.VideoFrame | None = None
     stream.codec_context.thread_count = 1
@@ -120,13 +120,16 @@ def _packets(
         if first is None:
             first = next(iter(packet.decode()), None)
         at = packet.pts if packet.pts is not None else packet.dts
-        if at is None or packet.size == 0 or packet.is_discard:
+        if at is None or packet.size == 0:
+            continue
+        present += 1
+        if packet.is_discard:
             continue
         ticks[at] = packet.duration or 0
         if packet.is_keyframe:
             keyframes.append(at)
     pts = np.array(sorted(ticks), np.int64)
-    return pts, np.array(sorted(keyframes), np.int64), ticks[int(pts[-1])] if len(pts) else 0, first
+    return pts, np.array(sorted(keyframes), np.int64), ticks[int(pts[-1])] if len(pts) else 0, first, present
 
 
 def _usual_step(times: NDArray[np.float64], stream: VideoStream) -> float:

@@ -1,4 +1,4 @@
-"""One face followed over the frames of a clip."""
+"""Faces followed over the frames of a clip."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from preprocess.faces import Detections
 
 # Frames of a clip are up to half a second apart: a head that moves half its width still overlaps this much with itself.
 SAME_FACE_IOU = 0.2
+# A face beside the dominant one must be there for this share of the clip: a poster or a false alarm is no person.
+SIDE_FACE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +25,12 @@ class FaceTrack:
     nearest frame.
     """
     landmarks: NDArray[np.float32]
-    """(F, 5, 2); NaN exactly in the frames where this face was not detected."""
+    """(F, 5, 2) in the same pixels; NaN exactly in the frames where this face was not detected."""
     confidence: NDArray[np.float32]
     """(F,) 0..1; NaN exactly in the frames where this face was not detected."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Sightings:
     """Where one face was detected: (frame, number of the detection in it)."""
 
@@ -41,18 +43,38 @@ class _Sightings:
         return self.seen[0][0], self.seen[-1][0]
 
 
-def follow(frames: Sequence[Detections]) -> FaceTrack | None:
-    """The dominant face (largest and surest over all frames) as a track; None when no frame has a face.
+def follow(frames: Sequence[Detections], max_faces: int = 1) -> list[FaceTrack]:
+    """Up to `max_faces` faces as tracks, the dominant one (largest and surest over all frames) first.
 
-    After a cut the face overlaps with nothing before it: other tracks that lie wholly before or after what is
-    followed so far are joined to it, dominant ones first, so that each shot contributes its face.
+    Empty when no frame has a face. After a cut the face overlaps with nothing before it: other tracks that lie wholly
+    before or after what is followed so far are joined to it, dominant ones first, so that each shot contributes its
+    face. Every detection is in one track at most.
     """
-    sightings = sorted(_connect(frames), key=lambda one: (-one.weight, one.span))
-    chosen: list[_Sightings] = []
-    for one in sightings:
-        if all(one.span[1] < other.span[0] or other.span[1] < one.span[0] for other in chosen):
-            chosen.append(one)
-    return _filled(frames, sorted(chosen, key=lambda one: one.span)) if chosen else None
+    left = sorted(_connect(frames), key=lambda one: (-one.weight, one.span))
+    tracks: list[FaceTrack] = []
+    while left and len(tracks) < max_faces:
+        chosen: list[_Sightings] = []
+        for one in left:
+            if all(one.span[1] < other.span[0] or other.span[1] < one.span[0] for other in chosen):
+                chosen.append(one)
+        left = [one for one in left if one not in chosen]
+        if not tracks or sum(len(one.seen) for one in chosen) >= SIDE_FACE_SHARE * len(frames):
+            tracks.append(_filled(frames, sorted(chosen, key=lambda one: one.span)))
+    return tracks
+
+
+def points_of(track: FaceTrack) -> NDArray[np.float32] | None:
+    """(F, 5, 2) landmarks with the frames between two detections interpolated, those outside taken from the nearest.
+
+    None when there are none at all.
+    """
+    seen = np.flatnonzero(~np.isnan(track.confidence))
+    if not len(seen):
+        return None
+    flat = track.landmarks[seen].reshape(len(seen), -1)
+    frames = np.arange(len(track.confidence))
+    columns = [np.interp(frames, seen, flat[:, column]) for column in range(flat.shape[1])]
+    return np.stack(columns, axis=1).reshape(-1, *track.landmarks.shape[1:]).astype(np.float32)
 
 
 def centre(frames: int, height: int, width: int) -> FaceTrack:

@@ -46,6 +46,31 @@ def test_a_long_recording_gives_clips_spread_over_all_of_it():
     assert found == (Window(0, 4), Window(32, 36), Window(64, 68), Window(96, 100))
 
 
+def test_with_a_hop_a_clip_begins_at_every_hop():
+    found = windows(1, 9, clip_seconds=4, hop_seconds=2, max_clips=9)
+    assert found == (Window(1, 5), Window(3, 7), Window(5, 9))
+
+
+def test_of_too_many_hops_clips_are_taken_evenly_from_all():
+    found = windows(0, 44, clip_seconds=4, hop_seconds=1, max_clips=3)
+    assert [one.start_s for one in found] == [0, 20, 40]
+
+
+def test_of_too_many_hops_a_single_clip_is_the_middle_one():
+    assert windows(0, 44, clip_seconds=4, hop_seconds=1, max_clips=1) == (Window(20, 24),)
+
+
+@given(length=seconds, clip=st.floats(0.1, 60), hop=st.floats(0.04, 90), most=st.integers(1, 12))
+def test_clips_at_hops_lie_inside_the_recording_a_whole_number_of_hops_apart(length, clip, hop, most):
+    found = windows(0, length, clip_seconds=clip, hop_seconds=hop, max_clips=most)
+    assert 1 <= len(found) <= most
+    assert found[-1].end_s <= length
+    if len(found) > 1:
+        hops = np.array([one.start_s for one in found]) / hop
+        assert hops == pytest.approx(np.rint(hops), abs=1e-6)
+        assert (np.diff(np.rint(hops)) >= 1).all()
+
+
 @given(start=st.floats(0, 100), length=seconds, count=st.integers(1, 32))
 def test_moments_are_centres_of_equal_parts(start, length, count):
     moments = Window(start, start + length).moments(count)

@@ -9,11 +9,12 @@ from PIL import Image
 from preprocess.crops import crop_faces
 from preprocess.faces import NOTHING, detect
 from preprocess.images import read_image
+from preprocess.profiles import PreprocessSettings
 from preprocess.tracks import follow, overlap
 
 
-def found_in(*frames: np.ndarray, detect_side: int = 640):
-    return detect(np.stack(frames), detect_side=detect_side, min_confidence=0.9)
+def found_in(*frames: np.ndarray, **settings):
+    return detect(np.stack(frames), PreprocessSettings(**settings))
 
 
 def resized(frame: np.ndarray, side: int) -> np.ndarray:
@@ -73,8 +74,32 @@ def test_a_tiny_picture_is_enlarged_before_it_is_searched(portraits):
 
 
 def test_the_crop_of_a_found_face_shows_the_face(portraits):
-    track = follow(found_in(portraits[0]))
-    crop = crop_faces(portraits[0][None], track.boxes, margin=0.3, size=224)[0]
+    (track,) = follow(found_in(portraits[0]))
+    crop = crop_faces(portraits[0][None], track, PreprocessSettings(face_size=224, margin=0.3))[0]
     (again,) = found_in(crop)
     side = again.boxes[0, 3] - again.boxes[0, 1]
     assert side == pytest.approx(224 / 1.3, rel=0.15)
+
+
+def test_faces_below_the_smallest_are_not_looked_for(portraits):
+    scene = np.full((480, 640, 3), 90, np.uint8)
+    scene[40:140, 40:140] = resized(portraits[0], 100)
+    scene[200:456, 300:556] = portraits[1]
+    everyone, near = found_in(scene)[0], found_in(scene, smallest_face=0.4)[0]
+    assert (len(everyone), len(near)) == (2, 1)
+    np.testing.assert_allclose(near.boxes, everyone.boxes[:1], atol=12)
+
+
+def test_the_thresholds_of_the_networks_are_those_of_the_settings(portraits):
+    assert len(found_in(portraits[0], detector_thresholds=(0.6, 0.7, 0.7))[0])
+    assert not len(found_in(portraits[0], detector_thresholds=(1.0, 1.0, 1.0))[0])
+    assert not len(found_in(portraits[0], min_confidence=1.0)[0])
+
+
+def test_the_largest_face_comes_first(portraits):
+    scene = np.full((256, 512, 3), 90, np.uint8)
+    scene[64:192, 32:160], scene[:, 256:] = resized(portraits[0], 128), portraits[1]
+    (found,) = found_in(scene)
+    area = (found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1)
+    assert area.tolist() == sorted(area, reverse=True)
+    assert len(found) == 2

@@ -2,151 +2,126 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import subprocess
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
-import soundfile
+from odd_files import EXPECTED
+from odd_pictures import PICTURE, write_pictures
+from odd_places import deleted_when, growing, write_places
+from odd_sounds import GROWING, RATE, VANISHING, write_sounds
+from odd_videos import write_videos
 from PIL import Image
-from tiny_media import click, manifest_of, numbered_video
+from tiny_media import KINDS as TINY_KINDS
+from tiny_media import manifest_of
 
-from core.errors import BadMedia
+from core.fingerprint import media_id, quick_content
+from core.stage import StageReport
 from core.workfolder import WorkFolder
-from manifests.item import from_rows
+from manifests.item import Kind, Manifest, MediaRow, from_rows
+from manifests.layouts.layout import KINDS as SCANNED_KINDS
 from preprocess import item
-from preprocess.build import preprocess
+from preprocess.build import Limits, preprocess
 from preprocess.outcomes import Outcome, read_outcomes
-from preprocess.plan import media_folder
+from preprocess.plan import media_folder, needed_shards
 from preprocess.profiles import tiny
+from preprocess.shards import Clip, MediaShard
 from preprocess.task import Task
 
 SETTINGS = tiny().preprocess.changed({"max_seconds": 60, "max_pixels": 1_000_000})
-
-EXPECTED = {
-    "audio_only.mp4": "unreadable",
-    "broken_sound.mp4": "done",
-    "cmyk.jpg": "done",
-    "cut.jpg": "unreadable",
-    "cut.mp4": "unreadable",
-    "empty.jpg": "unreadable",
-    "empty.mp4": "unreadable",
-    "empty.wav": "unreadable",
-    "gone.jpg": "vanished",
-    "grey16.png": "done",
-    "header_only.wav": "too_short",
-    "html.jpg": "unreadable",
-    "huge.png": "refused",
-    "link.jpg": "refused",
-    "long.wav": "refused",
-    "moving.gif": "done",
-    "mute.mp4": "done",
-    "nan.wav": "silent",
-    "new\nline ünïcode 🎬.mp4": "done",
-    "new\nline ünïcode 🎬.png": "done",
-    "no_index.mp4": "unreadable",
-    "one_frame.mp4": "done",
-    "one_pixel.png": "done",
-    "one_sample.wav": "too_short",
-    "overwritten.png": "vanished",
-    "palette.png": "done",
-    "silent.wav": "silent",
-    "silent_sound.mp4": "done",
-    "strip.png": "done",
-    "text.mp4": "unreadable",
-    "text.wav": "unreadable",
-    "a_folder.png": "unreadable",
-    "ulaw.wav": "done",
-    "unknown_picture.mp4": "unreadable",
-    "unknown_sound.mp4": "done",
-    "video.jpg": "unreadable",
-    "wide.wav": "done",
+KINDS: dict[str, Kind] = {
+    **SCANNED_KINDS,
+    **TINY_KINDS,
+    **dict.fromkeys((".avif", ".jp2"), "image"),
+    **dict.fromkeys((".aiff", ".au", ".caf", ".w64"), "audio"),
+    **dict.fromkeys((".flv", ".wmv"), "video"),
 }
+MEMORY = """
+import sys
+from pathlib import Path
+from core.errors import BadMedia
+from preprocess.images import read_image
+
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+
+before = peak()
+try:
+    read_image(Path(sys.argv[1]), max_pixels=10**8)
+except BadMedia as error:
+    print(error.reason, peak() - before)
+"""
 
 
-def write_pictures(root: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (48, 48, 3), np.uint8)
-    picture = Image.fromarray(noise)
-    picture.convert("CMYK").save(root / "cmyk.jpg")
-    picture.quantize(8).save(root / "palette.png")
-    picture.save(root / "moving.gif", save_all=True, append_images=[picture.rotate(90)])
-    picture.save(root / "new\nline ünïcode 🎬.png")
-    picture.save(root / "overwritten.png")
-    Image.fromarray(noise[..., 0].astype(np.uint16) * 257).save(root / "grey16.png")
-    Image.new("RGB", (1, 1), "red").save(root / "one_pixel.png")
-    Image.new("RGB", (3, 900), "red").save(root / "strip.png")
-    Image.new("L", (2000, 1000)).save(root / "huge.png")
-    picture.save(root / "cut.jpg")
-    (root / "cut.jpg").write_bytes((root / "cut.jpg").read_bytes()[:900])
-    (root / "empty.jpg").touch()
-    (root / "html.jpg").write_text("<!doctype html><title>404</title>")
-    (root / "a_folder.png").mkdir()
-    picture.save(root.parent / "elsewhere.jpg")
-    (root / "link.jpg").symlink_to(root.parent / "elsewhere.jpg")
+@dataclass(frozen=True)
+class Finished:
+    """One run over the whole folder."""
+
+    root: Path
+    manifest: Manifest
+    report: StageReport
+    shards: list[Path]
+    outcomes: dict[str, Outcome]
+
+    def clip(self, name: str) -> Clip:
+        """The first clip of a file."""
+        wanted = self.outcomes[name].media_id
+        for shard in map(MediaShard, self.shards):
+            for number, (found, _) in enumerate(shard.clip_keys):
+                if found == wanted:
+                    return shard.clip(number)
+        raise KeyError(name)
 
 
-def write_videos(root: Path) -> None:
-    tone = click(16_000, 0.5, 1.0)
-    numbered_video(root / "mute.mp4", 20)
-    numbered_video(root / "one_frame.mp4", 1)
-    numbered_video(root / "silent_sound.mp4", 20, sound=np.zeros(16_000, np.float32))
-    numbered_video(root / "new\nline ünïcode 🎬.mp4", 20, sound=tone)
-    (root / "video.jpg").write_bytes((root / "mute.mp4").read_bytes())
-    whole = numbered_video(root.parent / "whole.mp4", 100, options={"movflags": "faststart"}).read_bytes()
-    (root / "cut.mp4").write_bytes(whole[: len(whole) * 2 // 3])
-    index_last = numbered_video(root.parent / "index_last.mp4", 100).read_bytes()
-    (root / "no_index.mp4").write_bytes(index_last[: index_last.index(b"moov")])
-    with_sound = numbered_video(root.parent / "with_sound.mp4", 20, sound=tone)
-    (root / "broken_sound.mp4").write_bytes(with_noise_for_sound(with_sound))
-    unknown = numbered_video(root.parent / "with_sound.mkv", 20, sound=tone).read_bytes()
-    (root / "unknown_sound.mp4").write_bytes(unknown.replace(b"A_AAC", b"A_XYZ"))
-    (root / "unknown_picture.mp4").write_bytes(unknown.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG9/XYZ/XYZ"))
-    soundfile.write(root / "audio_only.mp4", tone, 16_000, format="WAV")
-    (root / "empty.mp4").touch()
-    (root / "text.mp4").write_text("no video " * 500)
-
-
-def with_noise_for_sound(path: Path) -> bytes:
-    content = bytearray(path.read_bytes())
-    with av.open(str(path)) as container:
-        for packet in container.demux(container.streams.audio[0]):
-            if packet.size:
-                content[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
-    return bytes(content)
-
-
-def write_sounds(root: Path) -> None:
-    tone = click(16_000, 0.2, 1.0)
-    soundfile.write(root / "ulaw.wav", tone, 16_000, subtype="ULAW")
-    soundfile.write(root / "wide.wav", np.repeat(click(96_000, 0.2, 1.0)[:, None], 8, axis=1), 96_000, subtype="FLOAT")
-    soundfile.write(root / "header_only.wav", np.zeros(0), 16_000)
-    soundfile.write(root / "one_sample.wav", np.ones(1), 16_000)
-    soundfile.write(root / "silent.wav", np.zeros(16_000), 16_000)
-    soundfile.write(root / "nan.wav", np.full(16_000, np.nan), 16_000, subtype="FLOAT")
-    soundfile.write(root / "long.wav", np.ones(8_000 * 61, np.int16), 8_000)
-    (root / "empty.wav").touch()
-    (root / "text.wav").write_text("no sound " * 500)
+def odd_manifest(root: Path) -> Manifest:
+    """The file that is to vanish comes last: shards are finished while it is still to be read."""
+    rows = [
+        MediaRow(
+            media_id=media_id("odd", name),
+            dataset="odd",
+            domain_id=0,
+            path=name,
+            kind=KINDS[Path(name).suffix],
+            label=0,
+            content=quick_content(root / name) if (root / name).is_file() else "",
+        )
+        for name in [*sorted(EXPECTED.keys() - {VANISHING}), VANISHING]
+    ]
+    return from_rows(rows, {"odd": str(root)})
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory) -> dict[str, Outcome]:
-    root = tmp_path_factory.mktemp("malformed") / "files"
+def finished(tmp_path_factory) -> Finished:
+    root = tmp_path_factory.mktemp("odd") / "files"
     root.mkdir()
-    write_pictures(root)
-    write_videos(root)
-    write_sounds(root)
-    manifest = manifest_of(root, sorted(EXPECTED))
+    for write in (write_pictures, write_sounds, write_videos, write_places):
+        write(root)
+    PICTURE.save(root / "gone.jpg")
+    assert {path.name for path in root.iterdir()} == EXPECTED.keys()
+    manifest = odd_manifest(root)
+    (root / "gone.jpg").unlink()
     Image.new("RGB", (48, 48), "blue").save(root / "overwritten.png")
     work = WorkFolder(root.parent / "work")
-    report = preprocess(manifest, SETTINGS, work, workers=2, timeout_s=30)
+    folder = media_folder(work, SETTINGS)
+    with growing(root / GROWING), deleted_when(root / VANISHING, lambda: any(folder.glob("shard-*"))):
+        report = preprocess(manifest, SETTINGS, work, Limits(workers=2, timeout_s=30))
+    outcomes = {one.path: one for one in read_outcomes(folder)}
+    return Finished(root, manifest, report, needed_shards(folder, manifest), outcomes)
+
+
+def test_no_file_is_lost(finished):
+    report = finished.report
     assert report.given == len(EXPECTED) == report.done + len(report.failed)
-    return {one.path: one for one in read_outcomes(media_folder(work, SETTINGS))}
+    assert finished.outcomes.keys() == EXPECTED.keys()
+    assert len(finished.shards) > 1, "the file that vanished did so before the first shard was finished"
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_it_ends_as_expected(outcomes, name):
-    one = outcomes[name]
+def test_it_ends_as_expected(finished, name):
+    one = finished.outcomes[name]
     assert (one.reason or one.outcome) == EXPECTED[name], one.problem
     if one.outcome == "failed":
         assert one.problem
@@ -156,26 +131,60 @@ def test_it_ends_as_expected(outcomes, name):
         assert one.faces or one.audio_s
 
 
-@pytest.mark.parametrize("name", ["broken_sound.mp4", "unknown_sound.mp4", "silent_sound.mp4"])
-def test_a_video_without_usable_sound_keeps_its_picture_and_says_so(outcomes, name):
-    one = outcomes[name]
+@pytest.mark.parametrize("name", ["broken_sound.mp4", "unknown_sound.mkv", "silent_sound.mp4"])
+def test_a_video_without_usable_sound_keeps_its_picture_and_says_so(finished, name):
+    one = finished.outcomes[name]
     assert one.audio_s == 0
     assert "sound" in str(one.problem)
 
 
-def test_what_a_viewer_sees_is_a_face_or_marked_as_none(outcomes):
-    assert all(one.fallback_faces == one.faces for one in outcomes.values()), "these files show no face"
+def test_what_a_viewer_sees_is_a_face_or_marked_as_none(finished):
+    outcomes = finished.outcomes.values()
+    assert all(one.fallback_faces == one.faces for one in outcomes), "these files show no face"
 
 
-def test_a_file_that_may_not_be_read_is_unreadable(monkeypatch):
+@pytest.mark.parametrize("name", [*(f"exif_{orientation}.jpg" for orientation in range(1, 9)), "exif_6.png"])
+def test_every_orientation_is_turned_upright(finished, name):
+    face = finished.clip(name).faces[0].astype(int)
+    quarter = len(face) // 4
+    shown = face[quarter :: 2 * quarter, quarter :: 2 * quarter]
+    red, green, blue, black = shown.reshape(4, 3).tolist()
+    assert np.abs(np.array([red, green, blue, black]) - 255 * np.eye(4, 3)).max() < 40
+
+
+def test_of_several_sound_tracks_the_first_is_taken_as_players_do(finished):
+    """A wider second track is often a commentary or another language."""
+    sound = finished.clip("two_sounds.mp4").audio.astype(float)
+    pitch = np.abs(np.fft.rfft(sound)).argmax() * RATE / len(sound)
+    assert pitch == pytest.approx(440, abs=5)
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("sound_longer.mp4", 0.8), ("sound_shorter.mp4", 1.0)])
+def test_sound_ends_with_the_picture_or_before_it(finished, name, seconds):
+    # AAC fills its last packet, so a track may be up to 64 ms longer than what was recorded.
+    assert finished.outcomes[name].audio_s == pytest.approx(seconds, abs=0.07)
+
+
+@pytest.mark.parametrize("name", ["30000_square.png", "bomb.gif"])
+def test_a_picture_over_the_limit_is_refused_before_it_takes_memory(finished, name):
+    command = [sys.executable, "-c", MEMORY, finished.root / name]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    reason, kilobytes = done.stdout.split()
+    assert reason == "refused"
+    assert int(kilobytes) < 20_000
+
+
+def test_a_file_that_may_not_be_read_is_unreadable(monkeypatch, tmp_path):
     def locked(path: Path) -> str:  # root, who runs many a container, may read everything
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(item, "quick_content", locked)
-    task = Task(media_id="m", content="", path=Path("locked.png"), kind="image", text=None, settings=SETTINGS)
-    with pytest.raises(BadMedia, match="Permission denied") as caught:
-        item.preprocess_item(task)
-    assert caught.value.reason == "unreadable"
+    path = tmp_path / "locked.png"
+    path.touch()
+    task = Task(media_id="m", content="", path=path, kind="image", text=None, settings=SETTINGS)
+    made = item.preprocess_item(task)
+    assert made.reason == "unreadable"
+    assert "Permission denied" in str(made.problem)
 
 
 def test_a_row_that_the_scan_could_not_read_is_a_failure_with_its_reason(tmp_path):
@@ -186,5 +195,7 @@ def test_a_row_that_the_scan_could_not_read_is_a_failure_with_its_reason(tmp_pat
     manifest = manifest_of(root)
     fine, odd = manifest.rows()
     odd = replace(odd, status="failed", reason="timeout: probing took too long")
-    report = preprocess(from_rows([fine, odd], manifest.roots), SETTINGS, WorkFolder(tmp_path / "work"), workers=1)
+    report = preprocess(
+        from_rows([fine, odd], manifest.roots), SETTINGS, WorkFolder(tmp_path / "work"), Limits(workers=1)
+    )
     assert (report.given, report.done, report.failed) == (2, 1, {"tiny/odd.png": "timeout: probing took too long"})

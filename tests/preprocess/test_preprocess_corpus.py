@@ -11,7 +11,7 @@ import pytest
 from core.fingerprint import media_id, quick_content
 from core.workfolder import WorkFolder
 from manifests.item import Kind, Manifest, MediaRow, from_rows
-from preprocess.build import preprocess
+from preprocess.build import Limits, preprocess
 from preprocess.outcomes import read_outcomes
 from preprocess.plan import media_folder, needed_shards
 from preprocess.profiles import tiny
@@ -49,7 +49,7 @@ def some_of(corpus: Path) -> Manifest:
 def finished(corpus, tmp_path_factory) -> tuple[Manifest, Path]:
     manifest = some_of(corpus)
     work = WorkFolder(tmp_path_factory.mktemp("work"))
-    report = preprocess(manifest, SETTINGS, work, workers=2)
+    report = preprocess(manifest, SETTINGS, work, Limits(workers=2))
     assert (report.given, report.done, report.failed) == (len(manifest), len(manifest), {})
     return manifest, media_folder(work, SETTINGS)
 

@@ -20,7 +20,7 @@ from core.work import Failure, run_isolated
 from core.workfolder import WorkFolder
 from manifests.item import Manifest, MediaRow, from_rows, read_manifest, write_manifest
 from preprocess import plan
-from preprocess.build import preprocess
+from preprocess.build import Limits, preprocess
 from preprocess.item import preprocess_item, start_worker
 from preprocess.outcomes import read_outcomes
 from preprocess.plan import media_fingerprint, media_folder, needed_shards
@@ -35,11 +35,11 @@ from pathlib import Path
 from core.workfolder import WorkFolder
 from manifests.item import read_manifest
 from preprocess import plan
-from preprocess.build import preprocess
+from preprocess.build import Limits, preprocess
 from preprocess.profiles import tiny
 plan.ITEMS_PER_SHARD = 8
 if __name__ == "__main__":
-    preprocess(read_manifest(Path(sys.argv[1])), tiny().preprocess, WorkFolder(Path(sys.argv[2])), workers=2)
+    preprocess(read_manifest(Path(sys.argv[1])), tiny().preprocess, WorkFolder(Path(sys.argv[2])), Limits(workers=2))
 """
 
 
@@ -70,7 +70,7 @@ def undisturbed(manifest, tmp_path_factory) -> WorkFolder:
     work = WorkFolder(tmp_path_factory.mktemp("undisturbed"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "ITEMS_PER_SHARD", 8)
-        report = preprocess(manifest, SETTINGS, work, workers=2)
+        report = preprocess(manifest, SETTINGS, work, Limits(workers=2))
     assert (report.given, report.done, report.skipped, len(report.failed)) == (60, 58, 0, 2)
     return work
 
@@ -96,7 +96,7 @@ def test_every_item_is_in_a_whole_shard(manifest, undisturbed):
 
 def test_a_second_call_keeps_everything_and_counts_it_as_skipped(manifest, undisturbed):
     before = contents(undisturbed)
-    report = preprocess(manifest, SETTINGS, undisturbed, workers=2)
+    report = preprocess(manifest, SETTINGS, undisturbed, Limits(workers=2))
     assert (report.given, report.done, report.skipped, len(report.failed)) == (60, 0, 58, 2)
     assert contents(undisturbed) == before
 
@@ -122,7 +122,7 @@ def test_killed_midway_and_run_again_gives_the_same_bytes(manifest, undisturbed,
     kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("shard-*")}
     assert 0 < len(kept) < 8
     (folder / ".tmp-torn-shard").mkdir()
-    report = preprocess(read_manifest(tmp_path / "manifest.parquet"), SETTINGS, work, workers=1)
+    report = preprocess(read_manifest(tmp_path / "manifest.parquet"), SETTINGS, work, Limits(workers=1))
     assert report.skipped > 0
     assert report.done + report.skipped == 58
     assert all((folder / name).stat().st_mtime_ns == when for name, when in kept.items())
@@ -132,9 +132,9 @@ def test_killed_midway_and_run_again_gives_the_same_bytes(manifest, undisturbed,
 def test_a_grown_manifest_adds_shards_and_redoes_none(manifest, tmp_path):
     work = WorkFolder(tmp_path)
     folder = media_folder(work, SETTINGS)
-    preprocess(part_of(manifest, 12), SETTINGS, work, workers=1)
+    preprocess(part_of(manifest, 12), SETTINGS, work, Limits(workers=1))
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("shard-*")}
-    report = preprocess(part_of(manifest, 20), SETTINGS, work, workers=1)
+    report = preprocess(part_of(manifest, 20), SETTINGS, work, Limits(workers=1))
     assert (report.done, report.skipped) == (8, 11)
     assert len(report.failed) == 1
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in folder.glob("shard-*")}.items()
@@ -147,9 +147,9 @@ def test_a_changed_file_is_a_new_item(manifest, tmp_path):
     root.mkdir()
     work = WorkFolder(tmp_path / "work")
     Image.new("RGB", (40, 40), "red").save(root / "one.png")
-    preprocess(manifest_of(root), SETTINGS, work, workers=1)
+    preprocess(manifest_of(root), SETTINGS, work, Limits(workers=1))
     Image.new("RGB", (40, 40), "blue").save(root / "one.png")
-    report = preprocess(manifest_of(root), SETTINGS, work, workers=1)
+    report = preprocess(manifest_of(root), SETTINGS, work, Limits(workers=1))
     assert report.done == 1
     (shard,) = needed_shards(media_folder(work, SETTINGS), manifest_of(root))
     np.testing.assert_array_equal(MediaShard(shard).clip(0).faces[0, 0, 0], [0, 0, 255])
@@ -169,7 +169,7 @@ def test_the_outcomes_tell_what_is_in_each_item(manifest, undisturbed):
     outcomes = read_outcomes(media_folder(undisturbed, SETTINGS))
     assert [one.media_id for one in outcomes] == manifest.table.column("media_id").to_pylist()
     video = next(one for one in outcomes if one.path == "0.mp4")
-    assert (video.outcome, video.reader, video.clips, video.faces) == ("done", "decord+pyav", 1, 4)
+    assert (video.outcome, video.reader, video.clips, video.faces) == ("done", "pyav", 1, 4)
     assert video.audio_s == pytest.approx(2.0, abs=0.01)
     sound = next(one for one in outcomes if one.path == "3.wav")
     assert (sound.reader, sound.faces, sound.audio_s) == ("soundfile", 0, 1.0)
@@ -185,7 +185,7 @@ def preprocessed(path: Path, settings: PreprocessSettings) -> MediaItem:
 def test_a_clip_of_a_video_holds_its_frames_and_its_sound_at_their_times(tmp_path):
     path = numbered_video(tmp_path / "long.mp4", 250, sound=click(16_000, 8.5, 10.0))
     item = preprocessed(path, SETTINGS)
-    assert (item.media_id, item.text, item.reader) == ("m", "words", "decord+pyav")
+    assert (item.media_id, item.text, item.reader) == ("m", "words", "pyav")
     first, last = item.clips
     assert (first.start_s, first.end_s) == pytest.approx((0.0, 2.0), abs=0.01)
     assert (last.start_s, last.end_s) == pytest.approx((8.0, 10.0), abs=0.01)
@@ -205,7 +205,7 @@ def test_under_the_policy_skip_an_item_without_a_face_fails_as_no_face(tmp_path)
     root.mkdir()
     numbered_video(root / "bars.mp4", 10)
     Image.new("RGB", (80, 80), "grey").save(root / "grey.png")
-    report = preprocess(manifest_of(root), SETTINGS.changed({"no_face": "skip"}), work, workers=1)
+    report = preprocess(manifest_of(root), SETTINGS.changed({"no_face": "skip"}), work, Limits(workers=1))
     assert {problem.split(":")[0] for problem in report.failed.values()} == {"no_face"}
     assert len(report.failed) == 2
 

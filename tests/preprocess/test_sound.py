@@ -12,14 +12,16 @@ from tiny_media import click, first_loud_s, numbered_frame, numbered_video, writ
 
 from core.errors import BadMedia
 from preprocess.audio import as_int16, read_sounds, resampled
-from preprocess.clips import Window
-from preprocess.sound import SOUND_READERS
+from preprocess.clips import ClipPlan, Window
+from preprocess.profiles import PreprocessSettings
+from preprocess.sound import SOUND_READERS, Sound
 
 RATE = 16_000
 
 
 def sounds_of(path: Path, *windows: tuple[float, float], readers=tuple(SOUND_READERS)):
-    return read_sounds(path, lambda _: [Window(*window) for window in windows], rate=RATE, readers=readers)
+    plan = ClipPlan(tuple(Window(*window) for window in windows))
+    return read_sounds(path, lambda _: plan, PreprocessSettings(sample_rate=RATE), readers=readers)
 
 
 def wav(path: Path, samples: np.ndarray, rate: int = RATE, subtype: str = "PCM_16") -> Path:
@@ -102,8 +104,8 @@ def test_every_width_of_a_sample_is_read(tmp_path, subtype, reader):
 
 
 def test_values_that_are_no_numbers_become_silence_and_loud_ones_are_clipped():
-    samples = np.array([0.0, np.nan, np.inf, -np.inf, 2.0, -2.0, 0.5], np.float32)
-    assert as_int16(resampled(samples, RATE, RATE)).tolist() == [0, 0, 0, 0, 32767, -32768, 16384]
+    sound = Sound(0.0, RATE, np.array([[0.0, np.nan, np.inf, -np.inf, 2.0, -2.0, 0.5]], np.float32))
+    assert as_int16(sound.mono).tolist() == [0, 0, 0, 0, 32767, -32768, 16384]
 
 
 def test_a_rate_nobody_uses_is_resampled_without_a_huge_filter():
