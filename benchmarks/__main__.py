@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import gather, near, scan, splits
+from benchmarks import codecs, gather, near, preprocess, scan, splits, stage
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
+    "codecs": codecs.main,
     "gather": gather.main,
     "near": near.main,
+    "preprocess": preprocess.main,
     "scan": scan.main,
     "splits": splits.main,
+    "stage": stage.main,
 }
 
 

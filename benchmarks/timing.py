@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable, Mapping
 
 
-def in_turn(ways: Mapping[str, Callable[[], object]], rounds: int = 5) -> dict[str, float]:
+def in_turn(
+    ways: Mapping[str, Callable[[], object]], rounds: int = 5, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Name -> median seconds of one call, after one call of each that does not count."""
     for way in ways.values():
         way()
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
-            started = time.perf_counter()
+            started = clock()
             way()
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append(clock() - started)
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 

@@ -1,0 +1,174 @@
+"""The preprocess stage on real media: wall time against the decoding and the detection in it, and its memory as items
+grow.
+
+UNMASK_CORPUS names the folder of media. Files are copied, so that there are enough of them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.fingerprint import media_id, quick_content
+from core.work import available_cores
+from core.workfolder import WorkFolder
+from manifests.item import Kind, Manifest, MediaRow, from_rows, write_manifest
+from manifests.layouts.layout import KINDS
+from preprocess.build import preprocess
+from preprocess.faces import detect
+from preprocess.profiles import PreprocessSettings
+from preprocess.silence import plan_clips
+from preprocess.timeline import read_timeline
+from preprocess.video import frames_at, read_clips
+
+SETTINGS = PreprocessSettings()
+COPIES = 3
+FEW, MANY = 100, 400
+POLL_S = 0.05
+KIB_PER_MIB = 1024
+
+
+def main() -> str:
+    root = os.environ.get("UNMASK_CORPUS")
+    if not root or not Path(root).is_dir():
+        return "not measured: set UNMASK_CORPUS to a folder with media"
+    logging.getLogger("unmask").setLevel(logging.WARNING)
+    return "\n".join([wall_against_work(Path(root)), memory(Path(root))])
+
+
+def wall_against_work(root: Path) -> str:
+    """Starting the workers is paid once a run: the difference of a long and a short run leaves it out."""
+    videos = _files(root, {"video"})
+    decoding, detecting = _work(videos)
+    with tempfile.TemporaryDirectory() as name:
+        once = _wall(_manifest(videos, len(videos), Path(name) / "once"), Path(name) / "work-once")
+        often = _wall(_manifest(videos, len(videos) * (COPIES + 1), Path(name) / "often"), Path(name) / "work-often")
+    wall, larger = (often - once) / COPIES, max(decoding, detecting) / available_cores()
+    return "\n".join(
+        [
+            f"{len(videos)} videos on {available_cores()} cores: wall {wall:.2f} s a run beside starting",
+            f"    {wall / larger:.2f} times the larger of decoding and detection, divided by the cores (aim 1.3)",
+            f"    {wall * available_cores() / (decoding + detecting):.2f} times both together",
+            f"    decoding {decoding:8.2f} s of one core",
+            f"    detection {detecting:7.2f} s of one core",
+            f"    starting {once - wall:8.2f} s a run",
+        ]
+    )
+
+
+def memory(root: Path) -> str:
+    """The same files once and four times: what the largest of them need is in both."""
+    every = _files(root, {"video", "image", "audio"})
+    files = [every[k] for k in np.random.default_rng(1).permutation(len(every))[:FEW]]
+    with tempfile.TemporaryDirectory() as name:
+        peaks = {count: _peaks(files, count, Path(name) / str(count)) for count in (FEW, MANY)}
+    lines = [
+        f"peak memory, {who:15} {peaks[FEW][k]:6,.0f} MiB with {FEW} items, {peaks[MANY][k]:6,.0f} MiB with {MANY}:"
+        f" {peaks[MANY][k] / peaks[FEW][k]:.2f} times (aim 1.10)"
+        for k, who in enumerate(("parent", "largest worker"))
+    ]
+    return "\n".join(lines)
+
+
+def _files(root: Path, kinds: set[Kind]) -> list[Path]:
+    return sorted(path for path in root.rglob("*") if KINDS.get(path.suffix.lower()) in kinds)
+
+
+def _work(videos: list[Path]) -> tuple[float, float]:
+    """Seconds of one core for decoding and for detection, as the stage does them."""
+    threads, detecting = torch.get_num_threads(), 0.0
+    torch.set_num_threads(1)
+
+    def timed(frames: NDArray[np.uint8]) -> None:
+        nonlocal detecting
+        began = time.process_time()
+        detect(frames, SETTINGS)
+        detecting += time.process_time() - began
+
+    detect(np.zeros((1, 64, 64, 3), np.uint8), SETTINGS)  # loads the networks
+    began = time.process_time()
+    for path in videos:
+        timeline = read_timeline(path, max_pixels=SETTINGS.max_pixels, max_seconds=SETTINGS.max_seconds)
+        windows = plan_clips(timeline.start_s, timeline.end_s, None, SETTINGS).windows
+        read_clips(path, timeline, [frames_at(timeline, window, SETTINGS.frames_per_clip) for window in windows], timed)
+    both = time.process_time() - began
+    torch.set_num_threads(threads)
+    return both - detecting, detecting
+
+
+def _wall(manifest: Manifest, work: Path) -> float:
+    began = time.perf_counter()
+    report = preprocess(manifest, SETTINGS, WorkFolder(work))
+    assert report.done + len(report.failed) == len(manifest)
+    return time.perf_counter() - began
+
+
+def _manifest(files: list[Path], count: int, root: Path) -> Manifest:
+    """`count` copies of `files` in turn; a shard is a mixture of them."""
+    root.mkdir(parents=True)
+    rows = []
+    # Neighbours in a folder are alike: mixed, every shard costs about the same.
+    mixed = [files[k] for k in np.random.default_rng(0).permutation(len(files))]
+    for number, path in enumerate(islice(cycle(mixed), count)):
+        name = f"{number:05}{path.suffix}"
+        shutil.copyfile(path, root / name)
+        rows.append(
+            MediaRow(
+                media_id=media_id("bench", name),
+                dataset="bench",
+                domain_id=-1,
+                path=name,
+                kind=KINDS[path.suffix.lower()],
+                label=0,
+                content=quick_content(root / name),
+            )
+        )
+    return from_rows(rows, {"bench": str(root)})
+
+
+def _peaks(files: list[Path], count: int, folder: Path) -> tuple[float, float]:
+    """MiB of the process that runs the stage, and of its largest child."""
+    write_manifest(folder / "manifest.parquet", _manifest(files, count, folder / "files"))
+    program = (
+        "import sys; from pathlib import Path; from core.workfolder import WorkFolder\n"
+        "from manifests.item import read_manifest; from preprocess.build import preprocess\n"
+        "from preprocess.profiles import PreprocessSettings\n"
+        "folder = Path(sys.argv[1])\n"
+        "preprocess(read_manifest(folder / 'manifest.parquet'), PreprocessSettings(), WorkFolder(folder / 'work'))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, str(folder)])
+    highest: dict[int, float] = {}
+    while process.poll() is None:
+        for pid in [process.pid, *_descendants(process.pid)]:
+            highest[pid] = max(highest.get(pid, 0.0), _peak_mib(pid))
+        time.sleep(POLL_S)
+    assert process.returncode == 0
+    parent = highest.pop(process.pid)
+    return parent, max(highest.values())
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return children + [each for child in children for each in _descendants(child)]
+
+
+def _peak_mib(pid: int) -> float:
+    try:
+        facts = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    except OSError:  # it has ended
+        return 0.0
+    return int(facts.get("VmHWM", "0").split()[0]) / KIB_PER_MIB
