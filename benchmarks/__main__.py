@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import codecs, gather, near, preprocess, scan, splits, stage
+from benchmarks import codecs, gather, load, near, preprocess, scan, splits, stage
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "codecs": codecs.main,
     "gather": gather.main,
+    "load": load.main,
     "near": near.main,
     "preprocess": preprocess.main,
     "scan": scan.main,

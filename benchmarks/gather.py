@@ -1,79 +1,83 @@
-"""Ragged batches in random order from the token store, against a hand-written memory map and zarr's own reads."""
+"""Ragged batches in random order: the store and the tokens in memory, against a hand-written memory map and zarr."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 import zarr
 from numpy.typing import NDArray
 
 from benchmarks.timing import in_turn, table
-from cache.spec import TOKEN_WIDTH, EncoderSpec
-from cache.store import TokenStore, write_tokens
-from core.atomic import write_json
+from benchmarks.tokens import made_store
+from cache.hdf5 import Hdf5Tokens, write_hdf5
+from cache.memory import InMemory
+from cache.spec import TOKEN_WIDTH
+from cache.store import TokenStore
 
 CLIPS, PER_SHARD, BATCH = 8_000, 256, 64
 SHORTEST, LONGEST = 16, 80  # tokens a clip
+# Of zarr-python's array: an inner chunk is about one clip, a shard file 16 MB.
+ZARR_CHUNK, ZARR_SHARD = 64, 16_384
+SLOW_BATCHES = 4
+
+Gather = Callable[[NDArray[np.int64]], object]
 
 
 def main() -> str:
     with tempfile.TemporaryDirectory() as name:
         lengths = np.random.default_rng(0).integers(SHORTEST, LONGEST + 1, CLIPS)
-        folder = _write(Path(name) / "tokens", lengths)
-        store = TokenStore(folder)
+        store = made_store(Path(name) / "tokens", lengths, PER_SHARD)
+        write_hdf5(Path(name) / "all.h5", {"bench": store}, {})
+        exchanged = Hdf5Tokens(Path(name) / "all.h5", "bench")
         order = np.random.default_rng(1).permutation(CLIPS)
         batches = [order[start : start + BATCH] for start in range(0, CLIPS, BATCH)]
-        few = batches[:2]
-        plain, begins = _plain_file(folder, Path(name) / "all.f16", lengths)
-        fast = in_turn(
-            {
-                "numpy memory map, by hand": lambda: [_by_hand(plain, begins, lengths, batch) for batch in batches],
-                "TokenStore.gather": lambda: [store.gather(batch) for batch in batches],
-            }
-        )
-        shards = [zarr.open_group(str(path), mode="r") for path in sorted(folder.glob("shard-*.zarr"))]
-        slow = in_turn(
-            {
-                "TokenStore.gather (few)": lambda: [store.gather(batch) for batch in few],
-                "zarr-python": lambda: [_by_zarr(shards, lengths, batch) for batch in few],
-            },
-            rounds=1,
-        )
-    return table(fast, CLIPS, "clips") + "\n" + table(slow, sum(map(len, few)), "clips")
+        fast = {
+            "numpy memory map, by hand": _by_hand(store, Path(name) / "all.f16"),
+            "TokenStore": store.gather,
+            "Hdf5Tokens": exchanged.gather,
+            "InMemory, RAM": InMemory.of(store, torch.device("cpu")).gather,
+        }
+        if torch.cuda.is_available():
+            fast["InMemory, GPU"] = _synchronised(InMemory.of(store, torch.device("cuda")))
+        few = batches[:SLOW_BATCHES]
+        slow = {"zarr-python, sharded": _by_zarr(store, Path(name) / "all.zarr"), "TokenStore (few)": store.gather}
+        first = table(_timed(fast, batches, 7), CLIPS, "clips")
+        return f"{first}\n{table(_timed(slow, few, 3), sum(map(len, few)), 'clips')}"
 
 
-def _write(folder: Path, lengths: NDArray[np.int64]) -> Path:
-    spec = EncoderSpec(name="bench", modality="image", weights="none", weights_hash="", native_dim=TOKEN_WIDTH)
-    write_json(folder / "spec.json", {"spec": spec.as_json(), "fingerprint": "bench"})
-    random = np.random.default_rng(2)
-    for shard, start in enumerate(range(0, CLIPS, PER_SHARD)):
-        mine = lengths[start : start + PER_SHARD]
-        tokens = random.standard_normal((mine.sum(), TOKEN_WIDTH), np.float32).astype(np.float16)
-        keys = [(f"{start + clip:08}", 0) for clip in range(len(mine))]
-        times = np.zeros(len(tokens), np.float32)
-        write_tokens(folder / f"shard-{shard:04}.zarr", "bench", keys, tokens, times, mine.tolist())
-    return folder
+def _timed(ways: dict[str, Gather], batches: list[NDArray[np.int64]], rounds: int) -> dict[str, float]:
+    def all_batches(gather: Gather) -> Callable[[], None]:
+        def run() -> None:
+            for batch in batches:
+                gather(batch)
+
+        return run
+
+    return in_turn({name: all_batches(gather) for name, gather in ways.items()}, rounds)
 
 
-def _plain_file(folder: Path, path: Path, lengths: NDArray[np.int64]) -> tuple[NDArray[np.float16], NDArray[np.int64]]:
-    store = TokenStore(folder)
-    store.gather(np.arange(CLIPS))[0].tofile(path)
-    begins = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    return np.memmap(path, np.float16, "r", shape=(int(lengths.sum()), TOKEN_WIDTH)), begins
+def _by_hand(store: TokenStore, path: Path) -> Gather:
+    """One big file, and for each clip a slice of its map."""
+    tokens, _, offsets = store.load()
+    tokens.tofile(path)
+    plain = np.memmap(path, np.float16, "r", shape=tokens.shape)
+    return lambda batch: np.concatenate([plain[offsets[clip] : offsets[clip + 1]] for clip in batch])
 
 
-def _by_hand(
-    plain: NDArray[np.float16], begins: NDArray[np.int64], lengths: NDArray[np.int64], batch: NDArray[np.int64]
-) -> NDArray[np.float16]:
-    return np.concatenate([plain[begins[clip] : begins[clip] + lengths[clip]] for clip in batch])
+def _by_zarr(store: TokenStore, path: Path) -> Gather:
+    tokens, _, offsets = store.load()
+    chunks, shards = (ZARR_CHUNK, TOKEN_WIDTH), (ZARR_SHARD, TOKEN_WIDTH)
+    array = zarr.create_array(str(path), data=tokens, chunks=chunks, shards=shards, compressors=None)
+    return lambda batch: np.concatenate([np.asarray(array[offsets[clip] : offsets[clip + 1]]) for clip in batch])
 
 
-def _by_zarr(shards: list[zarr.Group], lengths: NDArray[np.int64], batch: NDArray[np.int64]) -> NDArray[np.float16]:
-    parts = []
-    for clip in batch.tolist():
-        shard, inside = divmod(clip, PER_SHARD)
-        begin = int(lengths[shard * PER_SHARD : shard * PER_SHARD + inside].sum())
-        parts.append(np.asarray(shards[shard]["tokens"][begin : begin + int(lengths[clip])]))  # type: ignore[index]
-    return np.concatenate(parts)
+def _synchronised(held: InMemory) -> Gather:
+    def gather(batch: NDArray[np.int64]) -> None:
+        held.gather(batch)
+        torch.cuda.synchronize()
+
+    return gather

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.metadata
 import os
 import platform
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import torch
 
 GIB = 1024**3
+# From malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+LARGE_BLOCK = 256 * 1024
 
 # Those whose version can change a number.
 PACKAGES = (
@@ -67,6 +71,18 @@ def memory_gib() -> tuple[float, float]:
     facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     available, total = (int(facts[name].split()[0]) / 1024**2 for name in ("MemAvailable", "MemTotal"))
     return available, total
+
+
+def return_large_blocks() -> None:
+    """From now on, arrays of this process that are freed go back to the system at once.
+
+    glibc keeps what it frees once large blocks were freed before, and memory then grows with the number of items
+    although none is held. Elsewhere than on glibc it does nothing.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
 
 
 def free_bytes(folder: Path) -> int:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from core.atomic import sweep
 from core.errors import MissingInput
+from core.machine import return_large_blocks
 from core.progress import Progress
 from core.stage import StageReport
 from core.work import Failure, available_cores, run_isolated
@@ -65,6 +66,7 @@ def preprocess(
     `part`, only its shards are made, and `merge` tells the outcomes when all parts are there. The limits (see `Limits`)
     change no byte of what is made of an item that keeps them.
     """
+    return_large_blocks()
     folder = media_folder(work, settings)
     known = folder.is_dir()
     limits = limits or Limits()
@@ -121,7 +123,7 @@ def _fill(
     """
     items = _told(made_items([tasks[key] for job in jobs for key in job.keys], limits), len(tasks))
     for job in jobs:
-        whole = job.complete(folder, list(islice(items, len(job.keys))))
+        whole = job.complete(folder, islice(items, len(job.keys)))
         if whole is not None:
             about = settings.model_dump(mode="json")
             write_shard(folder / job.shard.name, whole, face_size=settings.face_size, settings=about)

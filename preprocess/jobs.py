@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +20,10 @@ class Job:
     finished: bool = False
     """It lies there already; the items that are not in `keys` are kept from it."""
 
-    def complete(self, folder: Path, made: Sequence[MediaItem]) -> list[MediaItem] | None:
-        """The shard's items, once those of `keys` are made; None where the finished shard has the very same."""
+    def complete(self, folder: Path, made: Iterable[MediaItem]) -> Iterable[MediaItem] | None:
+        """The shard's items from those `made` of `keys`; None where the finished shard has the very same."""
         if not self.finished:
-            return list(made)
+            return made
         old, new = MediaShard(folder / self.shard.name), dict(zip(self.keys, made, strict=True))
         before = [old.item(position) for position in range(len(self.shard.items))]
         after = [new.get(key, item) for key, item in zip(self.shard.items, before, strict=True)]

@@ -23,8 +23,8 @@ Ragged data is a flat array with offsets. A failed item has an entry with its re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,27 +32,17 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, ZstdCodec
+from zarr.codecs import ZstdCodec
 
 from core.atomic import new_folder
 from core.checksums import damage, seal
 from core.errors import MissingInput
+from preprocess.growing import GrowingArray
 from preprocess.quality import Quality
 
 FORMAT = "unmask-media"
 VERSION = 2
 
-# About 4 MB of faces at 224 px: enough for the codec, small enough to read one clip without its neighbours.
-FACES_PER_CHUNK = 32
-AUDIO_PER_CHUNK = 1 << 20
-
-
-def _bits(typesize: int) -> BloscCodec:
-    """Chosen by measurement, against zstd, gzip, other shuffles and orders: docs/media-shards.md."""
-    return BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=typesize, blocksize=1 << 20)
-
-
-CODECS: dict[str, BloscCodec | ZstdCodec] = {"faces": _bits(1), "audio": _bits(2)}
 OTHERS = ZstdCodec(level=3)
 
 
@@ -100,35 +90,54 @@ class MediaItem:
     """A small JPEG of a failed item, where there is something to see."""
 
 
-def write_shard(path: Path, items: Sequence[MediaItem], *, face_size: int, settings: dict[str, Any]) -> None:
-    """Write one whole shard under a temporary name, checksum it, and rename it to `path`."""
-    clips = [(position, clip) for position, item in enumerate(items) for clip in item.clips]
-    empty = np.zeros((0, face_size, face_size, 3), np.uint8)
-    arrays: dict[str, NDArray[Any]] = {
-        "faces": np.concatenate([empty, *(clip.faces for _, clip in clips)]),
-        "face_times": _joined([clip.face_times for _, clip in clips], (0,), np.float32),
-        "face_boxes": _joined([clip.boxes for _, clip in clips], (0, 4), np.float32),
-        "face_landmarks": _joined([clip.landmarks for _, clip in clips], (0, 5, 2), np.float32),
-        "face_confidence": _joined([clip.confidence for _, clip in clips], (0,), np.float32),
-        "audio": _joined([clip.audio for _, clip in clips], (0,), np.int16),
-        "clip_item": np.array([position for position, _ in clips], np.int32),
-        "clip_start_s": np.array([clip.start_s for _, clip in clips], np.float32),
-        "clip_end_s": np.array([clip.end_s for _, clip in clips], np.float32),
-        "clip_faces": _offsets([len(clip.faces) for _, clip in clips]),
-        "clip_audio": _offsets([len(clip.audio) for _, clip in clips]),
-        "clip_track": np.array([clip.track for _, clip in clips], np.int16),
+def write_shard(path: Path, items: Iterable[MediaItem], *, face_size: int, settings: dict[str, Any]) -> None:
+    """Write one whole shard under a temporary name, checksum it, and rename it to `path`.
+
+    Faces and sound are written as the items come, so that no more than a chunk of them is in memory.
+    """
+    with new_folder(path) as folder:
+        group = zarr.create_group(store=str(folder), zarr_format=3)
+        faces = GrowingArray(group, "faces", (face_size, face_size, 3), np.uint8)
+        audio = GrowingArray(group, "audio", (), np.int16)
+        light: list[MediaItem] = []
+        for item in items:
+            for clip in item.clips:
+                faces.append(clip.faces)
+                audio.append(clip.audio)
+            light.append(_without_pixels(item))
+        faces.finish()
+        audio.finish()
+        for name, array in _small_arrays(light, faces.lengths, audio.lengths).items():
+            chunks = (max(1, len(array)), *array.shape[1:])
+            group.create_array(name, data=array, chunks=chunks, compressors=OTHERS)
+        entries = [_entry(item) for item in light]
+        group.attrs.put({"format": FORMAT, "version": VERSION, "settings": settings, "items": entries})
+        seal(folder)
+
+
+def _without_pixels(item: MediaItem) -> MediaItem:
+    light = (replace(clip, faces=clip.faces[:0].copy(), audio=clip.audio[:0].copy()) for clip in item.clips)
+    return replace(item, clips=tuple(light))
+
+
+def _small_arrays(
+    items: Sequence[MediaItem], face_lengths: list[int], audio_lengths: list[int]
+) -> dict[str, NDArray[Any]]:
+    clips = [clip for item in items for clip in item.clips]
+    return {
+        "face_times": _joined([clip.face_times for clip in clips], (0,), np.float32),
+        "face_boxes": _joined([clip.boxes for clip in clips], (0, 4), np.float32),
+        "face_landmarks": _joined([clip.landmarks for clip in clips], (0, 5, 2), np.float32),
+        "face_confidence": _joined([clip.confidence for clip in clips], (0,), np.float32),
+        "clip_item": np.array([position for position, item in enumerate(items) for _ in item.clips], np.int32),
+        "clip_start_s": np.array([clip.start_s for clip in clips], np.float32),
+        "clip_end_s": np.array([clip.end_s for clip in clips], np.float32),
+        "clip_faces": _offsets(face_lengths),
+        "clip_audio": _offsets(audio_lengths),
+        "clip_track": np.array([clip.track for clip in clips], np.int16),
         "thumbnails": np.frombuffer(b"".join(item.thumbnail for item in items), np.uint8),
         "item_thumbnails": _offsets([len(item.thumbnail) for item in items]),
     }
-    entries = [_entry(item) for item in items]
-    with new_folder(path) as folder:
-        attributes = {"format": FORMAT, "version": VERSION, "settings": settings, "items": entries}
-        group = zarr.create_group(store=str(folder), zarr_format=3, attributes=attributes)
-        for name, array in arrays.items():
-            first = {"faces": FACES_PER_CHUNK, "audio": AUDIO_PER_CHUNK}.get(name, max(1, len(array)))
-            chunks = (first, *array.shape[1:])
-            group.create_array(name, data=array, chunks=chunks, compressors=CODECS.get(name, OTHERS))
-        seal(folder)
 
 
 def _entry(item: MediaItem) -> dict[str, Any]:
