@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from commands import data, models, tensors, whole
+from commands import cache, data, models, tensors, whole
 from core.errors import UnmaskError
 
 COMMANDS = (
@@ -41,6 +41,7 @@ app = typer.Typer(
 )
 for command in COMMANDS:
     app.command(command.__name__.replace("_", "-"))(command)
+app.add_typer(cache.app, name="cache")
 
 
 def main(arguments: list[str] | None = None) -> None:

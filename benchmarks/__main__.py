@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import codecs, gather, load, near, preprocess, scan, splits, stage
+from benchmarks import codecs, encode, gather, load, near, preprocess, scan, splits, stage
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "codecs": codecs.main,
+    "encode": encode.main,
     "gather": gather.main,
     "load": load.main,
     "near": near.main,

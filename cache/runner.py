@@ -1,6 +1,6 @@
-"""One encoder on one device: batches in, float16 tokens of width 512 out.
+"""One encoder on one device: batches in, float16 tokens of the spec's width out.
 
-B inputs of equal length, T tokens each, D the encoder's own width
+B inputs of equal length, T tokens each, D the encoder's own width, W the width of a stored token
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache.projection import projection
+from cache.projection import FITTED, Projection
 from cache.spec import Encoder
 
 log = logging.getLogger("unmask")
@@ -26,43 +26,57 @@ CPU_BATCH = 16
 class Runner:
     """Runs an encoder in batches no larger than memory allows."""
 
-    def __init__(self, encoder: Encoder, device: torch.device, batch_size: int) -> None:
+    def __init__(self, encoder: Encoder, device: torch.device, batch_size: int, projection: Projection | None) -> None:
+        """`projection`: that of the encoder's spec; None where it is native."""
         self.encoder, self.device = encoder, device
         self.batch_size = batch_size if device.type == "cuda" else min(batch_size, CPU_BATCH)
-        self._projection_DW = torch.from_numpy(projection(encoder.spec.native_dim, encoder.spec.projection)).to(device)
+        # float16, not bfloat16: three more bits, and these networks stay in its range. Where one does not, float32.
+        self._half = device.type == "cuda" and encoder.spec.precision == "auto"
+        self._fitted = encoder.spec.projection.startswith(FITTED)
+        self._mean_D = self._matrix_DW = None
+        if projection is not None:
+            self._mean_D, self._matrix_DW = (
+                torch.from_numpy(array).to(device) for array in (projection.mean, projection.matrix)
+            )
 
     def run(self, inputs: Any) -> NDArray[np.float16]:
-        """(N, ...) tensor or N texts -> (N, T, 512) float16; not finite where a token is beyond float16."""
-        return np.concatenate([part.cpu().numpy() for part in self._batches(inputs)])
+        """(N, ...) tensor or N texts -> (N, T, W) float16; not finite where a token is beyond float16."""
+        tokens = torch.cat(list(self._batches(inputs, self._half)))
+        if self._half and not torch.isfinite(tokens).all():  # asked once: every question waits for the GPU
+            tokens = torch.cat(list(self._batches(inputs, half=False)))
+        found: NDArray[np.float16] = tokens.cpu().numpy()
+        return found
 
-    def _batches(self, inputs: Any) -> Iterator[torch.Tensor]:
+    def _batches(self, inputs: Any, half: bool) -> Iterator[torch.Tensor]:
         start = 0
         while start < len(inputs):
             batch = inputs[start : start + self.batch_size]
             try:
-                yield self._tokens(batch)
+                tokens = self._tokens(batch, half)
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise
+                tokens = None
+            if tokens is None:  # outside `except`: the error holds on to what was in the way
                 torch.cuda.empty_cache()
                 self.batch_size = len(batch) // 2
                 log.warning("%s: out of memory, going on with batches of %d", self.encoder.spec.name, self.batch_size)
-            else:
-                start += len(batch)
+                continue
+            start += len(batch)
+            yield tokens
 
-    def _tokens(self, batch: Any) -> torch.Tensor:
-        """(B, T, 512) float16. Half precision on a GPU only: bfloat16 is many times slower on a CPU."""
-        half = self.device.type == "cuda"
-        # float16, not bfloat16: three more bits, and these networks stay in its range. Where one does not, float32.
-        with torch.autocast(self.device.type, dtype=torch.float16, enabled=half):
-            tokens_BTW = self._project(self.encoder.encode(batch))
-        if half and not torch.isfinite(tokens_BTW).all():
-            tokens_BTW = self._project(self.encoder.encode(batch))
-        return tokens_BTW
+    def _tokens(self, batch: Any, half: bool) -> torch.Tensor:
+        """(B, T, W) float16. Half precision on a GPU only: bfloat16 is many times slower on a CPU."""
+        with torch.inference_mode(), torch.autocast(self.device.type, dtype=torch.float16, enabled=half):
+            tokens_BTD = self.encoder.encode(batch)
+        return self._projected(tokens_BTD.float())
 
-    def _project(self, tokens_BTD: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(self.device.type, enabled=False):
-            return (tokens_BTD.float() @ self._projection_DW).half()
+    def _projected(self, tokens_BTD: torch.Tensor) -> torch.Tensor:
+        if self._matrix_DW is None or self._mean_D is None:
+            return tokens_BTD.half()
+        if self._fitted:  # on tokens as they were stored
+            tokens_BTD = tokens_BTD.half().float()
+        return ((tokens_BTD - self._mean_D) @ self._matrix_DW).half()
 
 
 def waves(audio: NDArray[np.int16], starts: Sequence[int], length: int) -> torch.Tensor:

@@ -6,8 +6,8 @@ C clips, F faces, T tokens of all clips one after another
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cache.encoders.audio import token_count
+from cache.ragged import ClipKey
 from cache.runner import Runner, waves
-from cache.spec import TOKEN_WIDTH, Modality
-from cache.store import ClipKey
+from cache.spec import EncoderSpec, Modality
+from cache.views import augmented_audio, augmented_faces
+from preprocess.profiles import ViewSettings
 from preprocess.shards import MediaShard
 
 
@@ -36,9 +39,12 @@ class ShardMedia:
     audio_offsets: NDArray[np.int64]
     sample_rate: int
     texts: list[str | None]
+    facts: list[Mapping[str, Any] | None]
+    """Probe facts of each clip's item; None where the manifest has no such item."""
 
     @classmethod
-    def read(cls, path: Path, sample_rate: int, wanted: set[Modality]) -> Self:
+    def read(cls, path: Path, wanted: set[Modality], facts: Mapping[str, Mapping[str, Any]]) -> Self:
+        """`facts`: those of the manifest's items by their media id."""
         shard = MediaShard(path)
         nothing: Any = np.zeros(0, np.uint8)
         return cls(
@@ -49,8 +55,19 @@ class ShardMedia:
             face_offsets=shard.face_offsets,
             audio=shard.array("audio") if "audio" in wanted else nothing,
             audio_offsets=shard.audio_offsets,
-            sample_rate=sample_rate,
+            sample_rate=int(shard.settings["sample_rate"]),
             texts=shard.clip_texts,
+            facts=[facts.get(media_id) for media_id, _ in shard.clip_keys],
+        )
+
+    def viewed(self, settings: ViewSettings, number: int) -> Self:
+        """As augmented view `number` shows and plays it; 0 is the clean clip itself."""
+        if number == 0:
+            return self
+        return replace(
+            self,
+            faces=augmented_faces(self.faces, self.face_offsets, self.keys, settings, number),
+            audio=augmented_audio(self.audio, self.audio_offsets, self.keys, self.sample_rate, settings, number),
         )
 
 
@@ -59,7 +76,7 @@ class ShardTokens:
     """Ready to be written."""
 
     tokens: NDArray[np.float16]
-    """(T, 512)."""
+    """(T, W), W the spec's width."""
     times: NDArray[np.float32]
     """(T,) seconds on the clock of the recording."""
     lengths: list[int]
@@ -79,8 +96,8 @@ def _image_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
     assert per_frame is not None
     lengths = (np.diff(media.face_offsets) * per_frame).tolist()
     if len(media.faces) == 0:
-        return _nothing(len(lengths))
-    tokens = runner.run(torch.from_numpy(media.faces)).reshape(-1, TOKEN_WIDTH)
+        return _nothing(len(lengths), runner)
+    tokens = runner.run(torch.from_numpy(media.faces)).reshape(-1, runner.encoder.spec.width)
     return ShardTokens(tokens, np.repeat(media.face_times, per_frame), lengths)
 
 
@@ -92,7 +109,7 @@ def _audio_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
         clips = np.flatnonzero(lengths == length).tolist()
         tokens = runner.run(_Waves(media, clips, length))
         found |= dict(zip(clips, tokens, strict=True))
-    return _joined(found, media, lambda clip: float(lengths[clip]) / media.sample_rate)
+    return _joined(found, media, runner, lambda clip: float(lengths[clip]) / media.sample_rate)
 
 
 def _text_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
@@ -103,17 +120,37 @@ def _text_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
             clips_of[text].append(clip)
     texts = sorted(clips_of, key=lambda text: (len(text), text))
     if not texts:
-        return _nothing(len(media.texts))
+        return _nothing(len(media.texts), runner)
     pairs = zip(texts, runner.run(texts), strict=True)
     found = {clip: tokens for text, tokens in pairs for clip in clips_of[text]}
-    return _joined(found, media, lambda clip: 0.0)
+    return _joined(found, media, runner, lambda clip: 0.0)
+
+
+def _metadata_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
+    clips = [clip for clip, facts in enumerate(media.facts) if facts is not None]
+    if not clips:
+        return _nothing(len(media.facts), runner)
+    found = dict(zip(clips, runner.run([media.facts[clip] for clip in clips]), strict=True))
+    return _joined(found, media, runner, lambda clip: 0.0)
 
 
 BY_MODALITY: dict[Modality, Callable[[ShardMedia, Runner], ShardTokens]] = {
     "image": _image_tokens,
     "audio": _audio_tokens,
     "text": _text_tokens,
+    "metadata": _metadata_tokens,
 }
+
+
+def tokens_expected(shard: MediaShard, spec: EncoderSpec) -> int:
+    """How many tokens the shard gives, without reading a face or a sound."""
+    if spec.modality == "image":
+        return int(shard.face_offsets[-1]) * (spec.tokens_per_frame or 1)
+    if spec.modality == "audio":
+        lengths = np.diff(shard.audio_offsets)
+        rate = spec.tokens_per_second or 1.0
+        return sum(token_count(length, rate) for length in lengths[lengths > 0].tolist())
+    return sum(bool(text and text.strip()) for text in shard.clip_texts) if spec.modality == "text" else len(shard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +169,15 @@ class _Waves:
         return waves(self.media.audio, starts, self.length)
 
 
-def _joined(found: dict[int, NDArray[np.float16]], media: ShardMedia, seconds: Callable[[int], float]) -> ShardTokens:
+def _joined(
+    found: dict[int, NDArray[np.float16]], media: ShardMedia, runner: Runner, seconds: Callable[[int], float]
+) -> ShardTokens:
     """Tokens of the clips in their order, at the centres of equal bins of `seconds(clip)`, from the clip's start on."""
     clips = range(len(media.keys))
     times = [_centres(float(media.starts[clip]), seconds(clip), len(found[clip])) for clip in clips if clip in found]
     tokens = [found[clip] for clip in clips if clip in found]
     lengths = [len(found[clip]) if clip in found else 0 for clip in clips]
-    empty = _nothing(0)
+    empty = _nothing(0, runner)
     return ShardTokens(np.concatenate([empty.tokens, *tokens]), np.concatenate([empty.times, *times]), lengths)
 
 
@@ -146,8 +185,9 @@ def _centres(start: float, seconds: float, tokens: int) -> NDArray[np.float32]:
     return (start + (np.arange(tokens) + 0.5) * seconds / tokens).astype(np.float32)
 
 
-def _nothing(clips: int) -> ShardTokens:
-    return ShardTokens(np.zeros((0, TOKEN_WIDTH), np.float16), np.zeros(0, np.float32), [0] * clips)
+def _nothing(clips: int, runner: Runner) -> ShardTokens:
+    tokens = np.zeros((0, runner.encoder.spec.width), np.float16)
+    return ShardTokens(tokens, np.zeros(0, np.float32), [0] * clips)
 
 
 def _only_finite(made: ShardTokens, keys: list[ClipKey], encoder: str) -> ShardTokens:

@@ -3,8 +3,9 @@
 tokens/<encoder>-<fingerprint>/
     spec.json                  the encoder's spec and the fingerprint of the media shards
     shard-<same name as the media shard>.zarr/
-        zarr.json              attributes: format, version, fingerprint, source, keys [[media_id, clip], ...], failed
-        tokens   (T, 512)      float16, uncompressed, one chunk: also a plain file to memory-map
+        zarr.json              attributes: format, version, fingerprint, shard (its own name), source,
+                               keys [[media_id, clip], ...], failed
+        tokens   (T, D)        float16, uncompressed, one chunk: also a plain file to memory-map; D is the spec's width
         times    (T,)          float32 seconds, the clock of the recording
         offsets  (C + 1,)      int64   clip c has the tokens offsets[c] : offsets[c + 1]
         checksums.json         written last
@@ -22,31 +23,31 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from cache.spec import TOKEN_WIDTH, EncoderSpec
+from cache.ragged import REMEDY, REPAIR, ClipKey, Piece, Ragged, offsets_of
+from cache.spec import EncoderSpec
 from core.atomic import new_folder, write_json
 from core.checksums import FILE as CHECKSUMS
 from core.checksums import damage, seal
 from core.errors import MissingInput
 
-FORMAT = "unmask-tokens"
-VERSION = 1
-REMEDY = "make extract-features"
+__all__ = ["REMEDY", "ClipKey", "Finished", "TokenStore", "create_store", "read_spec", "write_tokens"]
 
-ClipKey = tuple[str, int]
-"""(media_id, number of the clip within its item)"""
+FORMAT = "unmask-tokens"
+VERSION = 2
+SPEC = "spec.json"
 
 
 def create_store(folder: Path, spec: EncoderSpec, media_fingerprint: str) -> None:
     """Write `spec.json`, unless the folder has one: its name already says that it is the same."""
-    if not (folder / "spec.json").is_file():
+    if not (folder / SPEC).is_file():
         about = {"spec": spec.as_json(), "media": media_fingerprint, "fingerprint": spec.fingerprint(media_fingerprint)}
-        write_json(folder / "spec.json", about)
+        write_json(folder / SPEC, about)
 
 
 def read_spec(folder: Path) -> tuple[EncoderSpec, str]:
     """The spec and the media fingerprint of a store. `MissingInput` when it is missing, edited or another version's."""
     try:
-        about = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+        about = json.loads((folder / SPEC).read_text(encoding="utf-8"))
         spec, media = EncoderSpec(**about["spec"]), str(about["media"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise MissingInput(f"{folder}: no token store of this version ({error})", REMEDY) from error
@@ -66,21 +67,21 @@ def write_tokens(
     source: str = "",
     failed: Mapping[str, str] | None = None,
 ) -> None:
-    """Write one whole shard: `tokens` (T, 512) of the clips `keys` one after another, `lengths` tokens each.
+    """Write one whole shard into a store (`create_store`) of this fingerprint: `tokens` (T, D) of the clips `keys` one
+    after another, `lengths` tokens each.
 
     `source` names the content of the media shard they were made from, `failed` the clips that were refused, with
-    reasons.
+    reasons. `ValueError` for arrays that do not fit together or into the store and for numbers that are not finite.
     """
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    if tokens.shape != (offsets[-1], TOKEN_WIDTH) or times.shape != (offsets[-1],) or len(keys) != len(lengths):
-        raise ValueError(
-            f"{path}: {tokens.shape} tokens, {times.shape} times for {len(keys)} clips of {offsets[-1]} tokens"
-        )
-    if not np.isfinite(tokens).all():
-        raise ValueError(f"{path}: tokens that are not finite")
+    offsets = offsets_of(lengths)
+    spec, media = read_spec(path.parent)
+    if fingerprint != spec.fingerprint(media):
+        raise ValueError(f"{path}: tokens of {fingerprint} in a store of {spec.fingerprint(media)}")
+    _check_tokens(path, spec.width, keys, tokens, times, offsets)
     with new_folder(path) as folder:
         attributes: dict[str, Any] = {"format": FORMAT, "version": VERSION, "fingerprint": fingerprint}
-        attributes |= {"source": source, "keys": [list(key) for key in keys], "failed": dict(failed or {})}
+        attributes |= {"shard": path.name, "source": source, "keys": [list(key) for key in keys]}
+        attributes["failed"] = dict(failed or {})
         group = zarr.create_group(store=str(folder), zarr_format=3, attributes=attributes)
         arrays: dict[str, NDArray[Any]] = {
             "tokens": tokens.astype("<f2"),
@@ -95,6 +96,22 @@ def write_tokens(
         seal(folder)
 
 
+def _check_tokens(
+    path: Path,
+    width: int,
+    keys: Sequence[ClipKey],
+    tokens: NDArray[np.float16],
+    times: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+) -> None:
+    total = int(offsets[-1])
+    if tokens.shape != (total, width) or times.shape != (total,) or len(keys) + 1 != len(offsets):
+        clips = f"{len(keys)} clips of {total} tokens of {width} numbers"
+        raise ValueError(f"{path}: {tokens.shape} tokens, {times.shape} times for {clips}")
+    if not np.isfinite(tokens).all():
+        raise ValueError(f"{path}: tokens that are not finite")
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """What a finished shard says about itself, read without opening its arrays."""
@@ -105,89 +122,94 @@ class Finished:
 
     @classmethod
     def read(cls, path: Path, fingerprint: str) -> Self | None:
-        """None when there is no finished shard of this store at `path`."""
+        """None when there is no finished shard of this store and this name at `path`."""
         try:
-            about = json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"]
-        except (OSError, ValueError, KeyError):
+            about = json.loads((path / "zarr.json").read_bytes())["attributes"]
+            expected = (FORMAT, VERSION, fingerprint, path.name)
+            if tuple(about[key] for key in ("format", "version", "fingerprint", "shard")) != expected:
+                return None
+            keys = [(str(media_id), int(clip)) for media_id, clip in about["keys"]]
+            return cls(about["source"], keys, about["failed"]) if (path / CHECKSUMS).is_file() else None
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        known = (about.get("format"), about.get("version"), about.get("fingerprint")) == (FORMAT, VERSION, fingerprint)
-        if not known or not (path / CHECKSUMS).is_file():
-            return None
-        keys = [(str(media_id), int(clip)) for media_id, clip in about["keys"]]
-        return cls(source=about["source"], keys=keys, failed=about["failed"])
 
 
-class TokenStore:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """One shard, straight from the chunk files: a tenth of the time that Zarr's own objects need."""
+
+    about: Finished
+    lengths: NDArray[np.int64]
+    times: NDArray[np.float32]
+    piece: Piece
+
+    @classmethod
+    def of(cls, path: Path, fingerprint: str, width: int) -> Self:
+        about = Finished.read(path, fingerprint)
+        if about is None:
+            raise MissingInput(f"{path}: no token shard of this encoder, name and version", REMEDY)
+        offsets: NDArray[np.int64] = _read(path / "offsets" / "c" / "0", "<i8", len(about.keys) + 1)
+        lengths = np.diff(offsets)
+        if offsets[0] != 0 or (lengths < 0).any():
+            raise MissingInput(f"{path}: damaged offsets", REPAIR)
+        piece = Piece(path / "tokens" / "c" / "0" / "0", 0, int(offsets[-1]), width)
+        _check_size(piece.path, piece.bytes)
+        return cls(about, lengths, _read(path / "times" / "c" / "0", "<f4", piece.rows), piece)
+
+
+class TokenStore(Ragged):
     """All finished shards of one encoder, as one long list of clips."""
 
     def __init__(self, folder: Path, shards: Sequence[str] | None = None) -> None:
         """Open the `shards` (file names; None: all there are). `MissingInput` for a missing, foreign or stale one."""
         self.folder = folder
-        self.spec, self.media = read_spec(folder)
-        self.fingerprint = self.spec.fingerprint(self.media)
-        names = sorted(path.name for path in folder.glob("shard-*.zarr")) if shards is None else list(shards)
-        self.keys: list[ClipKey] = []
-        self.sources: dict[str, str] = {}
+        spec, self.media = read_spec(folder)
+        self.fingerprint = spec.fingerprint(self.media)
+        self.shards = sorted(path.name for path in folder.glob("shard-*.zarr")) if shards is None else list(shards)
+        opened = [_Opened.of(folder / name, self.fingerprint, spec.width) for name in self.shards]
+        self.about = {name: one.about for name, one in zip(self.shards, opened, strict=True)}
+        self.sources = {name: about.source for name, about in self.about.items()}
         """Shard name -> the content of the media shard it was made from."""
-        self._maps: list[NDArray[np.float16]] = []
-        self._times: list[NDArray[np.float32]] = []
-        shard_of, begins, lengths = [], [], []
-        for number, name in enumerate(names):
-            about, tokens, times, offsets = _open_shard(folder / name, self.fingerprint)
-            self.keys += about.keys
-            self.sources[name] = about.source
-            self._maps.append(tokens)
-            self._times.append(times)
-            shard_of.append(np.full(len(about.keys), number, np.int32))
-            begins.append(offsets[:-1])
-            lengths.append(np.diff(offsets))
-        self._shard_of = np.concatenate([np.zeros(0, np.int32), *shard_of])
-        self._begin = np.concatenate([np.zeros(0, np.int64), *begins])
-        self.lengths: NDArray[np.int64] = np.concatenate([np.zeros(0, np.int64), *lengths])
-        """(C,) tokens of each clip; 0 where the clip has nothing for this encoder (no audio, no text)."""
-        self.index: dict[ClipKey, int] = {key: position for position, key in enumerate(self.keys)}
-        """Clip -> position in `keys`, `lengths` and `gather`."""
+        super().__init__(
+            spec,
+            [key for one in opened for key in one.about.keys],
+            np.concatenate([np.zeros(0, np.int64), *(one.lengths for one in opened)]),
+            np.concatenate([np.zeros(0, np.float32), *(one.times for one in opened)]),
+            [one.piece for one in opened],
+        )
 
-    def __len__(self) -> int:
-        return len(self.keys)
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, list[str]]]:
+        """Another process opens the files anew instead of being sent the tokens."""
+        return type(self), (self.folder, self.shards)
 
-    def gather(self, clips: NDArray[np.int64]) -> tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.int64]]:
-        """Tokens (T, 512), times (T,) and offsets (len(clips) + 1,) of the clips at these positions, in this order."""
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[clips])]).astype(np.int64)
-        tokens = np.empty((offsets[-1], TOKEN_WIDTH), np.float16)
-        times = np.empty(offsets[-1], np.float32)
-        for clip, start, end in zip(clips.tolist(), offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
-            if end > start:
-                shard, begin = self._shard_of[clip], self._begin[clip]
-                tokens[start:end] = self._maps[shard][begin : begin + end - start]
-                times[start:end] = self._times[shard][begin : begin + end - start]
-        return tokens, times, offsets
+    def verify(self) -> dict[str, list[str]]:
+        """Shard name -> its files that are missing, foreign or changed; only shards with such files."""
+        return damaged_shards(self.folder, self.shards)
 
 
-def tokens_are_whole(path: Path) -> bool:
-    """Does every file of the shard have the checksum it was written with?"""
-    return path.is_dir() and not damage(path)
+def damaged_shards(folder: Path, shards: Sequence[str]) -> dict[str, list[str]]:
+    """The same for shards that may be too damaged to be opened. `MissingInput` when the store's spec is."""
+    spec, media = read_spec(folder)
+    found = {}
+    for name in shards:
+        wrong = damage(folder / name)
+        if not wrong and Finished.read(folder / name, spec.fingerprint(media)) is None:
+            wrong = ["zarr.json: of another shard, encoder or version"]
+        if wrong:
+            found[name] = wrong
+    return found
 
 
-def _open_shard(
-    path: Path, fingerprint: str
-) -> tuple[Finished, NDArray[np.float16], NDArray[np.float32], NDArray[np.int64]]:
-    """Straight from the chunk files, which are plain arrays: a tenth of the time Zarr's own objects need."""
-    about = Finished.read(path, fingerprint)
-    if about is None:
-        raise MissingInput(f"{path}: no token shard of this encoder and version", REMEDY)
-    offsets: NDArray[np.int64] = _mapped(path / "offsets" / "c" / "0", "<i8", (len(about.keys) + 1,))
-    length = int(offsets[-1])
-    times: NDArray[np.float32] = _mapped(path / "times" / "c" / "0", "<f4", (length,))
-    tokens: NDArray[np.float16] = _mapped(path / "tokens" / "c" / "0" / "0", "<f2", (length, TOKEN_WIDTH))
-    return about, tokens, np.array(times), np.array(offsets)
+def _read(chunk: Path, dtype: str, count: int) -> NDArray[Any]:
+    if count == 0:  # Zarr writes no chunk
+        return np.zeros(0, dtype)
+    _check_size(chunk, count * np.dtype(dtype).itemsize)
+    return np.fromfile(chunk, dtype)
 
 
-def _mapped(chunk: Path, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    if shape[0] == 0:  # Zarr writes no chunk, and an empty file cannot be mapped
-        return np.zeros(shape, dtype)
-    expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
+def _check_size(chunk: Path, expected: int) -> None:
+    if expected == 0:
+        return
     size = chunk.stat().st_size if chunk.is_file() else 0
     if size != expected:
-        raise MissingInput(f"{chunk}: {size} bytes instead of {expected}", f"remove its shard, then {REMEDY}")
-    return np.memmap(chunk, dtype, "r", shape=shape)
+        raise MissingInput(f"{chunk}: {size} bytes instead of {expected}", REPAIR)

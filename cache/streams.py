@@ -1,14 +1,16 @@
 """Which token stores belong together: the streams of one profile over the same media shards.
 
 tokens/<profile fingerprint>.json, and tokens/latest.json for the last one written:
-    {"profile": {...}, "media": fingerprint, "shards": [names], "streams": {encoder: folder name}}
+    {"profile": {...}, "media": fingerprint, "shards": [names], "streams": {encoder: folder name},
+     "views": {encoder: [folder name of view 1, 2, ...]}, "others": [folders that some of these were projected from]}
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -37,6 +39,8 @@ class Streams:
     """Names of the media shards that hold the manifest's items, in the order of the stores' clips."""
     stores: dict[str, TokenStore]
     """Encoder -> its tokens."""
+    views: dict[str, list[TokenStore]] = field(default_factory=dict)
+    """Encoder -> its tokens of augmented view 1, 2, ...: the same clips and the same number of tokens each."""
 
 
 def media_version(shard: Path) -> str:
@@ -47,13 +51,22 @@ def media_version(shard: Path) -> str:
         raise MissingInput(f"{shard}: no finished media shard", "run `unmask preprocess` again") from error
 
 
-def write_streams(work: WorkFolder, profile: Profile, shards: list[str], folders: Mapping[str, str]) -> None:
+def write_streams(
+    work: WorkFolder,
+    profile: Profile,
+    shards: list[str],
+    folders: Mapping[str, str],
+    views: Mapping[str, list[str]] | None = None,
+    others: Collection[str] = (),
+) -> None:
     """The last step of `extract`: everything named here is finished."""
     about = {
         "profile": profile.model_dump(mode="json"),
         "media": media_fingerprint(profile.preprocess),
         "shards": shards,
         "streams": dict(folders),
+        "views": dict(views or {}),
+        "others": sorted(others),
     }
     write_json(work.tokens / f"{profile.fingerprint()}.json", about)
     write_json(work.tokens / LATEST, about)
@@ -65,7 +78,7 @@ def open_streams(work: WorkFolder, manifest: Manifest, profile: Profile | None =
     `MissingInput` when a shard is missing, damaged in size, foreign, or older than the media it was made from.
     """
     path = work.tokens / (LATEST if profile is None else f"{profile.fingerprint()}.json")
-    profile, media, listed, folders = _read(path)
+    profile, media, listed, folders = read_streams(path)
     if media != media_fingerprint(profile.preprocess):
         raise MissingInput(f"{path}: tokens of another version's media", f"make manifest, then {REMEDY}")
     needed = needed_shards(media_folder(work, profile.preprocess), manifest)
@@ -74,19 +87,37 @@ def open_streams(work: WorkFolder, manifest: Manifest, profile: Profile | None =
     if absent:
         raise MissingInput(f"{path}: {len(absent)} of {len(names)} media shards have no tokens yet", REMEDY)
     stores = {encoder: TokenStore(work.tokens / folder, names) for encoder, folder in folders.items()}
-    _refuse_stale(needed, stores)
-    return Streams(profile, media, names, stores)
+    views = {
+        encoder: [TokenStore(work.tokens / folder, names) for folder in of_views]
+        for encoder, of_views in read_views(path).items()
+    }
+    _refuse_stale(needed, [*stores.values(), *chain.from_iterable(views.values())])
+    return Streams(profile, media, names, stores, views)
 
 
-def _refuse_stale(shards: list[Path], stores: Mapping[str, TokenStore]) -> None:
+def _refuse_stale(shards: list[Path], stores: Sequence[TokenStore]) -> None:
     for shard in shards:
         version = media_version(shard)
-        for encoder, store in stores.items():
+        for store in stores:
             if store.sources[shard.name] != version:
-                raise MissingInput(f"{store.folder / shard.name}: {encoder} tokens of older media", REMEDY)
+                raise MissingInput(f"{store.folder / shard.name}: {store.spec.name} tokens of older media", REMEDY)
 
 
-def _read(path: Path) -> tuple[Profile, str, list[str], dict[str, str]]:
+def read_views(path: Path) -> dict[str, list[str]]:
+    """Encoder -> folders of its augmented views, of a streams file that `read_streams` accepts."""
+    views: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")).get("views", {})
+    return views
+
+
+def referenced(path: Path) -> set[str]:
+    """Names of all token folders that a streams file speaks of: clean, views, and what some were projected from."""
+    _, _, _, folders = read_streams(path)
+    others: list[str] = json.loads(path.read_text(encoding="utf-8")).get("others", [])
+    return {*folders.values(), *chain.from_iterable(read_views(path).values()), *others}
+
+
+def read_streams(path: Path) -> tuple[Profile, str, list[str], dict[str, str]]:
+    """Profile, media fingerprint, names of the shards, encoder -> folder. `MissingInput` when foreign or missing."""
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
         return Profile.model_validate(about["profile"]), about["media"], about["shards"], about["streams"]

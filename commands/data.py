@@ -148,6 +148,32 @@ def _write(console: Console, folder: WorkFolder, manifest: Manifest) -> None:
     console.say(f"{folder.manifest}: {len(manifest)} rows, {listed}, {counts.get('None', 0)} in no split")
 
 
+def transcribe(
+    work: Work = DEFAULT_WORK,
+    workers: Workers = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, help="Seconds a recording may take.")] = 300.0,
+    max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write down what is said where there is sound and no text. Needs `pip install faster-whisper`."""
+    from cache.transcripts import transcribe as run_transcribe
+    from core.lock import locked
+    from core.work import available_cores
+    from manifests.item import read_manifest, write_manifest
+
+    with opened(as_json, quiet) as console:
+        folder = WorkFolder(work)
+        manifest = read_manifest(folder.manifest)
+        with locked(folder.locks / "transcribe", "transcribe"):
+            told, report = run_transcribe(manifest, folder, workers=workers or available_cores(), timeout_s=timeout)
+            write_manifest(folder.manifest, told)
+        texts = len(told) - told.table.column("text").null_count
+        console.result["texts"] = texts
+        console.say(f"{folder.manifest}: {texts} of {len(told)} rows have a text")
+        console.stages([report], max_failures)
+
+
 def datasets(as_json: Json = False) -> None:
     """The datasets this program knows, and the folder names it looks for."""
     from manifests.layouts import LAYOUTS

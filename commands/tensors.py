@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -67,10 +67,7 @@ def preprocess(
         media = _profile(folder, profile, settings, assignments, console, keep=not dry_run).preprocess
         limits = Limits(workers or available_cores(), timeout, memory, _detector_device(device))
         if dry_run:
-            expected = estimate(manifest, media, folder, limits, retry=again, part=part)
-            console.result["estimate"] = expected.as_json()
-            for line in expected.lines():
-                console.say(line)
+            _tell(console, estimate(manifest, media, folder, limits, retry=again, part=part))
             return
         report = run_preprocess(manifest, media, folder, limits, retry=again, part=part)
         if not part.is_whole:
@@ -102,6 +99,17 @@ def merge(
         console.stages([report], max_failures)
 
 
+class _Told(Protocol):
+    def as_json(self) -> dict[str, Any]: ...
+    def lines(self) -> list[str]: ...
+
+
+def _tell(console: Console, expected: _Told) -> None:
+    console.result["estimate"] = expected.as_json()
+    for line in expected.lines():
+        console.say(line)
+
+
 def _reasons(text: str | None) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",")) if text else ()
     unknown = sorted(set(names) - {*REASONS, "all"})
@@ -124,18 +132,23 @@ def extract(
     assignments: Assignments = None,
     device: Device = "auto",
     batch_size: Annotated[int, typer.Option("--batch-size", min=1)] = 64,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell tokens, bytes and time; write nothing.")] = False,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Turn media shards into tokens with every encoder of the profile. What is cached is not computed again."""
     from cache.build import extract as run_extract
+    from cache.estimate import estimate
     from manifests.item import read_manifest
 
     with opened(as_json, quiet) as console:
         folder = WorkFolder(work)
         manifest = read_manifest(folder.manifest)
-        chosen = _profile(folder, profile, settings, assignments, console)
+        chosen = _profile(folder, profile, settings, assignments, console, keep=not dry_run)
+        if dry_run:
+            _tell(console, estimate(manifest, chosen, folder, device=choose_device(device), batch_size=batch_size))
+            return
         reports = run_extract(manifest, chosen, folder, device=choose_device(device), batch_size=batch_size)
         console.stages(reports, max_failures)
 

@@ -66,3 +66,11 @@ class Progress:
 
     def _eta(self) -> str:
         return f"{(self.total - self.done) / max(self._rate(), 1e-9):.0f} s left"
+
+
+def spoken(seconds: float) -> str:
+    """A length of time in the unit that people would use."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"

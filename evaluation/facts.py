@@ -1,6 +1,6 @@
 """What the controls may see of every item, read from the tokens and the media shards.
 
-I items, E encoders, D = 512
+I items, E encoders, D width of an encoder's tokens
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache.spec import TOKEN_WIDTH
 from manifests.audit.silence import FACTS, silence_facts
 from manifests.item import MediaRow
 from preprocess.shards import MediaShard
@@ -26,7 +25,7 @@ BLOCK = 2048
 def mean_tokens(
     data: TokenData, names: Sequence[str], items: Sequence[int]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Of `items`, I rising numbers of the clip table: (I, E * D) mean token, 0 without any; (I, E) are there any."""
+    """Of `items`, I rising numbers of the clip table: (I, sum of D) mean tokens, 0 without any; (I, E) has it any."""
     chosen = np.asarray(items, np.int64)
     place = np.full(data.clips.items, -1, np.int64)
     place[chosen] = np.arange(len(chosen))
@@ -40,7 +39,7 @@ def _stream_means(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """(count, D) and (count,); `rows` (C,) is each clip's item among those wanted, -1 for a clip of another."""
     filled = np.flatnonzero((stream.lengths > 0) & (rows >= 0))
-    total, tokens_of = torch.zeros(count, TOKEN_WIDTH), np.bincount(rows[filled], stream.lengths[filled], count)
+    total, tokens_of = torch.zeros(count, stream.spec.width), np.bincount(rows[filled], stream.lengths[filled], count)
     for start in range(0, len(filled), BLOCK):
         clips = filled[start : start + BLOCK]
         tokens, _ = stream.take(clips)

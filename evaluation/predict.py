@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 
 from cache.build import extract, open_streams
+from cache.projection import FOLDER as PROJECTIONS
+from cache.sources import file_safe
 from core.errors import UsageError
 from core.workfolder import WorkFolder
 from evaluation.judging import OpenRun, open_run
@@ -22,7 +25,7 @@ from manifests.single import manifest_of_files
 from preprocess.build import preprocess
 from preprocess.outcomes import Outcome
 from preprocess.plan import media_folder
-from preprocess.profiles import Profile
+from preprocess.profiles import Profile, ViewSettings
 from preprocess.shards import MediaShard
 from train.checkpoint import LoadedRun, RunInfo, load_run
 from train.score import ClipScores, probability
@@ -110,6 +113,8 @@ def _judged(
     """Verdicts by resolved path, every stage's files in `work`."""
     manifest, profile = manifest_of_files(given), _lean(loaded.info)
     preprocess(manifest, profile.preprocess, work)
+    if (run / PROJECTIONS).is_dir():
+        shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
     known = outcomes(media_folder(work, profile.preprocess))
     found: dict[str, Verdict] = {}
     if any(outcome.outcome == "done" for outcome in known.values()):
@@ -128,9 +133,15 @@ def _judged(
 
 
 def _lean(info: RunInfo) -> Profile:
-    """The run's profile without the encoders that its model does not read. No token depends on another encoder."""
-    used = tuple(choice for choice in info.profile.encoders if choice.name in info.streams)
-    return info.profile.model_copy(update={"encoders": used})
+    """The run's profile without the encoders that its model does not read, and with the projections it was trained on:
+    nothing is fitted anew. No token depends on another encoder.
+    """
+    used = [choice for choice in info.profile.encoders if file_safe(choice.name) in info.streams]
+    specs = [info.streams[file_safe(choice.name)].spec for choice in used]
+    encoders = tuple(
+        choice.model_copy(update={"projection": spec.projection}) for choice, spec in zip(used, specs, strict=True)
+    )
+    return info.profile.model_copy(update={"encoders": encoders, "views": ViewSettings()})
 
 
 def _scored(opened: OpenRun, known: Mapping[str, Outcome], device: torch.device) -> dict[str, Verdict]:

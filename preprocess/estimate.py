@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.machine import free_bytes
+from core.progress import spoken
 from core.work import Failure
 from core.workfolder import WorkFolder
 from manifests.item import Manifest, MediaRow
@@ -62,7 +63,7 @@ class Estimate:
             f"items  {self.items} to make ({kinds}); {self.finished} are finished",
             f"clips  about {self.clips}",
             f"bytes  about {self.bytes / 1e6:,.0f} MB; {self.free_bytes / 1e6:,.0f} MB are free",
-            f"time   about {_duration(self.seconds)} on {self.workers} workers"
+            f"time   about {spoken(self.seconds)} on {self.workers} workers"
             f" (measured on {self.sampled} of the items{failed})",
         ]
         return lines + ["warning: the disk is too small for it"] * (self.bytes > self.free_bytes)
@@ -191,10 +192,3 @@ def _bytes(items: Sequence[MediaItem], settings: PreprocessSettings) -> int:
         path = Path(name) / "shard"
         write_shard(path, items, face_size=settings.face_size, settings={})
         return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} seconds"

@@ -1,6 +1,6 @@
 """A batch of clips: the tokens of each encoder without any padding, and where each goes in the padded sequence.
 
-B clips, N tokens of one encoder in the batch, D = 512, L slots of the longest clip (slot 0 is CLS)
+B clips, N tokens of one encoder in the batch, D width of its tokens, L slots of the longest clip (slot 0 is CLS)
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from cache.spec import Modality
 from train.clips import UNKNOWN, ClipTable
 from train.tokens import StreamTokens
 
-MODALITIES: tuple[Modality, ...] = ("image", "audio", "text")
-"""Modality m is bit m of a modality pattern: a picture with sound is 0b011."""
+MODALITIES: tuple[Modality, ...] = ("image", "audio", "text", "metadata")
+"""Modality m is bit m of a modality pattern: a picture with sound is 0b0011."""
+TIMELESS: tuple[Modality, ...] = ("text", "metadata")
+"""They say something about the whole recording, at no particular second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def make_batch(
     clips: NDArray[np.int64],
     kept: Mapping[Modality, NDArray[np.bool_]],
     device: torch.device,
+    views: NDArray[np.int64] | None = None,
 ) -> Batch:
     """See `TokenData.batch`."""
     lengths = {name: stream.lengths[clips] for name, stream in streams.items()}
@@ -74,7 +77,7 @@ def make_batch(
     slots = int(used.max())
     present = _present(streams, lengths, len(clips))
     return Batch(
-        streams=_place(streams, clips, lengths, slots, device),
+        streams=_place(streams, clips, lengths, slots, device, views),
         clips=clips,
         slots=slots,
         lengths=_send(used, device),
@@ -94,6 +97,7 @@ def _place(
     lengths: Mapping[str, NDArray[np.int64]],
     slots: int,
     device: torch.device,
+    views: NDArray[np.int64] | None,
 ) -> dict[str, StreamBatch]:
     """Lay the encoders' tokens one after another behind CLS, so that padding is only at the end of a clip."""
     rows = np.arange(len(clips))
@@ -102,8 +106,8 @@ def _place(
     taken = {}
     for name, stream in streams.items():
         count = lengths[name]
-        tokens, times = stream.take(clips[count > 0])
-        if stream.spec.modality == "text":  # says something about the whole recording, at no particular second
+        tokens, times = stream.take(clips[count > 0], None if views is None else views[count > 0])
+        if stream.spec.modality in TIMELESS:
             times = np.full_like(times, np.inf)
         np.minimum.at(start_s, np.repeat(rows, count), times)
         where = np.repeat(next_slot - (np.cumsum(count) - count), count) + np.arange(len(times))

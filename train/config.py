@@ -58,6 +58,8 @@ class TrainConfig(Settings):
     """Draw every class of every dataset equally often."""
     max_repeats: int = Field(10, ge=1)
     """Balanced drawing takes an item at most so often an epoch, so that a handful of files cannot fill it."""
+    views: bool = True
+    """Draw each training clip from its cached augmented views, the clean one among them, where there are any."""
     modality_dropout: float = Field(0.2, ge=0, lt=1)
     """Chance that a modality of a training clip is left out; never its last one."""
     seed: int = Field(0, ge=0)

@@ -48,7 +48,7 @@ class TokenData:
             raise MissingInput("no item of the manifest has tokens", "make extract-features")
         keys = list(zip(clips.media_id.tolist(), clips.clip.tolist(), strict=True))
         good = manifest.table.column("status").to_pylist().count("ok")
-        tokens = {name: StreamTokens.of(store, keys) for name, store in stores.items()}
+        tokens = {name: StreamTokens.of(store, keys, streams.views.get(name, ())) for name, store in stores.items()}
         return cls(clips, tokens, streams.profile, streams.media, manifest.split_hash, good - clips.items)
 
     def placed(self, device: torch.device) -> Self:
@@ -72,6 +72,10 @@ class TokenData:
 
     def modality(self, stream: str) -> Modality:
         return self.streams[stream].spec.modality
+
+    def widths(self, names: Sequence[str]) -> tuple[int, ...]:
+        """D of the tokens of each of these encoders."""
+        return tuple(self.streams[name].spec.width for name in names)
 
     def lengths(self, names: Sequence[str]) -> NDArray[np.int64]:
         """(C, len(names)) tokens of every clip in these encoders."""
@@ -98,19 +102,29 @@ class TokenData:
         *,
         device: torch.device,
         kept: Mapping[Modality, NDArray[np.bool_]] | None = None,
+        views: NDArray[np.int64] | None = None,
     ) -> Batch:
         """`clips` with their tokens of the encoders `names` on `device`.
 
-        `kept` (B,) per modality: False leaves the modality of that clip out, as if the clip never had it.
+        `kept` (B,) per modality: False leaves the modality of that clip out, as if the clip never had it. `views` (B,):
+        the augmented view of each clip, 0 the clean one.
         """
-        return make_batch(self.clips, {name: self.streams[name] for name in names}, clips, kept or {}, device)
+        streams = {name: self.streams[name] for name in names}
+        return make_batch(self.clips, streams, clips, kept or {}, device, views)
+
+    def views(self, names: Sequence[str]) -> int:
+        """Augmented views a clip has beside the clean one, in those of these encoders that have any."""
+        return max((len(self.streams[name].views) for name in names), default=0)
 
     def fingerprint(self, names: Sequence[str]) -> str:
         """Changes when a token, a label, a split or a domain of the table changes, and with the encoders used."""
         table = self.clips
         columns = [table.media_id, table.clip, table.label, table.video_fake, table.audio_fake, table.split]
         rows = [column.tolist() for column in columns]
-        stores = {name: self.streams[name].store.fingerprint for name in names}
+        stores: dict[str, str | list[str]] = {name: self.streams[name].store.fingerprint for name in names}
+        for name in names:
+            if self.streams[name].views:
+                stores[f"{name} views"] = [view.store.fingerprint for view in self.streams[name].views]
         return fingerprint("data-1", stores, table.datasets, table.domain.tolist(), rows)
 
     def _known(self, datasets: Sequence[str]) -> None:

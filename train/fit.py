@@ -139,7 +139,10 @@ def reversal_at(config: TrainConfig, progress: float) -> float:
 
 def _batches(setup: Setup, portions: list[Portion], *, device: torch.device) -> list[Batch]:
     names = setup.model.shape.streams
-    return [setup.data.batch(portion.clips, names, device=device, kept=portion.kept) for portion in portions]
+    return [
+        setup.data.batch(portion.clips, names, device=device, kept=portion.kept, views=portion.views)
+        for portion in portions
+    ]
 
 
 def _ahead(setup: Setup, device: torch.device) -> bool:

@@ -1,6 +1,6 @@
 """The detector: tokens of all modalities -> adapters -> fusion transformer -> heads.
 
-B clips, N tokens of one encoder in the batch, L slots (CLS first), D = 512 token width, W width, G datasets
+B clips, N tokens of one encoder in the batch, L slots (CLS first), D width of its tokens, W width, G datasets
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ class ModelShape:
     """All that is needed to build the model again before its weights are read."""
 
     streams: tuple[str, ...]
+    widths: tuple[int, ...] = ()
+    """D of each stream's tokens; left out: 512 each."""
     layers: int
     heads: int
     width: int
@@ -36,6 +38,12 @@ class ModelShape:
     conditioned: bool
     """cdan: the discriminators see the features times the predicted class."""
 
+    def __post_init__(self) -> None:
+        if not self.widths:
+            object.__setattr__(self, "widths", (TOKEN_WIDTH,) * len(self.streams))
+        if len(self.widths) != len(self.streams):
+            raise ValueError(f"{len(self.widths)} widths for the tokens of {len(self.streams)} encoders")
+
     @classmethod
     def of(
         cls,
@@ -43,12 +51,14 @@ class ModelShape:
         streams: tuple[str, ...],
         datasets: tuple[str, ...],
         shared: tuple[tuple[int, tuple[int, ...]], ...],
+        widths: tuple[int, ...] = (),
     ) -> ModelShape:
         """`config` is resolved: its size is large or small."""
         assert config.size != "auto", "the settings are not resolved"
         size = SIZES[config.size]
         return cls(
             streams=streams,
+            widths=widths,
             layers=size.layers,
             heads=size.heads,
             width=size.width,
@@ -84,7 +94,9 @@ class Detector(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.shape = shape
         W = shape.width
-        self.adapters = nn.ModuleDict({name: _adapter(W) for name in shape.streams})
+        self.adapters = nn.ModuleDict(
+            {name: _adapter(D, W) for name, D in zip(shape.streams, shape.widths, strict=True)}
+        )
         self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
         self.cls = _small(W)
         self.fusion = Fusion(shape.layers, W, shape.heads, shape.feedforward, shape.dropout)
@@ -135,8 +147,8 @@ class Detector(nn.Module):  # type: ignore[misc]
         return [p for name, p in self.named_parameters() if not name.startswith("discriminators.")]
 
 
-def _adapter(width: int) -> nn.Module:
-    return nn.Sequential(nn.LayerNorm(TOKEN_WIDTH), nn.Linear(TOKEN_WIDTH, width))
+def _adapter(token_width: int, width: int) -> nn.Module:
+    return nn.Sequential(nn.LayerNorm(token_width), nn.Linear(token_width, width))
 
 
 def _small(width: int) -> nn.Parameter:

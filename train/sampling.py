@@ -20,7 +20,7 @@ from train.data import TokenData
 # So many batches are sorted by length together: enough for little padding, few enough to keep the order random.
 POOL_BATCHES = 32
 
-_ORDER, _CLIP, _KEEP, _POOLS = range(4)
+_ORDER, _CLIP, _KEEP, _POOLS, _VIEW = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Portion:
 
     clips: NDArray[np.int64]
     kept: dict[Modality, NDArray[np.bool_]]
+    views: NDArray[np.int64] | None = None
+    """The augmented view of each, 0 the clean one; None where there are no views."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Sampler:
     """Number of each one's (dataset, class)."""
     lengths: NDArray[np.int64]
     """(C, M) tokens of every clip of the table by modality."""
+    views: int = 0
+    """Augmented views of a clip beside the clean one."""
 
     @classmethod
     def of(cls, data: TokenData, names: tuple[str, ...], clips: NDArray[np.int64], config: TrainConfig) -> Self:
@@ -50,7 +54,8 @@ class Sampler:
         lengths = np.zeros((len(table), len(MODALITIES)), np.int64)
         for name in names:
             lengths[:, MODALITIES.index(data.modality(name))] += data.streams[name].lengths
-        return cls(config, clips, table.item[clips], cells, lengths)
+        views = data.views(names) if config.views else 0
+        return cls(config, clips, table.item[clips], cells, lengths, views)
 
     def draw(self, epoch: int) -> NDArray[np.int64]:
         """The epoch's clips. Balanced: the same number of every (dataset, class), as even over items as it goes."""
@@ -64,11 +69,12 @@ class Sampler:
         """Optimiser steps of `accumulate` batches of clips of similar length, in random order."""
         clips = self.draw(epoch)
         keep = self.keep(clips, epoch)
+        seen = self._random(epoch, _VIEW).integers(0, self.views + 1, len(clips)) if self.views else None
         totals = (self.lengths[clips] * keep).sum(axis=1)
         portions = []
         for rows in self._buckets(totals, epoch):
             kept = {modality: keep[rows, column] for column, modality in enumerate(MODALITIES)}
-            portions.append(Portion(clips[rows], kept))
+            portions.append(Portion(clips[rows], kept, None if seen is None else seen[rows]))
         step = self.config.accumulate
         return [portions[start : start + step] for start in range(0, len(portions), step)]
 

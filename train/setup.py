@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cache.projection import FOLDER as PROJECTIONS
+from cache.projection import keep_fitted
 from core.atomic import sweep, write_json
 from core.errors import UsageError
 from train.checkpoint import CONFIG, LAST, clear, inputs_of, load_state, run_key
@@ -77,7 +79,9 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, device: torch.devic
     _check_train(data, train)
     config = TrainConfig(**begun["config"]) if begun else resolved(config, device, len(train))
     sampler = Sampler.of(data, names, train, config)
-    shape = ModelShape.of(config, names, data.clips.datasets, shared_patterns(sampler, data.clips.domain))
+    shape = ModelShape.of(
+        config, names, data.clips.datasets, shared_patterns(sampler, data.clips.domain), data.widths(names)
+    )
     torch.manual_seed(config.seed)
     model = Detector(shape).to(device)
     optimiser = make_optimiser(model, config)
@@ -89,6 +93,8 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, device: torch.devic
     else:
         clear(run)
         write_json(run / CONFIG, config.model_dump(mode="json"))
+        for name in names:
+            keep_fitted(data.streams[name].store.folder, data.streams[name].spec.projection, run / PROJECTIONS)
     sweep(run)
     judge = choose_judge(data, validation)
     inputs = inputs_of(data, shape, key, judge.criterion)

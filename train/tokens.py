@@ -1,10 +1,11 @@
 """The tokens of one encoder for the clips of a table: in GPU memory, in RAM, or mapped from disk.
 
-C clips of the table, N tokens of a batch, D = 512
+C clips of the table, N tokens of a batch, D = the width of the encoder's tokens
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -13,14 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache.spec import TOKEN_WIDTH, EncoderSpec
-from cache.store import ClipKey, TokenStore
+from cache.memory import InMemory, lengths_of
+from cache.ragged import ClipKey, ranges
+from cache.spec import EncoderSpec
+from cache.store import TokenStore
 
 # Of the memory that is free, so that the model and its activations have the other half.
 SHARE_OF_MEMORY = 0.5
-BYTES_PER_TOKEN = TOKEN_WIDTH * 2
-# Clips copied at once: bounds the extra memory while the tokens are read.
-BLOCK = 16_384
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,15 @@ class StreamTokens:
     """(C,) position of the clip in `store`; -1 where the store has no such clip."""
     lengths: NDArray[np.int64]
     """(C,) tokens of the clip; 0: it has none."""
-    begin: NDArray[np.int64]
-    """(C,) position of its first token in `flat`."""
-    flat: torch.Tensor | None = None
-    """(sum of lengths, D) float16, all tokens in the order of the table; None: read from the store's memory map."""
-    times: NDArray[np.float32] | None = None
-    """Seconds, one a row of `flat`, always in RAM."""
+    held: InMemory | None = None
+    """The tokens of the table's clips, in its order; None: read from the store's memory map."""
+    views: tuple[Self, ...] = ()
+    """The same clips in augmented view 1, 2, ...; none where the encoder has no views."""
 
     @classmethod
-    def of(cls, store: TokenStore, keys: list[ClipKey]) -> Self:
+    def of(cls, store: TokenStore, keys: list[ClipKey], views: Sequence[TokenStore] = ()) -> Self:
         where = np.array([store.index.get(key, -1) for key in keys], np.int64)
-        lengths = np.zeros(len(keys), np.int64)
-        lengths[where >= 0] = store.lengths[where[where >= 0]]
-        return cls(store, where, lengths, np.cumsum(lengths) - lengths)
+        return cls(store, where, lengths_of(store, where), views=tuple(cls.of(view, keys) for view in views))
 
     @property
     def spec(self) -> EncoderSpec:
@@ -50,38 +46,42 @@ class StreamTokens:
 
     @property
     def bytes(self) -> int:
-        return int(self.lengths.sum()) * BYTES_PER_TOKEN
+        return int(self.lengths.sum()) * self.spec.width * 2 + sum(view.bytes for view in self.views)
+
+    @property
+    def flat(self) -> torch.Tensor | None:
+        """(sum of lengths, D) float16, all tokens in the order of the table; None while they are mapped."""
+        return None if self.held is None else self.held.tokens
 
     def placed(self, device: torch.device) -> Self:
         """The same tokens held on `device`."""
-        if self.flat is not None:
-            return replace(self, flat=self.flat.to(device))
-        flat = torch.empty((int(self.lengths.sum()), TOKEN_WIDTH), dtype=torch.float16, device=device)
-        times = np.empty(len(flat), np.float32)
-        filled = np.flatnonzero(self.lengths)
-        for start in range(0, len(filled), BLOCK):
-            clips = filled[start : start + BLOCK]
-            tokens, seconds, _ = self.store.gather(self.where[clips])
-            begin = int(self.begin[clips[0]])
-            flat[begin : begin + len(tokens)].copy_(torch.from_numpy(tokens))
-            times[begin : begin + len(tokens)] = seconds
-        return replace(self, flat=flat, times=times)
+        held = InMemory.of(self.store, device, self.where) if self.held is None else self.held.to(device)
+        return replace(self, held=held, views=tuple(view.placed(device) for view in self.views))
 
-    def take(self, clips: NDArray[np.int64]) -> tuple[torch.Tensor, NDArray[np.float32]]:
-        """Tokens (N, D) float16, where they are held, and times (N,) of `clips` one after another."""
-        if self.flat is None or self.times is None:
-            tokens, times, _ = self.store.gather(self.where[clips[self.lengths[clips] > 0]])
-            return torch.from_numpy(tokens), times
-        rows = ranges(self.begin[clips], self.lengths[clips])
-        on_device = torch.from_numpy(rows).to(self.flat.device, non_blocking=True)
-        return self.flat.index_select(0, on_device), self.times[rows]
+    def take(
+        self, clips: NDArray[np.int64], seen: NDArray[np.int64] | None = None
+    ) -> tuple[torch.Tensor, NDArray[np.float32]]:
+        """Tokens (N, D) float16, where they are held, and times (N,) of `clips` one after another.
 
+        `seen` (B,): the view of each clip; 0 is the clean one, and so is one that this encoder has not of a clip.
+        """
+        if seen is None or not self.views or not seen.any():
+            return self._clean(clips)
+        tokens, times = self._clean(clips)
+        tokens = tokens.clone()
+        starts = np.cumsum(self.lengths[clips]) - self.lengths[clips]
+        for number, view in enumerate(self.views, start=1):
+            mine = (seen == number) & (view.lengths[clips] == self.lengths[clips])
+            if mine.any():
+                rows = torch.from_numpy(ranges(starts[mine], self.lengths[clips[mine]])).to(tokens.device)
+                tokens.index_copy_(0, rows, view._clean(clips[mine])[0])
+        return tokens, times
 
-def ranges(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """begin[0], begin[0] + 1, ... (lengths[0] numbers), begin[1], ... one after another."""
-    first = np.cumsum(lengths) - lengths
-    rows: NDArray[np.int64] = np.arange(int(lengths.sum())) + np.repeat(begin - first, lengths)
-    return rows
+    def _clean(self, clips: NDArray[np.int64]) -> tuple[torch.Tensor, NDArray[np.float32]]:
+        if self.held is not None:
+            return self.held.gather(clips)[:2]
+        tokens, times, _ = self.store.gather(self.where[clips[self.lengths[clips] > 0]])
+        return torch.from_numpy(tokens), times
 
 
 def place_for(needed: int, device: torch.device) -> torch.device | None:

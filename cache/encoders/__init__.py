@@ -1,16 +1,20 @@
-"""All encoders: one file each, one line here. `cache.weights.SOURCES` says where each one's weights come from."""
+"""All encoders: one file each, one line here. `cache.sources.SOURCES` says where each one's weights come from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
+from cache.encoders.dinov2_s import dinov2_s
 from cache.encoders.efficientnet_lite0 import efficientnet_lite0
 from cache.encoders.lfcc import lfcc
+from cache.encoders.metadata import metadata
 from cache.encoders.minilm import minilm
 from cache.encoders.resnet50 import resnet50
 from cache.encoders.sbert import sbert
+from cache.encoders.timm_network import timm_network
 from cache.encoders.tiny_audio import tiny_audio
 from cache.encoders.tiny_image import tiny_image
 from cache.encoders.tiny_text import tiny_text
@@ -18,20 +22,25 @@ from cache.encoders.vit_b16 import vit_b16
 from cache.encoders.wav2vec2_base import wav2vec2_base
 from cache.encoders.wav2vec2_large import wav2vec2_large
 from cache.encoders.whisper_tiny import whisper_tiny
+from cache.sources import TIMM, file_safe
 from cache.spec import Encoder
 from core.errors import UsageError
 from preprocess.profiles import EncoderChoice
 
-ENCODERS: dict[str, Callable[[EncoderChoice, torch.device], Encoder]] = {
+Maker = Callable[[EncoderChoice, torch.device], Encoder]
+
+ENCODERS: dict[str, Maker] = {
     "efficientnet_lite0": efficientnet_lite0,
     "vit_b16": vit_b16,
     "resnet50": resnet50,
+    "dinov2_s": dinov2_s,
     "lfcc": lfcc,
     "whisper_tiny": whisper_tiny,
     "wav2vec2_base": wav2vec2_base,
     "wav2vec2_large": wav2vec2_large,
     "minilm": minilm,
     "sbert": sbert,
+    "metadata": metadata,
     "tiny_image": tiny_image,
     "tiny_audio": tiny_audio,
     "tiny_text": tiny_text,
@@ -40,6 +49,20 @@ ENCODERS: dict[str, Callable[[EncoderChoice, torch.device], Encoder]] = {
 
 def make_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
     """The encoder with its spec; its network is loaded at the first `encode`. `UsageError` for an unknown name."""
-    if choice.name not in ENCODERS:
-        raise UsageError(f"no encoder {choice.name!r}", f"one of: {', '.join(ENCODERS)}")
-    return ENCODERS[choice.name](choice, device)
+    encoder = _maker(choice.name)(choice, device)
+    # The same for all, so no encoder has to think of it.
+    encoder.spec = replace(
+        encoder.spec,
+        name=file_safe(choice.name),
+        projection=choice.projection,
+        precision=choice.precision,
+    )
+    return encoder
+
+
+def _maker(name: str) -> Maker:
+    if name.startswith(TIMM):
+        return timm_network
+    if name not in ENCODERS:
+        raise UsageError(f"no encoder {name!r}", f"one of: {', '.join(ENCODERS)}, or {TIMM}<name of a timm network>")
+    return ENCODERS[name]

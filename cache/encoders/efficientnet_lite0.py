@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cache.encoders.image import Architecture, ImageEncoder, default_architecture, describe, from_weights, loaded
+from cache.encoders.architecture import Architecture, default_architecture, loaded
+from cache.encoders.image import ImageEncoder, describe, from_weights
 from cache.encoders.options import only
 from cache.weights import Weights, obtain_weights
 from core.errors import MissingInput

@@ -29,10 +29,8 @@ def tiny_audio(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     only(choice, "layer", "tokens_per_second")
     config = Wav2Vec2Config(**SIZES)
     spec = describe(choice, config, "seed-0", fingerprint("seed-0", SIZES), normalise=True)
-    assert spec.layer is not None
-    layer = spec.layer
 
     def load() -> nn.Module:
-        return Wav2Vec2Frames(seeded(0, lambda: Wav2Vec2Model(config)), layer, normalise=True)
+        return Wav2Vec2Frames(seeded(0, lambda: Wav2Vec2Model(config)), spec.layers, normalise=True)
 
     return AudioEncoder(spec, load, device)

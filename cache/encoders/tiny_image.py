@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from cache.encoders.architecture import Architecture
 from cache.encoders.frozen import seeded
-from cache.encoders.image import Architecture, ImageEncoder, describe
+from cache.encoders.image import ImageEncoder, describe
 from cache.encoders.options import only
 from preprocess.profiles import EncoderChoice
 

@@ -1,4 +1,4 @@
-"""wav2vec 2.0 (Baevski et al., NeurIPS 2020), any size, cut off after the layer that is asked for.
+"""wav2vec 2.0 (Baevski et al., NeurIPS 2020), any size, cut off after the last layer that is asked for.
 
 B clips, A samples, F = about 49 frames a second, D numbers a frame
 """
@@ -14,7 +14,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from cache.encoders.audio import AudioEncoder
 from cache.encoders.frozen import from_folder
-from cache.encoders.options import only, token_rate, within
+from cache.encoders.options import in_spec, layers_within, only, token_rate
 from cache.spec import EncoderSpec
 from cache.weights import obtain_weights
 from preprocess.profiles import EncoderChoice
@@ -23,22 +23,28 @@ from preprocess.profiles import EncoderChoice
 class Wav2Vec2Frames(nn.Module):  # type: ignore[misc]
     """(B, A) -> (B, F, D): 0 is the input of the first layer, k the output of layer k; the last is normed.
 
-    Below the last layer that is transformers' hidden_states[layer], without computing the layers above.
+    Below the last layer that is transformers' hidden_states[layer], without computing the layers above; of several
+    layers the mean.
     """
 
-    def __init__(self, model: Any, layer: int, *, normalise: bool) -> None:
+    def __init__(self, model: Any, layers: tuple[int, ...], *, normalise: bool) -> None:
         super().__init__()
-        if model.config.do_stable_layer_norm and layer < len(model.encoder.layers):
+        if model.config.do_stable_layer_norm and layers[-1] < len(model.encoder.layers):
             # In this variant the norm stands after the last layer; a middle layer's output has not passed it.
             model.encoder.layer_norm = nn.Identity()
-        model.encoder.layers = model.encoder.layers[:layer]
-        self.model, self.normalise = model, normalise
+        model.encoder.layers = model.encoder.layers[: layers[-1]]
+        self.model, self.layers, self.normalise = model, layers, normalise
 
     def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
         if self.normalise:
             spread_B1, mean_B1 = torch.var_mean(wave_BA, dim=1, keepdim=True, correction=0)
             wave_BA = (wave_BA - mean_B1) / (spread_B1 + 1e-7).sqrt()
-        return torch.as_tensor(self.model(wave_BA).last_hidden_state)
+        found = self.model(wave_BA, output_hidden_states=len(self.layers) > 1)
+        highest_BFD = torch.as_tensor(found.last_hidden_state)
+        if len(self.layers) == 1:
+            return highest_BFD
+        lower = [found.hidden_states[layer] for layer in self.layers[:-1]]
+        return torch.stack([*lower, highest_BFD]).float().mean(dim=0)
 
 
 def from_weights(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
@@ -50,24 +56,22 @@ def from_weights(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     # Without the file: as all published models but a few of the first do it.
     normalise = bool(json.loads(recipe.read_text()).get("do_normalize", True)) if recipe.is_file() else True
     spec = describe(choice, config, weights.origin, weights.hash, normalise=normalise)
-    assert spec.layer is not None
-    layer = spec.layer
 
     def load() -> nn.Module:
-        return Wav2Vec2Frames(from_folder(Wav2Vec2Model, weights.folder), layer, normalise=normalise)
+        return Wav2Vec2Frames(from_folder(Wav2Vec2Model, weights.folder), spec.layers, normalise=normalise)
 
     return AudioEncoder(spec, load, device)
 
 
 def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str, *, normalise: bool) -> EncoderSpec:
-    layers = int(config.num_hidden_layers)
+    count = int(config.num_hidden_layers)
     return EncoderSpec(
         name=choice.name,
         modality="audio",
         weights=origin,
         weights_hash=weights_hash,
         native_dim=int(config.hidden_size),
-        layer=layers // 2 if choice.layer is None else within(choice, "layer", choice.layer, 0, layers),
+        layer=in_spec(layers_within(choice, 0, count) or (count // 2,)),
         tokens_per_second=token_rate(choice),
         normalisation="zero mean, unit variance per clip" if normalise else "none",
     )

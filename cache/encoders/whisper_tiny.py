@@ -23,7 +23,7 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from cache.encoders.audio import SAMPLE_RATE, AudioEncoder
 from cache.encoders.ctranslate2 import CT2File
-from cache.encoders.options import only, token_rate, within
+from cache.encoders.options import in_spec, layers_within, only, token_rate
 from cache.spec import EncoderSpec
 from cache.weights import obtain_weights
 from core.errors import MissingInput
@@ -52,11 +52,15 @@ class LogMel(nn.Module):  # type: ignore[misc]
 
 
 class WhisperFrames(nn.Module):  # type: ignore[misc]
-    """(B, A) -> (B, F, D): the output of the last layer given; normed only where that is Whisper's own last."""
+    """(B, A) -> (B, F, D): the output of a layer, of several the mean.
 
-    def __init__(self, encoder: WhisperEncoder, *, norm: bool) -> None:
+    `norm`: the last layer of `encoder` is Whisper's own last, whose output is normed.
+    """
+
+    def __init__(self, encoder: WhisperEncoder, layers: tuple[int, ...], *, norm: bool) -> None:
         super().__init__()
-        self.mel, self.encoder, self.norm = LogMel(encoder.config.num_mel_bins), encoder, norm
+        self.mel, self.encoder = LogMel(encoder.config.num_mel_bins), encoder
+        self.layers, self.norm = layers, norm
 
     def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
         windows = torch.split(wave_BA, WINDOW_SAMPLES, dim=1)
@@ -68,9 +72,12 @@ class WhisperFrames(nn.Module):  # type: ignore[misc]
         x_BDF = F.gelu(self.encoder.conv1(self.mel(wave_BA)))
         x_BFD = F.gelu(self.encoder.conv2(x_BDF)).transpose(1, 2)
         x_BFD = x_BFD + self.encoder.embed_positions.weight[: x_BFD.shape[1]]
+        outputs = [x_BFD]
         for layer in self.encoder.layers:
-            x_BFD = layer(x_BFD, None)
-        return self.encoder.layer_norm(x_BFD) if self.norm else x_BFD
+            outputs.append(layer(outputs[-1], None))
+        if self.norm:
+            outputs[-1] = self.encoder.layer_norm(outputs[-1])
+        return torch.stack([outputs[layer].float() for layer in self.layers]).mean(dim=0)
 
 
 def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
@@ -83,19 +90,20 @@ def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     file = CT2File(weights.tensors)
     if file.kind != "WhisperSpec":
         raise MissingInput(f"{file.path}: a {file.kind}, not a Whisper model", "check `weights`")
-    layers = sum(1 for name in file.names if name.startswith("encoder/layer_") and name.endswith("linear_0/bias")) // 2
-    layer = layers // 2 if choice.layer is None else within(choice, "layer", choice.layer, 0, layers)
+    count = sum(1 for name in file.names if name.startswith("encoder/layer_") and name.endswith("linear_0/bias")) // 2
+    layers = layers_within(choice, 0, count) or (count // 2,)
     spec = EncoderSpec(
         name=choice.name,
         modality="audio",
         weights=weights.origin,
         weights_hash=weights.hash,
         native_dim=file.shape("encoder/conv1/weight")[0],
-        layer=layer,
+        layer=in_spec(layers),
         tokens_per_second=token_rate(choice),
         normalisation="log-mel, 80 dB below the loudest of the clip",
     )
-    return AudioEncoder(spec, lambda: WhisperFrames(read_encoder(file, layer), norm=layer == layers), device)
+    last = layers[-1]
+    return AudioEncoder(spec, lambda: WhisperFrames(read_encoder(file, last), layers, norm=last == count), device)
 
 
 def read_encoder(file: CT2File, layers: int) -> WhisperEncoder:

@@ -84,7 +84,9 @@ def test_stored_tokens_are_the_encoders_own_projected(media):
         encoder = make_encoder(EncoderChoice(name=name), CPU)
         native = encoder.encode(batch).flatten(0, 1).numpy()
         tokens, _, _ = streams.stores[name].gather(np.array([4]))
-        np.testing.assert_allclose(tokens, native @ projection(native.shape[1]), rtol=2e-3, atol=2e-3)
+        np.testing.assert_allclose(
+            tokens, native @ projection(native.shape[1], "orthogonal-seed0").matrix, rtol=2e-3, atol=2e-3
+        )
 
 
 def test_a_profile_whose_media_have_no_sound_still_gets_whole_stores(media):
@@ -238,7 +240,7 @@ def test_the_streams_file_names_what_the_profile_needs(media):
     media.add("image-1")
     run(media)
     about = json.loads((media.work.tokens / "latest.json").read_text())
-    assert set(about) == {"profile", "media", "shards", "streams"}
+    assert set(about) == {"profile", "media", "shards", "streams", "views", "others"}
     assert set(about["streams"]) == {"tiny_image", "tiny_audio", "tiny_text"}
     assert all((media.work.tokens / folder / "spec.json").is_file() for folder in about["streams"].values())
     assert not [damage(path) for path in media.work.tokens.glob("*/shard-*") if damage(path)]

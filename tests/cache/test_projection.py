@@ -5,8 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.projection import projection
+from cache.projection import projection as projection_named
 from core.errors import UsageError
+
+
+def projection(width: int, name: str = "orthogonal-seed0") -> np.ndarray:
+    made = projection_named(width, name)
+    assert made is not None
+    assert not made.mean.any()
+    return made.matrix
 
 
 @given(st.integers(1, 512), st.integers(0, 2**32 - 1))

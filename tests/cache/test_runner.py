@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from cache import build
+from cache import work
 from cache.build import extract, open_streams
 from cache.encoders import make_encoder
+from cache.projection import projection
 from cache.runner import Runner
 from cache.shard_tokens import ShardMedia, encode_shard
 from core.stage import StageReport
@@ -45,22 +46,26 @@ class Fragile:
 
 def shard_media(media: Any) -> ShardMedia:
     (path,) = media_folder(media.work, media.profile.preprocess).glob("shard-*")
-    return ShardMedia.read(path, 16_000, {"image"})
+    return ShardMedia.read(path, {"image"}, {})
+
+
+def runner_of(encoder: Fragile) -> Runner:
+    return Runner(encoder, CPU, 16, projection(encoder.spec.native_dim, encoder.spec.projection))
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(media):
     media.add("video-1", "video-3")
     fragile = Fragile(limit=3)
-    made = encode_shard(shard_media(media), Runner(fragile, CPU, 16))
+    made = encode_shard(shard_media(media), runner_of(fragile))
     assert fragile.batches == [2] * 8
-    whole = encode_shard(shard_media(media), Runner(Fragile(), CPU, 16))
+    whole = encode_shard(shard_media(media), runner_of(Fragile()))
     np.testing.assert_allclose(made.tokens, whole.tokens, rtol=2e-3, atol=2e-3)
 
 
 def test_one_input_that_does_not_fit_stops_the_run(media):
     media.add("image-1")
     with pytest.raises(torch.OutOfMemoryError):
-        encode_shard(shard_media(media), Runner(Fragile(limit=0), CPU, 16))
+        encode_shard(shard_media(media), runner_of(Fragile(limit=0)))
 
 
 def test_a_clip_beyond_float16_is_refused_by_name_and_stays_refused(media, monkeypatch):
@@ -70,7 +75,7 @@ def test_a_clip_beyond_float16_is_refused_by_name_and_stays_refused(media, monke
         return replace(item, clips=tuple(replace(clip, faces=np.full_like(clip.faces, 255)) for clip in item.clips))
 
     media.add("image-1", "image-2", "image-4", change=white)
-    monkeypatch.setattr(build, "make_encoder", lambda choice, device: Fragile())
+    monkeypatch.setattr(work, "make_encoder", lambda choice, device: Fragile())
     profile = media.profile.model_copy(update={"encoders": (EncoderChoice(name="tiny_image"),)})
     first, second = run(media, profile), run(media, profile)
     assert (first.done, first.skipped, second.done, second.skipped) == (2, 0, 0, 2)

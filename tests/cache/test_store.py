@@ -1,4 +1,4 @@
-"""The token store: what is written comes back, and nothing damaged, foreign or stale is opened."""
+"""The token store: what is written is plain Zarr, and nothing damaged, foreign or stale is opened."""
 
 from __future__ import annotations
 
@@ -11,55 +11,26 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from made_tokens import NATIVE, SHARD, SPEC, fill, flip, truncate
 
-from cache.spec import EncoderSpec
-from cache.store import Finished, TokenStore, create_store, tokens_are_whole, write_tokens
-from core.checksums import damage
+from cache.store import Finished, TokenStore, create_store, damaged_shards, write_tokens
 from core.errors import MissingInput
 
-SPEC = EncoderSpec(name="lfcc", modality="audio", weights="none", weights_hash="0", native_dim=120)
-SHARD = "shard-a.zarr"
+KEY = SPEC.fingerprint("media")
+TOKENS, TIMES, OFFSETS = "tokens/c/0/0", "times/c/0", "offsets/c/0"
 
 
-def fill(folder: Path, lengths: list[int], *, name: str = SHARD, prefix: str = "item", value: float = 1.0) -> None:
-    create_store(folder, SPEC, "media")
-    total = sum(lengths)
-    tokens = (np.arange(total * 512).reshape(total, 512) % 7 * value).astype(np.float16)
-    keys = [(f"{prefix}{number}", number % 2) for number in range(len(lengths))]
-    times = np.arange(total, dtype=np.float32) / 5
-    write_tokens(folder / name, SPEC.fingerprint("media"), keys, tokens, times, lengths, source="m1")
-
-
-@given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=6), min_size=1, max_size=3), st.randoms())
-@settings(max_examples=15, deadline=None)
-def test_any_clips_in_any_order_come_back(tmp_path_factory, shards, random):
-    folder = tmp_path_factory.mktemp("store")
-    for number, lengths in enumerate(shards):
-        fill(folder, lengths, name=f"shard-{number}.zarr", prefix=f"s{number}-", value=number + 1.0)
-    store = TokenStore(folder)
-    clips = np.array([random.randrange(len(store)) for _ in range(8)])
-    tokens, times, offsets = store.gather(clips)
-    assert store.lengths[clips].tolist() == np.diff(offsets).tolist()
-    for clip, start, end in zip(clips, offsets[:-1], offsets[1:], strict=True):
-        group = zarr.open_group(str(folder / f"shard-{store.keys[clip][0][1]}.zarr"), mode="r")
-        number = int(store.keys[clip][0].split("-")[1])
-        inside = slice(*group["offsets"][number : number + 2].tolist())
-        np.testing.assert_array_equal(tokens[start:end], group["tokens"][inside])
-        np.testing.assert_array_equal(times[start:end], group["times"][inside])
-
-
-def test_a_clip_is_found_by_item_and_number(tmp_path: Path):
-    fill(tmp_path, [2, 0, 3])
-    store = TokenStore(tmp_path)
-    assert store.index[("item2", 0)] == 2
-    assert len(store) == 3
+def test_any_zarr_reader_opens_it(tmp_path: Path):
+    tokens, times = fill(tmp_path, [2, 0, 3])
+    group = zarr.open_group(str(tmp_path / SHARD), mode="r")
+    np.testing.assert_array_equal(group["tokens"][:], tokens)
+    np.testing.assert_array_equal(group["times"][:], times)
+    assert group["offsets"][:].tolist() == [0, 2, 2, 5]
 
 
 def test_tokens_that_are_all_zero_are_stored_too(tmp_path: Path):
     fill(tmp_path, [2, 1], value=0.0)
-    assert (tmp_path / SHARD / "tokens" / "c" / "0" / "0").stat().st_size == 3 * 512 * 2
+    assert (tmp_path / SHARD / TOKENS).stat().st_size == 3 * 512 * 2
     assert not TokenStore(tmp_path).gather(np.array([0, 1]))[0].any()
 
 
@@ -73,41 +44,37 @@ def test_the_same_tokens_are_the_same_bytes(tmp_path: Path):
     assert one == two
 
 
-@pytest.mark.parametrize("shape", [(4, 512), (5, 511)])
+@pytest.mark.parametrize("shape", [(4, 512), (5, 511), (5, 12)])
 def test_arrays_that_do_not_fit_together_are_refused(tmp_path: Path, shape: tuple[int, int]):
-    with pytest.raises(ValueError, match="for 2 clips of 5 tokens"):
-        write_tokens(
-            tmp_path / SHARD, "f", [("a", 0), ("b", 0)], np.zeros(shape, np.float16), np.zeros(5, np.float32), [2, 3]
-        )
+    create_store(tmp_path, SPEC, "media")
+    tokens, times = np.zeros(shape, np.float16), np.zeros(5, np.float32)
+    with pytest.raises(ValueError, match="for 2 clips of 5 tokens of 512"):
+        write_tokens(tmp_path / SHARD, KEY, [("a", 0), ("b", 0)], tokens, times, [2, 3])
+
+
+def test_tokens_of_another_encoder_are_refused(tmp_path: Path):
+    create_store(tmp_path, NATIVE, "media")
+    with pytest.raises(ValueError, match="in a store of"):
+        write_tokens(tmp_path / SHARD, KEY, [], np.zeros((0, 512), np.float16), np.zeros(0, np.float32), [])
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path: Path):
+    create_store(tmp_path, SPEC, "media")
     tokens = np.full((1, 512), np.inf, np.float16)
     with pytest.raises(ValueError, match="not finite"):
-        write_tokens(tmp_path / SHARD, "f", [("a", 0)], tokens, np.zeros(1, np.float32), [1])
+        write_tokens(tmp_path / SHARD, KEY, [("a", 0)], tokens, np.zeros(1, np.float32), [1])
     assert not (tmp_path / SHARD).exists()
-
-
-def flip(path: Path) -> None:
-    raw = bytearray(path.read_bytes())
-    raw[len(raw) // 2] ^= 0x10
-    path.write_bytes(raw)
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-10])
-
-
-TOKENS, TIMES, OFFSETS = "tokens/c/0/0", "times/c/0", "offsets/c/0"
 
 
 @pytest.mark.parametrize("harm", [flip, truncate, Path.unlink])
 @pytest.mark.parametrize("file", [TOKENS, TIMES, OFFSETS, "zarr.json", "tokens/zarr.json"])
-def test_every_damage_is_found_by_checksums(tmp_path: Path, file: str, harm: Callable[[Path], None]):
+def test_every_damage_is_found_by_verify(tmp_path: Path, file: str, harm: Callable[[Path], None]):
     fill(tmp_path, [2, 0, 3])
-    assert tokens_are_whole(tmp_path / SHARD)
+    fill(tmp_path, [1], name="shard-b.zarr", prefix="other")
+    store = TokenStore(tmp_path)
+    assert store.verify() == {}
     harm(tmp_path / SHARD / file)
-    assert damage(tmp_path / SHARD) == [file]
+    assert store.verify() == {SHARD: [file]}
 
 
 @pytest.mark.parametrize("harm", [truncate, Path.unlink])
@@ -119,10 +86,29 @@ def test_cut_off_files_are_refused_when_opened(tmp_path: Path, file: str, harm: 
         TokenStore(tmp_path)
 
 
+def test_offsets_that_run_backwards_are_refused(tmp_path: Path):
+    fill(tmp_path, [2, 0, 3])
+    np.array([0, 4, 2, 5], "<i8").tofile(tmp_path / SHARD / OFFSETS)
+    with pytest.raises(MissingInput, match=r"shard-a.*damaged offsets"):
+        TokenStore(tmp_path)
+
+
 def test_a_missing_shard_is_named(tmp_path: Path):
     fill(tmp_path, [1])
     with pytest.raises(MissingInput, match=r"shard-b\.zarr: no token shard"):
         TokenStore(tmp_path, [SHARD, "shard-b.zarr"])
+    assert list(damaged_shards(tmp_path, [SHARD, "shard-b.zarr"])) == ["shard-b.zarr"]
+
+
+def test_swapped_shards_are_refused_and_found(tmp_path: Path):
+    fill(tmp_path, [2], name="shard-a.zarr", prefix="a")
+    fill(tmp_path, [2], name="shard-b.zarr", prefix="b")
+    (tmp_path / "shard-a.zarr").rename(tmp_path / "x")
+    (tmp_path / "shard-b.zarr").rename(tmp_path / "shard-a.zarr")
+    (tmp_path / "x").rename(tmp_path / "shard-b.zarr")
+    with pytest.raises(MissingInput, match="shard-a"):
+        TokenStore(tmp_path)
+    assert list(damaged_shards(tmp_path, ["shard-a.zarr", "shard-b.zarr"])) == ["shard-a.zarr", "shard-b.zarr"]
 
 
 def test_a_shard_of_another_encoder_is_refused(tmp_path: Path):
@@ -133,6 +119,15 @@ def test_a_shard_of_another_encoder_is_refused(tmp_path: Path):
     with pytest.raises(MissingInput, match="no token shard of this encoder"):
         TokenStore(tmp_path / "other")
     assert Finished.read(tmp_path / "other" / SHARD, other.fingerprint("media")) is None
+
+
+def test_a_shard_of_another_version_is_refused(tmp_path: Path):
+    fill(tmp_path, [1])
+    path = tmp_path / SHARD / "zarr.json"
+    path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
+    assert Finished.read(tmp_path / SHARD, KEY) is None
+    with pytest.raises(MissingInput, match=r"shard-a.*version"):
+        TokenStore(tmp_path)
 
 
 EDITS: list[Callable[[dict[str, Any]], Any]] = [

@@ -121,7 +121,7 @@ def test_a_full_window_gives_what_transformers_own_encoder_gives(shipped: CT2Fil
     encoder = read_encoder(shipped, 4).eval()
     with torch.inference_mode():
         theirs = encoder(LogMel(80)(wave)).last_hidden_state
-        ours = WhisperFrames(encoder, norm=True)(wave)
+        ours = WhisperFrames(encoder, (4,), norm=True)(wave)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
@@ -134,7 +134,7 @@ def test_each_layer_is_finite_and_far_from_the_limits_of_float16(layer: int):
 
 
 def test_longer_sound_is_encoded_in_windows(shipped: CT2File):
-    frames = WhisperFrames(read_encoder(shipped, 1).eval(), norm=False)
+    frames = WhisperFrames(read_encoder(shipped, 1).eval(), (1,), norm=False)
     wave = noise(480_000 + 16_000)
     with torch.inference_mode():
         whole, rest = frames(wave), frames(wave[:, 480_000:])

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from cache.ragged import ranges
 from core.errors import MissingInput, UsageError
 from train.clips import UNKNOWN
 from train.config import TrainConfig
 from train.data import prefetched
-from train.tokens import StreamTokens, place_for, ranges
+from train.tokens import StreamTokens, place_for
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear", "ear_two", "reader")

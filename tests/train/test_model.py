@@ -28,7 +28,7 @@ def detector(choice: str = "dann", shared=EVERY_PATTERN) -> Detector:
 def test_masking_a_modality_equals_never_having_had_it(make_data, made_item):
     whole = make_data([made_item(1, HEAD, start_s=50.0)])
     model = detector()
-    for gone in MODALITIES:
+    for gone in ("image", "audio", "text"):
         kept = {modality: np.array([modality != gone]) for modality in MODALITIES}
         masked = model(whole.batch(np.array([0]), NAMES, device=CPU, kept=kept))
         lengths = {name: length for name, length in HEAD.items() if whole.modality(name) != gone}

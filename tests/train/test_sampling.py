@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -71,7 +72,7 @@ def test_an_epoch_depends_on_seed_and_number_and_nothing_else(make_data, mixed):
 def test_modality_dropout_never_takes_the_last_one(make_data, mixed):
     data = make_data(mixed(40))
     sampler = sampler_of(data, TrainConfig(modality_dropout=0.9))
-    clips = np.tile(np.arange(40), 50)
+    clips = np.tile(np.arange(40), 400)
     keep = sampler.keep(clips, 0)
     present = sampler.lengths[clips] > 0
     assert keep.any(axis=1).all()
@@ -123,4 +124,23 @@ def test_shared_patterns_list_what_dropout_can_show(make_data, made_item):
     assert with_dropout == ((0b001, (0, 2)), (0b010, (2,)), (0b011, (2,)))
     without = shared_patterns(sampler_of(data, TrainConfig(modality_dropout=0.0)), data.clips.domain)
     assert without == ((0b001, (0,)), (0b011, (2,)))
-    assert MODALITIES == ("image", "audio", "text")
+    assert MODALITIES == ("image", "audio", "text", "metadata")
+
+
+def test_every_draw_sees_a_view_at_random_and_the_same_one_when_drawn_again(make_data, mixed):
+    data = make_data(mixed(40))
+    sampler = replace(sampler_of(data, TrainConfig()), views=3)
+    seen = [portion.views for step in sampler.steps(1) for portion in step]
+    again = [portion.views for step in sampler.steps(1) for portion in step]
+    other = [portion.views for step in sampler.steps(2) for portion in step]
+    assert sorted(np.unique(np.concatenate(seen))) == [0, 1, 2, 3]
+    np.testing.assert_array_equal(np.concatenate(seen), np.concatenate(again))
+    assert np.concatenate(seen).tolist() != np.concatenate(other).tolist()
+
+
+def test_views_change_no_other_draw(make_data, mixed):
+    data = make_data(mixed(40))
+    plain, seen = sampler_of(data, TrainConfig()), replace(sampler_of(data, TrainConfig()), views=2)
+    for one, two in zip(plain.steps(3), seen.steps(3), strict=True):
+        assert [p.clips.tolist() for p in one] == [p.clips.tolist() for p in two]
+        assert all(p.views is None for p in one)

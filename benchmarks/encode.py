@@ -1,0 +1,111 @@
+"""Encoding through the extract stage, against the encoder's own forward pass on tensors that are in memory already.
+
+The stage reads media shards, converts, encodes, projects, checksums and writes. Starting it and loading a network are
+paid once: the difference of a long and a short run leaves them out. On a GPU where there is one, else on the CPU.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cache.build import extract
+from cache.encoders import make_encoder
+from cache.runner import CPU_BATCH
+from core.workfolder import WorkFolder
+from manifests.item import Manifest, MediaRow, from_rows
+from preprocess.plan import make_plan, media_folder
+from preprocess.profiles import EncoderChoice, Profile, offline
+from preprocess.shards import Clip, MediaItem, write_shard
+from preprocess.task import item_key
+
+ENCODERS = ("efficientnet_lite0", "whisper_tiny", "lfcc")
+FACES_A_CLIP, SAMPLES_A_CLIP = 8, 64_000
+# Clips of the short and the long run: seconds on either device.
+CLIPS = {"cpu": (16, 80), "cuda": (256, 2304)}
+GPU_BATCH = 64
+AIM = 0.9
+
+
+def main() -> str:
+    logging.getLogger("unmask").setLevel(logging.WARNING)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with tempfile.TemporaryDirectory() as name:
+        runs = [_media(Path(name) / str(count), count) for count in CLIPS[device.type]]
+        lines = [_measured(encoder, device, runs) for encoder in ENCODERS]
+    return "\n".join([f"on {device.type}, {CLIPS[device.type][1]} clips", *lines])
+
+
+def _measured(name: str, device: torch.device, runs: list[tuple[WorkFolder, Manifest]]) -> str:
+    profile = Profile(name="bench", encoders=(EncoderChoice(name=name),))
+    short, long = (_stage(work, manifest, profile, device) for work, manifest in runs)
+    few, many = (_forward(name, device, len(manifest)) for _, manifest in runs)
+    stage, forward, clips = long - short, many - few, len(runs[1][1]) - len(runs[0][1])
+    return (
+        f"{name:20} stage {clips / stage:9,.1f} clips/s, its forward pass {clips / forward:9,.1f} clips/s:"
+        f" {forward / stage:.2f} of it (aim {AIM})"
+    )
+
+
+def _stage(work: WorkFolder, manifest: Manifest, profile: Profile, device: torch.device) -> float:
+    began = time.perf_counter()
+    (report,) = extract(manifest, profile, work, device=device, batch_size=GPU_BATCH)
+    assert report.done == len(manifest)
+    return time.perf_counter() - began
+
+
+def _forward(name: str, device: torch.device, clips: int) -> float:
+    """The batches that the stage makes, on tensors that lie where the encoder runs."""
+    encoder = make_encoder(EncoderChoice(name=name), device)
+    size = GPU_BATCH if device.type == "cuda" else CPU_BATCH
+    count = clips * FACES_A_CLIP if encoder.spec.modality == "image" else clips
+    batch = _inputs(encoder.spec.modality, size).to(device)
+    with torch.inference_mode(), torch.autocast(device.type, dtype=torch.float16, enabled=device.type == "cuda"):
+        encoder.encode(batch)  # loads the network
+        began = time.perf_counter()
+        for _ in range(count // size):
+            tokens = encoder.encode(batch)
+        tokens.cpu()
+    return time.perf_counter() - began
+
+
+def _inputs(modality: str, size: int) -> torch.Tensor:
+    if modality == "image":
+        return torch.randint(0, 256, (size, 224, 224, 3), dtype=torch.uint8)
+    return torch.randn(size, SAMPLES_A_CLIP) / 10
+
+
+def _media(root: Path, clips: int) -> tuple[WorkFolder, Manifest]:
+    """A work folder with `clips` items of noise, one clip each."""
+    work, settings, random = WorkFolder(root), offline().preprocess, np.random.default_rng(0)
+    rows = [_row(number) for number in range(clips)]
+    keys = {item_key(row): row for row in rows}
+    folder, about = media_folder(work, settings), settings.model_dump(mode="json")
+    for shard in make_plan(folder, list(keys)):
+        items = [MediaItem(media_id=keys[key].media_id, content="c", clips=(_clip(random),)) for key in shard.items]
+        write_shard(folder / shard.name, items, face_size=settings.face_size, settings=about)
+    return work, from_rows(rows, {"bench": "/nowhere"})
+
+
+def _row(number: int) -> MediaRow:
+    about: dict[str, Any] = {"dataset": "bench", "domain_id": -1, "kind": "video", "label": 0, "content": "c"}
+    return MediaRow(media_id=f"{number:032x}", path=f"{number}.mp4", **about)
+
+
+def _clip(random: np.random.Generator) -> Clip:
+    return Clip(
+        start_s=0.0,
+        end_s=4.0,
+        faces=random.integers(0, 256, (FACES_A_CLIP, 224, 224, 3), dtype=np.uint8),
+        face_times=np.arange(FACES_A_CLIP, dtype=np.float32) / 2,
+        boxes=np.zeros((FACES_A_CLIP, 4), np.float32),
+        landmarks=np.zeros((FACES_A_CLIP, 5, 2), np.float32),
+        confidence=np.ones(FACES_A_CLIP, np.float32),
+        audio=random.integers(-8000, 8000, SAMPLES_A_CLIP, dtype=np.int16),
+    )

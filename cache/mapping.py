@@ -1,0 +1,42 @@
+"""Read-only memory maps that keep no file open.
+
+Python's own `mmap`, and so `numpy.memmap`, holds a file descriptor a map: a thousand shards of three encoders are over
+the usual limit of 1,024. Writable private maps, which need none, count as memory in use on machines that do not
+overcommit.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import weakref
+from mmap import MAP_SHARED, PROT_READ
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+_libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+FAILED = ctypes.c_void_p(-1).value
+
+
+def mapped(path: Path, size: int) -> NDArray[np.uint8]:
+    """(size,) the first bytes of the file, at least one; `OSError` when it has fewer. Unmapped with the last view."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        if os.fstat(handle).st_size < size:  # touching what lies behind the end would kill the process
+            raise OSError(f"{path}: shorter than {size} bytes")
+        address = _libc.mmap(None, size, PROT_READ, MAP_SHARED, handle, 0)
+    finally:
+        os.close(handle)
+    if address == FAILED:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(path))
+    memory = (ctypes.c_uint8 * size).from_address(address)
+    # Not at exit: other threads may still read.
+    weakref.finalize(memory, _libc.munmap, address, size).atexit = False
+    view: NDArray[np.uint8] = np.ctypeslib.as_array(memory)
+    view.flags.writeable = False
+    return view
