@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import codecs, encode, gather, load, near, preprocess, scan, splits, stage
+from benchmarks import codecs, encode, gather, load, near, preprocess, projections, scan, splits, stage
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "codecs": codecs.main,
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
     "load": load.main,
     "near": near.main,
     "preprocess": preprocess.main,
+    "projections": projections.main,
     "scan": scan.main,
     "splits": splits.main,
     "stage": stage.main,

@@ -20,6 +20,8 @@ from manifests.item import Manifest
 VERSION = 1
 # Clips whose tokens are in memory at once.
 BLOCK = 4096
+# Of the largest variance: float16 has three digits, and variances are squares.
+NOISE = 1e-6
 
 
 def train_items(manifest: Manifest) -> list[str]:
@@ -56,9 +58,11 @@ def fit(native: TokenStore, items: Iterable[str]) -> Projection:
 
 
 def _components(covariance: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(D, 512), largest variance first; zeros behind the last one of a narrower encoder."""
-    _, vectors = np.linalg.eigh(covariance)
-    chosen = vectors[:, ::-1][:, :TOKEN_WIDTH]
+    """(D, 512), largest variance first; zeros behind the last one, of a narrower encoder or of few tokens."""
+    variances, vectors = np.linalg.eigh(covariance)
+    # Directions in which the train tokens do not differ but for rounding: nothing was learned about them.
+    known = variances[::-1] > NOISE * variances[-1]
+    chosen = (vectors[:, ::-1] * known)[:, :TOKEN_WIDTH]
     # Eigenvectors have no sign of their own: the largest entry is made positive.
     largest = np.abs(chosen).argmax(axis=0)
     chosen = chosen * np.sign(chosen[largest, np.arange(chosen.shape[1])])

