@@ -101,12 +101,7 @@ def decoders() -> dict[str, str]:
             found[name] = f"unusable: {error}"
         else:
             native = getattr(module, "library_versions", {}) or getattr(module, "__libsndfile_version__", "")
-            detail = (
-                f"libavcodec {'.'.join(map(str, native['libavcodec']))}"
-                if isinstance(native, dict) and native
-                else native
-            )
-            found[name] = f"{getattr(module, '__version__', '?')} {detail}".strip()
+            found[name] = f"{getattr(module, '__version__', '?')} {_codec_version(native)}".strip()
     return found
 
 

@@ -232,3 +232,17 @@ def test_a_decoder_that_hangs_or_dies_costs_that_one_file():
     failures = [results[Path(name)] for name in ("hangs.mp4", "kills.mp4")]
     assert all(isinstance(one, Failure) for one in failures)
     assert [one.reason for one in failures] == ["timeout", "crashed"]
+
+
+def test_a_file_that_needs_more_memory_than_the_limit_costs_itself_alone(tmp_path):
+    root = tmp_path / "files"
+    root.mkdir()
+    Image.new("RGB", (40, 40), "red").save(root / "a.png")
+    Image.new("RGB", (9000, 9000), "red").save(root / "large.png")  # 240 MB as pixels, once read
+    Image.new("RGB", (40, 40), "blue").save(root / "z.png")
+    work = WorkFolder(tmp_path / "work")
+    report = preprocess(manifest_of(root), SETTINGS, work, Limits(workers=1, memory_gib=0.25))
+    assert (report.done, list(report.failed)) == (2, ["tiny/large.png"])
+    assert report.failed["tiny/large.png"].startswith("memory: it needs more than 0.25 GiB")
+    again = preprocess(manifest_of(root), SETTINGS, work, Limits(workers=1, memory_gib=4.0), retry=("memory",))
+    assert (again.done, again.skipped, again.failed) == (1, 2, {})
