@@ -193,8 +193,11 @@ def damaged_shards(folder: Path, shards: Sequence[str]) -> dict[str, list[str]]:
     found = {}
     for name in shards:
         wrong = damage(folder / name)
-        if not wrong and Finished.read(folder / name, spec.fingerprint(media)) is None:
-            wrong = ["zarr.json: of another shard, encoder or version"]
+        if not wrong:
+            try:
+                _Opened.of(folder / name, spec.fingerprint(media), spec.width)
+            except MissingInput as error:  # of another shard or encoder, or never written whole
+                wrong = [error.problem]
         if wrong:
             found[name] = wrong
     return found

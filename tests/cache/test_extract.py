@@ -253,3 +253,14 @@ def test_stores_of_one_profile_list_the_same_clips_in_the_same_order(media):
     stores: dict[str, TokenStore] = open_streams(media.work, media.manifest).stores
     first, *others = stores.values()
     assert all(store.keys == first.keys for store in others)
+
+
+def test_a_shard_without_a_token_is_whole_while_faces_are_being_read(media):
+    """Offsets of zeros alone are a file of their own: a writer that leaves empty chunks out would make a torn shard."""
+    for number in range(6):
+        media.add(f"image-{2 * number}", f"image-{2 * number + 12}")
+    run(media)
+    stores = open_streams(media.work, media.manifest).stores
+    assert stores["tiny_audio"].lengths.tolist() == [0] * 12
+    for store in stores.values():
+        assert all((path / "offsets" / "c" / "0").is_file() for path in store.folder.glob("shard-*"))
