@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import codecs, encode, gather, load, near, preprocess, projections, scan, splits, stage
+from benchmarks import codecs, encode, gather, load, near, preprocess, projections, scan, splits, stage, training
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "codecs": codecs.main,
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
     "scan": scan.main,
     "splits": splits.main,
     "stage": stage.main,
+    "training": training.main,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,7 +35,9 @@ def train(
     from train.fit import fit
     from train.presets import preset_config
 
-    with opened(as_json, quiet) as console:
+    # Of the processes that torchrun starts, the first one speaks for all.
+    first = os.environ.get("RANK", "0") == "0"
+    with opened(as_json and first, quiet or not first) as console:
         folder = WorkFolder(work)
         manifest = read_manifest(folder.manifest)
         config = apply(preset_config(preset), settings, assignments or [], under="train.").changed({"seed": seed})

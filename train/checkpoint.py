@@ -34,7 +34,7 @@ from train.model import Detector, ModelShape
 from train.validation import Criterion, Validation
 
 FORMAT = "unmask-run"
-VERSION = 1
+VERSION = 2
 
 CONFIG = "config.json"
 INPUTS = "inputs.json"

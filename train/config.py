@@ -20,6 +20,10 @@ class TrainConfig(Settings):
     size: Literal["auto", "large", "small"] = "auto"
     """auto: large with 16 GiB of free GPU memory, else small."""
     dropout: float = Field(0.1, ge=0, lt=1)
+    fusion: Literal["joint", "within", "cross", "early", "late"] = "joint"
+    """joint: every token attends to every other; within: to those of its own modality; cross: to those of the others,
+    and back, in turns with its own; early: modalities pooled, then an MLP; late: a transformer a modality, their
+    logits averaged."""
 
     modalities: tuple[Modality, ...] = ("image", "audio", "text")
     streams: tuple[str, ...] = ()
@@ -45,6 +49,8 @@ class TrainConfig(Settings):
     """auto: bf16 on a GPU that has it, fp16 on one that has not, fp32 on CPU, where bf16 is several times slower."""
 
     label_smoothing: float = Field(0.05, ge=0, lt=1)
+    focal_gamma: float = Field(0.0, ge=0)
+    """Focal loss: clips already told apart weigh (1 - p)^gamma; 0: cross-entropy."""
     part_weight: float = Field(0.3, ge=0)
     """Weight of the video-fake and of the audio-fake loss beside the real/fake loss."""
     domain_loss: Literal["none", "dann", "cdan", "coral"] = "dann"
@@ -52,7 +58,17 @@ class TrainConfig(Settings):
     discriminators are trained with every choice, as a measure; only dann and cdan let them change the features."""
     grl_max: float = Field(0.1, ge=0)
     """Strength of the reversal at the end of Ganin's schedule."""
+    gradient_penalty: float = Field(0.0, ge=0)
+    """Weight of the penalty on how steeply the discriminators' log-odds of the true dataset change with the features;
+    it flattens the discriminators only."""
     coral_weight: float = Field(1.0, ge=0)
+
+    infonce_weight: float = Field(0.0, ge=0)
+    """Weight of finding the sound that belongs to a picture, and back, among the real clips of a batch."""
+    supcon_weight: float = Field(0.0, ge=0)
+    """Weight of pulling together the features of clips of one class in a batch."""
+    temperature: float = Field(0.1, gt=0)
+    """Of both contrastive losses."""
 
     balance: bool = True
     """Draw every class of every dataset equally often."""
@@ -63,3 +79,5 @@ class TrainConfig(Settings):
     modality_dropout: float = Field(0.2, ge=0, lt=1)
     """Chance that a modality of a training clip is left out; never its last one."""
     seed: int = Field(0, ge=0)
+    ema: float = Field(0.0, ge=0, lt=1)
+    """Decay a step of an average of the weights, which is then what is validated and kept; 0: no average."""

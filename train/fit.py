@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from core.atomic import write_json
 from core.errors import UsageError
-from core.progress import Progress
+from train.average import decay_at, update
 from train.batch import Batch
 from train.checkpoint import (
     INPUTS,
@@ -31,11 +31,14 @@ from train.checkpoint import (
 )
 from train.config import TrainConfig
 from train.data import TokenData, prefetched
+from train.distributed import joined
+from train.events import Events
 from train.grl import ganin_strength
-from train.losses import LOSSES, Totals, losses
+from train.losses import LOSSES, losses
 from train.optimiser import autocast, clip, lr_at, set_lr
 from train.sampling import Portion
 from train.setup import Setup, prepare
+from train.table import Board
 from train.validation import validate
 
 __all__ = ["fit", "run_folder"]
@@ -48,86 +51,93 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
 
     With `resume` a finished run of the same settings and data is reused, an unfinished one continued to the weights an
     undisturbed run would have. Ctrl-C ends it after the last whole epoch. `UsageError` when a split is empty or has
-    one class, when memory runs out, or when the loss is no longer a number.
+    one class, when memory runs out, or when the loss is no longer a number. Under `torchrun` every process calls this.
     """
+    world = joined(device)
     if resume and (summary := finished(run, run_key(config, data))):
         log.info("%s: trained before on the same inputs, reused", run.name)
-        (run / INPUTS).touch()  # the run last asked for is the one that evaluate and predict take
+        if world.first:
+            (run / INPUTS).touch()  # the run last asked for is the one that evaluate and predict take
         return summary
-    setup = prepare(data, config, run, device, resume)
-    writer = SummaryWriter(str(run), purge_step=setup.standing.epoch + 1)
+    setup = prepare(data, config, run, world, resume)
     stopped = False
     try:
-        _train(setup, run, writer, device)
+        _train(setup, run)
     except KeyboardInterrupt:
         log.warning("stopped by Ctrl-C; the same command goes on from the last whole epoch")
         stopped = True
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(setup.config) from error
-    finally:
-        writer.close()
     summary = _summary(setup, run, stopped)
-    if not stopped:
+    if world.first and not stopped:
         # Without the path: a run folder may be moved.
         write_json(run / SUMMARY, summary.as_json() | {"run": run.name})
     return summary
 
 
-def _train(setup: Setup, run: Path, writer: SummaryWriter, device: torch.device) -> None:
-    config, done, best = setup.config, setup.standing.epoch, setup.standing
+def _train(setup: Setup, run: Path) -> None:
+    config, world, best = setup.config, setup.world, setup.standing
+    done = best.epoch
     lines = read_metrics(run)[:done]
-    with Progress(f"train {run.name}", total=(config.epochs - done) * setup.steps, unit="steps") as bar:
+    left = (config.epochs - done) * setup.steps
+    with Board(f"train {run.name}", config.epochs, left, done) as board, Events(run, done, world.first) as events:
         for epoch in range(done + 1, config.epochs + 1):
             if epoch - best.best_epoch > config.patience:
                 log.info("no better result for %d epochs: stopped early", config.patience)
                 return
             started = time.monotonic()
-            means = _train_epoch(setup, epoch, bar, device)
-            found = validate(setup.model, setup.data, setup.validation, device=device)
-            best = best.after(epoch, found.rank(setup.judge))
-            if best.best_epoch == epoch:
-                save_run(run, setup.model, setup.inputs, epoch, found)
-            line = {
-                "epoch": epoch,
-                "train": means,
-                "validation": found.as_json(),
-                "best_epoch": best.best_epoch,
-                "seconds": round(time.monotonic() - started, 3),
-            }
-            write_metrics(run, [*lines, line])
-            lines.append(line)
-            _show(writer, line, config.epochs)
-            save_state(run / LAST, setup.state(best))
+            means = _train_epoch(setup, epoch, board)
+            if world.first:
+                found = validate(setup.judged, setup.data, setup.validation, device=world.device)
+                best = best.after(epoch, found.rank(setup.judge))
+                if best.best_epoch == epoch:
+                    save_run(run, setup.judged, setup.inputs, epoch, found)
+                line = {
+                    "epoch": epoch,
+                    "train": means,
+                    "validation": found.as_json(),
+                    "best_epoch": best.best_epoch,
+                    "seconds": round(time.monotonic() - started, 3),
+                }
+                lines.append(line)
+                write_metrics(run, lines)
+                events.write(line)
+                save_state(run / LAST, setup.state(best))
+                board.show(line)
+            best = replace(best, best_epoch=world.agreed(best.best_epoch))
 
 
-def _train_epoch(setup: Setup, epoch: int, bar: Progress, device: torch.device) -> dict[str, float]:
+def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
     """One pass over the epoch's draws, epochs from 1. Gives the mean losses, and the last step's learning rate."""
-    config, model, optimiser, scaler = setup.config, setup.model, setup.optimiser, setup.scaler
-    # Dropout too depends on (seed, epoch) alone, so a resumed run draws the same.
-    torch.manual_seed(config.seed * 1_000_003 + epoch)
+    config, model, optimiser, scaler, world = setup.config, setup.model, setup.optimiser, setup.scaler, setup.world
     model.train()
-    sums = torch.zeros(len(LOSSES), device=device)
-    make = partial(_batches, setup, device=device)
+    sums = torch.zeros(len(LOSSES), device=world.device)
+    make = partial(_batches, setup, device=world.device)
+    mine = [world.share(portions) for portions in setup.sampler.steps(epoch)]
     lr = reversal = 0.0
-    for number, batches in enumerate(prefetched(make, setup.sampler.steps(epoch), ahead=_ahead(setup, device))):
+    for number, batches in enumerate(prefetched(make, mine, ahead=_ahead(setup))):
         # The middle of the step: neither the first nor the last has a learning rate of 0.
         done = (epoch - 1 + (number + 0.5) / setup.steps) / config.epochs
         lr, reversal = lr_at(config, done), reversal_at(config, done)
         set_lr(optimiser, lr)
-        totals = Totals.of(batches, model)
-        for batch in batches:
-            with autocast(config, device):
+        totals = world.totals(batches, model)
+        for batch, portion in zip(batches, mine[number], strict=True):
+            torch.manual_seed(setup.sampler.dropout_seed(epoch, portion))
+            with autocast(config, world.device):
                 outputs = model(batch, reversal)
             parts = losses(outputs, batch, totals, model, config)
             scaler.scale(parts.total).backward()
             sums += parts.detached()
+        world.sum_gradients(model.parameters())
         scaler.unscale_(optimiser)
         clip(model, config.clip_norm)
         scaler.step(optimiser)
         scaler.update()
         optimiser.zero_grad(set_to_none=True)
-        bar.advance()
-    means = dict(zip(LOSSES, (sums / setup.steps).tolist(), strict=True))
+        if setup.averaged:
+            update(setup.judged, model, decay_at(config.ema, (epoch - 1) * setup.steps + number))
+        board.advance()
+    means = dict(zip(LOSSES, (world.summed(sums) / setup.steps).tolist(), strict=True))
     _check_finite(means, config)
     return means | {"lr": lr, "reversal": reversal}
 
@@ -137,7 +147,7 @@ def reversal_at(config: TrainConfig, progress: float) -> float:
     return config.grl_max * ganin_strength(progress) if config.domain_loss in ("dann", "cdan") else 0.0
 
 
-def _batches(setup: Setup, portions: list[Portion], *, device: torch.device) -> list[Batch]:
+def _batches(setup: Setup, portions: Sequence[Portion], *, device: torch.device) -> list[Batch]:
     names = setup.model.shape.streams
     return [
         setup.data.batch(portion.clips, names, device=device, kept=portion.kept, views=portion.views)
@@ -145,37 +155,10 @@ def _batches(setup: Setup, portions: list[Portion], *, device: torch.device) -> 
     ]
 
 
-def _ahead(setup: Setup, device: torch.device) -> bool:
+def _ahead(setup: Setup) -> bool:
     """A thread pays where it waits for disk or copies to the GPU; on CPU it would take a core from the model."""
     mapped = any(stream.flat is None for stream in setup.data.streams.values())
-    return mapped or device.type == "cuda"
-
-
-def _show(writer: SummaryWriter, line: dict[str, Any], epochs: int) -> None:
-    """One log line, and every number of the epoch for TensorBoard."""
-    found, macro = line["validation"]["pooled"], line["validation"]["macro"]
-    log.info(
-        "epoch %d/%d: loss %.3f | val loss %.3f auc %s macro %s acc %s p %s r %s f1 %s | domain %s (chance %s)%s",
-        line["epoch"],
-        epochs,
-        line["train"]["fake"],
-        line["validation"]["loss"],
-        *map(_short, (found["auc"], macro["auc"], found["accuracy"], found["precision"], found["recall"], found["f1"])),
-        *map(_short, (line["validation"]["domain_accuracy"], line["validation"]["domain_chance"])),
-        " best" if line["best_epoch"] == line["epoch"] else "",
-    )
-    for name, value in _numbers(line):
-        writer.add_scalar(name, value, line["epoch"])
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _numbers(value: Any, name: str = "") -> list[tuple[str, float]]:
-    if isinstance(value, dict):
-        return [pair for key, inner in value.items() for pair in _numbers(inner, f"{name}/{key}".strip("/"))]
-    return [] if value is None else [(name, float(value))]
+    return mapped or setup.world.device.type == "cuda"
 
 
 def _check_finite(means: dict[str, float], config: TrainConfig) -> None:

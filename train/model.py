@@ -1,4 +1,4 @@
-"""The detector: tokens of all modalities -> adapters -> fusion transformer -> heads.
+"""The detector: tokens of all modalities -> adapters -> fusion -> heads, and reversed -> discriminators.
 
 B clips, N tokens of one encoder in the batch, L slots (CLS first), D width of its tokens, W width, G datasets
 """
@@ -6,17 +6,23 @@ B clips, N tokens of one encoder in the batch, L slots (CLS first), D width of i
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from cache.spec import TOKEN_WIDTH
+from cache.spec import TOKEN_WIDTH, Modality
 from train.batch import MODALITIES, Batch
 from train.config import TrainConfig
+from train.contrast import Compared, Projections
 from train.domains import Discriminators
+from train.early import EarlyFusion
 from train.fusion import Fusion, time_encoding
 from train.grl import reverse_gradient
+from train.groups import CLS, PAD
+from train.heads import Heads, Reading
+from train.late import LateFusion
 from train.sizing import SIZES
 
 
@@ -27,6 +33,9 @@ class ModelShape:
     streams: tuple[str, ...]
     widths: tuple[int, ...] = ()
     """D of each stream's tokens; left out: 512 each."""
+    modalities: tuple[Modality, ...] = ()
+    """Of each stream; left out: not told, as joint fusion without a contrastive loss has no need to know."""
+    fusion: Literal["joint", "within", "cross", "early", "late"] = "joint"
     layers: int
     heads: int
     width: int
@@ -37,12 +46,21 @@ class ModelShape:
     """Per modality pattern (bits, batch.MODALITIES) the datasets whose training clips can show it."""
     conditioned: bool
     """cdan: the discriminators see the features times the predicted class."""
+    compared: bool = False
+    """Has the projections of the contrastive losses."""
 
     def __post_init__(self) -> None:
         if not self.widths:
             object.__setattr__(self, "widths", (TOKEN_WIDTH,) * len(self.streams))
         if len(self.widths) != len(self.streams):
             raise ValueError(f"{len(self.widths)} widths for the tokens of {len(self.streams)} encoders")
+        if len(self.modalities) != len(self.streams) and (self.modalities or self.fusion != "joint" or self.compared):
+            raise ValueError(f"{len(self.modalities)} modalities for the tokens of {len(self.streams)} encoders")
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Number of each stream's modality, its place in MODALITIES; all 0 where it is not told."""
+        return tuple(map(MODALITIES.index, self.modalities)) or (0,) * len(self.streams)
 
     @classmethod
     def of(
@@ -52,6 +70,7 @@ class ModelShape:
         datasets: tuple[str, ...],
         shared: tuple[tuple[int, tuple[int, ...]], ...],
         widths: tuple[int, ...] = (),
+        modalities: tuple[Modality, ...] = (),
     ) -> ModelShape:
         """`config` is resolved: its size is large or small."""
         assert config.size != "auto", "the settings are not resolved"
@@ -59,6 +78,8 @@ class ModelShape:
         return cls(
             streams=streams,
             widths=widths,
+            modalities=modalities,
+            fusion=config.fusion,
             layers=size.layers,
             heads=size.heads,
             width=size.width,
@@ -67,6 +88,7 @@ class ModelShape:
             datasets=datasets,
             shared=shared,
             conditioned=config.domain_loss == "cdan",
+            compared=config.infonce_weight > 0 or config.supcon_weight > 0,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -87,6 +109,8 @@ class Outputs:
     """(B, G) which dataset is it from."""
     features: torch.Tensor
     """(B, W) what the heads read."""
+    compared: Compared | None
+    """For the contrastive losses; None in a model trained without them."""
 
 
 class Detector(nn.Module):  # type: ignore[misc]
@@ -99,45 +123,54 @@ class Detector(nn.Module):  # type: ignore[misc]
         )
         self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
         self.cls = _small(W)
-        self.fusion = Fusion(shape.layers, W, shape.heads, shape.feedforward, shape.dropout)
-        self.fake_head = _head(W, shape.dropout)
-        self.video_head = _head(W, shape.dropout)
-        self.audio_head = _head(W, shape.dropout)
+        self.read = _reader(shape)
         seen = 2 * W if shape.conditioned else W
         self.discriminators = Discriminators(seen, len(shape.datasets), len(MODALITIES), shape.shared)
+        self.projections = Projections(W) if shape.compared else None
 
     def forward(self, batch: Batch, reversal: float = 0.0) -> Outputs:
         """`reversal`: strength with which the discriminators' gradient is reversed; 0 lets none of it through."""
-        x_BLW = self.embed(batch)
-        slot_L = torch.arange(batch.slots, device=x_BLW.device)
-        z_BW = self.fusion(x_BLW, slot_L < batch.lengths[:, None])
-        fake_B = self.fake_head(z_BW)[:, 0].float()
-        seen = reverse_gradient(z_BW, reversal)
-        if self.shape.conditioned:
-            # Long et al. 2018 (CDAN): the outer product of features and prediction, which itself gets no gradient.
-            fake_B1 = torch.sigmoid(fake_B.detach())[:, None].to(seen.dtype)
-            seen = torch.cat([seen * fake_B1, seen * (1 - fake_B1)], dim=1)
+        x_BLW, group_BL = self.embed(batch)
+        reading = self.read(x_BLW, group_BL)
+        z_BW, fake_B = reading.features, reading.fake.float()
         return Outputs(
             fake=fake_B,
-            video=self.video_head(z_BW)[:, 0].float(),
-            audio=self.audio_head(z_BW)[:, 0].float(),
-            domain=self.discriminators(seen, batch.pattern),
+            video=reading.video.float(),
+            audio=reading.audio.float(),
+            domain=self.guess_domain(reverse_gradient(z_BW, reversal), fake_B, batch),
             features=z_BW,
+            compared=self.projections(x_BLW, group_BL, z_BW) if self.projections is not None else None,
         )
 
-    def embed(self, batch: Batch) -> torch.Tensor:
-        """(B, L, W): CLS in slot 0, then the clip's tokens, zeros behind its last one (masked, never attended to)."""
+    def embed(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, L, W) tokens, and (B, L) the modality of each, CLS or PAD.
+
+        CLS in slot 0, then the clip's tokens, zeros behind its last one (masked, never attended to).
+        """
         B, L, W = len(batch), batch.slots, self.shape.width
         device = batch.lengths.device
         parts = [self.cls.expand(B, W)]
         slots = [torch.arange(B, device=device) * L]
-        for name in self.shape.streams:
+        groups = [torch.full((B,), CLS, device=device)]
+        for name, group in zip(self.shape.streams, self.shape.groups, strict=True):
             stream = batch.streams[name]
             x_NW = self.adapters[name](stream.tokens.float()).float()
             parts.append(x_NW + self.stream_embedding[name] + time_encoding(stream.times, W))
             slots.append(stream.slots)
-        x_XW = torch.zeros(B * L, W, device=device).index_copy(0, torch.cat(slots), torch.cat(parts))
-        return x_XW.unflatten(0, (B, L))
+            groups.append(torch.full_like(stream.slots, group))
+        where_X = torch.cat(slots)
+        x_XW = torch.zeros(B * L, W, device=device).index_copy(0, where_X, torch.cat(parts))
+        group_X = torch.full((B * L,), PAD, device=device).index_copy(0, where_X, torch.cat(groups))
+        return x_XW.unflatten(0, (B, L)), group_X.unflatten(0, (B, L))
+
+    def guess_domain(self, z_BW: torch.Tensor, fake_B: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """(B, G) logits of the discriminators."""
+        if self.shape.conditioned:
+            # Long et al. 2018 (CDAN): the outer product of features and prediction, which itself gets no gradient.
+            fake_B1 = torch.sigmoid(fake_B.detach())[:, None].to(z_BW.dtype)
+            z_BW = torch.cat([z_BW * fake_B1, z_BW * (1 - fake_B1)], dim=1)
+        logits_BG: torch.Tensor = self.discriminators(z_BW, batch.pattern)
+        return logits_BG
 
     def adversary(self) -> list[nn.Parameter]:
         return list(self.discriminators.parameters())
@@ -147,13 +180,35 @@ class Detector(nn.Module):  # type: ignore[misc]
         return [p for name, p in self.named_parameters() if not name.startswith("discriminators.")]
 
 
+class Together(nn.Module):  # type: ignore[misc]
+    """One set of features of all modalities, which all heads read."""
+
+    def __init__(self, fusion: nn.Module, width: int, dropout: float) -> None:
+        super().__init__()
+        self.fusion = fusion
+        self.heads = Heads(width, dropout)
+
+    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor) -> Reading:
+        reading: Reading = self.heads(self.fusion(x_BLW, group_BL))
+        return reading
+
+
+def _reader(shape: ModelShape) -> nn.Module:
+    """Tokens and their modalities -> Reading."""
+    W, groups = shape.width, sorted(set(shape.groups))
+    transformer = partial(Fusion, shape.layers, W, shape.heads, shape.feedforward, shape.dropout)
+    match shape.fusion:
+        case "late":
+            return LateFusion(groups, transformer, W, shape.dropout)
+        case "early":
+            return Together(EarlyFusion(groups, W, shape.feedforward, shape.dropout), W, shape.dropout)
+        case pattern:
+            return Together(transformer(pattern), W, shape.dropout)
+
+
 def _adapter(token_width: int, width: int) -> nn.Module:
     return nn.Sequential(nn.LayerNorm(token_width), nn.Linear(token_width, width))
 
 
 def _small(width: int) -> nn.Parameter:
     return nn.Parameter(torch.randn(width) * 0.02)
-
-
-def _head(width: int, dropout: float) -> nn.Module:
-    return nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Dropout(dropout), nn.Linear(width // 2, 1))

@@ -20,7 +20,7 @@ from train.data import TokenData
 # So many batches are sorted by length together: enough for little padding, few enough to keep the order random.
 POOL_BATCHES = 32
 
-_ORDER, _CLIP, _KEEP, _POOLS, _VIEW = range(5)
+_ORDER, _CLIP, _KEEP, _POOLS, _VIEW, _DROPOUT = range(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Portion:
     kept: dict[Modality, NDArray[np.bool_]]
     views: NDArray[np.int64] | None = None
     """The augmented view of each, 0 the clean one; None where there are no views."""
+    number: int = 0
+    """Of the batch in its epoch: what keys the random numbers of its forward pass."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,9 @@ class Sampler:
         seen = self._random(epoch, _VIEW).integers(0, self.views + 1, len(clips)) if self.views else None
         totals = (self.lengths[clips] * keep).sum(axis=1)
         portions = []
-        for rows in self._buckets(totals, epoch):
+        for number, rows in enumerate(self._buckets(totals, epoch)):
             kept = {modality: keep[rows, column] for column, modality in enumerate(MODALITIES)}
-            portions.append(Portion(clips[rows], kept, None if seen is None else seen[rows]))
+            portions.append(Portion(clips[rows], kept, None if seen is None else seen[rows], number))
         step = self.config.accumulate
         return [portions[start : start + step] for start in range(0, len(portions), step)]
 
@@ -110,6 +112,10 @@ class Sampler:
             pool = pool[np.argsort(lengths[pool], kind="stable")]
             batches += np.array_split(pool, -(-len(pool) // size))
         return [batches[number] for number in random.permutation(len(batches))]
+
+    def dropout_seed(self, epoch: int, portion: Portion) -> int:
+        """By epoch and batch, so that neither resuming nor which process takes the batch changes what is dropped."""
+        return int(self._random(epoch, _DROPOUT, portion.number).integers(1 << 63))
 
     def _random(self, epoch: int, *purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, epoch, *purpose])

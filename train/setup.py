@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from train.checkpoint import CONFIG, LAST, clear, inputs_of, load_state, run_key
 from train.clips import UNKNOWN
 from train.config import TrainConfig
 from train.data import TokenData
+from train.distributed import World
 from train.model import Detector, ModelShape
 from train.optimiser import make_optimiser
 from train.sampling import Sampler, shared_patterns
@@ -58,6 +60,13 @@ class Setup:
     standing: Standing
     steps: int
     """Optimiser steps an epoch."""
+    judged: Detector
+    """What is validated and kept: the average of the weights, or `model` itself where there is none."""
+    world: World
+
+    @property
+    def averaged(self) -> bool:
+        return self.judged is not self.model
 
     def state(self, standing: Standing) -> dict[str, Any]:
         """Content of last.pth."""
@@ -66,43 +75,61 @@ class Setup:
             "config": self.config.model_dump(mode="json"),
             "standing": asdict(standing),
             "model": self.model.state_dict(),
+            "average": self.judged.state_dict() if self.averaged else {},
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
 
 
-def prepare(data: TokenData, config: TrainConfig, run: Path, device: torch.device, resume: bool) -> Setup:
-    key = run_key(config, data)
+def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> Setup:
+    key, device = run_key(config, data), world.device
     begun = _begun(run, key, device) if resume else None
+    _check_together(run, begun, world)
     names = data.chosen(config)
     train, validation = _clips(data, names, config, "train"), _clips(data, names, config, "val")
     _check_train(data, train)
-    config = TrainConfig(**begun["config"]) if begun else resolved(config, device, len(train))
+    _tell_absent(data, names, train, config)
+    config = TrainConfig(**begun["config"]) if begun else resolved(config, device, len(train), world.size)
     sampler = Sampler.of(data, names, train, config)
-    shape = ModelShape.of(
-        config, names, data.clips.datasets, shared_patterns(sampler, data.clips.domain), data.widths(names)
-    )
+    shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
+    shape = ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
     torch.manual_seed(config.seed)
     model = Detector(shape).to(device)
+    judged = copy.deepcopy(model) if config.ema else model
     optimiser = make_optimiser(model, config)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
     if begun:
         model.load_state_dict(begun["model"])
+        if config.ema:
+            judged.load_state_dict(begun["average"])
         optimiser.load_state_dict(begun["optimiser"])
         scaler.load_state_dict(begun["scaler"])
-    else:
-        clear(run)
-        write_json(run / CONFIG, config.model_dump(mode="json"))
-        for name in names:
-            keep_fitted(data.streams[name].store.folder, data.streams[name].spec.projection, run / PROJECTIONS)
-    sweep(run)
+    elif world.first:
+        _begin(run, config, data, names)
+    if world.first:
+        sweep(run)
     judge = choose_judge(data, validation)
     inputs = inputs_of(data, shape, key, judge.criterion)
     placed = data.placed(device)
     standing = _standing(begun) if begun else Standing()
     steps = len(sampler.steps(1))
     _announce(run, config, sampler, model, placed)
-    return Setup(placed, config, sampler, validation, judge, model, optimiser, scaler, inputs, standing, steps)
+    return Setup(
+        placed, config, sampler, validation, judge, model, optimiser, scaler, inputs, standing, steps, judged, world
+    )
+
+
+def _begin(run: Path, config: TrainConfig, data: TokenData, names: tuple[str, ...]) -> None:
+    clear(run)
+    write_json(run / CONFIG, config.model_dump(mode="json"))
+    for name in names:
+        keep_fitted(data.streams[name].store.folder, data.streams[name].spec.projection, run / PROJECTIONS)
+
+
+def _check_together(run: Path, begun: dict[str, Any] | None, world: World) -> None:
+    epoch = begun["standing"]["epoch"] if begun else 0
+    if world.agreed(epoch) != epoch:
+        raise UsageError(f"{run}: not the same on every machine", "--work on storage that all of them share")
 
 
 def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector, data: TokenData) -> None:
@@ -150,6 +177,18 @@ def _check_train(data: TokenData, train: NDArray[np.int64]) -> None:
     label, domain = data.clips.label[train], data.clips.domain[train]
     if len(np.unique(label)) < 2:
         raise UsageError("the train split has only one class", "add real or fake media, or scan with another scheme")
-    for number in np.unique(domain).tolist():
-        if len(np.unique(label[domain == number])) < 2:
-            log.warning("train: %s has only one class, so its look gives the label away", data.clips.datasets[number])
+    single = [n for n in np.unique(domain).tolist() if len(np.unique(label[domain == n])) < 2]
+    for number in single:
+        log.warning("train: %s has only one class, so its look gives the label away", data.clips.datasets[number])
+    if single:
+        log.warning("    its AUC is undefined, and a high pooled AUC may only tell datasets apart: trust the macro AUC")
+
+
+def _tell_absent(data: TokenData, names: tuple[str, ...], train: NDArray[np.int64], config: TrainConfig) -> None:
+    """A modality that is asked for and that no training clip has is not an error, but is easily overlooked."""
+    present = {data.modality(name) for name in names if data.streams[name].lengths[train].any()}
+    if absent := [modality for modality in config.modalities if modality not in present]:
+        log.warning(
+            "train: no clip has %s, so the model learns nothing of it and its part of a score means nothing",
+            " or ".join(absent),
+        )

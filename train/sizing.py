@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
+from core.errors import UsageError
 from train.config import TrainConfig
 
 SizeName = Literal["large", "small"]
@@ -39,12 +41,25 @@ STEPS_PER_EPOCH = 12
 MIN_BATCH = 16
 
 
-def resolved(config: TrainConfig, device: torch.device, train_clips: int) -> TrainConfig:
-    """`config` with size, batch size and precision chosen for this machine."""
+def resolved(config: TrainConfig, device: torch.device, train_clips: int, processes: int = 1) -> TrainConfig:
+    """`config` with size, batch size and precision chosen for this machine.
+
+    Several `processes` share a step, which stays as large as one process's: more and smaller batches. `UsageError` when
+    the batches as given do not go round.
+    """
     size = config.size if config.size != "auto" else choose_size(device)
     precision = config.precision if config.precision != "auto" else _auto_precision(device)
-    batch_size = config.batch_size or _auto_batch(train_clips, SIZES[size].max_batch)
-    return config.model_copy(update={"size": size, "precision": precision, "batch_size": batch_size})
+    batch_size, accumulate = config.batch_size, config.accumulate
+    if batch_size is None:
+        parts = processes // math.gcd(processes, accumulate)
+        batch_size = -(-_auto_batch(train_clips, SIZES[size].max_batch) // parts)
+        accumulate *= parts
+    if accumulate % processes:
+        more = -(-accumulate // processes) * processes
+        remedy = f"--set train.accumulate={more}, or leave train.batch_size out"
+        raise UsageError(f"{accumulate} batches a step do not go round {processes} processes", remedy)
+    chosen = {"size": size, "precision": precision, "batch_size": batch_size, "accumulate": accumulate}
+    return config.model_copy(update=chosen)
 
 
 def choose_size(device: torch.device) -> SizeName:

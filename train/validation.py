@@ -48,6 +48,8 @@ class Validation:
     """Of the discriminators, where several datasets share a clip's modalities; every such dataset weighs the same."""
     domain_chance: float
     """The same for a guess that knows nothing but the modalities. Near it, the features hide the dataset."""
+    domain_uniform: float
+    """The same for a guess that knows nothing at all: one of the datasets here."""
     temperature: float
     threshold: float
     """Fitted on these items, for calibrated probabilities."""
@@ -79,6 +81,7 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
         domains=domains,
         domain_accuracy=found,
         domain_chance=guessed,
+        domain_uniform=1 / len(domains) if domains else math.nan,
         temperature=temperature,
         threshold=threshold,
     )

@@ -75,19 +75,19 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(make_data, mi
     assert not torch.equal(weights(tmp_path / "a")["cls"], weights(tmp_path / "c")["cls"])
 
 
-@pytest.mark.parametrize("where", ["validate", "save_state", "clip"])
+@pytest.mark.parametrize(("where", "ema"), [("validate", 0.0), ("save_state", 0.9), ("clip", 0.9)])
 def test_a_killed_run_continues_to_the_weights_of_an_undisturbed_one(
-    make_data, mixed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    make_data, mixed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, ema: float
 ):
-    data = make_data(mixed(60))
-    fit(data, QUICK, tmp_path / "whole", device=CPU)
+    data, config = make_data(mixed(60)), QUICK.model_copy(update={"ema": ema})
+    fit(data, config, tmp_path / "whole", device=CPU)
     monkeypatch.setattr(train.fit, where, _dies_at(getattr(train.fit, where), call=8 if where == "clip" else 3))
     with pytest.raises(_KilledError):
-        fit(data, QUICK, tmp_path / "torn", device=CPU)
+        fit(data, config, tmp_path / "torn", device=CPU)
     monkeypatch.undo()
     _tiny(monkeypatch)
     torch.rand(3)  # nor does the state of the global generator matter
-    summary = fit(data, QUICK, tmp_path / "torn", device=CPU)
+    summary = fit(data, config, tmp_path / "torn", device=CPU)
     for name in ("last.pth", "best_multimodal_all_datasets.pth"):
         assert_same_bytes(weights(tmp_path / "whole", name), weights(tmp_path / "torn", name))
     assert (summary.epochs, summary.reused) == (4, False)
@@ -170,14 +170,16 @@ def test_every_preset_trains(make_data, mixed, tmp_path: Path, name: str):
     assert run.config.preset == name
     assert run.config.batch_size == 16
     assert summary.validation is not None
-    kinds = {"image-baseline": {"image"}, "audio-baseline": {"audio", "video"}, "video-baseline": {"video"}}
+    kinds = {"image-baseline": {"image"}, "audio-baseline": {"audio", "video"}, "video-baseline": {"video"}} | {
+        "full-single-dataset": {"video"}
+    }
     shown = set(data.clips.kind[data.select(run.info.shape.streams, "train", config=run.config)])
     assert shown == kinds.get(name, {"image", "audio", "video"})
 
 
 def test_presets_begin_with_full_and_unknown_names_are_answered_with_the_list():
     assert next(iter(PRESETS)) == "full"
-    assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 9
+    assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 15
     with pytest.raises(UsageError, match="full-no-adversarial"):
         preset_config("fool")
 

@@ -24,6 +24,15 @@ def test_backwards_the_sign_turns_and_the_strength_scales(strength: float):
     torch.testing.assert_close(x.grad, torch.tensor([-3.0, 5.0]) * strength)
 
 
+def test_features_leave_what_the_discriminator_wants_while_it_still_gets_it_itself():
+    # z = w x; the task wants more z (loss -z), the discriminator (weight v) lowers (v z)^2 / 2, reversed by 0.5.
+    w, v, x = torch.tensor(3.0, requires_grad=True), torch.tensor(2.0, requires_grad=True), 1.5
+    z = w * x
+    (-z + (v * reverse_gradient(z, 0.5)).pow(2) / 2).backward()
+    assert w.grad.item() == pytest.approx(-x - 0.5 * (2.0**2 * 4.5) * x)
+    assert v.grad.item() == pytest.approx(2.0 * 4.5**2)
+
+
 def test_the_schedule_goes_from_nothing_to_almost_one():
     assert ganin_strength(0.0) == 0.0
     assert ganin_strength(1.0) == pytest.approx(0.9999092)

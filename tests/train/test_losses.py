@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from train.config import TrainConfig
-from train.losses import Totals, binary, coral, domain_loss, losses
+from train.losses import Totals, binary, coral, domain_loss, losses, steepness
 from train.model import Detector, ModelShape
 
 CPU = torch.device("cpu")
@@ -27,6 +28,21 @@ def test_label_smoothing_by_hand():
     # Target 1 becomes 0.9: -(0.9 ln 0.75 + 0.1 ln 0.25)
     found = binary(torch.tensor([math.log(3.0)]), torch.ones(1), torch.ones(1), torch.tensor(1.0), 0.2)
     assert found.item() == pytest.approx(-(0.9 * math.log(0.75) + 0.1 * math.log(0.25)))
+
+
+def test_focal_loss_by_hand():
+    # A fake at 0.75 weighs 0.25^2, a real one at 0.75 weighs 0.75^2.
+    logit = torch.tensor([math.log(3.0), math.log(3.0)])
+    found = binary(logit, torch.tensor([1.0, 0.0]), torch.ones(2), torch.tensor(2.0), gamma=2.0)
+    assert found.item() == pytest.approx(-(0.25**2 * math.log(0.75) + 0.75**2 * math.log(0.25)) / 2)
+
+
+def test_focal_loss_of_gamma_0_is_cross_entropy_and_goes_with_label_smoothing():
+    logit, target, known = torch.tensor([2.0, -1.0]), torch.tensor([1.0, 1.0]), torch.ones(2)
+    total = torch.tensor(2.0)
+    plain = binary(logit, target, known, total, smooth=0.2)
+    torch.testing.assert_close(binary(logit, target, known, total, smooth=0.2, gamma=0.0), plain)
+    assert 0 < binary(logit, target, known, total, smooth=0.2, gamma=1.0) < plain
 
 
 def test_domain_loss_skips_clips_with_nothing_to_guess():
@@ -54,8 +70,17 @@ def test_coral_compares_only_datasets_of_the_same_pattern():
     assert coral(z, torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 2, 2])).item() == 0.0
 
 
-@pytest.mark.parametrize("choice", ["none", "dann", "cdan"])
-def test_accumulating_small_batches_gives_the_gradient_of_one_large_one(make_data, made_item, choice: str):
+ACCUMULATED = [
+    {"domain_loss": "none", "fusion": "early"},
+    {"domain_loss": "dann", "gradient_penalty": 0.5},
+    {"domain_loss": "cdan", "gradient_penalty": 0.5, "fusion": "cross"},
+    {"domain_loss": "dann", "focal_gamma": 2.0, "fusion": "late"},
+    {"domain_loss": "dann", "fusion": "within"},
+]
+
+
+@pytest.mark.parametrize("settings", ACCUMULATED, ids=str)
+def test_accumulating_small_batches_gives_the_gradient_of_one_large_one(make_data, made_item, settings: dict[str, Any]):
     items = [
         made_item(1, {"eye": 3}, "archive", "image", video_fake=True),
         made_item(0, {"eye": 1}, "dff", "image"),
@@ -64,10 +89,11 @@ def test_accumulating_small_batches_gives_the_gradient_of_one_large_one(make_dat
         made_item(1, {"eye": 2, "ear": 4}, video_fake=False, audio_fake=True),
     ]
     data = make_data(items)
-    config = TrainConfig(size="small", domain_loss=choice, dropout=0.0)
+    config = TrainConfig(size="small", dropout=0.0, **settings)
     shared = tuple((pattern, tuple(range(4))) for pattern in range(1, 8))
     torch.manual_seed(0)
-    model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, shared))
+    modalities = tuple(map(data.modality, NAMES))
+    model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, shared, modalities=modalities))
 
     def gradients(parts: list[list[int]]) -> list[torch.Tensor]:
         model.zero_grad()
@@ -89,5 +115,44 @@ def test_unknown_parts_teach_nothing(make_data, made_item):
     found = losses(model(batch), batch, Totals.of([batch], model), model, config)
     assert (found.video.item(), found.audio.item(), found.domain.item()) == (0, 0, 0)
     found.total.backward()
-    for head in (model.video_head, model.audio_head):
+    for head in (model.read.heads.video, model.read.heads.audio):
         assert all(not parameter.grad.any() for parameter in head.parameters())
+
+
+def test_the_penalty_is_half_the_squared_slope_of_the_log_odds_and_reaches_only_the_discriminators(
+    make_data, made_item
+):
+    data = make_data([made_item(0, {"eye": 2}, "archive"), made_item(1, {"eye": 2}, "celeb_df")])
+    config = TrainConfig(size="small", gradient_penalty=1.0)
+    model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, ((1, (0, 1)),))).eval()
+    batch = data.batch(np.array([0, 1]), NAMES, device=CPU)
+    outputs = model(batch, 0.5)
+    found = steepness(outputs, batch, torch.tensor([True, True]), model)
+    by_hand, step = 0.0, 1e-3
+    for row in range(2):
+        slopes = []
+        for column in range(outputs.features.shape[1]):
+            odds = []
+            for sign in (1, -1):
+                z = outputs.features.detach().clone()
+                z[row, column] += sign * step
+                logits = model.guess_domain(z, outputs.fake, batch)[row]
+                odds.append((logits[batch.domain[row]] - logits[1 - batch.domain[row]]).item())
+            slopes.append((odds[0] - odds[1]) / (2 * step))
+        by_hand += sum(slope**2 for slope in slopes) / 2
+    assert found.item() == pytest.approx(by_hand, rel=0.02)
+    found.backward()
+    assert all(parameter.grad is None for parameter in model.detector())
+    assert model.discriminators.out_PKG.grad.abs().sum() > 0
+
+
+def test_the_penalty_of_clips_with_nothing_to_guess_is_zero_and_its_gradient_a_number(make_data, made_item):
+    data = make_data([made_item(0, {"eye": 2}, "archive"), made_item(1, {"ear": 2}, "celeb_df")])
+    config = TrainConfig(size="small", gradient_penalty=1.0)
+    for datasets, shared in ((data.clips.datasets, ((1, (0,)), (2, (1,)))), (("one",), ((1, (0,)),))):
+        model = Detector(ModelShape.of(config, NAMES, datasets, shared))
+        batch = data.batch(np.array([0]), NAMES, device=CPU)
+        found = losses(model(batch, 0.5), batch, Totals.of([batch], model), model, config)
+        assert found.penalty.item() == 0.0
+        found.total.backward()
+        assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)

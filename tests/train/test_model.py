@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from train.batch import MODALITIES
 from train.config import TrainConfig
 from train.domains import Discriminators
 from train.fusion import Fusion, time_encoding
+from train.groups import CLS, PAD
 from train.model import Detector, ModelShape
 from train.sizing import SIZES
 
@@ -25,58 +25,26 @@ def detector(choice: str = "dann", shared=EVERY_PATTERN) -> Detector:
     return Detector(ModelShape.of(config, NAMES, ("a", "b"), shared)).eval()
 
 
-def test_masking_a_modality_equals_never_having_had_it(make_data, made_item):
-    whole = make_data([made_item(1, HEAD, start_s=50.0)])
-    model = detector()
-    for gone in ("image", "audio", "text"):
-        kept = {modality: np.array([modality != gone]) for modality in MODALITIES}
-        masked = model(whole.batch(np.array([0]), NAMES, device=CPU, kept=kept))
-        lengths = {name: length for name, length in HEAD.items() if whole.modality(name) != gone}
-        never = make_data([made_item(1, lengths, start_s=50.0)])
-        absent = model(never.batch(np.array([0]), NAMES, device=CPU))
-        for field in ("fake", "video", "audio", "domain", "features"):
-            torch.testing.assert_close(getattr(masked, field), getattr(absent, field))
-        assert not torch.allclose(masked.fake, model(whole.batch(np.array([0]), NAMES, device=CPU)).fake)
-
-
-def test_masking_beside_clips_that_keep_it_changes_nothing_either(make_data, made_item):
-    data = make_data([made_item(1, HEAD), made_item(0, HEAD)])
-    model = detector()
-    kept = {modality: np.array([True, modality == "audio"]) for modality in MODALITIES}
-    both = model(data.batch(np.array([0, 1]), NAMES, device=CPU, kept=kept))
-    only = {modality: np.array([modality == "audio"]) for modality in MODALITIES}
-    torch.testing.assert_close(both.fake[1:], model(data.batch(np.array([1]), NAMES, device=CPU, kept=only)).fake)
-
-
-def test_a_clip_scores_the_same_alone_and_in_a_batch(make_data, mixed):
-    data = make_data(mixed(12))
-    model = detector()
-    together = model(data.batch(np.arange(12), NAMES, device=CPU))
-    for clip in range(12):
-        alone = model(data.batch(np.array([clip]), NAMES, device=CPU))
-        torch.testing.assert_close(alone.features[0], together.features[clip])
-        torch.testing.assert_close(alone.fake[0], together.fake[clip])
-        torch.testing.assert_close(alone.domain[0], together.domain[clip])
-
-
-def test_what_lies_in_padded_slots_is_never_attended_to():
+@pytest.mark.parametrize("pattern", ["joint", "within", "cross"])
+def test_what_lies_in_padded_slots_is_never_attended_to(pattern):
     torch.manual_seed(0)
-    fusion = Fusion(layers=3, width=16, heads=2, feedforward=32, dropout=0.0).eval()
+    fusion = Fusion(3, 16, heads=2, feedforward=32, dropout=0.0, pattern=pattern).eval()
     x_BLW = torch.randn(2, 7, 16)
-    used_BL = torch.arange(7) < torch.tensor([[7], [4]])
+    group_BL = torch.tensor([[CLS, 0, 0, 0, 1, 1, 1], [CLS, 0, 1, 1, PAD, PAD, PAD]])
     poisoned = x_BLW.clone()
     poisoned[1, 4:] = 1e4
-    torch.testing.assert_close(fusion(poisoned, used_BL), fusion(x_BLW, used_BL))
+    torch.testing.assert_close(fusion(poisoned, group_BL), fusion(x_BLW, group_BL))
 
 
 def test_asking_for_cls_alone_gives_the_numbers_of_the_whole_block():
     torch.manual_seed(0)
     fusion = Fusion(layers=2, width=16, heads=2, feedforward=32, dropout=0.0).eval()
-    x_BLW, used_BL = torch.randn(2, 5, 16), torch.ones(2, 5, dtype=torch.bool)
+    x_BLW, used_B1L = torch.randn(2, 5, 16), torch.ones(2, 1, 5, dtype=torch.bool)
     whole = x_BLW
     for block in fusion.blocks:
-        whole = block(whole, used_BL)
-    torch.testing.assert_close(fusion(x_BLW, used_BL), fusion.norm(whole[:, 0]))
+        whole = block(whole, used_B1L)
+    group_BL = torch.tensor([[CLS, 0, 0, 1, 1]] * 2)
+    torch.testing.assert_close(fusion(x_BLW, group_BL), fusion.norm(whole[:, 0]))
 
 
 def test_time_is_told_apart_at_lip_sync_scale_and_over_a_whole_clip():

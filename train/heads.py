@@ -1,0 +1,40 @@
+"""What is read from the features: is anything forged, is the picture, is the sound.
+
+B clips, W width
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Features, and logits made of them."""
+
+    features: torch.Tensor
+    """(B, W) what the discriminators and the contrastive losses see."""
+    fake: torch.Tensor
+    video: torch.Tensor
+    audio: torch.Tensor
+    """(B,) each."""
+
+
+class Heads(nn.Module):  # type: ignore[misc]
+    """Three small heads on the same features."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.fake = head(width, dropout)
+        self.video = head(width, dropout)
+        self.audio = head(width, dropout)
+
+    def forward(self, z_BW: torch.Tensor) -> Reading:
+        return Reading(z_BW, self.fake(z_BW)[:, 0], self.video(z_BW)[:, 0], self.audio(z_BW)[:, 0])
+
+
+def head(width: int, dropout: float) -> nn.Module:
+    return nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Dropout(dropout), nn.Linear(width // 2, 1))
