@@ -121,9 +121,11 @@ def ablate(
     """Train and evaluate presets x seeds on the same tokens: one table."""
     from evaluation.ablate import ablate as run_ablate
     from evaluation.ablation import ablation_table
+    from train.presets import PRESETS
 
     with opened(as_json, quiet) as console:
-        result = run_ablate(WorkFolder(work), _names(presets), _numbers(seeds), device=choose_device(device))
+        wanted = _names(presets) or list(PRESETS)
+        result = run_ablate(WorkFolder(work), wanted, _numbers(seeds), device=choose_device(device))
         console.show(ablation_table(result))
         console.result |= result.as_json()
 

@@ -73,3 +73,32 @@ def test_doctor_reports_as_json(capsys, tmp_path: Path):
     assert facts["versions"]["torch"].startswith("2.")
     assert facts["encoder_weights"]
     assert facts["disk_free_gib"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("preprocess", "--retry", "tiredness"), "no such reason"),
+        (("preprocess", "--shard", "9/8"), "not a part of the work"),
+        (("ablate", "--seeds", "one"), "not whole numbers"),
+    ],
+)
+def test_what_makes_no_sense_is_exit_2_before_anything_is_read(capsys, tmp_path: Path, arguments, told):
+    code, _, err = run(capsys, *arguments, "--work", tmp_path)
+    assert code == 2
+    assert told in err
+
+
+def test_without_a_list_every_preset_is_compared(capsys, tmp_path: Path, monkeypatch):
+    from evaluation import ablate
+    from train.presets import PRESETS
+
+    asked: list[str] = []
+
+    def stop(work, presets, seeds, *, device):
+        asked.extend(presets)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ablate, "ablate", stop)
+    assert run(capsys, "ablate", "--work", tmp_path)[0] == 130
+    assert asked == list(PRESETS)
