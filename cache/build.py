@@ -61,7 +61,8 @@ def _extract(
     encoded = [stream for stream in streams if stream.native is None]
     todo = [shard for shard in shards if any(shard.name in stream.missing for stream in encoded)]
     if todo:
-        _encode(todo, encoded, versions, profile, _facts(manifest), device, batch_size)
+        asked = any(stream.spec.modality == "metadata" and stream.missing for stream in encoded)
+        _encode(todo, encoded, versions, profile, _facts(manifest) if asked else {}, device, batch_size)
     for stream in streams:
         if stream.native is not None and stream.missing:
             _project(stream, stream.native, manifest, [shard.name for shard in shards], versions)

@@ -114,11 +114,8 @@ def estimate(
 
 def _sample(rows: Sequence[MediaRow]) -> list[MediaRow]:
     """Of each dataset and kind the cheapest, the middle and the dearest items: their costs differ widely."""
-    strata: dict[Stratum, list[MediaRow]] = defaultdict(list)
-    for row in rows:
-        strata[row.dataset, row.kind].append(row)
     chosen = []
-    for stratum in strata.values():
+    for stratum in _by_stratum(rows).values():
         ordered = sorted(stratum, key=lambda row: (_cost(row), row.media_id))
         # Quarters, not ends: the very largest file is no sign of the rest.
         places = sorted({len(ordered) * (2 * place + 1) // (2 * SAMPLED) for place in range(SAMPLED)})

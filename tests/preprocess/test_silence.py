@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from tiny_media import manifest_of, numbered_video, read_number
+from tiny_media import manifest_of, numbered_video
 
 from preprocess.clips import Window
 from preprocess.item import preprocess_item
@@ -102,4 +102,3 @@ def test_a_mute_film_is_not_cut(tmp_path):
     item = item_of(numbered_video(tmp_path / "mute.mp4", 50))
     assert Window(item.clips[0].start_s, item.clips[0].end_s) == Window(0.0, pytest.approx(2.0, abs=0.01))
     assert item.quality is None
-    assert read_number(np.zeros((64, 160, 3), np.uint8)) == 0
