@@ -1,7 +1,9 @@
 """Training on cached tokens: what the data path costs a step, how much of a batch is padding, and how much slower the
-same run is with the encoders in the loop.
+same run is with the encoders in the loop (in_loop.py).
 
-Needs tokens: UNMASK_WORK=/path/to/work after `unmask scan, preprocess, extract`. On a GPU where there is one.
+Needs tokens: UNMASK_WORK=/path/to/work after `unmask scan, preprocess, extract`. On a GPU where there is one, else on
+one core: torch's threads wait for each other at every small operation, and where other work runs too, that is most of
+what would be measured.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +23,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.in_loop import in_the_loop
 from benchmarks.timing import in_turn
-from cache.build import extract, open_streams
+from cache.build import open_streams
 from core.workfolder import WorkFolder
-from manifests.item import Manifest, read_manifest
+from manifests.item import read_manifest
 from train.batch import Batch
-from train.config import TrainConfig
 from train.data import TokenData
 from train.distributed import World
-from train.fit import _train_epoch, fit
+from train.fit import _train_epoch
 from train.presets import preset_config
 from train.sampling import Portion, Sampler
 from train.setup import Setup, prepare
 from train.table import Board
 
-EPOCHS, ROUNDS = 10, 5
-STEP_AIM, PADDING_AIM, LOOP_AIM = 0.95, 0.10, 30
+# Of an epoch's steps so many are timed, each ROUNDS times. On a GPU more: the first one's batch is not made ahead.
+STEPS = {"cpu": 16, "cuda": 100}
+ROUNDS = 15
+STEP_AIM, PADDING_AIM = 0.95, 0.10
 
 
 def main() -> str:
@@ -45,32 +51,47 @@ def main() -> str:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     work = WorkFolder(Path(given).absolute())
     manifest = read_manifest(work.manifest)
-    streams = open_streams(work, manifest)
-    data, config = TokenData.load(manifest, streams), preset_config("full")
-    with tempfile.TemporaryDirectory() as name:
+    data, config = TokenData.load(manifest, open_streams(work, manifest)), preset_config("full")
+    with tempfile.TemporaryDirectory() as name, _one_core(device):
         setup = prepare(data, config, Path(name) / "run", World(device), resume=False)
         lines = [steps(setup, device), padding(setup)]
         if any(row.kind == "video" for row in manifest.rows()):
-            lines.append(in_the_loop(work, manifest, data, config, Path(name), device))
+            lines.append(in_the_loop(work, manifest, config, Path(name), device))
+    where = "a GPU" if device.type == "cuda" else "one core"
     about = f"{len(setup.sampler.clips)} training clips, {setup.config.size}, batches of {setup.config.batch_size}"
-    return "\n".join([f"on {device.type}: {about}", *lines])
+    return "\n".join([f"on {where}: {about}", *lines])
+
+
+@contextmanager
+def _one_core(device: torch.device) -> Iterator[None]:
+    """On a CPU; a GPU's feeding is left as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if device.type == "cpu" else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def steps(setup: Setup, device: torch.device) -> str:
-    """Epoch 1 again and again: its batches made as in training, or fixed beforehand.
+    """Steps of epoch 1 again and again: their batches made as in training, or fixed beforehand, or made alone.
 
-    The same batches in both: their lengths differ, and a step on one of them would be cheaper or dearer than most.
+    The same batches in all: their lengths differ, and a step on one of them would be cheaper or dearer than most.
     """
+    # Processor time of one thread, where other work on the machine is not in it; a GPU's work would not be either.
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
     drawn = setup.sampler.steps(1)
-    made = {portion.number: _made(setup, portion, device) for portions in drawn for portion in portions}
-    ready = _Ready(setup.data.streams, made, [0])
-    fixed = replace(setup, sampler=_Drawn(setup.sampler, drawn), data=ready)  # type: ignore[arg-type]
-    ways = {"data path": _epoch(setup, device), "fixed batches": _epoch(fixed, device)}
-    taken = in_turn(ways, ROUNDS)
-    path, fast = taken["data path"], taken["fixed batches"]
+    draw = in_turn({"draw": partial(setup.sampler.steps, 1)}, ROUNDS, clock)["draw"] / len(drawn)
+    some = drawn[: STEPS[device.type]]
+    # Step by step, so that a slow moment meets all ways alike. A GPU gets them in a row: the next one's batch is made
+    # while it works.
+    parts = [[step] for step in some] if device.type == "cpu" else [some]
+    timed = [in_turn(_ways(setup, part, device), ROUNDS, clock) for part in parts]
+    made, fixed, alone = (sum(one[way] for one in timed) / len(some) for way in ("made", "fixed", "alone"))
     return (
-        f"{setup.steps / path:.2f} steps/s, {setup.steps / fast:.2f} with the same batches fixed: "
-        f"{fast / path:.3f} of it (aim {STEP_AIM})"
+        f"{1 / (made + draw):.2f} steps/s, {1 / fixed:.2f} with the same batches fixed: "
+        f"{fixed / (made + draw):.3f} of it (aim {STEP_AIM}); drawing and making a step's batches alone takes "
+        f"{(alone + draw) / (made + draw):.1%} of its time"
     )
 
 
@@ -83,38 +104,29 @@ def padding(setup: Setup) -> str:
         for portion in portions
     ]
     slots, used = sum(len(b) * b.slots for b in batches), sum(int(b.lengths.sum()) for b in batches)
-    clips = np.concatenate([batch.clips for batch in batches])
-    size = len(clips) // len(batches)
     unsorted = np.concatenate([batch.lengths.numpy() for batch in batches])
+    size = len(unsorted) // len(batches)
     plain = _as_drawn(unsorted[np.random.default_rng(0).permutation(len(unsorted))], size)
     return f"padding {1 - used / slots:.1%} of the slots (aim {PADDING_AIM:.0%}); in random batches {plain:.1%}"
 
 
-def in_the_loop(
-    work: WorkFolder, manifest: Manifest, data: TokenData, config: TrainConfig, folder: Path, device: torch.device
-) -> str:
-    """Two epochs are run, and one pass of the encoders over all clips; the run of EPOCHS is their sum."""
-    fresh = WorkFolder(folder / "fresh")
-    fresh.root.mkdir()
-    (fresh.root / "media").symlink_to(work.media)
-    profile = open_streams(work, manifest).profile
-    began = time.perf_counter()
-    extract(manifest, profile, fresh, device=device)
-    encoding = time.perf_counter() - began
-    summary = fit(data, config.model_copy(update={"epochs": 2}), folder / "cached", device=device, resume=False)
-    names = data.chosen(config)
-    seen = summary.train_clips + len(data.select(names, "val", config=config))
-    epoch, encoded = summary.train_seconds / 2, encoding * seen / len(data.clips)
-    return (
-        f"{EPOCHS} epochs on cached tokens {EPOCHS * epoch:,.0f} s, with the encoders in the loop "
-        f"{EPOCHS * (epoch + encoded):,.0f} s: {(epoch + encoded) / epoch:.0f} times (aim {LOOP_AIM}); "
-        f"encoding once {encoding:,.0f} s"
-    )
+def _ways(setup: Setup, part: list[list[Portion]], device: torch.device) -> dict[str, Callable[[], None]]:
+    portions = [portion for step in part for portion in step]
+    ready = _Ready(setup.data.streams, [_made(setup, portion, device) for portion in portions], [0])
+    short = replace(setup, sampler=_Drawn(setup.sampler, part))  # type: ignore[arg-type]
+    fixed = replace(short, data=ready)  # type: ignore[arg-type]
+
+    def batches() -> None:
+        for portion in portions:
+            _made(setup, portion, device)
+        _finish(device)
+
+    return {"made": partial(_train, short), "fixed": partial(_train, fixed), "alone": batches}
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A sampler whose steps were drawn beforehand."""
+    """A sampler that has drawn its steps: an epoch of those alone."""
 
     sampler: Sampler
     drawn: list[list[Portion]]
@@ -131,7 +143,7 @@ class _Ready:
     """Data whose batches were made beforehand, and are asked for in their order."""
 
     streams: dict[str, Any]
-    batches: dict[int, Batch]
+    batches: list[Batch]
     asked: list[int]
 
     def batch(self, *given: Any, **named: Any) -> Batch:
@@ -144,13 +156,14 @@ def _made(setup: Setup, portion: Portion, device: torch.device) -> Batch:
     return setup.data.batch(portion.clips, names, device=device, kept=portion.kept, views=portion.views)
 
 
-def _epoch(setup: Setup, device: torch.device) -> Callable[[], None]:
-    def run() -> None:
-        _train_epoch(setup, 1, Board("bench", 1, setup.steps, 0))
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+def _train(setup: Setup) -> None:
+    _train_epoch(setup, 1, Board("bench", 1, setup.steps, 0))
+    _finish(setup.world.device)
 
-    return run
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def _as_drawn(lengths: NDArray[np.int64], size: int) -> float:

@@ -71,7 +71,9 @@ class InMemory:
         if self.device.type == "cpu":
             # index_select splits so small a copy among all threads and waits for each: 20 times slower on busy cores.
             return torch.from_numpy(self.tokens.numpy().take(rows, axis=0))
-        return self.tokens.index_select(0, torch.from_numpy(rows).to(self.device, non_blocking=True))
+        # Pinned, or the copy would wait for what the GPU has still to do.
+        there = torch.from_numpy(rows).pin_memory().to(self.device, non_blocking=True)
+        return self.tokens.index_select(0, there)
 
 
 def lengths_of(store: Ragged, clips: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from core.workfolder import WorkFolder
 from evaluation.ablation import FIGURES, FILE, Ablation, AblationRow, Spread
 from evaluation.predictions import read_predictions
 from evaluation.results import MACRO, Evaluation, ScoreTable
+from evaluation.reuse import store_uses
 from evaluation.scoring import evaluate, evaluated
 from evaluation.tables import number
 from manifests.item import Split, read_manifest
-from train.checkpoint import run_folder
+from train.checkpoint import run_folder, summary_of
 from train.config import TrainConfig
 from train.data import TokenData
 from train.fit import fit
@@ -40,6 +42,7 @@ def ablate(
     configs = {preset: [preset_config(preset).changed({"seed": seed}) for seed in seeds] for preset in presets}
     if not presets or not seeds:
         raise UsageError("nothing to compare", "name at least one preset and one seed")
+    began = time.time()
     manifest = read_manifest(work.manifest)
     data = TokenData.load(manifest, open_streams(work, manifest))
     rows: list[AblationRow] = []
@@ -60,6 +63,7 @@ def ablate(
         seeds=tuple(seeds),
         rows=tuple(rows),
         controls=controls,
+        stores=store_uses(work, {run for row in rows for run in row.runs}, began),
         stopped=stopped,
     )
     write_json(work.runs / FILE, ablation.as_json())
@@ -101,6 +105,7 @@ def _row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder, probl
         same_items=fingerprint(sorted(judged)),
         figures={title: _spread(evaluations, row, figure) for row, figure, title in FIGURES},
         datasets={name: _spread(evaluations, name, "auc") for name in names},
+        train_seconds=float(np.mean([summary_of(work.runs / run).train_seconds for run in runs])) if runs else None,
         problem=problem,
     )
 

@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluation.results import MACRO, POOLED, ScoreTable
+from evaluation.reuse import StoreUse, told
 from evaluation.tables import NOTHING, number
 
 FILE = "ablation.json"
-VERSION = 1
+VERSION = 2
 
 # (row of the evaluation, figure, title)
 FIGURES = (
@@ -49,6 +50,8 @@ class AblationRow:
     """By the titles of FIGURES; None where a figure has no meaning."""
     datasets: dict[str, Spread | None]
     """Dataset -> AUC."""
+    train_seconds: float | None = None
+    """Wall time of one run's epochs, validation included; the mean over the seeds."""
     problem: str | None = None
     """Why it could not be trained here."""
 
@@ -62,6 +65,7 @@ class Ablation:
     rows: tuple[AblationRow, ...]
     controls: tuple[ScoreTable, ...]
     """Of the first preset's first run."""
+    stores: tuple[StoreUse, ...]
     stopped: bool
     """By the user; the same call goes on."""
 
@@ -74,14 +78,15 @@ def ablation_table(ablation: Ablation) -> RenderableType:
     title = f"ablation: {ablation.split} split, profile {ablation.profile}, {len(ablation.seeds)} seed(s)"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("preset", no_wrap=True)
-    for name in ("items", *(title for _, _, title in FIGURES)):
+    for name in ("items", *(title for _, _, title in FIGURES), "training"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in ablation.rows:
         figures = [NOTHING if spread is None else str(spread) for spread in row.figures.values()]
-        table.add_row(Text(row.preset), str(row.items), *figures)
+        took = NOTHING if row.train_seconds is None else f"{row.train_seconds:,.1f} s"
+        table.add_row(Text(row.preset), str(row.items), *figures, took)
     for control in ablation.controls:
         values = [getattr(control.row(where), figure) for where, figure, _ in FIGURES]
-        table.add_row(Text(f"({control.name})"), "", *map(number, values), style="dim")
+        table.add_row(Text(f"({control.name})"), "", *map(number, values), "", style="dim")
     return Group(table, *(Text(f"- {line}") for line in _sentences(ablation)))
 
 
@@ -92,6 +97,8 @@ def _sentences(ablation: Ablation) -> list[str]:
         lines.append("Rows with other items (baselines judge only their own kinds of media) must not be compared.")
     if ablation.controls:
         lines.append(f"In brackets: controls, on the items of {ablation.rows[0].preset}.")
+    if ablation.stores:
+        lines.append(told(ablation.stores))
     if ablation.stopped:
         lines.append("Stopped: the same command goes on.")
     return lines

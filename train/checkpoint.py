@@ -191,7 +191,12 @@ def finished(run: Path, key: str) -> RunSummary | None:
     """The summary of a run that is finished and was made from the inputs `key`."""
     if not (run / SUMMARY).is_file() or _read_json(run / INPUTS).get("key") != key:
         return None
-    return RunSummary.model_validate(_read_json(run / SUMMARY)).model_copy(update={"run": str(run), "reused": True})
+    return summary_of(run).model_copy(update={"reused": True})
+
+
+def summary_of(run: Path) -> RunSummary:
+    """Of a finished run."""
+    return RunSummary.model_validate(_read_json(run / SUMMARY)).model_copy(update={"run": str(run)})
 
 
 def write_metrics(run: Path, lines: list[dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,31 @@ def join(manifest: Manifest, keys: Iterable[ClipKey]) -> ClipTable:
         group=_text(column("group")),
         datasets=datasets,
     )
+
+
+def shown_label(
+    table: ClipTable, clips: NDArray[np.int64], picture: NDArray[np.bool_], sound: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """(B,) labels of `clips` of which only the picture, the sound or both are shown.
+
+    A clip whose forged part is left out, and of which all that is shown is known to be genuine, is 0: there is nothing
+    forged in it that a model could learn.
+    """
+    video, audio = table.video_fake[clips], table.audio_fake[clips]
+    hidden = (video == 1) & ~picture | (audio == 1) & ~sound
+    genuine = (~picture | (video == 0)) & (~sound | (audio == 0)) & (picture | sound)
+    return np.where(hidden & genuine, np.int8(0), table.label[clips])
+
+
+def relabelled(table: ClipTable, seed: int) -> ClipTable:
+    """The labels of the train and val items that have one, dealt out among these items: each keeps its own number."""
+    item, first = np.unique(table.item, return_index=True)
+    dealt = item[(table.label[first] != UNKNOWN) & np.isin(table.split[first], ("train", "val"))]
+    giver = np.arange(len(first))
+    giver[dealt] = np.random.default_rng([seed, len(dealt)]).permutation(dealt)
+    source = first[giver[table.item]]
+    columns = {name: getattr(table, name)[source] for name in ("label", "video_fake", "audio_fake")}
+    return replace(table, **columns)
 
 
 _COLUMNS = (

@@ -48,6 +48,9 @@ class TrainConfig(Settings):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """auto: bf16 on a GPU that has it, fp16 on one that has not, fp32 on CPU, where bf16 is several times slower."""
 
+    compile: bool = False
+    """torch.compile the transformer's blocks: half a minute or more before the first step."""
+
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     focal_gamma: float = Field(0.0, ge=0)
     """Focal loss: clips already told apart weigh (1 - p)^gamma; 0: cross-entropy."""
@@ -78,6 +81,9 @@ class TrainConfig(Settings):
     """Draw each training clip from its cached augmented views, the clean one among them, where there are any."""
     modality_dropout: float = Field(0.2, ge=0, lt=1)
     """Chance that a modality of a training clip is left out; never its last one."""
+    shuffle_labels: bool = False
+    """A control: the labels of training and validation items are dealt out anew among them. What such a model finds on
+    the test split is chance; where it is more, the split leaks."""
     seed: int = Field(0, ge=0)
     ema: float = Field(0.0, ge=0, lt=1)
     """Decay a step of an average of the weights, which is then what is validated and kept; 0: no average."""

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import nn
 
-from train.batch import MODALITIES, Batch
+from train.batch import MODALITIES, Columns, bit
 from train.groups import pooled
 
 COMPARED_WIDTH = 128
 PICTURE, SOUND = MODALITIES.index("image"), MODALITIES.index("audio")
-BOTH = 1 << PICTURE | 1 << SOUND
+BOTH = bit("image") | bit("audio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +55,19 @@ def _projection(width: int) -> nn.Module:
     return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(), nn.Linear(width, COMPARED_WIDTH))
 
 
-def real_pairs(batch: Batch) -> torch.Tensor:
+def real_pairs(host: Columns) -> NDArray[np.bool_]:
     """(B,) real clips with a picture and a sound: in a fake one the two need not belong together."""
-    return (batch.label == 0) & (batch.pattern & BOTH == BOTH)
+    return np.asarray((host.label == 0) & (host.pattern & BOTH == BOTH))
 
 
-def same_clip(batch: Batch) -> torch.Tensor:
+def same_clip(host: Columns) -> NDArray[np.bool_]:
     """(B, B) a clip that was drawn twice is no wrong answer for itself."""
-    clip_B = torch.from_numpy(batch.clips).to(batch.label.device)
-    return clip_B[:, None] == clip_B
+    return np.asarray(host.clips[:, None] == host.clips)
 
 
-def with_company(label_B: torch.Tensor) -> torch.Tensor:
+def with_company(label_B: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(B,) is another clip of the same class in the batch."""
-    return (label_B[:, None] == label_B).sum(dim=1) > 1
+    return np.asarray((label_B[:, None] == label_B).sum(axis=1) > 1)
 
 
 def info_nce(

@@ -51,12 +51,14 @@ class TokenData:
         tokens = {name: StreamTokens.of(store, keys, streams.views.get(name, ())) for name, store in stores.items()}
         return cls(clips, tokens, streams.profile, streams.media, manifest.split_hash, good - clips.items)
 
-    def placed(self, device: torch.device) -> Self:
-        """The same data with its tokens on `device` where they fit, else in RAM, else left mapped."""
-        place = place_for(sum(stream.bytes for stream in self.streams.values()), device)
+    def placed(self, device: torch.device, names: Sequence[str] | None = None) -> Self:
+        """The same data with the tokens of `names` (None: all) on `device` where they fit, else in RAM, else mapped."""
+        wanted = {name: self.streams[name] for name in (self.streams if names is None else names)}
+        place = place_for(sum(stream.bytes for stream in wanted.values()), device)
         if place is None:
             return self
-        return replace(self, streams={name: stream.placed(place) for name, stream in self.streams.items()})
+        held = {name: stream.placed(place) for name, stream in wanted.items()}
+        return replace(self, streams=self.streams | held)
 
     def chosen(self, config: TrainConfig) -> tuple[str, ...]:
         """The encoders that `config` uses. `UsageError` when it names one that is not here, or none is left."""

@@ -10,7 +10,7 @@ import atexit
 import logging
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -19,8 +19,9 @@ import torch.distributed as dist
 from torch import nn
 
 from train.batch import Batch
-from train.losses import Totals
+from train.losses import Totals, counts
 from train.model import Detector
+from train.parcel import to_device
 
 log = logging.getLogger("unmask")
 
@@ -63,11 +64,7 @@ class World:
 
     def totals(self, batches: Sequence[Batch], model: Detector) -> Totals:
         """Those of the whole step, of which `batches` are this rank's."""
-        if self.size == 1:
-            return Totals.of(batches, model)
-        names = [field.name for field in fields(Totals)]
-        counts = self.summed(_counts(batches, model, names, self.device))
-        return Totals(**dict(zip(names, counts.clamp(min=1).unbind(), strict=True)))
+        return Totals.counted(self.summed(to_device(torch.from_numpy(counts(batches, model)), self.device)))
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Of all ranks; a parameter that none of them used stays without a gradient, as it would in one process."""
@@ -82,14 +79,6 @@ class World:
         anywhere = counts.tolist() if any(p.grad is None for p in given) else [1.0] * len(given)
         for parameter, total, ranks in zip(given, sums, anywhere, strict=True):
             parameter.grad = total.view_as(parameter) if ranks else None
-
-
-def _counts(batches: Sequence[Batch], model: Detector, names: list[str], device: torch.device) -> torch.Tensor:
-    """Clips that each loss concerns. Totals are at least 1, so 0 is told from 1 by counting every clip twice."""
-    if not batches:
-        return torch.zeros(len(names), device=device)
-    once, twice = Totals.of(batches, model), Totals.of([*batches, *batches], model)
-    return torch.stack([getattr(twice, name) - getattr(once, name) for name in names])
 
 
 def joined(device: torch.device) -> World:

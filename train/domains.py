@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -34,6 +35,9 @@ class Discriminators(nn.Module):  # type: ignore[misc]
         for row, (pattern, members) in enumerate(shared):
             row_of[pattern] = row
             allowed_PG[row, list(members)] = True
+        self.contested_patterns = np.zeros(1 << modalities, np.bool_)
+        """(2 ** M,) `contested` for the host."""
+        self.contested_patterns[[pattern for pattern, members in shared if len(members) > 1]] = True
         # Rebuilt from the shape of the model, so not part of its state.
         self.register_buffer("row_of", row_of, persistent=False)
         self.register_buffer("allowed_PG", allowed_PG, persistent=False)

@@ -29,12 +29,14 @@ from train.checkpoint import (
     save_state,
     write_metrics,
 )
+from train.compiled import not_compiled
 from train.config import TrainConfig
 from train.data import TokenData, prefetched
 from train.distributed import joined
 from train.events import Events
 from train.grl import ganin_strength
 from train.losses import LOSSES, losses
+from train.model import Detector
 from train.optimiser import autocast, clip, lr_at, set_lr
 from train.sampling import Portion
 from train.setup import Setup, prepare
@@ -59,15 +61,20 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
         if world.first:
             (run / INPUTS).touch()  # the run last asked for is the one that evaluate and predict take
         return summary
-    setup = prepare(data, config, run, world, resume)
+    try:
+        setup = prepare(data, config, run, world, resume)
+    except torch.OutOfMemoryError as error:
+        raise UsageError("no memory left on the GPU", "nvidia-smi shows who has it; or --device cpu") from error
     stopped = False
     try:
         _train(setup, run)
     except KeyboardInterrupt:
         log.warning("stopped by Ctrl-C; the same command goes on from the last whole epoch")
         stopped = True
-    except torch.OutOfMemoryError as error:
-        raise _out_of_memory(setup.config) from error
+    except RuntimeError as error:
+        if told := _out_of_memory(setup.config) if _ran_out(error) else not_compiled(error):
+            raise told from error
+        raise
     summary = _summary(setup, run, stopped)
     if world.first and not stopped:
         # Without the path: a run folder may be moved.
@@ -138,7 +145,7 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
             update(setup.judged, model, decay_at(config.ema, (epoch - 1) * setup.steps + number))
         board.advance()
     means = dict(zip(LOSSES, (world.summed(sums) / setup.steps).tolist(), strict=True))
-    _check_finite(means, config)
+    _check_finite(means, model, config)
     return means | {"lr": lr, "reversal": reversal}
 
 
@@ -161,9 +168,16 @@ def _ahead(setup: Setup) -> bool:
     return mapped or setup.world.device.type == "cuda"
 
 
-def _check_finite(means: dict[str, float], config: TrainConfig) -> None:
-    if not all(math.isfinite(value) for value in means.values()):
+def _check_finite(means: dict[str, float], model: Detector, config: TrainConfig) -> None:
+    """The weights too: the last step of an epoch may have ruined what no loss has seen."""
+    weights = torch.stack([parameter.detach().sum() for parameter in model.parameters()]).sum()
+    if not all(math.isfinite(value) for value in (*means.values(), float(weights))):
         raise UsageError("the training loss is not a number any more", f"--set train.lr={config.lr / 3:g}")
+
+
+def _ran_out(error: RuntimeError) -> bool:
+    """On a CPU torch says so in words only."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _out_of_memory(config: TrainConfig) -> UsageError:

@@ -54,9 +54,8 @@ class Block(nn.Module):  # type: ignore[misc]
     def _attend(self, x_BLW: torch.Tensor, seen_BQL: torch.Tensor, asking: int) -> torch.Tensor:
         q_BHQE = self._split(self.query(x_BLW[:, :asking]))
         k_BHLE, v_BHLE = (self._split(part) for part in self.key_value(x_BLW).chunk(2, dim=-1))
-        mask_BHQL = seen_BQL[:, None].expand(-1, 1, asking, -1)
         # No dropout on the attention itself: it would cost the fused kernel on every device.
-        y_BHQE = F.scaled_dot_product_attention(q_BHQE, k_BHLE, v_BHLE, attn_mask=mask_BHQL)
+        y_BHQE = F.scaled_dot_product_attention(q_BHQE, k_BHLE, v_BHLE, attn_mask=seen_BQL[:, None])
         return self.out(y_BHQE.transpose(1, 2).flatten(2))
 
     def _split(self, x_BLW: torch.Tensor) -> torch.Tensor:

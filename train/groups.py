@@ -14,10 +14,12 @@ PAD = -2
 """In group_BL, beside the number of a modality (its place in batch.MODALITIES)."""
 
 
-def alone(x_BLW: torch.Tensor, group_BL: torch.Tensor, group: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The tokens of one modality, moved together: (B, S, W), and (B, S) which of these slots hold one."""
+def alone(x_BLW: torch.Tensor, group_BL: torch.Tensor, group: int, S: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The tokens of one modality, moved together: (B, S, W), and (B, S) which of these slots hold one.
+
+    S: those of the clip that has most of them.
+    """
     mine_BL = group_BL == group
-    S = max(1, int(mine_BL.sum(dim=1).max()))
     slot_BS = mine_BL.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :S]
     return x_BLW.gather(1, slot_BS[..., None].expand(-1, -1, x_BLW.shape[2])), mine_BL.gather(1, slot_BS)
 

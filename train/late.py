@@ -5,7 +5,7 @@ B clips, L slots (CLS first), S slots of one modality, M modalities of the model
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -27,9 +27,10 @@ class LateFusion(nn.Module):  # type: ignore[misc]
         self.audio = head(width, dropout)
         self.weight_M = nn.Parameter(torch.zeros(len(self.groups)))
 
-    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor) -> Reading:
+    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int]) -> Reading:
         """The picture's head reads the picture's transformer alone, the sound's head the sound's."""
-        z_BMW = torch.stack([self._one(m, x_BLW, group_BL) for m in range(len(self.groups))], dim=1)
+        slots = [max(1, most[MODALITIES[group]]) for group in self.groups]
+        z_BMW = torch.stack([self._one(m, x_BLW, group_BL, S) for m, S in enumerate(slots)], dim=1)
         fake_BM = torch.cat([fake(z_BMW[:, m]) for m, fake in enumerate(self.fake)], dim=1)
         share_BM = self.share(group_BL)
         z_BW = (z_BMW * share_BM[..., None]).sum(dim=1)
@@ -42,8 +43,8 @@ class LateFusion(nn.Module):  # type: ignore[misc]
         present_BM = torch.stack([(group_BL == group).any(dim=1) for group in self.groups], dim=1)
         return self.weight_M.masked_fill(~present_BM, -torch.inf).softmax(dim=1)
 
-    def _one(self, m: int, x_BLW: torch.Tensor, group_BL: torch.Tensor) -> torch.Tensor:
-        x_BSW, used_BS = alone(x_BLW, group_BL, self.groups[m])
+    def _one(self, m: int, x_BLW: torch.Tensor, group_BL: torch.Tensor, S: int) -> torch.Tensor:
+        x_BSW, used_BS = alone(x_BLW, group_BL, self.groups[m], S)
         group_BS = torch.where(used_BS, self.groups[m], PAD)
         cls_B1 = torch.full_like(group_BL[:, :1], CLS)
         z_BW: torch.Tensor = self.fusions[m](torch.cat([x_BLW[:, :1], x_BSW], 1), torch.cat([cls_B1, group_BS], 1))

@@ -13,18 +13,21 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
-from train.batch import Batch
+from train.batch import Batch, Columns
 from train.config import TrainConfig
 from train.contrast import Compared, info_nce, real_pairs, same_clip, sup_con, with_company
 from train.model import Detector, Outputs
+from train.parcel import to_device
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Clips of the step that each loss concerns, at least 1; scalars on the device, so that no step waits for them."""
+    """Clips of the step that each loss concerns, at least 1; scalars on the device."""
 
     fake: torch.Tensor
     video: torch.Tensor
@@ -35,17 +38,24 @@ class Totals:
 
     @classmethod
     def of(cls, batches: Sequence[Batch], model: Detector) -> Totals:
-        def total(parts: list[torch.Tensor]) -> torch.Tensor:
-            return torch.stack([part.sum() for part in parts]).sum().clamp(min=1).float()
+        """Of a step that has these batches."""
+        return cls.counted(to_device(torch.from_numpy(counts(batches, model)), batches[0].label.device))
 
-        return cls(
-            fake=total([torch.ones_like(batch.label) for batch in batches]),
-            video=total([batch.video_known for batch in batches]),
-            audio=total([batch.audio_known for batch in batches]),
-            domain=total([model.discriminators.contested(batch.pattern) for batch in batches]),
-            infonce=total([real_pairs(batch) for batch in batches]),
-            supcon=total([with_company(batch.label) for batch in batches]),
-        )
+    @classmethod
+    def counted(cls, counts_T: torch.Tensor) -> Totals:
+        """From `counts`, on the device, perhaps summed over processes."""
+        return cls(*counts_T.clamp(min=1).unbind())
+
+
+def counts(batches: Sequence[Batch], model: Detector) -> NDArray[np.float32]:
+    """In the order of Totals, from what the host knows: no step waits for the device."""
+    found = np.zeros(len(fields(Totals)), np.float32)
+    for batch in batches:
+        known = batch.host
+        contested_B = model.discriminators.contested_patterns[known.pattern]
+        columns = (known.video_known, known.audio_known, contested_B, real_pairs(known), with_company(known.label))
+        found += np.array([len(batch), *(column.sum() for column in columns)], np.float32)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +91,7 @@ def losses(outputs: Outputs, batch: Batch, totals: Totals, model: Detector, conf
     if config.gradient_penalty > 0:
         penalty = steepness(outputs, batch, contested_B, model) / totals.domain
     if config.domain_loss == "coral":
-        aligned = coral(outputs.features, batch.domain, batch.pattern) * len(batch) / totals.fake
+        aligned = coral(outputs.features, batch.host) * len(batch) / totals.fake
     matched, classed = contrasts(outputs.compared, batch, totals, config)
     total = fake + config.part_weight * (video + audio) + domain + config.gradient_penalty * penalty
     total = total + config.coral_weight * aligned + config.infonce_weight * matched + config.supcon_weight * classed
@@ -116,7 +126,10 @@ def contrasts(
     if compared is None:
         return torch.zeros_like(totals.fake), torch.zeros_like(totals.fake)
     heat = config.temperature
-    matched = info_nce(compared.picture, compared.sound, real_pairs(batch), same_clip(batch), heat)
+    device = batch.label.device
+    pairs_B = to_device(torch.from_numpy(real_pairs(batch.host)), device)
+    same_BB = to_device(torch.from_numpy(same_clip(batch.host)), device)
+    matched = info_nce(compared.picture, compared.sound, pairs_B, same_BB, heat)
     return matched / totals.infonce, sup_con(compared.features, batch.label, heat) / totals.supcon
 
 
@@ -147,20 +160,37 @@ def domain_loss(
     return torch.where(contested_B, loss_B, 0.0).sum() / total
 
 
-def coral(z_BW: torch.Tensor, domain_B: torch.Tensor, pattern_B: torch.Tensor) -> torch.Tensor:
-    """Mean squared difference of means and of covariances over all pairs of datasets that share a modality pattern.
+def coral(z_BW: torch.Tensor, host: Columns) -> torch.Tensor:
+    """Squared distance of means and of covariances, per entry, of all pairs of datasets that share a modality pattern.
 
-    Sun and Saenko 2016 (Deep CORAL), with the means as in DomainBed. 0 where no pair has two clips each.
+    Sun and Saenko 2016 (Deep CORAL), with the means as in DomainBed. A batch has a few clips of each dataset, and the
+    squared noise of their covariances is as large as what sets datasets apart: minimised as it is, it only shrinks all
+    features. So each dataset is halved by items, and the differences of one half are multiplied with those of the
+    other: noise of independent halves has the mean 0. 0 where no pair has two clips in every half.
     """
-    z_BW = z_BW.float()
-    cells = torch.stack([pattern_B, domain_B], dim=1)
-    found, cell_B, counts = cells.unique(dim=0, return_inverse=True, return_counts=True)
-    large = [number for number, count in enumerate(counts.tolist()) if count > 1]
-    moments = {number: _moments(z_BW[cell_B == number]) for number in large}
-    pairs = [(a, b) for a, b in itertools.combinations(large, 2) if found[a, 0] == found[b, 0]]
-    gaps = [F.mse_loss(ours, theirs) for a, b in pairs for ours, theirs in zip(moments[a], moments[b], strict=True)]
-    return torch.stack(gaps).sum() / len(pairs) if pairs else z_BW.new_zeros(())
+    halves = _halves(host)
+    moments = {key: _moments(z_BW.float(), rows) for key, rows in halves.items()}
+    cells = sorted({(pattern, domain) for pattern, domain, _ in halves})
+    gaps = []
+    for one, other in itertools.combinations(cells, 2):
+        if one[0] == other[0]:
+            ours, theirs = ([moments[*cell, half] for half in (0, 1)] for cell in (one, other))
+            gaps += [((ours[0][k] - theirs[0][k]) * (ours[1][k] - theirs[1][k])).mean() for k in (0, 1)]
+    return torch.stack(gaps).sum() * 2 / len(gaps) if gaps else z_BW.new_zeros((), dtype=torch.float32)
 
 
-def _moments(z_NW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _halves(host: Columns) -> dict[tuple[int, int, int], NDArray[np.int64]]:
+    """(pattern, dataset, half) -> rows, where both halves have two clips; all clips of an item are in one half."""
+    found: dict[tuple[int, int, int], NDArray[np.int64]] = {}
+    for pattern, domain in sorted(set(zip(host.pattern.tolist(), host.domain.tolist(), strict=True))):
+        rows = np.flatnonzero((host.pattern == pattern) & (host.domain == domain))
+        half = np.unique(host.item[rows], return_inverse=True)[1] % 2
+        parts = [rows[half == number] for number in (0, 1)]
+        if min(map(len, parts)) > 1:
+            found |= {(pattern, domain, number): part for number, part in enumerate(parts)}
+    return found
+
+
+def _moments(z_BW: torch.Tensor, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+    z_NW = z_BW.index_select(0, to_device(torch.from_numpy(rows), z_BW.device))
     return z_NW.mean(dim=0), z_NW.T.cov()

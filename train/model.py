@@ -5,6 +5,7 @@ B clips, N tokens of one encoder in the batch, L slots (CLS first), D width of i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Literal
@@ -131,7 +132,7 @@ class Detector(nn.Module):  # type: ignore[misc]
     def forward(self, batch: Batch, reversal: float = 0.0) -> Outputs:
         """`reversal`: strength with which the discriminators' gradient is reversed; 0 lets none of it through."""
         x_BLW, group_BL = self.embed(batch)
-        reading = self.read(x_BLW, group_BL)
+        reading = self.read(x_BLW, group_BL, batch.most)
         z_BW, fake_B = reading.features, reading.fake.float()
         return Outputs(
             fake=fake_B,
@@ -188,13 +189,13 @@ class Together(nn.Module):  # type: ignore[misc]
         self.fusion = fusion
         self.heads = Heads(width, dropout)
 
-    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor) -> Reading:
+    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int]) -> Reading:
         reading: Reading = self.heads(self.fusion(x_BLW, group_BL))
         return reading
 
 
 def _reader(shape: ModelShape) -> nn.Module:
-    """Tokens and their modalities -> Reading."""
+    """Tokens, their modalities, and how many a clip has at most of each -> Reading."""
     W, groups = shape.width, sorted(set(shape.groups))
     transformer = partial(Fusion, shape.layers, W, shape.heads, shape.feedforward, shape.dropout)
     match shape.fusion:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from cache.spec import Modality
 from train.batch import MODALITIES
+from train.clips import shown_label
 from train.config import TrainConfig
 from train.data import TokenData
 
-# So many batches are sorted by length together: enough for little padding, few enough to keep the order random.
-POOL_BATCHES = 32
+# The clips of so many steps are sorted by length together: enough for little padding, few enough for a random order.
+POOL_STEPS = 32
 
 _ORDER, _CLIP, _KEEP, _POOLS, _VIEW, _DROPOUT = range(6)
 
@@ -43,57 +44,81 @@ class Sampler:
     items: NDArray[np.int64]
     """Item of each of them."""
     cells: NDArray[np.int64]
-    """Number of each one's (dataset, class)."""
+    """2 dataset + class of each one, the class being that of what is shown of it."""
     lengths: NDArray[np.int64]
     """(C, M) tokens of every clip of the table by modality."""
+    forged: NDArray[np.bool_]
+    """(C, M) modalities that are known to be forged and have tokens."""
     views: int = 0
     """Augmented views of a clip beside the clean one."""
 
     @classmethod
     def of(cls, data: TokenData, names: tuple[str, ...], clips: NDArray[np.int64], config: TrainConfig) -> Self:
-        table = data.clips
-        cells = table.domain[clips] * 2 + table.label[clips]
+        table, picture, sound = data.clips, MODALITIES.index("image"), MODALITIES.index("audio")
         lengths = np.zeros((len(table), len(MODALITIES)), np.int64)
         for name in names:
             lengths[:, MODALITIES.index(data.modality(name))] += data.streams[name].lengths
+        there = lengths > 0
+        forged = np.zeros_like(there)
+        forged[:, picture] = there[:, picture] & (table.video_fake == 1)
+        forged[:, sound] = there[:, sound] & (table.audio_fake == 1)
+        cells = table.domain[clips] * 2 + shown_label(table, clips, there[clips, picture], there[clips, sound])
         views = data.views(names) if config.views else 0
-        return cls(config, clips, table.item[clips], cells, lengths, views)
+        return cls(config, clips, table.item[clips], cells, lengths, forged, views)
 
     def draw(self, epoch: int) -> NDArray[np.int64]:
         """The epoch's clips. Balanced: the same number of every (dataset, class), as even over items as it goes."""
         if not self.config.balance:
             return self._random(epoch, _ORDER).permutation(self.clips)
-        cells = np.unique(self.cells)
-        share = -(-len(self.clips) // len(cells))
-        return np.concatenate([self._draw_cell(int(cell), share, epoch) for cell in cells])
+        return np.concatenate([self._draw_cell(cell, count, epoch) for cell, count in self.shares().items()])
+
+    def shares(self) -> dict[int, int]:
+        """Balanced draws of every cell. Where one class has too few items, both of its dataset are drawn less."""
+        items = {cell: len(np.unique(self.items[self.cells == cell])) for cell in np.unique(self.cells).tolist()}
+        rarer = {cell: min(count, items.get(cell ^ 1, count)) for cell, count in items.items()}
+        return {cell: min(self.even_share, self.config.max_repeats * count) for cell, count in rarer.items()}
+
+    @property
+    def even_share(self) -> int:
+        """Draws of a cell with which an epoch is as long as the training split."""
+        return -(-len(self.clips) // len(np.unique(self.cells)))
 
     def steps(self, epoch: int) -> list[list[Portion]]:
-        """Optimiser steps of `accumulate` batches of clips of similar length, in random order."""
+        """Optimiser steps of clips of similar length, in random order, each in up to `accumulate` batches.
+
+        The clips of a step depend on batch_size x accumulate alone.
+        """
         clips = self.draw(epoch)
         keep = self.keep(clips, epoch)
         seen = self._random(epoch, _VIEW).integers(0, self.views + 1, len(clips)) if self.views else None
         totals = (self.lengths[clips] * keep).sum(axis=1)
-        portions = []
-        for number, rows in enumerate(self._buckets(totals, epoch)):
-            kept = {modality: keep[rows, column] for column, modality in enumerate(MODALITIES)}
-            portions.append(Portion(clips[rows], kept, None if seen is None else seen[rows], number))
-        step = self.config.accumulate
-        return [portions[start : start + step] for start in range(0, len(portions), step)]
+        steps: list[list[Portion]] = []
+        number = 0
+        for step in self._buckets(totals, epoch):
+            steps.append([])
+            for rows in np.array_split(step, min(self.config.accumulate, len(step))):
+                kept = {modality: keep[rows, column] for column, modality in enumerate(MODALITIES)}
+                steps[-1].append(Portion(clips[rows], kept, None if seen is None else seen[rows], number))
+                number += 1
+        return steps
 
     def keep(self, clips: NDArray[np.int64], epoch: int) -> NDArray[np.bool_]:
-        """(N, M) modality dropout: a clip's last modality always stays."""
+        """(N, M) modality dropout. A clip's last modality always stays, and so does the last one known to be forged:
+        what would be left is genuine, and its label says fake.
+        """
         present = self.lengths[clips] > 0
         chance = self._random(epoch, _KEEP).random(present.shape)
         keep = present & (chance >= self.config.modality_dropout)
-        luckiest = np.where(present, chance, -1.0).argmax(axis=1)
-        keep[np.arange(len(clips)), luckiest] |= ~keep.any(axis=1)
+        for wanted in (self.forged[clips], present):
+            lost = wanted.any(axis=1) & ~(keep & wanted).any(axis=1)
+            luckiest = np.where(wanted, chance, -1.0).argmax(axis=1)
+            keep[np.arange(len(clips)), luckiest] |= lost
         return keep
 
-    def _draw_cell(self, cell: int, share: int, epoch: int) -> NDArray[np.int64]:
+    def _draw_cell(self, cell: int, wanted: int, epoch: int) -> NDArray[np.int64]:
         """Whole rounds over the cell's items in new orders, and of each a random clip."""
         of_cell = np.flatnonzero(self.cells == cell)
         items, first, clips_of = np.unique(self.items[of_cell], return_index=True, return_counts=True)
-        wanted = min(share, self.config.max_repeats * len(items))
         order = self._random(epoch, _ORDER, cell)
         rounds = [order.permutation(len(items)) for _ in range(-(-wanted // len(items)))]
         chosen = np.concatenate(rounds)[:wanted]
@@ -102,16 +127,16 @@ class Sampler:
         return drawn
 
     def _buckets(self, lengths: NDArray[np.int64], epoch: int) -> list[NDArray[np.int64]]:
-        """Rows in batches: shuffled, sorted by length within pools, cut evenly, the batches shuffled."""
+        """Rows of every step: shuffled, sorted by length within pools, cut evenly, the steps shuffled."""
         random = self._random(epoch, _POOLS)
-        size = self.config.batch_size or len(lengths)
+        size = (self.config.batch_size or len(lengths)) * self.config.accumulate
         order = random.permutation(len(lengths))
-        batches: list[NDArray[np.int64]] = []
-        for start in range(0, len(order), size * POOL_BATCHES):
-            pool = order[start : start + size * POOL_BATCHES]
+        steps: list[NDArray[np.int64]] = []
+        for start in range(0, len(order), size * POOL_STEPS):
+            pool = order[start : start + size * POOL_STEPS]
             pool = pool[np.argsort(lengths[pool], kind="stable")]
-            batches += np.array_split(pool, -(-len(pool) // size))
-        return [batches[number] for number in random.permutation(len(batches))]
+            steps += np.array_split(pool, -(-len(pool) // size))
+        return [steps[number] for number in random.permutation(len(steps))]
 
     def dropout_seed(self, epoch: int, portion: Portion) -> int:
         """By epoch and batch, so that neither resuming nor which process takes the batch changes what is dropped."""

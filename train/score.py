@@ -9,9 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from train.batch import Batch
+from train.batch import Batch, bit
 from train.data import TokenData, prefetched
 from train.model import Detector, Outputs
+
+# A batch of scores: 16,384 slots of the large model are less than 200 MB at a time, wherever a model was trained.
+SLOTS, PADDING, FEW = 1 << 14, 0.2, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,9 @@ def score_clips(
     """
     model.eval()
     # Clips of one length together: hardly any padding. The order given is restored below.
-    order = np.argsort(data.lengths(model.shape.streams)[clips].sum(axis=1), kind="stable")
-    parts = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    lengths = data.lengths(model.shape.streams)[clips].sum(axis=1)
+    order = np.argsort(lengths, kind="stable")
+    parts = [order[part] for part in cut(1 + lengths[order], batch_size)]
     make = partial(data.batch, names=model.shape.streams, device=device)
     outputs = []
     with torch.inference_mode():
@@ -74,10 +78,26 @@ def score_clips(
     return ClipScores(clips, rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 4:], rows[:, 3].astype(np.int64))
 
 
+def cut(slots: NDArray[np.int64], batch_size: int) -> list[slice]:
+    """Batches of clips, whose slots are given and rise: no more than SLOTS padded ones, a PADDING of them empty.
+
+    A few clips make a batch whatever their lengths: it costs less than many batches of one.
+    """
+    parts, start = [], 0
+    while start < len(slots):
+        window = slots[start : start + batch_size]
+        clips = np.arange(1, len(window) + 1)
+        full = (np.cumsum(window) >= (1 - PADDING) * clips * window) | (clips <= FEW)
+        fits = np.flatnonzero(full & (clips * window <= SLOTS))
+        parts.append(slice(start, start + (int(fits[-1]) + 1 if len(fits) else 1)))
+        start = parts[-1].stop
+    return parts
+
+
 def _columns(outputs: Outputs, batch: Batch) -> torch.Tensor:
     """(B, 4 + G) float32: one tensor, so one transfer."""
-    picture = torch.where(batch.pattern & 1 > 0, outputs.video, torch.nan)
-    sound = torch.where(batch.pattern & 2 > 0, outputs.audio, torch.nan)
+    picture = torch.where(batch.pattern & bit("image") > 0, outputs.video, torch.nan)
+    sound = torch.where(batch.pattern & bit("audio") > 0, outputs.audio, torch.nan)
     return torch.cat([torch.stack([outputs.fake, picture, sound, batch.pattern.float()], 1), outputs.domain], 1)
 
 

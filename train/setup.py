@@ -17,14 +17,15 @@ from cache.projection import keep_fitted
 from core.atomic import sweep, write_json
 from core.errors import UsageError
 from train.checkpoint import CONFIG, LAST, clear, inputs_of, load_state, run_key
-from train.clips import UNKNOWN
+from train.clips import UNKNOWN, relabelled
+from train.compiled import compile_blocks
 from train.config import TrainConfig
 from train.data import TokenData
 from train.distributed import World
 from train.model import Detector, ModelShape
-from train.optimiser import make_optimiser
+from train.optimiser import AUTOCAST, make_optimiser
 from train.sampling import Sampler, shared_patterns
-from train.sizing import resolved
+from train.sizing import SIZES, resolved
 from train.validation import Judge, choose_judge
 
 log = logging.getLogger("unmask")
@@ -85,11 +86,19 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     key, device = run_key(config, data), world.device
     begun = _begun(run, key, device) if resume else None
     _check_together(run, begun, world)
+    if config.shuffle_labels:
+        data = replace(data, clips=relabelled(data.clips, config.seed))
     names = data.chosen(config)
     train, validation = _clips(data, names, config, "train"), _clips(data, names, config, "val")
     _check_train(data, train)
     _tell_absent(data, names, train, config)
-    config = TrainConfig(**begun["config"]) if begun else resolved(config, device, len(train), world.size)
+    longest = 1 + int(data.lengths(names)[train].sum(axis=1).max())
+    if begun:
+        config = TrainConfig(**begun["config"])
+        if config.accumulate < world.size:
+            log.warning("steps of %d batches: %d processes idle", config.accumulate, world.size - config.accumulate)
+    else:
+        config = _resolved_alike(resolved(config, device, len(train), processes=world.size, slots=longest), world)
     sampler = Sampler.of(data, names, train, config)
     shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
     shape = ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
@@ -98,6 +107,8 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     judged = copy.deepcopy(model) if config.ema else model
     optimiser = make_optimiser(model, config)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+    # It is made whole by the first loss it scales, and a process may have no batch in a step.
+    scaler.scale(torch.zeros((), device=device))
     if begun:
         model.load_state_dict(begun["model"])
         if config.ema:
@@ -106,16 +117,33 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         scaler.load_state_dict(begun["scaler"])
     elif world.first:
         _begin(run, config, data, names)
+    if config.compile:
+        for one in {model, judged}:
+            compile_blocks(one)
     if world.first:
         sweep(run)
     judge = choose_judge(data, validation)
     inputs = inputs_of(data, shape, key, judge.criterion)
-    placed = data.placed(device)
+    placed = data.placed(device, names)
     standing = _standing(begun) if begun else Standing()
     steps = len(sampler.steps(1))
     _announce(run, config, sampler, model, placed)
     return Setup(
         placed, config, sampler, validation, judge, model, optimiser, scaler, inputs, standing, steps, judged, world
+    )
+
+
+def _resolved_alike(config: TrainConfig, world: World) -> TrainConfig:
+    """As the first process resolved it: the others' GPUs may have more or less memory left."""
+    assert config.batch_size is not None, "the settings are not resolved"
+    sizes, precisions = tuple(SIZES), tuple(AUTOCAST)
+    return config.changed(
+        {
+            "size": sizes[world.agreed(sizes.index(config.size))],
+            "precision": precisions[world.agreed(precisions.index(config.precision))],
+            "batch_size": world.agreed(config.batch_size),
+            "accumulate": world.agreed(config.accumulate),
+        }
     )
 
 

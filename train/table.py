@@ -72,7 +72,8 @@ class Board:
     def show(self, line: dict[str, Any]) -> None:
         """An epoch's line of metrics.jsonl."""
         self._lines.append(line)
-        self._bar.update(self._task, description=f"{self._label}, epoch {line['epoch'] + 1} of {self.epochs}")
+        number = min(line["epoch"] + 1, self.epochs)
+        self._bar.update(self._task, description=f"{self._label}, epoch {number} of {self.epochs}")
         if self._live is None:
             log.info("%s", plain_line(line, self.epochs))
         self._warn(line["validation"])

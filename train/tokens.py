@@ -5,6 +5,7 @@ C clips of the table, N tokens of a batch, D = the width of the encoder's tokens
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,7 +89,8 @@ def place_for(needed: int, device: torch.device) -> torch.device | None:
     """Where `needed` bytes of tokens fit: the GPU, else RAM, else None (leave them mapped)."""
     if device.type == "cuda" and needed <= torch.cuda.mem_get_info(device)[0] * SHARE_OF_MEMORY:
         return device
-    if needed <= _available_ram() * SHARE_OF_MEMORY:
+    # Every process of a machine that torchrun started holds its own.
+    if needed * int(os.environ.get("LOCAL_WORLD_SIZE", "1")) <= _available_ram() * SHARE_OF_MEMORY:
         return torch.device("cpu")
     return None
 

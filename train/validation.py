@@ -97,8 +97,11 @@ def domain_accuracy(
 ) -> tuple[float, float]:
     """Share of clips whose dataset is guessed from (N, G) logits, and chance: means over (pattern, dataset) cells.
 
-    Only patterns that clips of several datasets show. Chance is a guesser that always names one dataset of the pattern.
+    Only patterns that clips of several datasets show, and of which the discriminators know several. Chance is a guesser
+    that always names one dataset of the pattern.
     """
+    told = np.isfinite(logits).sum(axis=1) > 1
+    logits, pattern, domain = logits[told], pattern[told], domain[told]
     right = logits.argmax(axis=1) == domain
     cells = np.unique(np.stack([pattern, domain], axis=1), axis=0)
     patterns, datasets = np.unique(cells[:, 0], return_counts=True)

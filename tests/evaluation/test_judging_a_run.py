@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from evaluation.predict import predict
 from evaluation.predictions import read_predictions
 from evaluation.report import report
 from evaluation.results import Evaluation, read_evaluation
+from evaluation.reuse import store_uses
 from evaluation.scoring import evaluate, evaluated
 from evaluation.tables import evaluation_text, plain_text
 from manifests.item import from_rows, read_manifest, write_manifest
@@ -151,11 +154,28 @@ def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> 
     assert again == first
     assert (work.runs / picture.runs[0] / "best_multimodal_all_datasets.pth").stat().st_mtime_ns == weights
     assert json.loads((work.runs / "ablation.json").read_text())["rows"][0]["preset"] == "image-baseline"
+    (store,) = first.stores
+    assert (store.runs, store.computed) == (1, 0)
+    assert picture.train_seconds
     printed = plain_text(ablation_table(first))
+    assert f"{picture.train_seconds:,.1f} s" in printed
+    assert "computed for it: 0." in printed
     assert "video-baseline: not trained: " in printed
     assert f"{picture.figures['macro AUC']}" in printed
     baseline = read_evaluation(work.runs / picture.runs[0])
     assert baseline.out_of_scope == sum(row.split == "test" and row.kind != "image" for row in chain.manifest.rows())
+
+
+def test_tokens_computed_while_a_table_is_made_are_counted(chain: Chain, tmp_path: Path) -> None:
+    work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
+    began = time.time()
+    extracted = store_uses(work, {chain.run.name}, began)
+    assert extracted
+    assert {use.computed for use in extracted} == {0}
+    for shard in (work.tokens / extracted[0].store).glob("shard-*.zarr"):
+        os.utime(shard, (began + 1, began + 1))
+    again = store_uses(work, {chain.run.name}, began)
+    assert again[0].computed == again[0].clips > 0
 
 
 def test_one_seed_has_no_deviation() -> None:

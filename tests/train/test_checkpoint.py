@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.errors import MissingInput
 from train.checkpoint import find_run, load_run, run_folder
 from train.config import TrainConfig
 from train.fit import fit
-from train.score import by_item, probability, score_clips
+from train.score import FEW, PADDING, SLOTS, by_item, cut, probability, score_clips
 
 CPU = torch.device("cpu")
 QUICK = TrainConfig(preset="quick", size="small", epochs=2, batch_size=16, lr=2e-3)
@@ -69,6 +71,17 @@ def test_scores_do_not_depend_on_order_or_batch_size(trained):
     for field in ("fake", "video", "audio", "domain"):
         np.testing.assert_allclose(getattr(once, field), getattr(backwards, field)[::-1], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(once.pattern, backwards.pattern[::-1])
+
+
+@given(lengths=st.lists(st.integers(1, 40_000), max_size=60), most=st.integers(1, 20))
+def test_scores_are_made_in_batches_that_fit_and_hold_every_clip(lengths: list[int], most: int):
+    slots = np.array(sorted(lengths), np.int64)
+    parts = cut(slots, most)
+    assert np.concatenate([np.arange(len(slots))[part] for part in parts] or [[]]).tolist() == list(range(len(slots)))
+    for part in parts:
+        taken, padded = slots[part], int(slots[part].max()) * len(slots[part])
+        assert len(taken) == 1 or (len(taken) <= most and padded <= SLOTS)
+        assert len(taken) <= FEW or taken.sum() >= (1 - PADDING) * padded
 
 
 def test_an_item_is_the_mean_of_its_clips(trained, make_data, made_item):

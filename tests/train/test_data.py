@@ -8,9 +8,10 @@ import torch
 
 from cache.ragged import ranges
 from core.errors import MissingInput, UsageError
-from train.clips import UNKNOWN
+from train.clips import UNKNOWN, relabelled, shown_label
 from train.config import TrainConfig
 from train.data import prefetched
+from train.parcel import Parcel, _view
 from train.tokens import StreamTokens, place_for
 
 CPU = torch.device("cpu")
@@ -143,3 +144,75 @@ def test_prefetching_keeps_order_and_passes_errors_on(ahead: bool):
     assert list(prefetched(lambda number: number * 2, range(5), ahead=ahead)) == [0, 2, 4, 6, 8]
     with pytest.raises(ZeroDivisionError):
         list(prefetched(lambda number: 1 // number, [1, 0], ahead=ahead))
+
+
+def test_relabelled_items_keep_their_clips_together_and_test_items_their_labels(make_data, made_item):
+    items = [
+        made_item(number % 2, {"eye": 2}, split=split, clips=1 + number % 3, video_fake=bool(number % 2))
+        for split in ("train", "val", "test")
+        for number in range(20)
+    ]
+    before = make_data([*items, made_item(None, {"eye": 1})]).clips
+    after = relabelled(before, seed=3)
+    dealt = np.isin(before.split, ("train", "val"))
+    np.testing.assert_array_equal(after.label[~dealt], before.label[~dealt])
+    assert (after.label != before.label).sum() > 10
+    first = np.unique(before.item, return_index=True)[1]
+    assert sorted(after.label[first]) == sorted(before.label[first])
+    np.testing.assert_array_equal(after.label, after.label[first][before.item])
+    np.testing.assert_array_equal(after.video_fake == 1, after.label == 1)
+    np.testing.assert_array_equal(after.label, relabelled(before, seed=3).label)
+    assert (after.label != relabelled(before, seed=4).label).any()
+
+
+@pytest.mark.parametrize(
+    ("video", "audio", "picture", "sound", "shown"),
+    [
+        (1, 0, True, True, 1),
+        (1, 0, False, True, 0),  # genuine sound of a forged picture
+        (0, 1, True, False, 0),
+        (1, 0, True, False, 1),
+        (1, 1, False, True, 1),
+        (1, UNKNOWN, False, True, 1),  # the sound may be forged too
+        (UNKNOWN, UNKNOWN, False, True, 1),
+        (1, 0, False, False, 1),  # text says nothing of either
+    ],
+)
+def test_a_fake_of_which_only_genuine_parts_are_shown_counts_as_real(
+    make_data, made_item, video: int, audio: int, picture: bool, sound: bool, shown: int
+):
+    known = {0: False, 1: True, UNKNOWN: None}
+    item = made_item(1, {"eye": 2, "ear": 2, "reader": 1}, video_fake=known[video], audio_fake=known[audio])
+    data = make_data([item, made_item(0, {"eye": 1})])
+    clips = np.array([0])
+    assert shown_label(data.clips, clips, np.array([picture]), np.array([sound])).tolist() == [shown]
+    kept = {"image": np.array([picture]), "audio": np.array([sound])}
+    batch = data.batch(clips, NAMES, device=CPU, kept=kept)
+    assert (batch.label.tolist(), batch.host.label.tolist()) == ([shown], [shown])
+
+
+def test_a_parcel_holds_every_array_where_the_device_can_read_it():
+    arrays = [
+        np.arange(5),
+        np.array([True, False, True]),
+        np.array([1.5, np.nan], np.float32),
+        np.zeros((0, 3), np.float32),
+        np.arange(12, dtype=np.float32).reshape(3, 4)[:, ::2],
+    ]
+    parcel = Parcel(CPU)
+    places = [parcel.add(array) for array in arrays]
+    packed, begins = parcel.packed(pinned=False)
+    assert all(begin % 16 == 0 for begin in begins)
+    for array, place, begin, sent in zip(arrays, places, begins, parcel.sent(), strict=True):
+        assert place == [id(one) for one in arrays].index(id(array))
+        np.testing.assert_array_equal(sent.numpy(), array)
+        found = _view(packed, begin, np.ascontiguousarray(array))
+        assert found.shape == array.shape
+        np.testing.assert_array_equal(found.numpy(), array)
+
+
+def test_processes_of_one_machine_share_its_memory(monkeypatch):
+    monkeypatch.setattr("train.tokens._available_ram", lambda: 100)
+    assert place_for(40, CPU) == CPU
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert place_for(40, CPU) is None

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import multiprocessing
 
+import train.fit
 from core.errors import UsageError
 from train.checkpoint import load_state
 from train.config import TrainConfig
@@ -18,6 +19,7 @@ from train.data import TokenData
 from train.distributed import World
 from train.fit import fit
 from train.sampling import Sampler
+from train.setup import _resolved_alike
 from train.sizing import SIZES, Size, resolved
 
 CPU = torch.device("cpu")
@@ -45,7 +47,7 @@ def test_two_processes_train_the_model_that_one_does(make_data, mixed, tmp_path:
     data, config = make_data(mixed(95)), TWO_PARTS.model_copy(update={"domain_loss": loss})
     clips = data.select(("eye", "ear", "ear_two", "reader"), "train")
     steps = Sampler.of(data, ("eye", "ear", "ear_two", "reader"), clips, config).steps(1)
-    assert [len(step) for step in steps][-2:] == [2, 1], "one process has nothing to do in the last step"
+    assert {len(step) for step in steps} == {2}
     fit(data, config, tmp_path / "one", device=CPU)
     _fit_by(2, data, config, tmp_path / "two")
     one, two = (load_state(tmp_path / name / "last.pth", CPU) for name in ("one", "two"))
@@ -58,6 +60,43 @@ def test_two_processes_train_the_model_that_one_does(make_data, mixed, tmp_path:
         assert theirs["validation"]["loss"] == pytest.approx(ours["validation"]["loss"], rel=1e-4)
     first, second = ((tmp_path / "two" / f"rank-{rank}.json").read_text() for rank in (0, 1))
     assert first == second, "every process gives its caller the same summary"
+
+
+def test_a_run_of_one_process_is_continued_by_two_of_which_one_has_nothing_to_do(
+    make_data, mixed, tmp_path: Path, monkeypatch
+):
+    data = make_data(mixed(60))
+    # With a scaler, which must be whole in a process that never scales a loss.
+    config = TWO_PARTS.model_copy(update={"accumulate": 1, "precision": "fp16"})
+    fit(data, config, tmp_path / "one", device=CPU)
+    validate, calls = train.fit.validate, []
+
+    def stops(*given, **named):
+        calls.append(None)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return validate(*given, **named)
+
+    monkeypatch.setattr(train.fit, "validate", stops)
+    assert fit(data, config, tmp_path / "two", device=CPU).stopped
+    _fit_by(2, data, config, tmp_path / "two")
+    one, two = (load_state(tmp_path / name / "last.pth", CPU) for name in ("one", "two"))
+    torch.testing.assert_close(two["model"], one["model"], rtol=1e-3, atol=2e-5)
+    assert two["scaler"] == one["scaler"]
+    assert [line["epoch"] for line in _lines(tmp_path / "two")] == [1, 2]
+
+
+class _Rank(World):
+    """A process that is told what the first one says."""
+
+    def agreed(self, number: int) -> int:
+        return {0: 1, 64: 32}.get(number, number)
+
+
+def test_all_processes_take_the_settings_that_the_first_one_found():
+    mine = TrainConfig(size="large", precision="fp32", batch_size=64, accumulate=2)
+    found = _resolved_alike(mine, _Rank(CPU, 1, 2))
+    assert (found.size, found.precision, found.batch_size, found.accumulate) == ("small", "bf16", 32, 2)
 
 
 def _lines(run: Path) -> list[dict]:

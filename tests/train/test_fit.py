@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from core.errors import UsageError
 from train.checkpoint import INPUTS, load_run, load_state
 from train.config import TrainConfig
 from train.fit import fit, run_folder
+from train.grl import ganin_strength
 from train.metrics import auc
 from train.model import Detector
 from train.optimiser import lr_at
 from train.presets import PRESETS, preset_config
+from train.sampling import Sampler
 from train.score import by_item, score_clips
 
 CPU = torch.device("cpu")
@@ -211,9 +214,12 @@ def test_early_stopping_waits_for_patience(make_data, mixed, tmp_path: Path, mon
     assert (summary.best_epoch, summary.epochs) == (1, 3)
 
 
-def test_out_of_memory_names_the_setting(make_data, mixed, tmp_path: Path, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("no room"), RuntimeError("[...] DefaultCPUAllocator: can't allocate memory")]
+)
+def test_out_of_memory_names_the_setting(make_data, mixed, tmp_path: Path, monkeypatch, error: RuntimeError):
     def full(*_):
-        raise torch.OutOfMemoryError("no room")
+        raise error
 
     monkeypatch.setattr(Detector, "forward", full)
     with pytest.raises(UsageError, match=r"batch_size=8 --set train.accumulate=2"):
@@ -255,6 +261,52 @@ def test_data_that_cannot_be_trained_on_is_refused(make_data, made_item, tmp_pat
     data = make_data([made_item(label, {"eye": 1}, split=split) for split in splits for label in labels])
     with pytest.raises(UsageError, match=problem):
         fit(data, QUICK, tmp_path / "run", device=CPU)
+
+
+def test_every_step_has_the_learning_rate_and_the_reversal_of_its_place(make_data, mixed, tmp_path: Path, monkeypatch):
+    reversals, rates = [], []
+    forward, clipped = Detector.forward, train.fit.clip
+
+    def watched(self, batch, reversal=0.0):
+        if self.training:
+            reversals.append(reversal)
+        return forward(self, batch, reversal)
+
+    def noted(*given):
+        rates.append(setups[0].optimiser.param_groups[0]["lr"])
+        clipped(*given)
+
+    setups, prepared = [], train.fit.prepare
+    monkeypatch.setattr(train.fit, "prepare", lambda *given: setups.append(prepared(*given)) or setups[0])
+    monkeypatch.setattr(Detector, "forward", watched)
+    monkeypatch.setattr(train.fit, "clip", noted)
+    config = QUICK.model_copy(update={"epochs": 3, "patience": 3})
+    fit(make_data(mixed(60)), config, tmp_path / "run", device=CPU)
+    total = 3 * setups[0].steps
+    places = (np.arange(total) + 0.5) / total
+    assert rates == pytest.approx([lr_at(config, place) for place in places])
+    assert reversals == pytest.approx([config.grl_max * ganin_strength(place) for place in places])
+    assert 0 < reversals[0] < reversals[-1] < config.grl_max
+
+
+def test_a_step_that_ruins_the_weights_ends_the_run(make_data, mixed, tmp_path: Path, monkeypatch):
+    """The last step of an epoch, of which no loss of this epoch knows."""
+    stepped = torch.optim.AdamW.step
+    data = make_data(mixed(40))
+    names = data.chosen(QUICK)
+    steps = len(Sampler.of(data, names, data.select(names, "train"), QUICK).steps(1))
+    taken = []
+
+    def ruins(self, *given):
+        stepped(self, *given)
+        taken.append(None)
+        if len(taken) == steps:
+            self.param_groups[0]["params"][0].data.fill_(math.nan)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", ruins)
+    with pytest.raises(UsageError, match=r"train\.lr"):
+        fit(data, QUICK, tmp_path / "run", device=CPU)
+    assert len(taken) == steps
 
 
 def test_the_learning_rate_rises_and_falls_to_nothing():

@@ -87,6 +87,9 @@ def test_early_fusion_does_not_take_a_missing_modality_for_a_vector_of_zeros():
     assert not torch.allclose(missing, zeros)
 
 
+MOST = {"image": 2, "audio": 2}
+
+
 @pytest.fixture
 def late() -> LateFusion:
     torch.manual_seed(0)
@@ -100,15 +103,15 @@ def test_late_fusion_averages_logits_with_learned_weights_over_the_modalities_pr
     torch.testing.assert_close(late.share(sound), torch.tensor([[0.0, 1.0]]))
     x_BLW = torch.randn(1, 5, 8)
     picture_only, sound_only = torch.tensor([[CLS, 0, 0, PAD, PAD]]), torch.tensor([[CLS, PAD, PAD, 1, PAD]])
-    expected = late(x_BLW, picture_only).fake / 3 + 2 * late(x_BLW, sound_only).fake / 3
-    torch.testing.assert_close(late(x_BLW, both).fake, expected)
+    expected = late(x_BLW, picture_only, MOST).fake / 3 + 2 * late(x_BLW, sound_only, MOST).fake / 3
+    torch.testing.assert_close(late(x_BLW, both, MOST).fake, expected)
 
 
 def test_in_late_fusion_the_picture_is_judged_by_the_picture_alone(late):
     x_BLW = torch.randn(1, 5, 8)
     other = x_BLW.clone()
     other[:, 3] = torch.randn(8)
-    one, two = late(x_BLW, GROUPS), late(other, GROUPS)
+    one, two = late(x_BLW, GROUPS, MOST), late(other, GROUPS, MOST)
     torch.testing.assert_close(one.video, two.video)
     assert not torch.allclose(one.audio, two.audio)
     assert not torch.allclose(one.fake, two.fake)
@@ -117,7 +120,7 @@ def test_in_late_fusion_the_picture_is_judged_by_the_picture_alone(late):
 def test_the_tokens_of_one_modality_are_moved_together_in_their_order():
     group = torch.tensor([[CLS, 1, 0, 1, PAD], [CLS, 0, PAD, PAD, PAD]])
     x = torch.arange(10.0).reshape(2, 5, 1)
-    tokens, used = alone(x, group, 1)
+    tokens, used = alone(x, group, 1, 2)
     assert used.tolist() == [[True, True], [False, False]]
     assert tokens[0, :, 0].tolist() == [1.0, 3.0]
     mean, present = pooled(x, group, (0, 1))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from train.batch import Columns
 from train.config import TrainConfig
 from train.losses import Totals, binary, coral, domain_loss, losses, steepness
 from train.model import Detector, ModelShape
@@ -55,19 +57,66 @@ def test_domain_loss_skips_clips_with_nothing_to_guess():
     assert torch.isfinite(logits.grad).all()
 
 
-def test_coral_is_zero_for_equal_datasets_and_by_hand_for_a_shift():
-    z = torch.tensor([[0.0, 0.0], [2.0, 0.0]])
-    domain, pattern = torch.tensor([0, 0, 1, 1]), torch.ones(4, dtype=torch.int64)
-    assert coral(torch.cat([z, z]), domain, pattern).item() == 0.0
+def host_of(domain: list[int], item: list[int] | None = None, pattern: list[int] | None = None) -> Columns:
+    count = len(domain)
+    items = np.arange(count) if item is None else np.array(item)
+    nothing = np.zeros(count, np.float32)
+    patterns = np.ones(count, np.int64) if pattern is None else np.array(pattern)
+    return Columns(np.arange(count), items, np.array(domain), patterns, nothing, nothing, nothing)
+
+
+def test_coral_by_hand():
+    # Items alternate between the halves: rows 0, 2 against 1, 3 of each dataset, all with equal moments.
+    z = torch.tensor([[0.0, 0.0], [0.0, 0.0], [2.0, 0.0], [2.0, 0.0]])
+    host = host_of([0] * 4 + [1] * 4)
+    assert coral(torch.cat([z, z]), host).item() == 0.0
     # Means differ by (3, 0): 9 / 2. Covariances are equal.
-    assert coral(torch.cat([z, z + torch.tensor([3.0, 0.0])]), domain, pattern).item() == pytest.approx(4.5)
+    assert coral(torch.cat([z, z + torch.tensor([3.0, 0.0])]), host).item() == pytest.approx(4.5)
     # Twice as wide: means (1, 0) and (2, 0), variances 2 and 8: 1 / 2 + 36 / 4.
-    assert coral(torch.cat([z, 2 * z]), domain, pattern).item() == pytest.approx(9.5)
+    assert coral(torch.cat([z, 2 * z]), host).item() == pytest.approx(9.5)
+
+
+def test_coral_of_two_halves_of_one_dataset_is_nothing_on_average():
+    torch.manual_seed(0)
+    found = [coral(torch.randn(16, 8), host_of([0] * 8 + [1] * 8)).item() for _ in range(800)]
+    mean, spread = np.mean(found), np.std(found) / np.sqrt(len(found))
+    assert abs(mean) < 4 * spread, "squared as it is, the noise alone would be about 0.4"
+    assert spread < 0.02
+
+
+def test_coral_halves_by_items_and_leaves_out_what_cannot_be_halved():
+    z = torch.randn(8, 3)
+    assert coral(z, host_of([0] * 4 + [1] * 4, item=[0, 0, 0, 1, 2, 2, 3, 3])).item() == 0.0, "one clip in a half"
+    assert coral(z, host_of([0] * 4 + [1] * 4, item=[0, 0, 1, 1, 2, 2, 3, 3])).item() != 0.0
 
 
 def test_coral_compares_only_datasets_of_the_same_pattern():
-    z = torch.randn(4, 3)
-    assert coral(z, torch.tensor([0, 0, 1, 1]), torch.tensor([1, 1, 2, 2])).item() == 0.0
+    z = torch.randn(8, 3)
+    assert coral(z, host_of([0] * 4 + [1] * 4, pattern=[1] * 4 + [2] * 4)).item() == 0.0
+
+
+WEIGHTS = {
+    "part_weight": ("video", "audio"), "gradient_penalty": ("penalty",), "coral_weight": ("coral",),
+    "infonce_weight": ("infonce",), "supcon_weight": ("supcon",),
+}  # fmt: skip
+
+
+def test_what_is_minimised_is_the_weighted_sum_of_the_parts(make_data, mixed):
+    changes = {"domain_loss": "coral"} | {name: 0.1 * (place + 1) for place, name in enumerate(WEIGHTS)}
+    items = [replace(item, video_fake=bool(item.label), audio_fake=bool(item.label)) for item in mixed(80)]
+    items += [replace(item, dataset="celeb_df") for item in items]
+    data, config = make_data(items), TrainConfig(size="small", **changes)
+    shared = tuple((pattern, tuple(range(len(data.clips.datasets)))) for pattern in range(1, 8))
+    modalities = tuple(map(data.modality, NAMES))
+    model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, shared, modalities=modalities))
+    batch = data.batch(np.arange(160), NAMES, device=CPU)
+    found = losses(model(batch), batch, Totals.of([batch], model), model, config)
+    expected = found.fake + found.domain
+    for weight, parts in WEIGHTS.items():
+        for part in parts:
+            assert getattr(found, part).item() != 0.0, part
+            expected = expected + getattr(config, weight) * getattr(found, part)
+    torch.testing.assert_close(found.total, expected)
 
 
 ACCUMULATED = [

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from train.batch import MODALITIES
@@ -81,6 +82,48 @@ def test_modality_dropout_never_takes_the_last_one(make_data, mixed):
     # Three modalities, each gone with 0.9: all gone with 0.729, and then one is brought back.
     assert abs(keep[several].sum(axis=1).mean() - (0.3 + 0.729)) < 0.05
     assert len({tuple(row) for row in keep[several].tolist()}) == 7
+
+
+def test_modality_dropout_never_leaves_only_what_is_genuine_of_a_fake(make_data, made_item):
+    both = {"eye": 2, "ear": 2, "reader": 1}
+    items = [
+        made_item(1, both, video_fake=True, audio_fake=False),
+        made_item(1, both, video_fake=False, audio_fake=True),
+        made_item(1, both, video_fake=True, audio_fake=True),
+        made_item(0, both, video_fake=False, audio_fake=False),
+        made_item(1, both),
+    ]
+    sampler = sampler_of(make_data(items), TrainConfig(modality_dropout=0.9))
+    kept = sampler.keep(np.tile(np.arange(5), 500), 0).reshape(500, 5, -1)
+    picture, sound = kept[:, :, MODALITIES.index("image")], kept[:, :, MODALITIES.index("audio")]
+    assert picture[:, 0].all()
+    assert sound[:, 1].all()
+    assert (picture | sound)[:, 2].all()
+    for free in (3, 4):
+        assert not (picture | sound)[:, free].all(), "nothing is known to be forged, so anything may be left"
+
+
+def test_a_dataset_short_of_one_class_is_drawn_evenly_all_the_same(make_data, made_item):
+    common = [made_item(label, {"eye": 1}, "archive", "image") for label in (0, 1) for _ in range(100)]
+    rare = [made_item(int(number > 2), {"eye": 1}, "dff") for number in range(200)]
+    sampler = sampler_of(make_data(common + rare), TrainConfig())
+    drawn = Counter(sampler.cells[np.searchsorted(sampler.clips, sampler.draw(1))].tolist())
+    assert drawn == {0: 100, 1: 100, 2: 30, 3: 30} == sampler.shares()
+    assert sampler.even_share == 100
+
+
+@pytest.mark.parametrize("accumulate", [2, 3, 8])
+def test_the_clips_of_a_step_depend_on_its_size_alone(make_data, mixed, accumulate: int):
+    data = make_data(mixed(200))
+    one = sampler_of(data, TrainConfig(batch_size=24)).steps(5)
+    many = sampler_of(data, TrainConfig(batch_size=24 // accumulate, accumulate=accumulate)).steps(5)
+    for (whole,), parts in zip(one, many, strict=True):
+        assert len(parts) == accumulate
+        np.testing.assert_array_equal(np.concatenate([part.clips for part in parts]), whole.clips)
+        for modality, kept in whole.kept.items():
+            np.testing.assert_array_equal(np.concatenate([part.kept[modality] for part in parts]), kept)
+    numbers = [part.number for parts in many for part in parts]
+    assert numbers == list(range(len(numbers))), "each batch has random numbers of its own"
 
 
 def test_modality_dropout_zero_keeps_everything(make_data, mixed):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 import torch
 
 from train.config import TrainConfig
-from train.sizing import resolved
+from train.losses import Totals, losses
+from train.model import Detector, ModelShape
+from train.presets import PRESETS, preset_config
+from train.sampling import Sampler, shared_patterns
+from train.sizing import SIZES, Size, activation_bytes, resolved
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 GIB = 1 << 30
@@ -35,3 +43,58 @@ def test_a_small_corpus_gets_small_batches(clips: int, batch: int):
 def test_what_is_given_is_kept():
     given = TrainConfig(size="large", precision="bf16", batch_size=3)
     assert resolved(given, CPU, 500) == given
+
+
+def test_long_clips_are_taken_in_smaller_batches_of_the_same_step(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (16 * GIB, 16 * GIB))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 6))
+    short, long = (resolved(TrainConfig(), GPU, 100_000, slots=slots) for slots in (50, 1_000))
+    assert (short.batch_size, short.accumulate) == (256, 1)
+    assert long.batch_size < 256
+    assert long.batch_size * long.accumulate == 256
+    assert activation_bytes(SIZES["large"], long.batch_size, 1_000) < 8 * GIB
+    assert resolved(TrainConfig(), GPU, 100_000, slots=10**7).batch_size == 1, "a clip that never fits is tried alone"
+
+
+def test_processes_and_memory_cut_a_step_together(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (16 * GIB, 16 * GIB))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 6))
+    for processes, slots in itertools.product((1, 2, 3, 8), (50, 1_000)):
+        found = resolved(TrainConfig(accumulate=2), GPU, 100_000, processes=processes, slots=slots)
+        assert found.accumulate % processes == 0
+        assert 512 <= found.batch_size * found.accumulate < 512 + found.accumulate
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_step_keeps_no_more_than_it_was_said_to(make_data, mixed, monkeypatch, name: str, size: str):
+    monkeypatch.setitem(SIZES, "small", Size(layers=2, heads=4, width=256, feedforward=512, max_batch=64))
+    data = make_data(mixed(60))
+    config = preset_config(name).changed({"size": size, "gradient_penalty": 1.0})
+    names, clips = data.chosen(config), np.arange(48)
+    sampler = Sampler.of(data, names, clips, config)
+    shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
+    shape = ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
+    model, batch = Detector(shape), data.batch(clips[data.lengths(names)[clips].sum(axis=1) > 0], names, device=CPU)
+    kept = _kept_bytes(model, lambda: losses(model(batch), batch, Totals.of([batch], model), model, config))
+    said = activation_bytes(SIZES[size], len(batch), batch.slots)
+    assert kept <= said
+    if config.fusion in ("joint", "cross", "within"):
+        assert said < 3 * kept, "and not so much less that memory stays empty"
+
+
+def _kept_bytes(model: Detector, run: Callable[[], object]) -> int:
+    """What autograd holds for the backward pass of `run`, without the weights."""
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        alive = run()
+    assert alive is not None
+    return sum(kept.values())

@@ -51,3 +51,11 @@ def test_datasets_of_a_few_items_do_not_decide_which_epoch_is_best(make_data, ma
     assert judge(few + single) == Judge("macro_auc", ("dff",)), "better a few than none"
     assert judge([made_item(0, {"eye": 1}, "archive", split="val"), *single]) == Judge("auc")
     assert judge(single) == Judge("loss")
+
+
+def test_patterns_that_the_discriminators_never_saw_are_not_counted():
+    """All their logits are -inf, and the largest of these is the first dataset's."""
+    logits = np.array([[1.0, 0.0], [0.0, 1.0], [-np.inf, -np.inf], [-np.inf, -np.inf]], np.float32)
+    pattern, domain = np.array([1, 1, 2, 2]), np.array([0, 1, 0, 1])
+    assert domain_accuracy(logits, pattern, domain) == (1.0, 0.5)
+    assert all(math.isnan(value) for value in domain_accuracy(logits[2:], pattern[2:], domain[2:]))

@@ -1,0 +1,247 @@
+"""Training with the frozen encoders in the loop, against the same training on cached tokens.
+
+The rival is a generous one. Its media lie decoded in RAM; a clip drawn twice for a batch is encoded once for both; what
+modality dropout leaves out is not encoded; preparing and saving are free. All that the cached run pays is counted.
+
+B clips of a batch, F faces, A samples, N tokens of one encoder in a batch, W their width
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cache.build import open_streams
+from cache.encoders import make_encoder
+from cache.memory import InMemory
+from cache.projection import FOLDER, projection
+from cache.ragged import ClipKey, offsets_of
+from cache.runner import Runner
+from cache.shard_tokens import ShardMedia, encode_shard
+from cache.spec import Encoder, Modality
+from cache.store import TokenStore
+from core.workfolder import WorkFolder
+from manifests.item import Manifest
+from preprocess.plan import media_folder, needed_shards
+from preprocess.shards import MediaShard
+from train.batch import MODALITIES, Batch, StreamBatch
+from train.config import TrainConfig
+from train.data import TokenData
+from train.distributed import World
+from train.fit import _train_epoch, fit
+from train.setup import Setup, prepare
+from train.table import Board
+from train.tokens import StreamTokens
+from train.validation import validate
+
+EPOCHS, AIM = 10, 30
+# At most; a runner takes less on a CPU and where memory is short.
+ENCODER_BATCH = 256
+# Clips of each encoder whose tokens are compared with the cached ones, and how far these may be off, as a share of a
+# token's length: half precision on a GPU is that far from a CPU's, other batches on one device much less.
+COMPARED, MOST_OFF = 4, 0.01
+
+
+def in_the_loop(work: WorkFolder, manifest: Manifest, config: TrainConfig, folder: Path, device: torch.device) -> str:
+    """The cached run is run whole; in the loop one epoch is, and stands for all: each draws about as much."""
+    # Making augmented views would cost the loop alone.
+    config = config.changed({"epochs": EPOCHS, "patience": EPOCHS, "views": False})
+    cached = _seconds(lambda: _cached_run(work, manifest, config, folder / "cached", device))
+    data = TokenData.load(manifest, open_streams(work, manifest))
+    setup = prepare(data, config, folder / "in-loop", World(device), resume=False)
+    rival = replace(setup, data=EncodedData.of(setup, work, manifest))
+    _check_same(setup, rival.data)
+    looped = [EPOCHS * seconds for seconds in _seconds(lambda: _epoch(rival))]
+    wall, processors = (slow / fast for slow, fast in zip(looped, cached, strict=True))
+    drawn, validated = setup.sampler.draw(1), len(setup.validation)
+    # Of a GPU's work this says nothing.
+    steadier = f", {processors:.1f} in processor time" if device.type == "cpu" else ""
+    return (
+        f"{EPOCHS} epochs on cached tokens {cached[0]:,.1f} s, from opening them to the saved run; with the encoders "
+        f"in the loop {looped[0]:,.0f} s, {EPOCHS} times one measured epoch: {wall:.1f} times{steadier} (aim {AIM}); "
+        f"an epoch draws {len(drawn)} clips, {len(np.unique(drawn))} different, and validates {validated}"
+    )
+
+
+def _seconds(run: Callable[[], None]) -> tuple[float, float]:
+    """On the wall, and of processors, which other work on the machine changes less."""
+    wall, processors = time.perf_counter(), time.process_time()
+    run()
+    return time.perf_counter() - wall, time.process_time() - processors
+
+
+def _cached_run(work: WorkFolder, manifest: Manifest, config: TrainConfig, run: Path, device: torch.device) -> None:
+    """All of it: opening and placing the tokens, EPOCHS epochs, and what is saved."""
+    data = TokenData.load(manifest, open_streams(work, manifest))
+    summary = fit(data, config, run, device=device, resume=False)
+    assert summary.epochs == EPOCHS
+
+
+def _epoch(setup: Setup) -> None:
+    """The first epoch and its validation, which ends with scores on the CPU: no GPU is left at work."""
+    _train_epoch(setup, 1, Board("bench", 1, setup.steps, 0))
+    validate(setup.judged, setup.data, setup.validation, device=setup.world.device)
+
+
+@dataclass(frozen=True)
+class EncodedData(TokenData):
+    """The same clips, but the tokens of every batch are made when it is asked for, and forgotten."""
+
+    held: dict[int, _ClipMedia]
+    """Row of the clip table -> its media; of the training and the validation clips."""
+    runners: dict[str, Runner]
+    copies: torch.cuda.Stream | None
+    """Copies media to the GPU while it trains; None on a CPU."""
+
+    @classmethod
+    def of(cls, setup: Setup, work: WorkFolder, manifest: Manifest) -> Self:
+        data, names, device = setup.data, setup.model.shape.streams, setup.world.device
+        rows = np.concatenate([setup.sampler.clips, setup.validation])
+        keys = zip(data.clips.media_id[rows].tolist(), data.clips.clip[rows].tolist(), strict=True)
+        shards = needed_shards(media_folder(work, data.profile.preprocess), manifest)
+        held = dict(_read(shards, set(map(data.modality, names)), dict(zip(keys, rows.tolist(), strict=True))))
+        copies = torch.cuda.Stream(device) if device.type == "cuda" else None
+        return cls(**vars(data), held=held, runners=_runners(data, names, device), copies=copies)
+
+    def batch(
+        self,
+        clips: NDArray[np.int64],
+        names: Sequence[str],
+        *,
+        device: torch.device,
+        kept: Mapping[Modality, NDArray[np.bool_]] | None = None,
+        views: NDArray[np.int64] | None = None,
+    ) -> Batch:
+        """As of `TokenData`; only the clean view is there."""
+        assert views is None
+        kept, rows = kept or {}, np.unique(clips)
+        media = self._media(rows, {modality: set(clips[stays].tolist()) for modality, stays in kept.items()})
+        streams = {name: self._encoded(name, rows, media) for name in names}
+        return TokenData.batch(replace(self, streams=streams), clips, names, device=device, kept=kept)
+
+    def _media(self, rows: NDArray[np.int64], kept: Mapping[Modality, Collection[int]]) -> ShardMedia:
+        """The clips `rows` as if they were a shard, without what no draw of a clip keeps."""
+        parts = [
+            self.held[row].only([modality for modality in MODALITIES if modality not in kept or row in kept[modality]])
+            for row in rows.tolist()
+        ]
+        media = _together(parts, self.profile.preprocess.sample_rate)
+        return media if self.copies is None else media.there(self.copies)
+
+    def _encoded(self, name: str, rows: NDArray[np.int64], media: ShardMedia) -> StreamTokens:
+        """The tokens of `rows` by one encoder; all other clips of the table have none."""
+        made, stream = encode_shard(media, self.runners[name]), self.streams[name]
+        lengths, begin = np.zeros(len(self.clips), np.int64), np.zeros(len(self.clips), np.int64)
+        lengths[rows], begin[rows] = made.lengths, offsets_of(made.lengths)[:-1]
+        held = InMemory(stream.spec, lengths, begin, torch.from_numpy(made.tokens), made.times)
+        return replace(stream, lengths=lengths, held=held, views=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ClipMedia:
+    """What encoders need of one clip."""
+
+    key: ClipKey
+    start: float
+    """Seconds."""
+    faces: NDArray[np.uint8]
+    """(F, S, S, 3)"""
+    face_times: NDArray[np.float32]
+    """(F,)"""
+    audio: NDArray[np.int16]
+    """(A,)"""
+    text: str | None
+
+    @classmethod
+    def of(cls, media: ShardMedia, clip: int) -> Self:
+        faces = slice(*media.face_offsets[clip : clip + 2].tolist())
+        return cls(
+            key=media.keys[clip],
+            start=float(media.starts[clip]),
+            faces=media.faces[faces],
+            face_times=media.face_times[faces],
+            audio=media.audio[slice(*media.audio_offsets[clip : clip + 2].tolist())],
+            text=media.texts[clip],
+        )
+
+    def only(self, modalities: Collection[Modality]) -> Self:
+        faces = None if "image" in modalities else 0
+        return replace(
+            self,
+            faces=self.faces[:faces],
+            face_times=self.face_times[:faces],
+            audio=self.audio if "audio" in modalities else self.audio[:0],
+            text=self.text if "text" in modalities else None,
+        )
+
+
+def _read(
+    shards: Sequence[Path], wanted: set[Modality], row_of: Mapping[ClipKey, int]
+) -> Iterator[tuple[int, _ClipMedia]]:
+    for path in shards:
+        media = ShardMedia.read(MediaShard(path), wanted, facts={})  # no preset reads metadata
+        for clip, key in enumerate(media.keys):
+            if key in row_of:
+                yield row_of[key], _ClipMedia.of(media, clip)
+
+
+def _together(parts: Sequence[_ClipMedia], sample_rate: int) -> ShardMedia:
+    return ShardMedia(
+        keys=[part.key for part in parts],
+        starts=np.array([part.start for part in parts], np.float32),
+        faces=np.concatenate([part.faces for part in parts]),
+        face_times=np.concatenate([part.face_times for part in parts]),
+        face_offsets=offsets_of([len(part.face_times) for part in parts]),
+        audio=np.concatenate([part.audio for part in parts]),
+        audio_offsets=offsets_of([len(part.audio) for part in parts]),
+        sample_rate=sample_rate,
+        texts=[part.text for part in parts],
+        facts=[None] * len(parts),
+    )
+
+
+def _runners(data: TokenData, names: Sequence[str], device: torch.device) -> dict[str, Runner]:
+    encoders = {made.spec.name: made for made in (make_encoder(choice, device) for choice in data.profile.encoders)}
+    return {name: _runner(encoders[name], data.streams[name].store, device) for name in names}
+
+
+def _runner(encoder: Encoder, store: TokenStore, device: torch.device) -> Runner:
+    encoder.spec = store.spec  # where the projection is a fitted one, this names its file
+    matrix = projection(encoder.spec.native_dim, encoder.spec.projection, store.folder.parent / FOLDER)
+    return Runner(encoder, device, ENCODER_BATCH, matrix)
+
+
+def _check_same(setup: Setup, rival: TokenData) -> None:
+    """Some clips of every encoder, drawn twice, with modality dropout: the rival trains on what is cached.
+
+    It also loads the networks, which the measured epoch then has ready.
+    """
+    names, clips = setup.model.shape.streams, setup.sampler.clips
+    drawn = np.repeat(np.unique(np.concatenate([_spread(clips[n > 0]) for n in setup.data.lengths(names)[clips].T])), 2)
+    kept = dict(zip(MODALITIES, setup.sampler.keep(drawn, epoch=1).T, strict=True))
+    made, cached = (data.batch(drawn, names, device=setup.world.device, kept=kept) for data in (rival, setup.data))
+    for name in names:
+        off = _off(made.streams[name], cached.streams[name])
+        if off > MOST_OFF:
+            raise AssertionError(f"{name}: tokens made in the loop are {off:.3f} of their length from the cached ones")
+
+
+def _spread(clips: NDArray[np.int64]) -> NDArray[np.int64]:
+    """COMPARED of them, or all where there are fewer."""
+    return clips[:: max(1, len(clips) // COMPARED)][:COMPARED]
+
+
+def _off(made: StreamBatch, cached: StreamBatch) -> float:
+    """Largest distance of two tokens (N, W), as a share of the cached one's length; they have to lie equally."""
+    torch.testing.assert_close(made.slots, cached.slots, rtol=0, atol=0)
+    torch.testing.assert_close(made.times, cached.times)
+    ours, theirs = made.tokens.float(), cached.tokens.float()
+    off = (ours - theirs).norm(dim=1) / theirs.norm(dim=1)
+    return float(off.max()) if len(off) else 0.0
