@@ -11,6 +11,7 @@ import typer
 
 from commands import cache, data, models, tensors, whole
 from core.errors import UnmaskError
+from core.threads import wait_briefly
 
 COMMANDS = (
     data.scan,
@@ -46,6 +47,7 @@ app.add_typer(cache.app, name="cache")
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: exit codes 0 done, 1 our bug, 2 wrong usage, 3 too many failed items, 4 input missing."""
+    wait_briefly()
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     code: Any = 0

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from core.threads import wait_briefly
 from manifests.demo import write_demo
+
+wait_briefly()
 
 # A machine that is busy with something else makes an example slow, not wrong.
 settings.register_profile("patient", deadline=None)
