@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import codecs, encode, gather, load, near, preprocess, projections, scan, splits, stage, training
+from benchmarks import codecs, cost, encode, gather, load, near, preprocess, projections, scan, splits, stage, training
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "codecs": codecs.main,
+    "cost": cost.main,
     "encode": encode.main,
     "gather": gather.main,
     "load": load.main,

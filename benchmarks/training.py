@@ -1,9 +1,7 @@
 """Training on cached tokens: what the data path costs a step, how much of a batch is padding, and how much slower the
 same run is with the encoders in the loop (in_loop.py).
 
-Needs tokens: UNMASK_WORK=/path/to/work after `unmask scan, preprocess, extract`. On a GPU where there is one, else on
-one core: torch's threads wait for each other at every small operation, and where other work runs too, that is most of
-what would be measured.
+Needs tokens: UNMASK_WORK=/path/to/work after `unmask scan, preprocess, extract`. On a GPU where there is one.
 """
 
 from __future__ import annotations
@@ -11,9 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -52,25 +48,14 @@ def main() -> str:
     work = WorkFolder(Path(given).absolute())
     manifest = read_manifest(work.manifest)
     data, config = TokenData.load(manifest, open_streams(work, manifest)), preset_config("full")
-    with tempfile.TemporaryDirectory() as name, _one_core(device):
+    with tempfile.TemporaryDirectory() as name:
         setup = prepare(data, config, Path(name) / "run", World(device), resume=False)
         lines = [steps(setup, device), padding(setup)]
         if any(row.kind == "video" for row in manifest.rows()):
             lines.append(in_the_loop(work, manifest, config, Path(name), device))
-    where = "a GPU" if device.type == "cuda" else "one core"
+    where = "a GPU" if device.type == "cuda" else f"a CPU, {torch.get_num_threads()} threads"
     about = f"{len(setup.sampler.clips)} training clips, {setup.config.size}, batches of {setup.config.batch_size}"
     return "\n".join([f"on {where}: {about}", *lines])
-
-
-@contextmanager
-def _one_core(device: torch.device) -> Iterator[None]:
-    """On a CPU; a GPU's feeding is left as it is."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if device.type == "cpu" else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def steps(setup: Setup, device: torch.device) -> str:
@@ -78,15 +63,13 @@ def steps(setup: Setup, device: torch.device) -> str:
 
     The same batches in all: their lengths differ, and a step on one of them would be cheaper or dearer than most.
     """
-    # Processor time of one thread, where other work on the machine is not in it; a GPU's work would not be either.
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
     drawn = setup.sampler.steps(1)
-    draw = in_turn({"draw": partial(setup.sampler.steps, 1)}, ROUNDS, clock)["draw"] / len(drawn)
+    draw = in_turn({"draw": partial(setup.sampler.steps, 1)}, ROUNDS)["draw"] / len(drawn)
     some = drawn[: STEPS[device.type]]
     # Step by step, so that a slow moment meets all ways alike. A GPU gets them in a row: the next one's batch is made
     # while it works.
     parts = [[step] for step in some] if device.type == "cpu" else [some]
-    timed = [in_turn(_ways(setup, part, device), ROUNDS, clock) for part in parts]
+    timed = [in_turn(_ways(setup, part, device), ROUNDS) for part in parts]
     made, fixed, alone = (sum(one[way] for one in timed) / len(some) for way in ("made", "fixed", "alone"))
     return (
         f"{1 / (made + draw):.2f} steps/s, {1 / fixed:.2f} with the same batches fixed: "

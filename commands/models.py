@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,11 +15,17 @@ from core.errors import UsageError
 from core.machine import choose_device
 from core.workfolder import WorkFolder
 
+if TYPE_CHECKING:
+    from train.config import TrainConfig
+
+STOPPED = 130
+"""Exit code of a program that Ctrl-C ended."""
+
 
 def train(
     work: Work = DEFAULT_WORK,
     preset: Annotated[str, typer.Option("--preset", help="Which system; `unmask presets` lists them.")] = "full",
-    seed: Annotated[int, typer.Option("--seed")] = 0,
+    seed: Annotated[int | None, typer.Option("--seed", help="As train.seed; 0 where neither is given.")] = None,
     settings: SettingsFile = None,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="train.key=value")] = None,
     device: Device = "auto",
@@ -28,7 +34,6 @@ def train(
 ) -> None:
     """Train one model on the tokens, keep its best checkpoint."""
     from cache.build import open_streams
-    from core.settings import apply
     from manifests.item import read_manifest
     from train.checkpoint import run_folder
     from train.data import TokenData
@@ -40,12 +45,15 @@ def train(
     with opened(as_json and first, quiet or not first) as console:
         folder = WorkFolder(work)
         manifest = read_manifest(folder.manifest)
-        config = apply(preset_config(preset), settings, assignments or [], under="train.").changed({"seed": seed})
+        config = _changed(preset_config(preset), settings, assignments)
+        config = config if seed is None else config.changed({"seed": seed})
         data = TokenData.load(manifest, open_streams(folder, manifest))
         run = run_folder(folder.runs, data, config)
         summary = fit(data, config, run, device=choose_device(device))
         console.say(f"run: {run}")
         console.result |= summary.as_json() | {"run": str(run)}
+    if summary.stopped:  # or `train && evaluate` would judge half a training
+        raise typer.Exit(STOPPED)
 
 
 def presets(as_json: Json = False) -> None:
@@ -114,6 +122,8 @@ def ablate(
     work: Work = DEFAULT_WORK,
     presets: Annotated[str, typer.Option("--presets", help="Comma-separated; default: all.")] = "",
     seeds: Annotated[str, typer.Option("--seeds", help="Comma-separated.")] = "0,1,2",
+    settings: SettingsFile = None,
+    assignments: Annotated[list[str] | None, typer.Option("--set", help="train.key=value, for every preset")] = None,
     device: Device = "auto",
     as_json: Json = False,
     quiet: Quiet = False,
@@ -121,13 +131,23 @@ def ablate(
     """Train and evaluate presets x seeds on the same tokens: one table."""
     from evaluation.ablate import ablate as run_ablate
     from evaluation.ablation import ablation_table
-    from train.presets import PRESETS
+    from train.presets import PRESETS, preset_config
 
     with opened(as_json, quiet) as console:
-        wanted = _names(presets) or list(PRESETS)
-        result = run_ablate(WorkFolder(work), wanted, _numbers(seeds), device=choose_device(device))
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            raise UsageError("ablate runs as one process", "one for each GPU: --device cuda:1, with other --presets")
+        made = {name: _changed(preset_config(name), settings, assignments) for name in _names(presets) or PRESETS}
+        result = run_ablate(WorkFolder(work), made, _numbers(seeds), device=choose_device(device))
         console.show(ablation_table(result))
         console.result |= result.as_json()
+    if result.stopped:
+        raise typer.Exit(STOPPED)
+
+
+def _changed(config: TrainConfig, settings: Path | None, assignments: list[str] | None) -> TrainConfig:
+    from core.settings import apply
+
+    return apply(config, settings, assignments or [], under="train.")
 
 
 def _names(listed: str) -> list[str]:

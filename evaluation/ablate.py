@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,20 +26,25 @@ from train.checkpoint import run_folder, summary_of
 from train.config import TrainConfig
 from train.data import TokenData
 from train.fit import fit
-from train.presets import preset_config
 
 log = logging.getLogger("unmask")
 
 
 def ablate(
-    work: WorkFolder, presets: Sequence[str], seeds: Sequence[int], *, device: torch.device, split: Split = "test"
+    work: WorkFolder,
+    presets: Mapping[str, TrainConfig],
+    seeds: Sequence[int],
+    *,
+    device: torch.device,
+    split: Split = "test",
 ) -> Ablation:
     """Train and evaluate whatever of `presets` x `seeds` is not there yet; also written to runs/ablation.json.
 
-    A preset that this data cannot train (no sound, say) is a row with the problem. `UsageError` for an unknown preset,
-    or when none can be trained.
+    A preset that this data cannot train (no sound, say) is a row with the problem. `UsageError` when none can be
+    trained. One that the user stopped is not written: an earlier table stays.
     """
-    configs = {preset: [preset_config(preset).changed({"seed": seed}) for seed in seeds] for preset in presets}
+    seeds = tuple(dict.fromkeys(seeds))
+    configs = {name: [config.changed({"seed": seed}) for seed in seeds] for name, config in presets.items()}
     if not presets or not seeds:
         raise UsageError("nothing to compare", "name at least one preset and one seed")
     began = time.time()
@@ -60,13 +65,14 @@ def ablate(
         split=split,
         split_hash=data.split_hash,
         profile=data.profile.name,
-        seeds=tuple(seeds),
+        seeds=seeds,
         rows=tuple(rows),
         controls=controls,
         stores=store_uses(work, {run for row in rows for run in row.runs}, began),
         stopped=stopped,
     )
-    write_json(work.runs / FILE, ablation.as_json())
+    if not stopped:
+        write_json(work.runs / FILE, ablation.as_json())
     return ablation
 
 

@@ -7,12 +7,15 @@ runs/<preset>-s<seed>-<8 hex of config and inputs>/
     events.out.tfevents.*               the same for TensorBoard
     best_multimodal_all_datasets.pth    state dict of the best epoch, loads with weights_only=True
     last.pth                            model, optimiser, scaler and epoch: what the next epoch needs
+    lock                                held while it is trained
     summary.json                        RunSummary, written last: the run is finished
 """
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +27,7 @@ from pydantic import ValidationError
 
 from cache.spec import EncoderSpec
 from core.atomic import new_file, write_json, write_text
-from core.errors import MissingInput
+from core.errors import MissingInput, UsageError
 from core.fingerprint import fingerprint
 from core.settings import Settings
 from preprocess.profiles import Profile
@@ -32,6 +35,8 @@ from train.config import TrainConfig
 from train.data import TokenData
 from train.model import Detector, ModelShape
 from train.validation import Criterion, Validation
+
+log = logging.getLogger("unmask")
 
 FORMAT = "unmask-run"
 VERSION = 2
@@ -42,8 +47,11 @@ METRICS = "metrics.jsonl"
 BEST = "best_multimodal_all_datasets.pth"
 LAST = "last.pth"
 SUMMARY = "summary.json"
+LOCK = "lock"
 
 REMEDY = "make train"
+STATE = {"key", "config", "standing", "model", "average", "optimiser", "scaler"}
+"""What last.pth holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +125,28 @@ def run_key(config: TrainConfig, data: TokenData) -> str:
 
 def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:
     """Where the run of `config` on `data` lies: the same settings on the same inputs are the same run."""
-    return runs / f"{config.preset}-s{config.seed}-{run_key(config, data)[:8]}"
+    control = "-shuffled" if config.shuffle_labels else ""
+    return runs / f"{config.preset}{control}-s{config.seed}-{run_key(config, data)[:8]}"
 
 
 def find_run(runs: Path, run: Path | None) -> Path:
-    """`run`, or the one under `runs` that was trained, or asked for again, last. `MissingInput` when there is none."""
+    """`run`, or the one under `runs` that was trained, or asked for again, last. `MissingInput` when there is none.
+
+    A control of shuffled labels is found only by its name.
+    """
     if run is not None:
         if not (run / INPUTS).is_file():
             raise MissingInput(f"{run}: no trained run", f"give a folder of {runs}, or {REMEDY}")
         return run
     found = sorted(runs.glob(f"*/{INPUTS}"), key=lambda path: (path.stat().st_mtime_ns, path))
-    if not found:
+    real = [path.parent for path in found if not _is_control(path.parent)]
+    if not real:
         raise MissingInput(f"{runs}: no trained run", REMEDY)
-    return found[-1].parent
+    return real[-1]
+
+
+def _is_control(run: Path) -> bool:
+    return (run / CONFIG).is_file() and bool(_read_json(run / CONFIG).get("shuffle_labels"))
 
 
 def inputs_of(data: TokenData, shape: ModelShape, key: str, criterion: Criterion) -> dict[str, Any]:
@@ -163,6 +180,8 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
         config = TrainConfig.model_validate(_read_json(run / CONFIG))
     except ValidationError as error:
         raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
+    if config.shuffle_labels:
+        log.warning("%s: a control, trained on shuffled labels: its scores mean nothing", run.name)
     model = Detector(info.shape)
     try:
         model.load_state_dict(load_state(run / BEST, torch.device("cpu")))
@@ -173,8 +192,11 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """Tensors, numbers and strings only: what `weights_only=True` reads."""
+    # Through memory: torch names the archive's folder after the file, and has an error of its own for a full disk.
+    content = io.BytesIO()
+    torch.save(dict(state), content)
     with new_file(path) as temporary:
-        torch.save(dict(state), temporary)
+        temporary.write_bytes(content.getbuffer())
 
 
 def load_state(path: Path, device: torch.device) -> dict[str, Any]:
@@ -188,15 +210,55 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
 
 
 def finished(run: Path, key: str) -> RunSummary | None:
-    """The summary of a run that is finished and was made from the inputs `key`."""
-    if not (run / SUMMARY).is_file() or _read_json(run / INPUTS).get("key") != key:
+    """The summary of a run that is finished, was made from the inputs `key`, and whose files can all be read."""
+    if not (run / SUMMARY).is_file():
         return None
-    return summary_of(run).model_copy(update={"reused": True})
+    try:
+        if _read_json(run / INPUTS).get("key") != key:
+            return None
+        load_state(run / BEST, torch.device("cpu"))
+        return summary_of(run).model_copy(update={"reused": True})
+    except MissingInput as error:
+        log.warning("%s: what was finished is damaged", error.problem)
+        return None
+
+
+def begun(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
+    """The state after the last whole epoch, if there is one and all that goes with it can be read.
+
+    `UsageError` for that of other settings or data.
+    """
+    if not (run / LAST).is_file():
+        return None
+    try:
+        state = load_state(run / LAST, device)
+        if state.get("key", key) != key:
+            raise UsageError(f"{run}: was trained with other settings or on other data", "train into a new run folder")
+        _check_whole(run, state)
+    except MissingInput as error:
+        log.warning("%s: training begins anew", error.problem)
+        return None
+    log.info("%s: going on after epoch %d", run.name, state["standing"]["epoch"])
+    return state
+
+
+def _check_whole(run: Path, state: Mapping[str, Any]) -> None:
+    if missing := sorted(STATE - set(state)):
+        raise MissingInput(f"{run / LAST}: without {', '.join(missing)}", REMEDY)
+    if state["standing"]["best_epoch"]:
+        load_state(run / BEST, torch.device("cpu"))
+        _read_json(run / INPUTS)
+    if len(read_metrics(run)) < state["standing"]["epoch"]:
+        raise MissingInput(f"{run / METRICS}: fewer epochs than were trained", REMEDY)
 
 
 def summary_of(run: Path) -> RunSummary:
     """Of a finished run."""
-    return RunSummary.model_validate(_read_json(run / SUMMARY)).model_copy(update={"run": str(run)})
+    try:
+        summary = RunSummary.model_validate(_read_json(run / SUMMARY))
+    except ValidationError as error:
+        raise MissingInput(f"{run / SUMMARY}: not a summary of this version", REMEDY) from error
+    return summary.model_copy(update={"run": str(run)})
 
 
 def write_metrics(run: Path, lines: list[dict[str, Any]]) -> None:
@@ -207,7 +269,10 @@ def write_metrics(run: Path, lines: list[dict[str, Any]]) -> None:
 def read_metrics(run: Path) -> list[dict[str, Any]]:
     if not (run / METRICS).is_file():
         return []
-    return [json.loads(line) for line in (run / METRICS).read_text(encoding="utf-8").splitlines()]
+    try:
+        return [json.loads(line) for line in (run / METRICS).read_text(encoding="utf-8").splitlines()]
+    except ValueError as error:
+        raise MissingInput(f"{run / METRICS}: not lines of JSON", REMEDY) from error
 
 
 def clear(run: Path) -> None:
@@ -219,7 +284,9 @@ def clear(run: Path) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise MissingInput(f"{path}: no readable run", REMEDY) from error
+    if not isinstance(value, dict):
+        raise MissingInput(f"{path}: no readable run", REMEDY)
     return value

@@ -14,7 +14,7 @@ from manifests.item import Kind
 class TrainConfig(Settings):
     """One row of the experiment table. Presets are functions that give one (presets.py)."""
 
-    preset: str = "custom"
+    preset: str = Field("custom", pattern=r"^[a-z0-9][a-z0-9._-]*$")
     """Name of the preset it came from; the run folder's name begins with it."""
 
     size: Literal["auto", "large", "small"] = "auto"
@@ -84,6 +84,6 @@ class TrainConfig(Settings):
     shuffle_labels: bool = False
     """A control: the labels of training and validation items are dealt out anew among them. What such a model finds on
     the test split is chance; where it is more, the split leaks."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=1 << 63)
     ema: float = Field(0.0, ge=0, lt=1)
     """Decay a step of an average of the weights, which is then what is validated and kept; 0: no average."""

@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from core.errors import UsageError
 from train.batch import Batch
 from train.losses import Totals, counts
 from train.model import Detector
@@ -86,6 +87,8 @@ def joined(device: torch.device) -> World:
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     if size == 1:
         return World(device)
+    if not {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ):
+        raise UsageError(f"WORLD_SIZE={size}, but nothing says where the others are", "start by torchrun, or unset it")
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     if not dist.is_initialized():

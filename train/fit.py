@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,13 @@ import torch
 
 from core.atomic import write_json
 from core.errors import UsageError
+from core.lock import locked
 from train.average import decay_at, update
 from train.batch import Batch
 from train.checkpoint import (
     INPUTS,
     LAST,
+    LOCK,
     SUMMARY,
     RunSummary,
     finished,
@@ -32,7 +35,7 @@ from train.checkpoint import (
 from train.compiled import not_compiled
 from train.config import TrainConfig
 from train.data import TokenData, prefetched
-from train.distributed import joined
+from train.distributed import World, joined
 from train.events import Events
 from train.grl import ganin_strength
 from train.losses import LOSSES, losses
@@ -56,6 +59,11 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
     one class, when memory runs out, or when the loss is no longer a number. Under `torchrun` every process calls this.
     """
     world = joined(device)
+    with locked(run / LOCK, "another training of this run") if world.first else nullcontext():
+        return _fit(data, config, run, world, resume)
+
+
+def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> RunSummary:
     if resume and (summary := finished(run, run_key(config, data))):
         log.info("%s: trained before on the same inputs, reused", run.name)
         if world.first:

@@ -16,7 +16,7 @@ from cache.projection import FOLDER as PROJECTIONS
 from cache.projection import keep_fitted
 from core.atomic import sweep, write_json
 from core.errors import UsageError
-from train.checkpoint import CONFIG, LAST, clear, inputs_of, load_state, run_key
+from train.checkpoint import CONFIG, begun, clear, inputs_of, run_key
 from train.clips import UNKNOWN, relabelled
 from train.compiled import compile_blocks
 from train.config import TrainConfig
@@ -84,8 +84,8 @@ class Setup:
 
 def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> Setup:
     key, device = run_key(config, data), world.device
-    begun = _begun(run, key, device) if resume else None
-    _check_together(run, begun, world)
+    earlier = begun(run, key, device) if resume else None
+    _check_together(run, earlier, world)
     if config.shuffle_labels:
         data = replace(data, clips=relabelled(data.clips, config.seed))
     names = data.chosen(config)
@@ -93,8 +93,8 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     _check_train(data, train)
     _tell_absent(data, names, train, config)
     longest = 1 + int(data.lengths(names)[train].sum(axis=1).max())
-    if begun:
-        config = TrainConfig(**begun["config"])
+    if earlier:
+        config = TrainConfig(**earlier["config"])
         if config.accumulate < world.size:
             log.warning("steps of %d batches: %d processes idle", config.accumulate, world.size - config.accumulate)
     else:
@@ -109,12 +109,12 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
     # It is made whole by the first loss it scales, and a process may have no batch in a step.
     scaler.scale(torch.zeros((), device=device))
-    if begun:
-        model.load_state_dict(begun["model"])
+    if earlier:
+        model.load_state_dict(earlier["model"])
         if config.ema:
-            judged.load_state_dict(begun["average"])
-        optimiser.load_state_dict(begun["optimiser"])
-        scaler.load_state_dict(begun["scaler"])
+            judged.load_state_dict(earlier["average"])
+        optimiser.load_state_dict(earlier["optimiser"])
+        scaler.load_state_dict(earlier["scaler"])
     elif world.first:
         _begin(run, config, data, names)
     if config.compile:
@@ -125,7 +125,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     judge = choose_judge(data, validation)
     inputs = inputs_of(data, shape, key, judge.criterion)
     placed = data.placed(device, names)
-    standing = _standing(begun) if begun else Standing()
+    standing = _standing(earlier) if earlier else Standing()
     steps = len(sampler.steps(1))
     _announce(run, config, sampler, model, placed)
     return Setup(
@@ -174,16 +174,6 @@ def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector,
         config.accumulate,
         "/".join(sorted(held)),
     )
-
-
-def _begun(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
-    if not (run / LAST).is_file():
-        return None
-    state = load_state(run / LAST, device)
-    if state.get("key") != key:
-        raise UsageError(f"{run}: was trained with other settings or on other data", "train into a new run folder")
-    log.info("%s: going on after epoch %d", run.name, state["standing"]["epoch"])
-    return state
 
 
 def _standing(begun: dict[str, Any]) -> Standing:

@@ -10,7 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn import config_context
 
+from core.errors import UsageError
 from train.calibration import cross_entropy, fit_temperature, fit_threshold
 from train.data import TokenData
 from train.metrics import by_domain, macro, measure
@@ -70,13 +72,18 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
     items = by_item(scores, data)
     is_fake = data.clips.label[items.first] == 1
     chance = probability(items.fake)
-    domains = by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
-    temperature, threshold = calibrated(is_fake, items)
+    if not np.isfinite(chance).all():
+        raise UsageError("the scores are not numbers any more", "a smaller train.lr")
+    # What scikit-learn would check is checked, and takes longer than a small validation split itself.
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        domains = by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
+        pooled = measure(is_fake, chance)
+        temperature, threshold = calibrated(is_fake, items)
     found, guessed = domain_accuracy(scores.domain, scores.pattern, data.clips.domain[clips])
     return Validation(
         items=len(is_fake),
         loss=cross_entropy(is_fake, items.fake),
-        pooled=measure(is_fake, chance),
+        pooled=pooled,
         macro=macro(domains.values()),
         domains=domains,
         domain_accuracy=found,

@@ -26,6 +26,7 @@ from evaluation.scoring import evaluate, evaluated
 from evaluation.tables import evaluation_text, plain_text
 from manifests.item import from_rows, read_manifest, write_manifest
 from train.checkpoint import load_run
+from train.presets import preset_config
 
 
 @pytest.fixture(scope="module")
@@ -143,14 +144,16 @@ def test_the_report_is_written_with_the_damaged_file_escaped(chain: Chain, evalu
 
 def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> None:
     work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
-    first = ablate(work, ["image-baseline", "video-baseline"], [0], device=CPU)
+    presets = {name: preset_config(name) for name in ("image-baseline", "video-baseline")}
+    first = ablate(work, presets, [0, 0], device=CPU)
+    assert first.seeds == (0,), "the same seed twice has no deviation"
     picture, video = first.rows
     assert picture.items == 6
     assert set(picture.datasets) == {"pictures"}
     assert video.runs == ()
     assert "video" in (video.problem or "")
     weights = (work.runs / picture.runs[0] / "best_multimodal_all_datasets.pth").stat().st_mtime_ns
-    again = ablate(work, ["image-baseline", "video-baseline"], [0], device=CPU)
+    again = ablate(work, presets, [0], device=CPU)
     assert again == first
     assert (work.runs / picture.runs[0] / "best_multimodal_all_datasets.pth").stat().st_mtime_ns == weights
     assert json.loads((work.runs / "ablation.json").read_text())["rows"][0]["preset"] == "image-baseline"
@@ -184,10 +187,22 @@ def test_one_seed_has_no_deviation() -> None:
 
 
 def test_an_empty_ablation_is_wrong_usage(chain: Chain) -> None:
-    with pytest.raises(UsageError, match="no preset"):
-        ablate(chain.work, ["nothing-like-it"], [0], device=CPU)
     with pytest.raises(UsageError, match="nothing to compare"):
-        ablate(chain.work, [], [0], device=CPU)
+        ablate(chain.work, {}, [0], device=CPU)
+
+
+def test_a_table_that_is_stopped_leaves_the_earlier_one(chain: Chain, tmp_path: Path, monkeypatch) -> None:
+    work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
+    presets = {"image-baseline": preset_config("image-baseline")}
+    ablate(work, presets, [0], device=CPU)
+    before = (work.runs / "ablation.json").read_bytes()
+
+    def stops(*given: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("train.fit.validate", stops)
+    assert ablate(work, presets, [1], device=CPU).stopped
+    assert (work.runs / "ablation.json").read_bytes() == before
 
 
 def test_a_manifest_of_another_split_stops_evaluate(chain: Chain, tmp_path: Path) -> None:
