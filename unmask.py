@@ -8,9 +8,10 @@ import traceback
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from commands import cache, data, models, tensors, whole
-from core.errors import UnmaskError
+from core.errors import Stopped, told
 from core.threads import wait_briefly
 
 COMMANDS = (
@@ -33,8 +34,19 @@ COMMANDS = (
     whole.doctor,
 )
 
+
+class Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Typer would end Ctrl-C without a word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise told(error) or error from error
+
+
 app = typer.Typer(
     name="unmask",
+    cls=Commands,
     help="Multimodal deepfake detection on cached tokens.",
     no_args_is_help=True,
     add_completion=False,
@@ -46,28 +58,31 @@ app.add_typer(cache.app, name="cache")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: exit codes 0 done, 1 our bug, 2 wrong usage, 3 too many failed items, 4 input missing."""
-    wait_briefly()
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    """Entry point: exit codes 0 done, 1 our bug, 2 wrong usage, 3 too many failed, 4 input missing, 130 Ctrl-C."""
     code: Any = 0
     try:
+        wait_briefly()
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         app(arguments)
-    except UnmaskError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = error.exit_code
     except SystemExit as stop:
         code = stop.code
         if code == 2:
             print("hint: unmask --help, unmask COMMAND --help", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("stopped. Run the same command again: it goes on where it was", file=sys.stderr)
-        code = 130
-    except Exception:
-        traceback.print_exc()
-        print("hint: this is a bug in unmask; please report it with the lines above", file=sys.stderr)
-        code = 1
+    except (Exception, KeyboardInterrupt) as error:
+        code = _ended_by(error)
     sys.exit(code)
+
+
+def _ended_by(error: BaseException) -> int:
+    """Tell it and the remedy on stderr, give the exit code."""
+    known = told(error)
+    if known is None:
+        traceback.print_exception(error)
+        print("hint: this is a bug in unmask; please report it with the lines above", file=sys.stderr)
+        return 1
+    print(known if isinstance(known, Stopped) else f"error: {known}", file=sys.stderr)
+    return known.exit_code
 
 
 if __name__ == "__main__":

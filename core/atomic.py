@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,15 @@ def new_file(path: Path) -> Iterator[Path]:
     """
     temporary = _beside(path)
     try:
-        with _room(path):
+        with _told(path, temporary):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _sync(temporary)
             temporary.replace(path)
             _sync(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing may be removed, the error before this one says more
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     temporary, aside = _beside(path), _beside(path)
     try:
-        with _room(path):
+        with _told(path, temporary):
             temporary.mkdir(parents=True)
             yield temporary
             for part in sorted(temporary.rglob("*"), reverse=True):
@@ -88,8 +89,11 @@ def _beside(path: Path) -> Path:
 
 
 @contextmanager
-def _room(path: Path) -> Iterator[None]:
-    """A full disk is no bug of ours; libraries tell it by an error of their own or, some, only in its text."""
+def _told(path: Path, temporary: Path) -> Iterator[None]:
+    """A full disk is no bug of ours; libraries tell it by an error of their own or, some, only in its text.
+
+    Where writing is not allowed, the error names what was to be written instead of the temporary name.
+    """
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -98,6 +102,9 @@ def _room(path: Path) -> Iterator[None]:
             raise NoSpace(
                 problem, "free some space and run the same command again: what is finished is kept"
             ) from error
+        # pyarrow has the name in its text only.
+        if isinstance(error, OSError) and error.errno and str(temporary) in f"{error.filename} {error}":
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise
 
 

@@ -5,12 +5,16 @@ UnmaskError            1  (base; raised itself only for our own bugs)
 |- ItemsFailed         3  the stage finished, but too many items failed
 |- MissingInput        4  needed input missing or stale
 |- NoSpace             4  no room left where output goes
+|- NotAllowed          4  the system does not let this user read or write something
 |- DetectorGone        4  the process that looks for faces on a GPU is gone
+|- Stopped           130  by Ctrl-C
 BadMedia                  one file cannot be used: a row with a reason, never the end of a run
 """
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -66,6 +70,18 @@ class NoSpace(UnmaskError):
     exit_code = 4
 
 
+class NotAllowed(UnmaskError):
+    """A file or folder that this user may not read or write, or whose disk is read-only."""
+
+    exit_code = 4
+
+
+class Stopped(UnmaskError):
+    """The user pressed Ctrl-C. What was finished is kept."""
+
+    exit_code = 130
+
+
 class DetectorGone(UnmaskError):
     """The face detection service does not answer. Not the fault of the file at hand, so the run stops."""
 
@@ -81,3 +97,16 @@ class BadMedia(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}. {self.remedy}".rstrip()
+
+
+def told(error: BaseException) -> UnmaskError | None:
+    """`error` with a remedy where the user can do something about it, whoever raised it; None for a bug of ours."""
+    if isinstance(error, UnmaskError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Stopped("stopped by Ctrl-C", "the same command goes on where it was")
+    if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
+        named = isinstance(error.filename, str | bytes)
+        problem = f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)
+        return NotAllowed(problem, "check who may read and write there, or give another --work")
+    return None

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from core.errors import MissingInput, UsageError
 from core.fingerprint import fingerprint
 
+LINES = "write `key: value` lines"
+# What pydantic says in Python's words.
+ALLOWED = {
+    "tuple_type": "Input should be a list, such as [a, b]",
+    "model_type": f"Input has settings of its own: {LINES}",
+}
+
 
 class Settings(BaseModel):
-    """Base of all settings: frozen, and a misspelt key is an error instead of a silent default."""
+    """Base of all settings: frozen, finite, and a misspelt key is an error instead of a silent default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def fingerprint(self) -> str:
         return fingerprint(self.model_dump(mode="json"))
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """A validated copy; `changes` is nested as the model is."""
-        merged = _merge(self.model_dump(mode="json"), changes)
-        try:
-            return type(self).model_validate(merged)
-        except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise UsageError(f"settings: {problems}", f"known keys: {', '.join(known_keys(type(self)))}") from error
+        return _changed(self, changes, "settings", "")
 
 
 S = TypeVar("S", bound=Settings)
@@ -37,22 +41,87 @@ S = TypeVar("S", bound=Settings)
 def apply(settings: S, yaml_file: Path | None, assignments: Iterable[str], *, under: str = "") -> S:
     """`settings` changed by a YAML file first, then by "a.b=value" assignments in their order.
 
-    With `under="train."` every assignment must begin with that: the part of all settings that `settings` is.
+    With `under="train."` every assignment must begin with that: the part of all settings that `settings` is. In the
+    file the level `train:` may be there or left out.
     """
     if yaml_file is not None:
-        settings = settings.changed(_read_yaml(yaml_file))
+        changes = dict(_read_yaml(yaml_file))
+        inner = changes.pop(under.rstrip("."), {}) if under else {}
+        if not isinstance(inner, Mapping):
+            raise UsageError(f"{yaml_file}: {under.rstrip('.')}: no settings in it", LINES)
+        settings = _changed(settings, changes | dict(inner), str(yaml_file), under)
     for assignment in assignments:
-        key, separator, value = assignment.partition("=")
-        if not separator or not key:
-            raise UsageError(f"--set {assignment}: not of the form key=value", "--set train.batch_size=16")
-        if not key.startswith(under):
-            raise UsageError(f"--set {assignment}: not a setting of this command", f"keys here begin with {under}")
-        key = key.removeprefix(under)
-        change: Any = yaml.safe_load(value)
-        for part in reversed(key.strip().split(".")):
-            change = {part: change}
-        settings = settings.changed(change)
+        settings = _changed(settings, _assigned(assignment, under), "settings", under)
     return settings
+
+
+def _assigned(assignment: str, under: str) -> Mapping[str, Any]:
+    """ "a.b=value" as nested changes."""
+    key, separator, text = assignment.partition("=")
+    if not separator or not key:
+        raise UsageError(f"--set {assignment}: not of the form key=value", "--set train.batch_size=16")
+    if not key.startswith(under):
+        raise UsageError(f"--set {assignment}: not a setting of this command", f"keys here begin with {under}")
+    *groups, last = key.removeprefix(under).strip().split(".")
+    changes: dict[str, Any] = {last: _parsed(text, f"--set {assignment}", "text with special characters in '...'")}
+    for group in reversed(groups):
+        changes = {group: changes}
+    return changes
+
+
+def _changed(settings: S, changes: Mapping[str, Any], source: str, under: str) -> S:
+    """`source` and `under` are for errors: where the changes were written, and what their keys begin with."""
+    model = type(settings)
+    try:
+        return model.model_validate(_merge(settings.model_dump(mode="json"), changes))
+    except ValidationError as error:
+        problems = [_problem(model, details, under) for details in error.errors()]
+        what, remedies = ("; ".join(dict.fromkeys(texts)) for texts in zip(*problems, strict=True))
+        raise UsageError(f"{source}: {what}", remedies) from error
+
+
+def _problem(model: type[Settings], error: ErrorDetails, under: str) -> tuple[str, str]:
+    """What is wrong with one setting, and what is allowed instead."""
+    parts, owner = _place(model, error["loc"])
+    key = under + ".".join(parts)
+    if error["type"] == "extra_forbidden":
+        return f"{key}: no such setting", _similar(model, parts, owner, under)
+    if error["type"] == "missing":
+        return f"{key}: missing", f"give {key} a value"
+    allowed = ALLOWED.get(error["type"], error["msg"]).partition(", unable to")[0]
+    remedy = allowed.replace("Input", key, 1) if allowed.startswith("Input ") else f"{key}: {allowed}"
+    return f"{key}: {error['input']!r} is not possible", remedy
+
+
+def _place(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[list[str], type[BaseModel]]:
+    """The setting's name part by part, and the model that has or lacks it."""
+    parts: list[str] = []
+    owner, inner = model, _inner(model)
+    for part in loc:
+        if isinstance(part, str):
+            if inner is None:  # beyond the setting: which of a field's types was tried
+                break
+            owner, field = inner, inner.model_fields.get(part)
+            inner = _inner(field.annotation) if field else None
+        parts.append(str(part))
+    return parts, owner
+
+
+def _inner(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field is, or has several of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _inner(part))), None)
+
+
+def _similar(model: type[BaseModel], parts: Sequence[str], owner: type[BaseModel], under: str) -> str:
+    here = under + "".join(f"{part}." for part in parts[:-1])
+    beside = known_keys(owner, here)
+    names = (*known_keys(model, under), *beside, *(f"{here}{name}" for name in owner.model_fields))
+    by_last = {name.rpartition(".")[2]: name for name in names}
+    close = difflib.get_close_matches(parts[-1].rpartition(".")[2], by_last, n=1, cutoff=0.7)
+    meant = f"did you mean {by_last[close[0]]}? " if close else ""
+    return f"{meant}known keys: {', '.join(beside)}"
 
 
 def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
@@ -69,14 +138,22 @@ def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = _parsed(path.read_text(encoding="utf-8"), str(path), LINES)
     except FileNotFoundError as error:
         raise MissingInput(f"{path}: no such settings file", "give the path of a YAML file") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not YAML ({error})", "write `key: value` lines") from error
+    except (IsADirectoryError, NotADirectoryError, UnicodeDecodeError) as error:
+        what = "not a text file in UTF-8" if isinstance(error, UnicodeDecodeError) else "not a file"
+        raise UsageError(f"{path}: {what}", "give the path of a YAML file") from error
     if not isinstance(value, dict):
-        raise UsageError(f"{path}: no settings in it", "write `key: value` lines")
+        raise UsageError(f"{path}: no settings in it", LINES)
     return value
+
+
+def _parsed(text: str, source: str, hint: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
+        raise UsageError(f"{source}: not YAML ({' '.join(str(error).split())})", hint) from error
 
 
 def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

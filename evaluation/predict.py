@@ -16,10 +16,12 @@ import torch
 from cache.build import extract, open_streams
 from cache.projection import FOLDER as PROJECTIONS
 from cache.sources import file_safe
+from cache.spec import Modality
 from core.errors import UsageError
 from core.workfolder import WorkFolder
 from evaluation.judging import OpenRun, open_run
 from evaluation.missing import outcomes, reason
+from manifests.item import Kind, MediaRow
 from manifests.layouts.layout import KINDS
 from manifests.single import manifest_of_files
 from preprocess.build import preprocess
@@ -29,6 +31,12 @@ from preprocess.profiles import Profile, ViewSettings
 from preprocess.shards import MediaShard
 from train.checkpoint import LoadedRun, RunInfo, load_run
 from train.score import ClipScores, probability
+
+SEVERAL: dict[Kind, str] = {"image": "still pictures", "audio": "sound files", "video": "videos"}
+ONE: dict[Kind, str] = {"image": "a still picture", "audio": "a sound file", "video": "a video"}
+PARTS: dict[Modality, str] = {
+    "image": "pictures", "audio": "sound", "text": "text", "metadata": "header",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +51,8 @@ class ClipVerdict:
 class Verdict:
     path: str
     """As it was given."""
-    verdict: Literal["fake", "real", "unreadable"]
+    verdict: Literal["fake", "real", "unreadable", "unjudged"]
+    """unjudged: readable, but nothing in it is what the run judges by."""
     threshold: float
     """Chosen on the run's validation items: fake from this score on."""
     score: float | None = None
@@ -85,26 +94,30 @@ def predict(files: Sequence[Path], run: Path, *, device: torch.device) -> list[V
             raise UsageError(f"{path}: a folder, not a file", f'name its files: "{path}"/*')
     loaded = load_run(run, device)
     why = {path: _refusal(path, loaded) for path in files}
-    given = [path for path in files if why[path] is None]
+    given = [path for path, refused in why.items() if refused is None]
     judged: dict[Path, Verdict] = {}
     if given:
         with tempfile.TemporaryDirectory(prefix="unmask-") as folder:
             judged = _judged(given, loaded, run, WorkFolder(Path(folder)), device)
-    nothing = Verdict(path="", verdict="unreadable", threshold=loaded.info.threshold)
-    verdicts = [replace(nothing, reason=why[path]) if why[path] else judged[path.resolve()] for path in files]
+    verdicts = [why[path] or judged[path.resolve()] for path in files]
     return [replace(verdict, path=str(path)) for verdict, path in zip(verdicts, files, strict=True)]
 
 
-def _refusal(path: Path, loaded: LoadedRun) -> str | None:
-    """Why no stage needs to look at it."""
+def _refusal(path: Path, loaded: LoadedRun) -> Verdict | None:
+    """Of a file that no stage needs to look at."""
     if not path.is_file():
-        return "vanished: no such file"
-    kind = KINDS.get(path.suffix.lower())
+        return _none(loaded, "unreadable", "vanished: no such file")
+    kind, kinds = KINDS.get(path.suffix.lower()), loaded.config.kinds
     if kind is None:
-        return f"refused: not a media file by its name; known are {' '.join(KINDS)}"
-    if kind not in loaded.config.kinds:
-        return f"refused: the run judges {', '.join(loaded.config.kinds)} only"
+        return _none(loaded, "unreadable", f"refused: not a media file by its name; known are {' '.join(KINDS)}")
+    if kind not in kinds:
+        judged = " and ".join(SEVERAL[one] for one in kinds)
+        return _none(loaded, "unjudged", f"this run judges {judged}, and this is {ONE[kind]}")
     return None
+
+
+def _none(loaded: LoadedRun, verdict: Literal["unreadable", "unjudged"], why: str) -> Verdict:
+    return Verdict(path="", verdict=verdict, threshold=loaded.info.threshold, reason=why)
 
 
 def _judged(
@@ -124,12 +137,21 @@ def _judged(
             found = _scored(open_run(run, work, manifest, device, profile=profile), known, device)
     verdicts = {}
     for row in manifest.rows():
-        outcome = known.get(row.media_id)
-        nothing = Verdict(
-            path=row.path, verdict="unreadable", threshold=loaded.info.threshold, reason=reason(row, outcome)
-        )
-        verdicts[manifest.locate(row).resolve()] = found.get(row.media_id, nothing)
+        verdicts[manifest.locate(row).resolve()] = found.get(row.media_id) or _unscored(loaded, row, known)
     return verdicts
+
+
+def _unscored(loaded: LoadedRun, row: MediaRow, known: Mapping[str, Outcome]) -> Verdict:
+    """Of a file that could not be read, or that has no part which the run reads."""
+    outcome = known.get(row.media_id)
+    if outcome is None or outcome.outcome == "failed":
+        return _none(loaded, "unreadable", reason(row, outcome))
+    read = {stream.spec.modality for stream in loaded.info.streams.values()}
+    parts = [name for modality, name in PARTS.items() if modality in read]
+    lost = f" ({outcome.problem})" if outcome.problem else ""
+    return _none(
+        loaded, "unjudged", f"it has no {' or '.join(parts)}{lost}, and this run judges by {' and '.join(parts)}"
+    )
 
 
 def _lean(info: RunInfo) -> Profile:

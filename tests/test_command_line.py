@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +56,68 @@ def test_an_unknown_setting_is_exit_2(capsys, demo_corpus: Path, tmp_path: Path)
     code, _, err = run(capsys, "preprocess", "--work", tmp_path, "--set", "preprocess.face_sise=3")
     assert code == 2
     assert "face_sise" in err
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("preprocess.max_seconds=.inf", "hint: preprocess.max_seconds should be a finite number"),
+        ('preprocess.margin="x', "not YAML"),
+        ("preprocess.face_sise=3", "hint: did you mean preprocess.face_size?"),
+    ],
+)
+def test_a_setting_that_is_not_possible_is_exit_2_with_a_hint(
+    capsys, demo_corpus: Path, tmp_path: Path, assignment: str, told: str
+):
+    assert run(capsys, "scan", demo_corpus, "--work", tmp_path, "--quiet")[0] == 0
+    code, _, err = run(capsys, "preprocess", "--work", tmp_path, "--set", assignment)
+    assert code == 2
+    assert told in err
+    assert last_line(err).startswith("hint: ")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_file_that_may_not_be_read_or_written_is_exit_4_and_named(capsys, tmp_path: Path, monkeypatch, number: int):
+    def refuse(folder: Path) -> None:
+        raise OSError(number, os.strerror(number), str(folder / "runs"))
+
+    monkeypatch.setattr("core.machine.describe", refuse)
+    code, _, err = run(capsys, "doctor", "--work", tmp_path)
+    assert code == 4
+    assert f"error: {tmp_path}/runs: {os.strerror(number)}\nhint: " in err
+    assert "Traceback" not in err
+
+
+def test_our_own_bug_is_exit_1_with_its_traceback(capsys, tmp_path: Path, monkeypatch):
+    def fail(folder: Path) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr("core.machine.describe", fail)
+    code, _, err = run(capsys, "doctor", "--work", tmp_path)
+    assert code == 1
+    assert "Traceback" in err
+    assert last_line(err).startswith("hint: this is a bug")
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["cache", "du"]])
+def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path, arguments: list[str]):
+    # A shell may have started this test with SIGINT ignored, which a child inherits.
+    program = (
+        "import signal, sys, time, unmask, core.machine, cache.inventory\n"
+        "def wait(*given):\n    print('ready', file=sys.stderr, flush=True)\n    time.sleep(600)\n"
+        "core.machine.describe = cache.inventory.disk_use = wait\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "unmask.main(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", program, *arguments, "--work", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(unmask.__file__).parent) as started:
+        assert started.stderr is not None
+        while started.stderr.readline() != "ready\n":  # or, once it has ended, pytest's time is up
+            assert started.poll() is None
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate(timeout=120)
+    assert started.returncode == 130
+    assert err == "stopped by Ctrl-C\nhint: the same command goes on where it was\n"
 
 
 def test_a_device_that_is_not_here_is_exit_2(capsys, tmp_path: Path):

@@ -247,7 +247,8 @@ def _check_whole(run: Path, state: Mapping[str, Any]) -> None:
         raise MissingInput(f"{run / LAST}: without {', '.join(missing)}", REMEDY)
     if state["standing"]["best_epoch"]:
         load_state(run / BEST, torch.device("cpu"))
-        _read_json(run / INPUTS)
+        if _read_json(run / INPUTS).get("key") != state["key"]:
+            raise MissingInput(f"{run / INPUTS}: not of this run", REMEDY)
     if len(read_metrics(run)) < state["standing"]["epoch"]:
         raise MissingInput(f"{run / METRICS}: fewer epochs than were trained", REMEDY)
 

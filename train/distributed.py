@@ -6,7 +6,6 @@ summed over the ranks, so that all take the step that one process would have tak
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -63,6 +62,12 @@ class World:
             dist.all_reduce(numbers)
         return numbers
 
+    def leave(self) -> None:
+        """When all have come so far: a process that ends while another still talks to it can take that one down."""
+        if self.size > 1:
+            dist.barrier()
+            dist.destroy_process_group()
+
     def totals(self, batches: Sequence[Batch], model: Detector) -> Totals:
         """Those of the whole step, of which `batches` are this rank's."""
         return Totals.counted(self.summed(to_device(torch.from_numpy(counts(batches, model)), self.device)))
@@ -83,7 +88,7 @@ class World:
 
 
 def joined(device: torch.device) -> World:
-    """The world that `torchrun` describes in the environment, entered once a process; without one, this process."""
+    """The world that `torchrun` describes in the environment, to be left at the end; without one, this process."""
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     if size == 1:
         return World(device)
@@ -95,7 +100,6 @@ def joined(device: torch.device) -> World:
         if device.type == "cuda":
             torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
-        atexit.register(dist.destroy_process_group)
     if rank:
         log.setLevel(logging.ERROR)  # one voice
     return World(device, rank, size)

@@ -60,7 +60,9 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
     """
     world = joined(device)
     with locked(run / LOCK, "another training of this run") if world.first else nullcontext():
-        return _fit(data, config, run, world, resume)
+        summary = _fit(data, config, run, world, resume)
+    world.leave()
+    return summary
 
 
 def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> RunSummary:

@@ -16,10 +16,12 @@ from cache.projection import FOLDER as PROJECTIONS
 from cache.projection import keep_fitted
 from core.atomic import sweep, write_json
 from core.errors import UsageError
+from train.batch import MODALITIES
 from train.checkpoint import CONFIG, begun, clear, inputs_of, run_key
 from train.clips import UNKNOWN, relabelled
 from train.compiled import compile_blocks
 from train.config import TrainConfig
+from train.contrast import BOTH
 from train.data import TokenData
 from train.distributed import World
 from train.model import Detector, ModelShape
@@ -29,6 +31,9 @@ from train.sizing import SIZES, resolved
 from train.validation import Judge, choose_judge
 
 log = logging.getLogger("unmask")
+
+# Two datasets with two halves of two clips each: the fewest that CORAL can compare.
+COMPARABLE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     placed = data.placed(device, names)
     standing = _standing(earlier) if earlier else Standing()
     steps = len(sampler.steps(1))
+    _tell_idle(config, sampler, model)
     _announce(run, config, sampler, model, placed)
     return Setup(
         placed, config, sampler, validation, judge, model, optimiser, scaler, inputs, standing, steps, judged, world
@@ -210,3 +216,17 @@ def _tell_absent(data: TokenData, names: tuple[str, ...], train: NDArray[np.int6
             "train: no clip has %s, so the model learns nothing of it and its part of a score means nothing",
             " or ".join(absent),
         )
+
+
+def _tell_idle(config: TrainConfig, sampler: Sampler, model: Detector) -> None:
+    """A part of the loss that has nothing to work on is not what its row of a table claims."""
+    whole = (sampler.lengths[sampler.clips] > 0) @ (1 << np.arange(len(MODALITIES)))
+    real = sampler.cells % 2 == 0
+    if config.domain_loss != "none" and not model.discriminators.contested_patterns.any():
+        log.warning("train: no two datasets share their modalities, so domain_loss=%s does nothing", config.domain_loss)
+    elif config.domain_loss == "coral" and (config.batch_size or 0) < COMPARABLE:
+        log.warning("train: coral compares the clips of a batch, and one of %s has too few", config.batch_size)
+    if config.infonce_weight > 0 and (real & (whole & BOTH == BOTH)).sum() < 2:
+        log.warning("train: no two real clips have picture and sound, so infonce_weight does nothing")
+    if (config.infonce_weight > 0 or config.supcon_weight > 0) and config.batch_size == 1:
+        log.warning("train: the contrastive losses compare the clips of a batch, and a batch of one does nothing")

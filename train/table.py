@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from rich import box
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
+from rich.text import Text
 
 from core.progress import Progress
+from train.validation import ENOUGH_ITEMS
 
 log = logging.getLogger("unmask")
 
-# So many that the table and its bar fit a terminal of 24 lines.
+# So many that the table, nine datasets below it and the bar fit a terminal of 80 columns and 24 lines.
 EPOCHS_SHOWN = 12
+LEGEND = (
+    "AUC: of all validation items; macro: mean over datasets, of which those with * choose the best epoch; domain: how "
+    "often the discriminators name a clip's dataset; by parts: the same by modalities alone; chance: by luck"
+)
 WORTH_A_WARNING = 0.995
+
+Column = tuple[str, list[str]]
+"""Heading, and the text of each epoch."""
 
 
 class Board:
@@ -34,13 +46,15 @@ class Board:
         if console is None and sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
             console = Console(stderr=True)
         self._plain = Progress(label, steps, "steps") if console is None else None
+        # Without a width of its own the bar takes what the numbers leave.
         self._bar = RichProgress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
+            TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TextColumn("steps"),
             TextColumn("ETA"), TimeRemainingColumn(compact=True),
         )  # fmt: skip
-        self._task = self._bar.add_task(f"{label}, epoch {done + 1} of {epochs}", total=steps)
+        self._task = self._bar.add_task(f"epoch {done + 1} of {epochs}", total=steps)
         self._label = label
         self._moved: list[tuple[logging.StreamHandler[Any], Any]] = []
+        self._console = console
         self._live = None if console is None else Live(console=console, get_renderable=self._render)
 
     def __enter__(self) -> Self:
@@ -73,7 +87,7 @@ class Board:
         """An epoch's line of metrics.jsonl."""
         self._lines.append(line)
         number = min(line["epoch"] + 1, self.epochs)
-        self._bar.update(self._task, description=f"{self._label}, epoch {number} of {self.epochs}")
+        self._bar.update(self._task, description=f"epoch {number} of {self.epochs}")
         if self._live is None:
             log.info("%s", plain_line(line, self.epochs))
         self._warn(line["validation"])
@@ -92,26 +106,72 @@ class Board:
         )
 
     def _render(self) -> RenderableType:
-        return Group(epochs_table(self._lines[-EPOCHS_SHOWN:]), self._bar.get_renderable())
+        assert self._console is not None, "only a terminal has a live table"
+        shown = epochs_view(self._lines[-EPOCHS_SHOWN:], self._console)
+        return Group(Text(self._label), shown, self._bar.get_renderable())
 
 
-def epochs_table(lines: Iterable[dict[str, Any]]) -> Table:
-    """A row an epoch; AUCs are those of validation items."""
-    listed = list(lines)
-    datasets = list(listed[-1]["validation"]["domains"]) if listed else []
-    table = Table("epoch", "loss", "val loss", "AUC", "macro", *datasets, "discriminator", "by modalities", "chance")
-    for line in listed:
-        found = line["validation"]
-        numbers = (line["train"]["fake"], found["loss"], found["pooled"]["auc"], found["macro"]["auc"])
-        domains = (found["domains"].get(name, {}).get("auc") for name in datasets)
-        guesses = (found[f"domain_{name}"] for name in ("accuracy", "chance", "uniform"))
-        best = line["best_epoch"] == line["epoch"]
-        table.add_row(
-            f"{line['epoch']}{' best' if best else ''}",
-            *map(short, (*numbers, *domains, *guesses)),
-            style="bold" if best else "",
-        )
+def epochs_view(lines: Sequence[dict[str, Any]], console: Console) -> RenderableType:
+    """A row an epoch; the columns for which the console is too narrow are told of the last epoch below."""
+    losses, guesses, datasets = columns_of(lines)
+    choices: list[tuple[list[Column], list[Column]]] = [
+        ([*losses, *datasets, *guesses], []),
+        ([*losses, *guesses], datasets),
+        (losses, [*datasets, *guesses]),
+    ]
+    shown, left = next((one for one in choices if _fits(epochs_table(lines, one[0]), console)), choices[-1])
+    parts: list[RenderableType] = [epochs_table(lines, shown)]
+    if lines:
+        parts.append(Text(LEGEND, style="dim"))
+    if lines and left:
+        parts.append(Text(f"epoch {lines[-1]['epoch']}, AUC of each dataset:"))
+        parts.append(Columns([Text(f"{heading} {texts[-1]}") for heading, texts in left], padding=(0, 3)))
+    return Group(*parts)
+
+
+def _fits(table: Table, console: Console) -> bool:
+    anything = console.options.update(width=10_000)
+    return Measurement.get(console, anything, table).maximum <= console.width
+
+
+def columns_of(lines: Sequence[dict[str, Any]]) -> tuple[list[Column], list[Column], list[Column]]:
+    """Losses and AUCs of all items, guesses of the dataset, and the AUC of each dataset."""
+    found = [line["validation"] for line in lines]
+    losses = [
+        ("epoch", [f"{line['epoch']}{' best' if _is_best(line) else ''}" for line in lines]),
+        ("loss", [short(line["train"]["fake"]) for line in lines]),
+        ("val loss", [short(one["loss"]) for one in found]),
+        ("AUC", [short(one["pooled"]["auc"]) for one in found]),
+        ("macro", [short(one["macro"]["auc"]) for one in found]),
+    ]
+    kinds = {"domain": "accuracy", "by parts": "chance", "chance": "uniform"}
+    guesses = [(heading, [short(one[f"domain_{kind}"]) for one in found]) for heading, kind in kinds.items()]
+    marked = marks(found[-1]["domains"]) if found else {}
+    datasets = [
+        (f"{name}{mark}", [short(one["domains"].get(name, {}).get("auc")) for one in found])
+        for name, mark in marked.items()
+    ]
+    return losses, guesses, datasets
+
+
+def epochs_table(lines: Sequence[dict[str, Any]], columns: Sequence[Column]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for heading, _ in columns:
+        table.add_column(Text(heading), overflow="fold")
+    for number, line in enumerate(lines):
+        table.add_row(*(texts[number] for _, texts in columns), style="bold" if _is_best(line) else "")
     return table
+
+
+def _is_best(line: dict[str, Any]) -> bool:
+    return bool(line["best_epoch"] == line["epoch"])
+
+
+def marks(domains: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Dataset -> "*" for those whose mean AUC chooses the best epoch, as `choose_judge` has it."""
+    fewest = {name: min(row["fakes"], row["items"] - row["fakes"]) for name, row in domains.items()}
+    least = ENOUGH_ITEMS if max(fewest.values(), default=0) >= ENOUGH_ITEMS else 1
+    return {name: "*" if count >= least else "" for name, count in fewest.items()}
 
 
 def plain_line(line: dict[str, Any], epochs: int) -> str:
@@ -124,7 +184,7 @@ def plain_line(line: dict[str, Any], epochs: int) -> str:
         f"epoch {line['epoch']}/{epochs}: loss {line['train']['fake']:.3f} | val loss {line['validation']['loss']:.3f} "
         f"auc {short(found['auc'])} macro {short(macro['auc'])} acc {accuracy} p {precision} r {recall} f1 {f1} | "
         f"{domains} | domain {guesses[0]} (modalities alone {guesses[1]}, chance {guesses[2]})"
-        f"{' best' if line['best_epoch'] == line['epoch'] else ''}"
+        f"{' best' if _is_best(line) else ''}"
     )
 
 

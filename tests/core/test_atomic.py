@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.atomic import TEMPORARY, new_file, new_folder, sweep, write_json
-from core.errors import NoSpace
+from core.errors import NoSpace, NotAllowed, told
 
 
 def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path):
@@ -57,6 +57,20 @@ def test_a_full_disk_is_told_with_a_remedy_and_leaves_nothing_torn(tmp_path: Pat
     with pytest.raises(NoSpace, match=r"no space left to write shard\nhint: free some"), make(tmp_path / "shard"):
         raise error
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("make", [new_file, new_folder])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("named", [True, False])
+def test_where_nothing_may_be_written_the_file_is_named_and_not_its_temporary_name(
+    tmp_path: Path, make, number: int, named: bool
+):
+    with pytest.raises(OSError, match=r"shard'$") as caught, make(tmp_path / "shard") as temporary:
+        if named:
+            raise OSError(number, os.strerror(number), str(temporary))
+        raise OSError(number, f"Failed to open local file '{temporary}'")  # as pyarrow has it
+    assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "shard"))
+    assert isinstance(told(caught.value), NotAllowed)
 
 
 def test_json_of_equal_values_is_equal_bytes(tmp_path: Path):

@@ -9,9 +9,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_chain import CPU, DAMAGED, Chain
 
+from cache.build import open_streams
 from core.errors import MissingInput, UsageError
 from core.workfolder import WorkFolder
 from evaluation.ablate import ablate
@@ -24,8 +26,11 @@ from evaluation.results import Evaluation, read_evaluation
 from evaluation.reuse import store_uses
 from evaluation.scoring import evaluate, evaluated
 from evaluation.tables import evaluation_text, plain_text
+from manifests.demo.files import write_video
 from manifests.item import from_rows, read_manifest, write_manifest
 from train.checkpoint import load_run
+from train.data import TokenData
+from train.fit import fit
 from train.presets import preset_config
 
 
@@ -128,6 +133,47 @@ def test_a_verdict_is_the_score_of_evaluate_and_no_file_is_lost(chain: Chain, ev
 def test_a_folder_is_wrong_usage(chain: Chain) -> None:
     with pytest.raises(UsageError, match="a folder, not a file"):
         predict([chain.data_root], chain.run, device=CPU)
+
+
+def trained(chain: Chain, preset: str, run: Path) -> Path:
+    config = preset_config(preset).changed({"epochs": 1})
+    fit(TokenData.load(chain.manifest, open_streams(chain.work, chain.manifest)), config, run, device=CPU)
+    return run
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Path:
+    """A video without a sound track."""
+    write_video(tmp_path / "silent.mp4", [np.full((64, 64, 3), 90 + n, np.uint8) for n in range(25)], None, 30)
+    return tmp_path / "silent.mp4"
+
+
+def test_a_kind_that_the_run_does_not_judge_is_named_and_not_called_unreadable(
+    chain: Chain, silent: Path, tmp_path: Path
+) -> None:
+    run = trained(chain, "image-baseline", tmp_path / "run")
+    picture, video, sound = predict(
+        [chain.data_root / "pictures/test/real/0.png", silent, chain.data_root / "sounds/test/real/0.wav"],
+        run,
+        device=CPU,
+    )
+    assert picture.score is not None
+    for verdict, kind in ((video, "a video"), (sound, "a sound file")):
+        assert (verdict.verdict, verdict.score) == ("unjudged", None)
+        assert verdict.reason == f"this run judges still pictures, and this is {kind}"
+    assert str(video) == f"{silent}: unjudged (this run judges still pictures, and this is a video)"
+
+
+def test_a_silent_video_is_not_judged_by_its_sound(chain: Chain, silent: Path, tmp_path: Path) -> None:
+    run = trained(chain, "audio-baseline", tmp_path / "run")
+    zeros = tmp_path / "zeros.mp4"
+    write_video(zeros, [np.full((64, 64, 3), 90 + n, np.uint8) for n in range(25)], np.zeros(16_000), 30)
+    for beside in ([], [chain.data_root / "sounds/test/real/0.wav"]):
+        mute, quiet, *heard = predict([silent, zeros, *beside], run, device=CPU)
+        assert (mute.verdict, mute.score) == (quiet.verdict, quiet.score) == ("unjudged", None)
+        assert mute.reason == "it has no sound, and this run judges by sound"
+        assert (quiet.reason or "").startswith("it has no sound (every sample of its sound is zero)")
+        assert all(verdict.score is not None for verdict in heard)
 
 
 def test_the_report_is_written_with_the_damaged_file_escaped(chain: Chain, evaluation: Evaluation) -> None:

@@ -12,7 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import MissingInput
+from core.errors import MissingInput, UsageError
+from core.lock import locked
 from train.checkpoint import find_run, load_run, run_folder
 from train.config import TrainConfig
 from train.fit import fit
@@ -133,3 +134,64 @@ def test_the_name_of_a_run_follows_settings_and_data(trained, make_data, mixed, 
     other = QUICK.model_copy(update={"lr": 1e-5})
     assert run_folder(tmp_path / "runs", data, other) != run
     assert run_folder(tmp_path / "runs", make_data(mixed(64)), QUICK) != run
+
+
+def _broken(run: Path, name: str, how: str) -> None:
+    path = run / name
+    match how:
+        case "gone":
+            path.unlink()
+        case "torn":
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        case "empty object":
+            path.write_text("{}")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("how", ["gone", "torn", "empty object"])
+@pytest.mark.parametrize("name", ["best_multimodal_all_datasets.pth", "inputs.json", "last.pth", "metrics.jsonl"])
+def test_training_again_mends_a_damaged_run(trained, tmp_path: Path, name: str, how: str, finished: bool):
+    data, run = trained
+    whole = {path.name: path.read_bytes() for path in run.glob("*.pth")}
+    if not finished:
+        (run / "summary.json").unlink()
+    _broken(run, name, how)
+    summary = fit(data, QUICK, run, device=CPU)
+    assert summary.epochs == 2
+    assert load_run(run, CPU).info.best_epoch == summary.best_epoch
+    for path in run.glob("*.pth"):
+        if not (finished and path.name == name == "last.pth" and summary.reused):
+            assert path.read_bytes() == whole[path.name], f"{path.name}: the same bytes"
+
+
+def test_a_torn_summary_is_written_anew(trained):
+    data, run = trained
+    for text in ("{}", "[]", "{"):
+        (run / "summary.json").write_text(text)
+        assert fit(data, QUICK, run, device=CPU).epochs == 2
+        assert json.loads((run / "summary.json").read_text())["epochs"] == 2
+
+
+def test_two_trainings_of_one_run_keep_apart(trained):
+    data, run = trained
+    with locked(run / "lock", "a test"), pytest.raises(UsageError, match="another training"):
+        fit(data, QUICK, run, device=CPU)
+
+
+def test_a_control_is_not_taken_for_the_newest_model(trained, caplog):
+    data, run = trained
+    control = QUICK.changed({"shuffle_labels": True})
+    shuffled = run_folder(run.parent, data, control)
+    assert shuffled.name.startswith("quick-shuffled-s0-")
+    fit(data, control, shuffled, device=CPU)
+    assert find_run(run.parent, None) == run
+    assert find_run(run.parent, shuffled) == shuffled
+    with caplog.at_level("WARNING", logger="unmask"):
+        load_run(shuffled, CPU)
+    assert "shuffled labels" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", " ", "", "-x"])
+def test_the_name_of_a_preset_is_no_path(name: str):
+    with pytest.raises(UsageError, match="preset"):
+        QUICK.changed({"preset": name})

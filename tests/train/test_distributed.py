@@ -16,7 +16,7 @@ from core.errors import UsageError
 from train.checkpoint import load_state
 from train.config import TrainConfig
 from train.data import TokenData
-from train.distributed import World
+from train.distributed import World, joined
 from train.fit import fit
 from train.sampling import Sampler
 from train.setup import _resolved_alike
@@ -119,3 +119,11 @@ def test_batches_that_do_not_go_round_are_refused_with_the_setting():
 def test_every_batch_of_a_step_has_one_owner():
     worlds = [World(CPU, rank, 3) for rank in range(3)]
     assert sorted(part for world in worlds for part in world.share(range(7))) == list(range(7))
+
+
+def test_a_number_of_processes_without_their_address_is_wrong_usage(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="WORLD_SIZE=2"):
+        joined(CPU)

@@ -313,3 +313,25 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
     config = TrainConfig(lr=1.0, warmup=0.1)
     assert [lr_at(config, p) for p in (0.0, 0.05, 0.1, 0.55, 1.0)] == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
     assert np.isfinite([lr_at(TrainConfig(warmup=0.0), p) for p in (0.0, 1.0)]).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "datasets", "told"),
+    [
+        ({"domain_loss": "dann"}, ("archive",), "domain_loss=dann does nothing"),
+        ({"domain_loss": "none"}, ("archive",), ""),
+        ({"domain_loss": "coral", "batch_size": 4}, ("archive", "dff"), "one of 4 has too few"),
+        ({"domain_loss": "coral"}, ("archive", "dff"), ""),
+        ({"supcon_weight": 0.1, "batch_size": 1}, ("archive", "dff"), "a batch of one does nothing"),
+        ({"infonce_weight": 0.1}, ("archive", "dff"), "no two real clips have picture and sound"),
+    ],
+)
+def test_a_loss_that_has_nothing_to_work_on_is_told(
+    make_data, made_item, tmp_path: Path, caplog, settings: dict, datasets: tuple[str, ...], told: str
+):
+    splits = ["train"] * 8 + ["val"] * 4
+    items = [made_item(n % 2, {"eye": 1}, own, "image", split) for own in datasets for n, split in enumerate(splits)]
+    with caplog.at_level("WARNING", logger="unmask"):
+        fit(make_data(items), QUICK.changed({"epochs": 1} | settings), tmp_path / "run", device=CPU)
+    assert told in caplog.text
+    assert bool(told) == ("does nothing" in caplog.text or "too few" in caplog.text)
