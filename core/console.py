@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
 
-from core.errors import UnmaskError
+from core.errors import told
 from core.stage import StageReport
 
 log = logging.getLogger("unmask")
@@ -67,8 +67,9 @@ def opened(as_json: bool = False, quiet: bool = False) -> Iterator[Console]:
     console = Console(as_json=as_json, quiet=quiet)
     try:
         yield console
-    except UnmaskError as error:
-        console.result |= {"error": error.problem, "hint": error.hint}
+    except BaseException as error:
+        if known := told(error):
+            console.result |= {"error": known.problem, "hint": known.hint}
         raise
     finally:
         if as_json:

@@ -98,7 +98,7 @@ def _sentences(ablation: Ablation) -> list[str]:
     if ablation.controls:
         lines.append(f"In brackets: controls, on the items of {ablation.rows[0].preset}.")
     if ablation.stores:
-        lines.append(told(ablation.stores))
+        lines.append(told(ablation.stores, sum(len(row.runs) for row in ablation.rows)))
     if ablation.stopped:
         lines.append("Stopped: the same command goes on.")
     return lines

@@ -47,9 +47,9 @@ def _written(work: WorkFolder, store: str, since: float) -> int:
     return sum(len(about.keys) for about in finished if about is not None)
 
 
-def told(uses: Collection[StoreUse]) -> str:
+def told(uses: Collection[StoreUse], runs: int) -> str:
     clips, tokens = max(use.clips for use in uses), sum(use.tokens for use in uses)
     return (
-        f"Tokens: {tokens:,} of {clips:,} clips in {len(uses)} stores, trained on by {max(use.runs for use in uses)} "
-        f"runs of this table; computed for it: {sum(use.computed for use in uses):,}."
+        f"Tokens: {tokens:,} of {clips:,} clips in {len(uses)} stores, shared by the {runs} runs of this table; "
+        f"clips encoded for it: {sum(use.computed for use in uses):,}."
     )

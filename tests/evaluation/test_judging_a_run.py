@@ -208,7 +208,7 @@ def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> 
     assert picture.train_seconds
     printed = plain_text(ablation_table(first))
     assert f"{picture.train_seconds:,.1f} s" in printed
-    assert "computed for it: 0." in printed
+    assert "shared by the 1 runs of this table; clips encoded for it: 0." in printed
     assert "video-baseline: not trained: " in printed
     assert f"{picture.figures['macro AUC']}" in printed
     baseline = read_evaluation(work.runs / picture.runs[0])
