@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ def test_compiled_blocks_take_the_same_steps(
     assert _losses(tmp_path / "compiled") == pytest.approx(_losses(tmp_path / "plain"), rel=1e-3)
 
 
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
 def test_compiled_code_repeats_to_the_last_digit_and_its_weights_load_anywhere(make_data, mixed, tmp_path: Path):
     data, config = make_data(mixed(40)), TrainConfig(preset="quick", **QUICK)
     for name in ("a", "b"):
