@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class WorkFolder:
@@ -23,6 +25,10 @@ class WorkFolder:
     """
 
     root: Path
+
+    def __post_init__(self) -> None:
+        if self.root.exists() and not self.root.is_dir():
+            raise UsageError(f"{self.root}: a file, not a folder", "--work DIR")
 
     @property
     def profile(self) -> Path:
