@@ -18,18 +18,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from benchmarks.operations import Operation, counted
 from benchmarks.timing import in_turn
+from benchmarks.training import Drawn
 from cache.build import open_streams
 from core.workfolder import WorkFolder
 from manifests.item import read_manifest
 from train.data import TokenData
 from train.distributed import World
 from train.fit import _train_epoch
+from train.optimiser import AUTOCAST
 from train.presets import preset_config
-from train.sampling import Portion, Sampler
+from train.sampling import Portion
 from train.setup import Setup, prepare
 from train.sizing import SIZES, SizeName, resolved
 from train.table import Board
@@ -133,7 +134,8 @@ def operations(prepared: Prepared, batch: int) -> list[Operation]:
 
 def _step(prepared: Prepared, clips: int) -> Callable[[], None]:
     """A whole optimiser step through the training loop, on one batch of the longest clip."""
-    setup = replace(prepared.setup, sampler=_Same(prepared.setup.sampler, np.full(clips, prepared.longest)), steps=1)  # type: ignore[arg-type]
+    drawn = Drawn(prepared.setup.sampler, [[Portion(np.full(clips, prepared.longest), {})]])
+    setup = replace(prepared.setup, sampler=drawn, steps=1)  # type: ignore[arg-type]
     return lambda: void(_train_epoch(setup, 1, Board("bench", 1, 1, 0)))
 
 
@@ -147,24 +149,10 @@ def _measured(prepared: Prepared, clips: int, device: torch.device) -> float:
     return in_turn({"step": _step(prepared, clips)}, 10)["step"]
 
 
-@dataclass(frozen=True)
-class _Same:
-    """A sampler with one batch."""
-
-    sampler: Sampler
-    clips: NDArray[np.int64]
-
-    def steps(self, epoch: int) -> list[list[Portion]]:
-        return [[Portion(self.clips, {})]]
-
-    def dropout_seed(self, epoch: int, portion: Portion) -> int:
-        return self.sampler.dropout_seed(epoch, portion)
-
-
 def measured_device(device: torch.device) -> Device:
     """Its rates for large products in the precision of training, for large copies, and for the smallest operation."""
     config = resolved(preset_config("full"), device, 1)
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[config.precision]
+    dtype = AUTOCAST[config.precision]
     side = 8192 if device.type == "cuda" else 2048
     square = torch.randn(side, side, device=device, dtype=dtype)
     large, small = torch.zeros(256 * MIB, dtype=torch.uint8, device=device), torch.zeros(8, device=device)

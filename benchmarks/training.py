@@ -96,7 +96,7 @@ def padding(setup: Setup) -> str:
 def _ways(setup: Setup, part: list[list[Portion]], device: torch.device) -> dict[str, Callable[[], None]]:
     portions = [portion for step in part for portion in step]
     ready = _Ready(setup.data.streams, [_made(setup, portion, device) for portion in portions], [0])
-    short = replace(setup, sampler=_Drawn(setup.sampler, part))  # type: ignore[arg-type]
+    short = replace(setup, sampler=Drawn(setup.sampler, part))  # type: ignore[arg-type]
     fixed = replace(short, data=ready)  # type: ignore[arg-type]
 
     def batches() -> None:
@@ -108,7 +108,7 @@ def _ways(setup: Setup, part: list[list[Portion]], device: torch.device) -> dict
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class Drawn:
     """A sampler that has drawn its steps: an epoch of those alone."""
 
     sampler: Sampler

@@ -11,15 +11,12 @@ import typer
 
 from commands.options import DEFAULT_WORK, Device, Json, Quiet, Run, SettingsFile, Work
 from core.console import log, opened
-from core.errors import UsageError
+from core.errors import Stopped, UsageError
 from core.machine import choose_device
 from core.workfolder import WorkFolder
 
 if TYPE_CHECKING:
     from train.config import TrainConfig
-
-STOPPED = 130
-"""Exit code of a program that Ctrl-C ended."""
 
 
 def train(
@@ -53,7 +50,7 @@ def train(
         console.say(f"run: {run}")
         console.result |= summary.as_json() | {"run": str(run)}
     if summary.stopped:  # or `train && evaluate` would judge half a training
-        raise typer.Exit(STOPPED)
+        raise typer.Exit(Stopped.exit_code)
 
 
 def presets(as_json: Json = False) -> None:
@@ -141,7 +138,7 @@ def ablate(
         console.show(ablation_table(result))
         console.result |= result.as_json()
     if result.stopped:
-        raise typer.Exit(STOPPED)
+        raise typer.Exit(Stopped.exit_code)
 
 
 def _changed(config: TrainConfig, settings: Path | None, assignments: list[str] | None) -> TrainConfig:

@@ -62,10 +62,13 @@ class World:
             dist.all_reduce(numbers)
         return numbers
 
-    def leave(self) -> None:
-        """When all have come so far: a process that ends while another still talks to it can take that one down."""
+    def wait(self) -> None:
+        """Until all have come so far: a process that ends while another still talks to it can take that one down."""
         if self.size > 1:
             dist.barrier()
+
+    def leave(self) -> None:
+        if self.size > 1:
             dist.destroy_process_group()
 
     def totals(self, batches: Sequence[Batch], model: Detector) -> Totals:

@@ -61,6 +61,8 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
     world = joined(device)
     with locked(run / LOCK, "another training of this run") if world.first else nullcontext():
         summary = _fit(data, config, run, world, resume)
+    if not summary.stopped:  # one that was stopped may be alone: the others are within a step
+        world.wait()
     world.leave()
     return summary
 

@@ -105,8 +105,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     else:
         config = _resolved_alike(resolved(config, device, len(train), processes=world.size, slots=longest), world)
     sampler = Sampler.of(data, names, train, config)
-    shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
-    shape = ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
+    shape = shape_for(data, config, names, sampler)
     torch.manual_seed(config.seed)
     model = Detector(shape).to(device)
     judged = copy.deepcopy(model) if config.ema else model
@@ -115,11 +114,9 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     # It is made whole by the first loss it scales, and a process may have no batch in a step.
     scaler.scale(torch.zeros((), device=device))
     if earlier:
-        model.load_state_dict(earlier["model"])
-        if config.ema:
-            judged.load_state_dict(earlier["average"])
-        optimiser.load_state_dict(earlier["optimiser"])
-        scaler.load_state_dict(earlier["scaler"])
+        kept = {"model": model, "optimiser": optimiser, "scaler": scaler} | ({"average": judged} if config.ema else {})
+        for name, part in kept.items():
+            part.load_state_dict(earlier[name])
     elif world.first:
         _begin(run, config, data, names)
     if config.compile:
@@ -137,6 +134,12 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     return Setup(
         placed, config, sampler, validation, judge, model, optimiser, scaler, inputs, standing, steps, judged, world
     )
+
+
+def shape_for(data: TokenData, config: TrainConfig, names: tuple[str, ...], sampler: Sampler) -> ModelShape:
+    """Of the model that learns from what `sampler` draws of the encoders `names`; `config` is resolved."""
+    shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
+    return ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
 
 
 def _resolved_alike(config: TrainConfig, world: World) -> TrainConfig:

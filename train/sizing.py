@@ -10,13 +10,12 @@ import torch
 
 from cache.spec import TOKEN_WIDTH
 from core.errors import UsageError
-from core.machine import memory_gib
+from core.machine import GIB, memory_gib
 from train.config import TrainConfig
 
 SizeName = Literal["large", "small"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
-GIB = 1 << 30
 LARGE_NEEDS = 16 * GIB
 
 

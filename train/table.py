@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.progress import Progress
-from train.validation import ENOUGH_ITEMS
+from train.validation import decisive
 
 log = logging.getLogger("unmask")
 
@@ -168,10 +168,10 @@ def _is_best(line: dict[str, Any]) -> bool:
 
 
 def marks(domains: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
-    """Dataset -> "*" for those whose mean AUC chooses the best epoch, as `choose_judge` has it."""
+    """Dataset -> "*" for those whose mean AUC chooses the best epoch."""
     fewest = {name: min(row["fakes"], row["items"] - row["fakes"]) for name, row in domains.items()}
-    least = ENOUGH_ITEMS if max(fewest.values(), default=0) >= ENOUGH_ITEMS else 1
-    return {name: "*" if count >= least else "" for name, count in fewest.items()}
+    deciding = decisive(fewest)
+    return {name: "*" if name in deciding else "" for name in fewest}
 
 
 def plain_line(line: dict[str, Any], epochs: int) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from cache.memory import InMemory, lengths_of
 from cache.ragged import ClipKey, ranges
 from cache.spec import EncoderSpec
 from cache.store import TokenStore
+from core.machine import GIB, memory_gib
 
 # Of the memory that is free, so that the model and its activations have the other half.
 SHARE_OF_MEMORY = 0.5
@@ -90,13 +90,6 @@ def place_for(needed: int, device: torch.device) -> torch.device | None:
     if device.type == "cuda" and needed <= torch.cuda.mem_get_info(device)[0] * SHARE_OF_MEMORY:
         return device
     # Every process of a machine that torchrun started holds its own.
-    if needed * int(os.environ.get("LOCAL_WORLD_SIZE", "1")) <= _available_ram() * SHARE_OF_MEMORY:
+    if needed * int(os.environ.get("LOCAL_WORLD_SIZE", "1")) <= memory_gib()[0] * GIB * SHARE_OF_MEMORY:
         return torch.device("cpu")
     return None
-
-
-def _available_ram() -> int:
-    for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return 0

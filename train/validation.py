@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -131,18 +132,23 @@ def choose_judge(data: TokenData, clips: NDArray[np.int64]) -> Judge:
         data.clips.datasets[own]: min(int((label[domain == own] == kind).sum()) for kind in (0, 1))
         for own in np.unique(domain).tolist()
     }
-    both = tuple(name for name, count in fewest.items() if count > 0)
-    enough = tuple(name for name in both if fewest[name] >= ENOUGH_ITEMS)
-    if single := sorted(set(fewest) - set(both)):
+    deciding = decisive(fewest)
+    if single := sorted(name for name, count in fewest.items() if count == 0):
         log.warning("validation: only one class of %s, so no AUC there", ", ".join(single))
-    if both:
-        log.info("the best epoch is the one of the highest mean validation AUC over %s", ", ".join(enough or both))
-        return Judge("macro_auc", enough or both)
+    if deciding:
+        log.info("the best epoch is the one of the highest mean validation AUC over %s", ", ".join(deciding))
+        return Judge("macro_auc", deciding)
     if len(np.unique(label)) == 2:
         log.warning("validation: no dataset has both classes, so the best epoch is chosen by the pooled AUC")
         return Judge("auc")
     log.warning("validation: one class only, so the best epoch is chosen by the loss")
     return Judge("loss")
+
+
+def decisive(fewest: Mapping[str, float]) -> tuple[str, ...]:
+    """Datasets whose mean AUC chooses the best epoch; given the items of each one's rarer class."""
+    both = tuple(name for name, count in fewest.items() if count > 0)
+    return tuple(name for name in both if fewest[name] >= ENOUGH_ITEMS) or both
 
 
 def without_nan(value: Any) -> Any:

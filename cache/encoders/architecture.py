@@ -139,8 +139,8 @@ def feature_width(architecture: Architecture, network: Any, layers: Sequence[int
     x_BCSS = torch.empty(1, 3, architecture.size, architecture.size, device="meta")
     try:
         shapes = {tuple(found.shape[1:]) for found in feature_maps(network, x_BCSS, layers)}
-    # What timm's families raise where they have no such maps; the third is torch's, for a kernel without shapes.
-    except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+    # What timm's families raise where they have no such maps; RuntimeError also for a kernel of torch without shapes.
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         problem = f"{architecture.name} gives no square feature map of {f'layer {layers}' if layers else 'its own'}"
         raise UsageError(f"{problem} ({error})", "leave `layer` out, or take another network") from error
     if len(shapes) > 1:

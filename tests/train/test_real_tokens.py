@@ -20,11 +20,12 @@ from train.data import TokenData
 from train.fit import fit
 from train.losses import Totals, losses
 from train.metrics import auc
-from train.model import Detector, ModelShape
+from train.model import Detector
 from train.optimiser import clip, make_optimiser
 from train.presets import PRESETS, preset_config
-from train.sampling import Sampler, shared_patterns
+from train.sampling import Sampler
 from train.score import by_item, score_clips
+from train.setup import shape_for
 from train.sizing import SIZES, Size
 
 CPU = torch.device("cpu")
@@ -53,9 +54,8 @@ def test_32_real_clips_are_learned_by_heart(data: TokenData, name: str):
     names = data.chosen(config)
     clips = _some(data, config, names)
     sampler = Sampler.of(data, names, clips, config)
-    shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
     torch.manual_seed(0)
-    model = Detector(ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities))
+    model = Detector(shape_for(data, config, names, sampler))
     batch, optimiser = data.batch(clips, names, device=CPU), make_optimiser(model, config)
     for _ in range(60):
         losses(model(batch, 0.05), batch, Totals.of([batch], model), model, config).total.backward()

@@ -11,9 +11,10 @@ import torch
 
 from train.config import TrainConfig
 from train.losses import Totals, losses
-from train.model import Detector, ModelShape
+from train.model import Detector
 from train.presets import PRESETS, preset_config
-from train.sampling import Sampler, shared_patterns
+from train.sampling import Sampler
+from train.setup import shape_for
 from train.sizing import SIZES, Size, activation_bytes, resolved
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
@@ -73,9 +74,10 @@ def test_a_step_keeps_no_more_than_it_was_said_to(make_data, mixed, monkeypatch,
     config = preset_config(name).changed({"size": size, "gradient_penalty": 1.0})
     names, clips = data.chosen(config), np.arange(48)
     sampler = Sampler.of(data, names, clips, config)
-    shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
-    shape = ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
-    model, batch = Detector(shape), data.batch(clips[data.lengths(names)[clips].sum(axis=1) > 0], names, device=CPU)
+    model, batch = (
+        Detector(shape_for(data, config, names, sampler)),
+        data.batch(clips[data.lengths(names)[clips].sum(axis=1) > 0], names, device=CPU),
+    )
     kept = _kept_bytes(model, lambda: losses(model(batch), batch, Totals.of([batch], model), model, config))
     said = activation_bytes(SIZES[size], len(batch), batch.slots)
     assert kept <= said
