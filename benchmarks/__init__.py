@@ -1,5 +1,5 @@
 """Timings, as ratios within one run. `make bench`, or `python -m benchmarks gather`."""
 
-from core.threads import wait_briefly
+from unmask.core.openmp import wait_briefly
 
 wait_briefly()

@@ -30,15 +30,15 @@ from PIL import Image
 from zarr.codecs import BloscCodec, GzipCodec, TransposeCodec, ZstdCodec
 
 from benchmarks.timing import in_turn
-from core.atomic import new_folder
-from core.checksums import seal
-from core.workfolder import WorkFolder
-from manifests.item import Manifest
-from manifests.scan import scan
-from preprocess.build import preprocess
-from preprocess.plan import media_folder, needed_shards
-from preprocess.profiles import offline
-from preprocess.shards import MediaShard
+from unmask.core.atomic_files import new_folder
+from unmask.core.checksums import seal
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest
+from unmask.manifests.scan.scan import scan
+from unmask.preprocess.profiles import offline
+from unmask.preprocess.shards.media_shard import MediaShard
+from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.stage import preprocess
 
 FILES = {"image": 60, "video": 25, "audio": 30}
 ROUNDS = 3

@@ -22,18 +22,18 @@ import torch
 from benchmarks.operations import Operation, counted
 from benchmarks.timing import in_turn
 from benchmarks.training import Drawn
-from cache.build import open_streams
-from core.workfolder import WorkFolder
-from manifests.item import read_manifest
-from train.data import TokenData
-from train.distributed import World
-from train.fit import _train_epoch
-from train.optimiser import AUTOCAST
-from train.presets import preset_config
-from train.sampling import Portion
-from train.setup import Setup, prepare
-from train.sizing import SIZES, SizeName, resolved
-from train.table import Board
+from unmask.cache.stage import open_streams
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import read_manifest
+from unmask.train.auto_size import SIZES, SizeName, resolved
+from unmask.train.data.sampler import Portion
+from unmask.train.data.token_data import TokenData
+from unmask.train.fit import _train_epoch
+from unmask.train.monitor.live_table import Board
+from unmask.train.optim.distributed import World
+from unmask.train.optim.optimizer import AUTOCAST
+from unmask.train.presets import preset_config
+from unmask.train.run_setup import Setup, prepare
 
 CLIPS, EPOCHS = 100_000, 30
 COUNTED = (8, 16)

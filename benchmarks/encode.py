@@ -18,15 +18,15 @@ import torch
 from numpy.typing import NDArray
 from timm.models import save_for_hf
 
-from cache.build import extract
-from cache.encoders import make_encoder
-from cache.runner import CPU_BATCH
-from core.workfolder import WorkFolder
-from manifests.item import Manifest, MediaRow, from_rows
-from preprocess.plan import make_plan, media_folder
-from preprocess.profiles import EncoderChoice, Profile, offline
-from preprocess.shards import Clip, MediaItem, write_shard
-from preprocess.task import item_key
+from unmask.cache.encoder_runner import CPU_BATCH
+from unmask.cache.encoders import make_encoder
+from unmask.cache.stage import extract
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest, MediaRow, from_rows
+from unmask.preprocess.profiles import EncoderChoice, Profile, offline
+from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
+from unmask.preprocess.shards.shard_plan import make_plan, media_folder
+from unmask.preprocess.task import item_key
 
 ENCODERS = ("efficientnet_lite0", "whisper_tiny", "lfcc", "vit_b16")
 FACES_A_CLIP, SAMPLES_A_CLIP = 8, 64_000

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from benchmarks.timing import in_turn, table
 from benchmarks.tokens import made_store
-from cache.hdf5 import Hdf5Tokens, write_hdf5
-from cache.memory import InMemory
-from cache.spec import TOKEN_WIDTH
-from cache.store import TokenStore
+from unmask.cache.export.hdf5_file import Hdf5Tokens, write_hdf5
+from unmask.cache.spec import TOKEN_WIDTH
+from unmask.cache.store.in_memory import InMemory
+from unmask.cache.store.token_store import TokenStore
 
 CLIPS, PER_SHARD, BATCH = 8_000, 256, 64
 SHORTEST, LONGEST = 16, 80  # tokens a clip

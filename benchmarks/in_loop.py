@@ -20,28 +20,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cache.build import open_streams
-from cache.encoders import make_encoder
-from cache.memory import InMemory
-from cache.projection import FOLDER, projection
-from cache.ragged import ClipKey, offsets_of
-from cache.runner import Runner
-from cache.shard_tokens import ShardMedia, encode_shard
-from cache.spec import Encoder, Modality
-from cache.store import TokenStore
-from core.workfolder import WorkFolder
-from manifests.item import Manifest
-from preprocess.plan import media_folder, needed_shards
-from preprocess.shards import MediaShard
-from train.batch import MODALITIES, Batch, StreamBatch
-from train.config import TrainConfig
-from train.data import TokenData
-from train.distributed import World
-from train.fit import _train_epoch, fit
-from train.setup import Setup, prepare
-from train.table import Board
-from train.tokens import StreamTokens
-from train.validation import validate
+from unmask.cache.encode_shard import ShardMedia, encode_shard
+from unmask.cache.encoder_runner import Runner
+from unmask.cache.encoders import make_encoder
+from unmask.cache.projections.projection import FOLDER, projection
+from unmask.cache.spec import Encoder, Modality
+from unmask.cache.stage import open_streams
+from unmask.cache.store.in_memory import InMemory
+from unmask.cache.store.ragged import ClipKey, offsets_of
+from unmask.cache.store.token_store import TokenStore
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest
+from unmask.preprocess.shards.media_shard import MediaShard
+from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.train.config import TrainConfig
+from unmask.train.data.batch import MODALITIES, Batch, StreamBatch
+from unmask.train.data.stream_tokens import StreamTokens
+from unmask.train.data.token_data import TokenData
+from unmask.train.fit import _train_epoch, fit
+from unmask.train.monitor.live_table import Board
+from unmask.train.optim.distributed import World
+from unmask.train.run_setup import Setup, prepare
+from unmask.train.validation import validate
 
 EPOCHS, AIM = 10, 30
 # At most; a runner takes less on a CPU and where memory is short.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.timing import in_turn, table
 from benchmarks.tokens import made_store
-from cache.store import TokenStore
+from unmask.cache.store.token_store import TokenStore
 
 CLIPS, PER_SHARD, TOKENS = 8_000, 256, 48
 SHARDS, CLIPS_A_SHARD = 1_000, 128

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from manifests.hamming import REACH, Positions, Words, pairs_within
+from unmask.manifests.duplicates.hamming_search import REACH, Positions, Words, pairs_within
 
 SIZES = (50_000, 200_000, 800_000)
 ALL_PAIRS = 20_000

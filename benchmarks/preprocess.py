@@ -20,12 +20,12 @@ from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
 
 from benchmarks.timing import in_turn
-from preprocess.clips import Window
-from preprocess.faces import Detections, detect
-from preprocess.profiles import PreprocessSettings
-from preprocess.timeline import Timeline, read_timeline
-from preprocess.tracks import overlap
-from preprocess.video import frames_at, read_clips
+from unmask.media.timeline import Timeline, read_timeline
+from unmask.preprocess.clip_frames import frames_at, read_clips
+from unmask.preprocess.clip_windows import Window
+from unmask.preprocess.faces.detection import Detections, detect
+from unmask.preprocess.faces.tracking import overlap
+from unmask.preprocess.profiles import PreprocessSettings
 
 # Longer side of the videos that are measured, and the ratio to reach.
 AIMS = {1920: 4.0, 512: 1.5}

@@ -21,15 +21,15 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cache.build import extract, open_streams
-from cache.pca import fit
-from cache.projection import projection
-from cache.store import TokenStore
-from core.workfolder import WorkFolder
-from manifests.item import Manifest
-from manifests.scan import scan
-from preprocess.build import preprocess
-from preprocess.profiles import EncoderChoice, Profile
+from unmask.cache.projections.pca import fit
+from unmask.cache.projections.projection import projection
+from unmask.cache.stage import extract, open_streams
+from unmask.cache.store.token_store import TokenStore
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest
+from unmask.manifests.scan.scan import scan
+from unmask.preprocess.profiles import EncoderChoice, Profile
+from unmask.preprocess.stage import preprocess
 
 SETS = {"archive": ("efficientnet_lite0",), "own_speech": ("whisper_tiny", "lfcc")}
 """Dataset -> the encoders that have something to say about it."""

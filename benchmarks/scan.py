@@ -14,10 +14,10 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from core.work import available_cores
-from manifests.discovery import find
-from manifests.scan import scan
-from manifests.splits import resplit
+from unmask.core.process_pool import available_cores
+from unmask.manifests.scan.discovery import find
+from unmask.manifests.scan.scan import scan
+from unmask.manifests.splits.schemes import resplit
 
 FILES = 10_000
 KIB_PER_MIB = 1024

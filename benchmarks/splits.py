@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from manifests.item import SCHEMA, Manifest
-from manifests.splits import resplit
+from unmask.manifests.manifest import SCHEMA, Manifest
+from unmask.manifests.splits.schemes import resplit
 
 SIZES = (100_000, 1_000_000)
 SCHEMES = ("grouped", "default", "official-strict", "leave-one-out:celeb_df", "folds:5/0")

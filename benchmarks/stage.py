@@ -20,17 +20,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.fingerprint import media_id, quick_content
-from core.work import available_cores
-from core.workfolder import WorkFolder
-from manifests.item import Kind, Manifest, MediaRow, from_rows, write_manifest
-from manifests.layouts.layout import KINDS
-from preprocess.build import preprocess
-from preprocess.faces import detect
-from preprocess.profiles import PreprocessSettings
-from preprocess.silence import plan_clips
-from preprocess.timeline import read_timeline
-from preprocess.video import frames_at, read_clips
+from unmask.core.hashing import media_id, quick_content
+from unmask.core.process_pool import available_cores
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.datasets.base import KINDS
+from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows, write_manifest
+from unmask.media.timeline import read_timeline
+from unmask.preprocess.clip_frames import frames_at, read_clips
+from unmask.preprocess.faces.detection import detect
+from unmask.preprocess.profiles import PreprocessSettings
+from unmask.preprocess.stage import preprocess
+from unmask.preprocess.trim_silence import plan_clips
 
 SETTINGS = PreprocessSettings()
 COPIES = 3
@@ -141,9 +141,9 @@ def _peaks(files: list[Path], count: int, folder: Path) -> tuple[float, float]:
     """MiB of the process that runs the stage, and of its largest child."""
     write_manifest(folder / "manifest.parquet", _manifest(files, count, folder / "files"))
     program = (
-        "import sys; from pathlib import Path; from core.workfolder import WorkFolder\n"
-        "from manifests.item import read_manifest; from preprocess.build import preprocess\n"
-        "from preprocess.profiles import PreprocessSettings\n"
+        "import sys; from pathlib import Path; from unmask.core.work_folder import WorkFolder\n"
+        "from unmask.manifests.manifest import read_manifest; from unmask.preprocess.stage import preprocess\n"
+        "from unmask.preprocess.profiles import PreprocessSettings\n"
         "folder = Path(sys.argv[1])\n"
         "preprocess(read_manifest(folder / 'manifest.parquet'), PreprocessSettings(), WorkFolder(folder / 'work'))\n"
     )

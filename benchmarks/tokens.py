@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.spec import TOKEN_WIDTH, EncoderSpec
-from cache.store import TokenStore, create_store, write_tokens
+from unmask.cache.spec import TOKEN_WIDTH, EncoderSpec
+from unmask.cache.store.token_store import TokenStore, create_store, write_tokens
 
 SPEC = EncoderSpec(name="bench", modality="image", weights="none", weights_hash="", native_dim=TOKEN_WIDTH)
 

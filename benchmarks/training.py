@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 
 from benchmarks.in_loop import in_the_loop
 from benchmarks.timing import in_turn
-from cache.build import open_streams
-from core.workfolder import WorkFolder
-from manifests.item import read_manifest
-from train.batch import Batch
-from train.data import TokenData
-from train.distributed import World
-from train.fit import _train_epoch
-from train.presets import preset_config
-from train.sampling import Portion, Sampler
-from train.setup import Setup, prepare
-from train.table import Board
+from unmask.cache.stage import open_streams
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import read_manifest
+from unmask.train.data.batch import Batch
+from unmask.train.data.sampler import Portion, Sampler
+from unmask.train.data.token_data import TokenData
+from unmask.train.fit import _train_epoch
+from unmask.train.monitor.live_table import Board
+from unmask.train.optim.distributed import World
+from unmask.train.presets import preset_config
+from unmask.train.run_setup import Setup, prepare
 
 # Of an epoch's steps so many are timed, each ROUNDS times. On a GPU more: the first one's batch is not made ahead.
 STEPS = {"cpu": 16, "cuda": 100}

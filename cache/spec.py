@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 
-from core.fingerprint import fingerprint
+from unmask.core.hashing import fingerprint
 
 Modality = Literal["image", "audio", "text", "metadata"]
 

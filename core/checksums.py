@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from core.atomic import write_json
-from core.fingerprint import full_content
+from unmask.core.atomic_files import write_json
+from unmask.core.hashing import full_content
 
 FILE = "checksums.json"
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import UsageError
-from core.work import available_cores
+from unmask.core.errors import UsageError
+from unmask.core.process_pool import available_cores
 
 if TYPE_CHECKING:
     import torch

@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from core.errors import MissingInput, UsageError
-from core.fingerprint import fingerprint
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.hashing import fingerprint
 
 LINES = "write `key: value` lines"
 # What pydantic says in Python's words.

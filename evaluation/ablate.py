@@ -10,22 +10,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cache.build import open_streams
-from core.atomic import write_json
-from core.errors import UsageError
-from core.fingerprint import fingerprint
-from core.workfolder import WorkFolder
-from evaluation.ablation import FIGURES, FILE, Ablation, AblationRow, Spread
-from evaluation.predictions import read_predictions
-from evaluation.results import MACRO, Evaluation, ScoreTable
-from evaluation.reuse import store_uses
-from evaluation.scoring import evaluate, evaluated
-from evaluation.tables import number
-from manifests.item import Split, read_manifest
-from train.checkpoint import run_folder, summary_of
-from train.config import TrainConfig
-from train.data import TokenData
-from train.fit import fit
+from unmask.cache.stage import open_streams
+from unmask.core.atomic_files import write_json
+from unmask.core.errors import UsageError
+from unmask.core.hashing import fingerprint
+from unmask.core.work_folder import WorkFolder
+from unmask.evaluation.ablation_table import FIGURES, FILE, Ablation, AblationRow, Spread
+from unmask.evaluation.evaluate import evaluate, evaluated
+from unmask.evaluation.predictions import read_predictions
+from unmask.evaluation.results import MACRO, Evaluation, ScoreTable
+from unmask.evaluation.terminal_table import number
+from unmask.evaluation.token_reuse import store_uses
+from unmask.manifests.manifest import Split, read_manifest
+from unmask.train.config import TrainConfig
+from unmask.train.data.token_data import TokenData
+from unmask.train.fit import fit
+from unmask.train.run_folder import run_folder, summary_of
 
 log = logging.getLogger("unmask")
 

@@ -16,11 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from evaluation.items import ItemSet
-from evaluation.measures import Scorer, point_figures
-from manifests.audit.metadata import metadata_facts
-from manifests.item import Split
-from train.calibration import fit_threshold
+from unmask.evaluation.item_set import ItemSet
+from unmask.evaluation.score_tables import Scorer, point_figures
+from unmask.manifests.audit.header_features import metadata_facts
+from unmask.manifests.manifest import Split
+from unmask.metrics.calibration import fit_threshold
 
 # A linear model on frozen tokens has learned what it can by then, and a fit stays within a minute.
 MOST_TRAINING_ITEMS = 20_000

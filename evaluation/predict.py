@@ -13,24 +13,24 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from cache.build import extract, open_streams
-from cache.projection import FOLDER as PROJECTIONS
-from cache.sources import file_safe
-from cache.spec import Modality
-from core.errors import UsageError
-from core.workfolder import WorkFolder
-from evaluation.judging import OpenRun, open_run
-from evaluation.missing import outcomes, reason
-from manifests.item import Kind, MediaRow
-from manifests.layouts.layout import KINDS
-from manifests.single import manifest_of_files
-from preprocess.build import preprocess
-from preprocess.outcomes import Outcome
-from preprocess.plan import media_folder
-from preprocess.profiles import Profile, ViewSettings
-from preprocess.shards import MediaShard
-from train.checkpoint import LoadedRun, RunInfo, load_run
-from train.score import ClipScores, probability
+from unmask.cache.projections.projection import FOLDER as PROJECTIONS
+from unmask.cache.spec import Modality
+from unmask.cache.stage import extract, open_streams
+from unmask.cache.weights.registry import file_safe
+from unmask.core.errors import UsageError
+from unmask.core.work_folder import WorkFolder
+from unmask.evaluation.open_run import OpenRun, open_run
+from unmask.evaluation.unscored_items import outcomes, reason
+from unmask.manifests.datasets.base import KINDS
+from unmask.manifests.manifest import Kind, MediaRow
+from unmask.manifests.scan.single_files import manifest_of_files
+from unmask.preprocess.outcomes import Outcome
+from unmask.preprocess.profiles import Profile, ViewSettings
+from unmask.preprocess.shards.media_shard import MediaShard
+from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.stage import preprocess
+from unmask.train.run_folder import LoadedRun, RunInfo, load_run
+from unmask.train.scoring import ClipScores, probability
 
 SEVERAL: dict[Kind, str] = {"image": "still pictures", "audio": "sound files", "video": "videos"}
 ONE: dict[Kind, str] = {"image": "a still picture", "audio": "a sound file", "video": "a video"}

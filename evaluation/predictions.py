@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from core.atomic import new_file
-from core.errors import MissingInput
-from evaluation.items import ItemSet
-from evaluation.measures import Scorer
+from unmask.core.atomic_files import new_file
+from unmask.core.errors import MissingInput
+from unmask.evaluation.item_set import ItemSet
+from unmask.evaluation.score_tables import Scorer
 
 FILE = "predictions.parquet"
 CONTROL = "control: "

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.atomic import write_json
-from core.errors import MissingInput
+from unmask.core.atomic_files import write_json
+from unmask.core.errors import MissingInput
 
 FILE = "evaluation.json"
 VERSION = 1

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.atomic import new_file
-from core.errors import MissingInput
-from core.stage import StageReport
+from unmask.core.atomic_files import new_file
+from unmask.core.errors import MissingInput
+from unmask.core.stage_report import StageReport
 
 FILE = "findings.parquet"
 SCHEMA = pa.schema([(name, pa.string()) for name in ("kind", "dataset", "path", "problem", "remedy")])

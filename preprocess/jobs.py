@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from preprocess.plan import PlannedShard
-from preprocess.shards import MediaItem, MediaShard
+from unmask.preprocess.shards.media_shard import MediaItem, MediaShard
+from unmask.preprocess.shards.shard_plan import PlannedShard
 
 
 @dataclass(frozen=True, slots=True)

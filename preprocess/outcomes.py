@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from core.atomic import new_file
-from core.errors import MissingInput
-from core.stage import StageReport
-from manifests.item import MediaRow
-from preprocess.quality import Quality
-from preprocess.shards import MediaShard
+from unmask.core.atomic_files import new_file
+from unmask.core.errors import MissingInput
+from unmask.core.stage_report import StageReport
+from unmask.manifests.manifest import MediaRow
+from unmask.media.audio_quality import Quality
+from unmask.preprocess.shards.media_shard import MediaShard
 
 FILE = "outcomes.parquet"
 
@@ -28,7 +28,7 @@ class Outcome:
     path: str
     outcome: Literal["done", "failed"]
     reason: str | None = None
-    """core.errors.Reason of a failed item."""
+    """unmask.core.errors.Reason of a failed item."""
     problem: str | None = None
     """In words; also for a done item of which a part was lost (a video whose sound is damaged)."""
     reader: str | None = None
@@ -45,7 +45,7 @@ class Outcome:
     clipped_share: float | None = None
     silent_share: float | None = None
     dc: float | None = None
-    """Quality of the sound (preprocess.quality.Quality); None where there is none."""
+    """Quality of the sound (unmask.media.audio_quality.Quality); None where there is none."""
 
 
 _INTEGERS = ("clips", "faces", "fallback_faces")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from core.settings import Settings
+from unmask.core.settings import Settings
 
 
 class PreprocessSettings(Settings):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.fingerprint import fingerprint
-from manifests.item import Kind, MediaRow
-from preprocess.profiles import PreprocessSettings
+from unmask.core.hashing import fingerprint
+from unmask.manifests.manifest import Kind, MediaRow
+from unmask.preprocess.profiles import PreprocessSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ import av
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from core.errors import BadMedia, Reason
-from manifests.containers import opened
-from manifests.item import Kind
-from preprocess.images import DAMAGE, check_size
+from unmask.core.errors import BadMedia, Reason
+from unmask.manifests.manifest import Kind
+from unmask.media.containers import opened
+from unmask.media.images import DAMAGE, check_size
 
 SIDE = 96
 QUALITY = 75

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from core.threads import wait_briefly
-from manifests.demo import write_demo
+from unmask.core.openmp import wait_briefly
+from unmask.demo import write_demo
 
 wait_briefly()
 

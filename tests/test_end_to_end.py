@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import unmask
-from manifests.item import DATASETS, read_manifest
+from unmask.cli.app import main
+from unmask.manifests.manifest import DATASETS, read_manifest
 
 Command = Callable[..., dict[str, Any]]
 
@@ -30,7 +30,7 @@ def command(work: Path) -> Command:
         from io import StringIO
 
         with redirect_stdout(StringIO()) as out, pytest.raises(SystemExit) as stopped:
-            unmask.main([*map(str, arguments), "--work", str(work), "--json"])
+            main([*map(str, arguments), "--work", str(work), "--json"])
         assert stopped.value.code == 0, out.getvalue()
         result: dict[str, Any] = json.loads(out.getvalue())
         return result

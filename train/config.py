@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from cache.spec import Modality
-from core.settings import Settings
-from manifests.item import Kind
+from unmask.cache.spec import Modality
+from unmask.core.settings import Settings
+from unmask.manifests.manifest import Kind
 
 
 class TrainConfig(Settings):

@@ -13,12 +13,23 @@ from pathlib import Path
 
 import torch
 
-from core.atomic import write_json
-from core.errors import UsageError
-from core.lock import locked
-from train.average import decay_at, update
-from train.batch import Batch
-from train.checkpoint import (
+from unmask.core.atomic_files import write_json
+from unmask.core.errors import UsageError
+from unmask.core.file_lock import locked
+from unmask.train.config import TrainConfig
+from unmask.train.data.batch import Batch
+from unmask.train.data.sampler import Portion
+from unmask.train.data.token_data import TokenData, prefetched
+from unmask.train.losses.total import LOSSES, losses
+from unmask.train.models.detector import Detector
+from unmask.train.models.gradient_reversal import ganin_strength
+from unmask.train.monitor.live_table import Board
+from unmask.train.monitor.tensorboard import Events
+from unmask.train.optim.compile import not_compiled
+from unmask.train.optim.distributed import World, joined
+from unmask.train.optim.ema import decay_at, update
+from unmask.train.optim.optimizer import autocast, clip, lr_at, set_lr
+from unmask.train.run_folder import (
     INPUTS,
     LAST,
     LOCK,
@@ -32,19 +43,8 @@ from train.checkpoint import (
     save_state,
     write_metrics,
 )
-from train.compiled import not_compiled
-from train.config import TrainConfig
-from train.data import TokenData, prefetched
-from train.distributed import World, joined
-from train.events import Events
-from train.grl import ganin_strength
-from train.losses import LOSSES, losses
-from train.model import Detector
-from train.optimiser import autocast, clip, lr_at, set_lr
-from train.sampling import Portion
-from train.setup import Setup, prepare
-from train.table import Board
-from train.validation import validate
+from unmask.train.run_setup import Setup, prepare
+from unmask.train.validation import validate
 
 __all__ = ["fit", "run_folder"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.errors import UsageError
-from train.config import TrainConfig
+from unmask.core.errors import UsageError
+from unmask.train.config import TrainConfig
 
 
 def full() -> TrainConfig:

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from sklearn import config_context
 
-from core.errors import UsageError
-from train.calibration import cross_entropy, fit_temperature, fit_threshold
-from train.data import TokenData
-from train.metrics import by_domain, macro, measure
-from train.model import Detector
-from train.score import ItemScores, by_item, probability, score_clips
+from unmask.core.errors import UsageError
+from unmask.metrics.binary import by_domain, macro, measure
+from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_threshold
+from unmask.train.data.token_data import TokenData
+from unmask.train.models.detector import Detector
+from unmask.train.scoring import ItemScores, by_item, probability, score_clips
 
 log = logging.getLogger("unmask")
 

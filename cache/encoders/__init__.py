@@ -1,4 +1,4 @@
-"""All encoders: one file each, one line here. `cache.sources.SOURCES` says where each one's weights come from."""
+"""All encoders: one file each, one line here. `cache/weights/registry.py` says where their weights come from."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import replace
 
 import torch
 
-from cache.encoders.dinov2_s import dinov2_s
-from cache.encoders.efficientnet_lite0 import efficientnet_lite0
-from cache.encoders.lfcc import lfcc
-from cache.encoders.metadata import metadata
-from cache.encoders.minilm import minilm
-from cache.encoders.resnet50 import resnet50
-from cache.encoders.sbert import sbert
-from cache.encoders.timm_network import timm_network
-from cache.encoders.tiny_audio import tiny_audio
-from cache.encoders.tiny_image import tiny_image
-from cache.encoders.tiny_text import tiny_text
-from cache.encoders.vit_b16 import vit_b16
-from cache.encoders.wav2vec2_base import wav2vec2_base
-from cache.encoders.wav2vec2_large import wav2vec2_large
-from cache.encoders.whisper_tiny import whisper_tiny
-from cache.sources import TIMM, file_safe
-from cache.spec import Encoder
-from core.errors import UsageError
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.dinov2_s import dinov2_s
+from unmask.cache.encoders.efficientnet_lite0 import efficientnet_lite0
+from unmask.cache.encoders.lfcc import lfcc
+from unmask.cache.encoders.metadata import metadata
+from unmask.cache.encoders.minilm import minilm
+from unmask.cache.encoders.resnet50 import resnet50
+from unmask.cache.encoders.sbert import sbert
+from unmask.cache.encoders.timm_network import timm_network
+from unmask.cache.encoders.tiny_audio import tiny_audio
+from unmask.cache.encoders.tiny_image import tiny_image
+from unmask.cache.encoders.tiny_text import tiny_text
+from unmask.cache.encoders.vit_b16 import vit_b16
+from unmask.cache.encoders.wav2vec2_base import wav2vec2_base
+from unmask.cache.encoders.wav2vec2_large import wav2vec2_large
+from unmask.cache.encoders.whisper_tiny import whisper_tiny
+from unmask.cache.spec import Encoder
+from unmask.cache.weights.registry import TIMM, file_safe
+from unmask.core.errors import UsageError
+from unmask.preprocess.profiles import EncoderChoice
 
 Maker = Callable[[EncoderChoice, torch.device], Encoder]
 

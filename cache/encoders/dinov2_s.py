@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from cache.encoders.architecture import POSITIONS, default_architecture, loaded
-from cache.encoders.image import ImageEncoder, describe, from_weights
-from cache.encoders.onnx_file import OnnxFile
-from cache.encoders.options import only
-from cache.weights import obtain_weights
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.encoder_options import only
+from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights
+from unmask.cache.encoders.onnx_file import OnnxFile
+from unmask.cache.encoders.timm_weights import POSITIONS, default_architecture, loaded
+from unmask.cache.weights.resolve import obtain_weights
+from unmask.preprocess.profiles import EncoderChoice
 
 SIZE, DEPTH = 224, 12
 # Without the head that sorts into classes, and with as many register tokens as DINOv2 first had: none.

@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cache.encoders.architecture import Architecture, default_architecture, loaded
-from cache.encoders.image import ImageEncoder, describe, from_weights
-from cache.encoders.options import only
-from cache.weights import Weights, obtain_weights
-from core.errors import MissingInput
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.encoder_options import only
+from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights
+from unmask.cache.encoders.timm_weights import Architecture, default_architecture, loaded
+from unmask.cache.weights.resolve import Weights, obtain_weights
+from unmask.core.errors import MissingInput
+from unmask.preprocess.profiles import EncoderChoice
 
 ARCHITECTURE = "tf_efficientnet_lite0"
 

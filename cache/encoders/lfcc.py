@@ -15,11 +15,11 @@ from torch import nn
 from torchaudio.functional import compute_deltas
 from torchaudio.transforms import LFCC
 
-from cache.encoders.audio import SAMPLE_RATE, AudioEncoder, mean_and_spread
-from cache.encoders.options import only, token_rate
-from cache.spec import EncoderSpec
-from core.fingerprint import fingerprint
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder, mean_and_spread
+from unmask.cache.encoders.encoder_options import only, token_rate
+from unmask.cache.spec import EncoderSpec
+from unmask.core.hashing import fingerprint
+from unmask.preprocess.profiles import EncoderChoice
 
 COEFFICIENTS = 20
 SPECTRUM = {"n_fft": 512, "win_length": 320, "hop_length": 160}

@@ -19,11 +19,11 @@ from typing import Any
 
 import torch
 
-from cache.encoders.options import only
-from cache.spec import EncoderSpec
-from core.fingerprint import fingerprint
-from manifests.item import MediaRow
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.encoder_options import only
+from unmask.cache.spec import EncoderSpec
+from unmask.core.hashing import fingerprint
+from unmask.manifests.manifest import MediaRow
+from unmask.preprocess.profiles import EncoderChoice
 
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "kind": ("image", "audio", "video"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from cache.encoders.sentence import SentenceEncoder, from_weights
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.text_base import SentenceEncoder, from_weights
+from unmask.preprocess.profiles import EncoderChoice
 
 
 def minilm(choice: EncoderChoice, device: torch.device) -> SentenceEncoder:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from cache.encoders.image import ImageEncoder, from_weights
-from cache.sources import TIMM
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.image_base import ImageEncoder, from_weights
+from unmask.cache.weights.registry import TIMM
+from unmask.preprocess.profiles import EncoderChoice
 
 
 def timm_network(choice: EncoderChoice, device: torch.device) -> ImageEncoder:

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from cache.encoders.audio import AudioEncoder
-from cache.encoders.frozen import seeded
-from cache.encoders.options import only
-from cache.encoders.wav2vec2 import Wav2Vec2Frames, describe
-from core.fingerprint import fingerprint
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.audio_base import AudioEncoder
+from unmask.cache.encoders.encoder_options import only
+from unmask.cache.encoders.frozen import seeded
+from unmask.cache.encoders.wav2vec2 import Wav2Vec2Frames, describe
+from unmask.core.hashing import fingerprint
+from unmask.preprocess.profiles import EncoderChoice
 
 SIZES = {
     "hidden_size": 32,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cache.encoders.architecture import Architecture
-from cache.encoders.frozen import seeded
-from cache.encoders.image import ImageEncoder, describe
-from cache.encoders.options import only
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.encoder_options import only
+from unmask.cache.encoders.frozen import seeded
+from unmask.cache.encoders.image_base import ImageEncoder, describe
+from unmask.cache.encoders.timm_weights import Architecture
+from unmask.preprocess.profiles import EncoderChoice
 
 ARCHITECTURE = Architecture(
     name="test_vit",

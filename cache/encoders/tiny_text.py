@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from transformers import BertConfig, BertModel
 
-from cache.encoders.frozen import seeded
-from cache.encoders.options import only
-from cache.encoders.sentence import SentenceEncoder, Tokenizer
-from cache.spec import EncoderSpec
-from core.fingerprint import fingerprint
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.encoder_options import only
+from unmask.cache.encoders.frozen import seeded
+from unmask.cache.encoders.text_base import SentenceEncoder, Tokenizer
+from unmask.cache.spec import EncoderSpec
+from unmask.core.hashing import fingerprint
+from unmask.preprocess.profiles import EncoderChoice
 
 WORDS, MAX_WORDS = 1024, 64
 SIZES = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from cache.encoders.image import ImageEncoder, from_weights
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.image_base import ImageEncoder, from_weights
+from unmask.preprocess.profiles import EncoderChoice
 
 
 def vit_b16(choice: EncoderChoice, device: torch.device) -> ImageEncoder:

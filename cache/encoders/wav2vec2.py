@@ -12,12 +12,12 @@ import torch
 from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from cache.encoders.audio import AudioEncoder
-from cache.encoders.frozen import from_folder
-from cache.encoders.options import in_spec, layers_within, only, token_rate
-from cache.spec import EncoderSpec
-from cache.weights import obtain_weights
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.audio_base import AudioEncoder
+from unmask.cache.encoders.encoder_options import in_spec, layers_within, only, token_rate
+from unmask.cache.encoders.frozen import from_folder
+from unmask.cache.spec import EncoderSpec
+from unmask.cache.weights.resolve import obtain_weights
+from unmask.preprocess.profiles import EncoderChoice
 
 
 class Wav2Vec2Frames(nn.Module):  # type: ignore[misc]

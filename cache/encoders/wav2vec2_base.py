@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from cache.encoders.audio import AudioEncoder
-from cache.encoders.wav2vec2 import from_weights
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.audio_base import AudioEncoder
+from unmask.cache.encoders.wav2vec2 import from_weights
+from unmask.preprocess.profiles import EncoderChoice
 
 
 def wav2vec2_base(choice: EncoderChoice, device: torch.device) -> AudioEncoder:

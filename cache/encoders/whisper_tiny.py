@@ -21,13 +21,13 @@ from transformers import WhisperConfig
 from transformers.audio_utils import mel_filter_bank
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from cache.encoders.audio import SAMPLE_RATE, AudioEncoder
-from cache.encoders.ctranslate2 import CT2File
-from cache.encoders.options import in_spec, layers_within, only, token_rate
-from cache.spec import EncoderSpec
-from cache.weights import obtain_weights
-from core.errors import MissingInput
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
+from unmask.cache.encoders.ctranslate2_file import CT2File
+from unmask.cache.encoders.encoder_options import in_spec, layers_within, only, token_rate
+from unmask.cache.spec import EncoderSpec
+from unmask.cache.weights.resolve import obtain_weights
+from unmask.core.errors import MissingInput
+from unmask.preprocess.profiles import EncoderChoice
 
 WINDOW, HOP = 400, 160
 WINDOW_SAMPLES = 30 * SAMPLE_RATE

@@ -6,19 +6,26 @@ from pathlib import Path
 
 import torch
 
-from cache.build import open_streams
-from core.errors import MissingInput
-from core.workfolder import WorkFolder
-from evaluation.missing import outcomes
-from evaluation.predictions import read_predictions
-from evaluation.report.facts import dataset_lines, failure_lines, finished_shards, headline, is_synthetic, stage_lines
-from evaluation.report.labels import label_lines
-from evaluation.report.lost import lost_groups, lost_rows
-from evaluation.report.missed import drawn_sheet, missed_faces, shards_of
-from evaluation.report.page import PageData, write_page
-from evaluation.scoring import evaluated
-from manifests.item import read_manifest
-from train.checkpoint import finished, load_run, read_metrics
+from unmask.cache.stage import open_streams
+from unmask.core.errors import MissingInput
+from unmask.core.work_folder import WorkFolder
+from unmask.evaluation.evaluate import evaluated
+from unmask.evaluation.predictions import read_predictions
+from unmask.evaluation.report.class_differences import label_lines
+from unmask.evaluation.report.failed_files import lost_groups, lost_rows
+from unmask.evaluation.report.missing_faces import drawn_sheet, missed_faces, shards_of
+from unmask.evaluation.report.page import PageData, write_page
+from unmask.evaluation.report.stage_counts import (
+    dataset_lines,
+    failure_lines,
+    finished_shards,
+    headline,
+    is_synthetic,
+    stage_lines,
+)
+from unmask.evaluation.unscored_items import outcomes
+from unmask.manifests.manifest import read_manifest
+from unmask.train.run_folder import finished, load_run, read_metrics
 
 __all__ = ["report"]
 

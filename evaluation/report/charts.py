@@ -11,10 +11,10 @@ import pyarrow as pa
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from core.svg import Axis, Series, fitted_axis, histogram, line_chart, unit
-from evaluation.predictions import CONTROL
-from evaluation.report.curves import reliability, roc, shares
-from evaluation.results import POOLED, Evaluation
+from unmask.core.html.svg_charts import Axis, Series, fitted_axis, histogram, line_chart, unit
+from unmask.evaluation.predictions import CONTROL
+from unmask.evaluation.results import POOLED, Evaluation
+from unmask.metrics.curves import reliability, roc, shares
 
 # Drawn beside the model's curve: the two that a reader should fear most.
 BESIDE = ("metadata only", "linear probe")

@@ -11,19 +11,19 @@ from typing import Any
 
 import pyarrow as pa
 
-from core.atomic import write_text
-from core.errors import MissingInput
-from core.html import environment
-from evaluation.report.charts import BESIDE, calibration_chart, roc_charts, score_chart, training_charts
-from evaluation.report.faces import Cell, Face
-from evaluation.report.facts import DatasetLine, FailureLine, StageLine
-from evaluation.report.forest import forest, legend
-from evaluation.report.labels import FACTS, Difference, LabelLine, facts_of, figure
-from evaluation.report.lost import LostGroup
-from evaluation.report.missed import Missed
-from evaluation.results import Evaluation
-from evaluation.tables import PARTIAL, beside, number
-from manifests.leaks import allowed_leaks
+from unmask.core.atomic_files import write_text
+from unmask.core.errors import MissingInput
+from unmask.core.html.pages import environment
+from unmask.evaluation.report.charts import BESIDE, calibration_chart, roc_charts, score_chart, training_charts
+from unmask.evaluation.report.class_differences import FACTS, Difference, LabelLine, facts_of, figure
+from unmask.evaluation.report.contact_sheet import Cell, Face
+from unmask.evaluation.report.failed_files import LostGroup
+from unmask.evaluation.report.forest_plot import forest, legend
+from unmask.evaluation.report.missing_faces import Missed
+from unmask.evaluation.report.stage_counts import DatasetLine, FailureLine, StageLine
+from unmask.evaluation.results import Evaluation
+from unmask.evaluation.terminal_table import PARTIAL, beside, number
+from unmask.manifests.splits.leaks import allowed_leaks
 
 # More rows help no reader; all of them are in the page's JSON.
 FAILURES_SHOWN = 200
@@ -68,7 +68,7 @@ def render(data: PageData) -> str:
     """One HTML document with no link to anything outside itself. Every text from a file or a name is escaped."""
     if data.predictions.num_rows != data.evaluation.scored:
         raise MissingInput(f"{data.evaluation.run}: predictions and evaluation differ", "make evaluate")
-    pages = environment("evaluation.report")
+    pages = environment("unmask.evaluation.report")
     pages.filters |= {"number": number, "figure": figure, "visible": visible}
     return pages.get_template("page.html").render(**_context(data))
 

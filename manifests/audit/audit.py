@@ -9,20 +9,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from core.errors import MissingInput
-from core.work import available_cores
-from manifests.audit import counts, sharing
-from manifests.audit.features import Features, features
-from manifests.audit.folds import make_folds
-from manifests.audit.kept import FactKind, kept_facts
-from manifests.audit.picture import PICTURE
-from manifests.audit.probes import dataset_probes, share_probe
-from manifests.audit.results import Audit, DatasetAudit, ProbeLine, sentence
-from manifests.audit.sampling import probed_files
-from manifests.audit.sound import SOUND
-from manifests.audit.spreads import spreads
-from manifests.item import Manifest
-from manifests.leaks import leaks_of
+from unmask.core.errors import MissingInput
+from unmask.core.process_pool import available_cores
+from unmask.manifests.audit import counts
+from unmask.manifests.audit import duplicate_counts as sharing
+from unmask.manifests.audit.audio_silence import SOUND
+from unmask.manifests.audit.cross_validation import make_folds
+from unmask.manifests.audit.distributions import spreads
+from unmask.manifests.audit.feature_families import Features, features
+from unmask.manifests.audit.file_facts import FactKind, kept_facts
+from unmask.manifests.audit.file_sampling import probed_files
+from unmask.manifests.audit.image_encoding import PICTURE
+from unmask.manifests.audit.results import Audit, DatasetAudit, ProbeLine, sentence
+from unmask.manifests.audit.shortcut_probes import dataset_probes, share_probe
+from unmask.manifests.manifest import Manifest
+from unmask.manifests.splits.leaks import leaks_of
 
 Say = Callable[[str], None]
 

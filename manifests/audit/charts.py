@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from core.svg import fitted_axis, histogram
-from manifests.audit.results import FLAG_ABOVE, ProbeLine, Spread
+from unmask.core.html.svg_charts import fitted_axis, histogram
+from unmask.manifests.audit.results import FLAG_ABOVE, ProbeLine, Spread
 
 WIDTH, HEIGHT, EDGE = 170, 20, 6
 

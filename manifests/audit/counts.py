@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from manifests.audit.results import CellLine
-from manifests.item import Split
+from unmask.manifests.audit.results import CellLine
+from unmask.manifests.manifest import Split
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 NO_SPLIT = "none"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from manifests.leaks import Leaks
+from unmask.manifests.splits.leaks import Leaks
 
 VERSION = 1
 FLAG_ABOVE = 0.6

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.fingerprint import media_id
-from core.workfolder import WorkFolder
-from manifests.item import Manifest, MediaRow, from_rows
-from preprocess.plan import make_plan, media_folder
-from preprocess.profiles import PROFILES, Profile
-from preprocess.shards import Clip, MediaItem, write_shard
-from preprocess.task import item_key
+from unmask.core.hashing import media_id
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest, MediaRow, from_rows
+from unmask.preprocess.profiles import PROFILES, Profile
+from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
+from unmask.preprocess.shards.shard_plan import make_plan, media_folder
+from unmask.preprocess.task import item_key
 
 
 def clip(seed: int, *, faces: int, samples: int, start_s: float = 0.0, size: int = 64) -> Clip:

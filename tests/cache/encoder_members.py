@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import torch
 
-from cache.encoders import ENCODERS, make_encoder
-from cache.sources import SOURCES
-from cache.spec import Encoder, EncoderSpec
-from cache.weights import find_weights, needs_weights
-from preprocess.profiles import EncoderChoice
+from unmask.cache.encoders import ENCODERS, make_encoder
+from unmask.cache.spec import Encoder, EncoderSpec
+from unmask.cache.weights.registry import SOURCES
+from unmask.cache.weights.resolve import find_weights, needs_weights
+from unmask.preprocess.profiles import EncoderChoice
 
 CPU = torch.device("cpu")
 DOCUMENT = Path(__file__).parents[2] / "docs/add-an-encoder.md"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.hdf5 import Hdf5Tokens, write_hdf5
-from cache.ragged import Ragged
-from cache.spec import EncoderSpec
-from cache.store import TokenStore, create_store, write_tokens
+from unmask.cache.export.hdf5_file import Hdf5Tokens, write_hdf5
+from unmask.cache.spec import EncoderSpec
+from unmask.cache.store.ragged import Ragged
+from unmask.cache.store.token_store import TokenStore, create_store, write_tokens
 
 SPEC = EncoderSpec(name="lfcc", modality="audio", weights="none", weights_hash="0", native_dim=120)
 NATIVE = EncoderSpec(

@@ -18,16 +18,16 @@ from made_tokens import flip, truncate
 from tiny_media import manifest_of
 from typer.testing import CliRunner, Result
 
-from cache.build import extract, open_streams
-from cache.inventory import LOCK
-from cache.store import TokenStore
-from core.errors import MissingInput, UnmaskError, UsageError
-from core.lock import locked
-from core.workfolder import WorkFolder
-from manifests.item import Manifest, read_manifest, write_manifest
-from preprocess.build import Limits, preprocess
-from preprocess.profiles import tiny
-from unmask import app
+from unmask.cache.stage import extract, open_streams
+from unmask.cache.store.inventory import LOCK
+from unmask.cache.store.token_store import TokenStore
+from unmask.cli.app import app
+from unmask.core.errors import MissingInput, UnmaskError, UsageError
+from unmask.core.file_lock import locked
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest, read_manifest, write_manifest
+from unmask.preprocess.profiles import tiny
+from unmask.preprocess.stage import Limits, preprocess
 
 ENCODERS = ["tiny_image", "tiny_audio", "tiny_text"]
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from cache import build
-from cache.build import extract, open_streams
-from cache.encoders import make_encoder
-from cache.projection import projection
-from cache.store import TokenStore
-from core.atomic import TEMPORARY
-from core.checksums import damage
-from core.errors import MissingInput
-from core.stage import StageReport
-from preprocess.profiles import EncoderChoice, Profile
+from unmask.cache import stage as build
+from unmask.cache.encoders import make_encoder
+from unmask.cache.projections.projection import projection
+from unmask.cache.stage import extract, open_streams
+from unmask.cache.store.token_store import TokenStore
+from unmask.core.atomic_files import TEMPORARY
+from unmask.core.checksums import damage
+from unmask.core.errors import MissingInput
+from unmask.core.stage_report import StageReport
+from unmask.preprocess.profiles import EncoderChoice, Profile
 
 CPU = torch.device("cpu")
 
@@ -70,8 +70,8 @@ def test_stored_tokens_are_the_encoders_own_projected(media):
     media.add("image-1", "audio-2", "video-3")
     run(media)
     streams = open_streams(media.work, media.manifest)
-    from preprocess.plan import media_folder
-    from preprocess.shards import MediaShard
+    from unmask.preprocess.shards.media_shard import MediaShard
+    from unmask.preprocess.shards.shard_plan import media_folder
 
     shard = MediaShard(media_folder(media.work, media.profile.preprocess) / streams.shards[0])
     clip = shard.clip(4)
@@ -202,7 +202,7 @@ def rewrite_media(media: Any) -> None:
     """The same shard name with other content, as when a file that had timed out is read after all."""
     import shutil
 
-    from preprocess.plan import media_folder
+    from unmask.preprocess.shards.shard_plan import media_folder
 
     def silent(item: Any) -> Any:
         return replace(item, clips=tuple(replace(clip, audio=np.zeros_like(clip.audio)) for clip in item.clips))

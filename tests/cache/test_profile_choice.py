@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from cache import auto, hub, weights
-from cache.auto import resolve_profile
-from cache.weights import Availability, find_weights, inventory, needs_weights, obtain_weights
-from core.errors import MissingInput, UsageError
-from core.workfolder import WorkFolder
-from preprocess.profiles import PROFILES, Profile
+from unmask.cache import profile_choice as auto
+from unmask.cache.profile_choice import resolve_profile
+from unmask.cache.weights import hub
+from unmask.cache.weights import resolve as weights
+from unmask.cache.weights.resolve import Availability, find_weights, inventory, needs_weights, obtain_weights
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.work_folder import WorkFolder
+from unmask.preprocess.profiles import PROFILES, Profile
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +114,7 @@ def test_an_explicit_name_starts_from_its_preset_and_says_what_changed(choose):
 
 @pytest.mark.parametrize("document", ["README.md", "docs/add-an-encoder.md"])
 def test_settings_in_the_documents_are_a_profile_with_known_encoders(choose, tmp_path: Path, document: str):
-    text = (Path(weights.__file__).parents[1] / document).read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / document).read_text(encoding="utf-8")
     (block,) = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "encoders:" in block]
     (tmp_path / "mine.yaml").write_text(block)
     assert len(choose("hub", settings=tmp_path / "mine.yaml").encoders) >= 3
@@ -231,9 +233,9 @@ def test_a_timm_name_that_is_none_is_refused_with_those_that_are(choose, name: s
 
 def test_hf_home_is_where_weights_are_looked_for(tmp_path: Path):
     downloaded(tmp_path / "home/hub", "timm/resnet50.a1_in1k", "config.json", "model.safetensors")
-    program = "from cache.weights import find_weights; print(find_weights('resnet50').folder)"
+    program = "from unmask.cache.weights.resolve import find_weights; print(find_weights('resnet50').folder)"
     surroundings = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1", "PATH": os.environ["PATH"]}
-    root = Path(weights.__file__).parents[1]
+    root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", program], env=surroundings, cwd=root, capture_output=True, text=True, check=True
     )

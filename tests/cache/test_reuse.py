@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from cache import runner
-from cache.build import extract, open_streams
-from core.errors import MissingInput
-from preprocess.plan import media_folder
-from preprocess.profiles import EncoderChoice, Profile, ViewSettings
+from unmask.cache import encoder_runner as runner
+from unmask.cache.stage import extract, open_streams
+from unmask.core.errors import MissingInput
+from unmask.preprocess.profiles import EncoderChoice, Profile, ViewSettings
+from unmask.preprocess.shards.shard_plan import media_folder
 
 CPU = torch.device("cpu")
 KINDS = ("image-1", "audio-2", "video-3", "image-4")

@@ -24,9 +24,9 @@ from odd_sounds import RATE, tone
 from PIL import Image
 from tiny_media import manifest_of, numbered_video
 
-from core.atomic import TEMPORARY
-from core.workfolder import WorkFolder
-from manifests.item import Manifest, write_manifest
+from unmask.core.atomic_files import TEMPORARY
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest, write_manifest
 
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(1800)]
 

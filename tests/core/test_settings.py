@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from core.errors import MissingInput, UsageError
-from core.settings import Settings, apply, known_keys
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.settings import Settings, apply, known_keys
 
 
 class Inner(Settings):

@@ -11,18 +11,18 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from evaluation.controls import majority, metadata_probe
-from evaluation.items import ItemSet
-from evaluation.measures import Scorer, compare, measure
-from evaluation.predictions import Judged, read_predictions, write_predictions
-from evaluation.report.faces import Face
-from evaluation.report.facts import DatasetLine, FailureLine, StageLine
-from evaluation.report.labels import Difference, LabelLine
-from evaluation.report.lost import LostFile, LostGroup
-from evaluation.report.missed import Missed
-from evaluation.report.page import PageData
-from evaluation.results import Evaluation
-from manifests.item import MediaRow
+from unmask.evaluation.controls import majority, metadata_probe
+from unmask.evaluation.item_set import ItemSet
+from unmask.evaluation.predictions import Judged, read_predictions, write_predictions
+from unmask.evaluation.report.class_differences import Difference, LabelLine
+from unmask.evaluation.report.contact_sheet import Face
+from unmask.evaluation.report.failed_files import LostFile, LostGroup
+from unmask.evaluation.report.missing_faces import Missed
+from unmask.evaluation.report.page import PageData
+from unmask.evaluation.report.stage_counts import DatasetLine, FailureLine, StageLine
+from unmask.evaluation.results import Evaluation
+from unmask.evaluation.score_tables import Scorer, compare, measure
+from unmask.manifests.manifest import MediaRow
 
 HOSTILE = "<script>alert(1)</script>.mp4"
 DATASETS = {"archive": 0.92, "celeb_df": 0.7, "fakeavceleb": 0.85, "only_fakes": 0.9}

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.errors import Reason
-from manifests.item import Kind, MediaRow
-from preprocess.outcomes import Outcome
-from preprocess.plan import make_plan
-from preprocess.shards import Clip, MediaItem, write_shard
-from preprocess.task import item_key
+from unmask.core.errors import Reason
+from unmask.manifests.manifest import Kind, MediaRow
+from unmask.preprocess.outcomes import Outcome
+from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
+from unmask.preprocess.shards.shard_plan import make_plan
+from unmask.preprocess.task import item_key
 
 SIDE = 32
 

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from evaluation.controls import majority, metadata_probe, modality_probe, silence_probe, token_probe
-from evaluation.items import ItemSet
-from evaluation.measures import Scorer, measure
-from manifests.item import MediaRow
+from unmask.evaluation.controls import majority, metadata_probe, modality_probe, silence_probe, token_probe
+from unmask.evaluation.item_set import ItemSet
+from unmask.evaluation.score_tables import Scorer, measure
+from unmask.manifests.manifest import MediaRow
 
 
 def item(number: int, label: int, split: str, **facts: object) -> MediaRow:

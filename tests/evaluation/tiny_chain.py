@@ -11,17 +11,17 @@ import soundfile
 import torch
 from PIL import Image
 
-from cache.build import extract, open_streams
-from core.workfolder import WorkFolder
-from manifests.item import Manifest, write_manifest
-from manifests.scan import scan
-from preprocess.build import Limits, preprocess
-from preprocess.profiles import tiny
-from train.checkpoint import run_folder
-from train.config import TrainConfig
-from train.data import TokenData
-from train.fit import fit
-from train.presets import preset_config
+from unmask.cache.stage import extract, open_streams
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest, write_manifest
+from unmask.manifests.scan.scan import scan
+from unmask.preprocess.profiles import tiny
+from unmask.preprocess.stage import Limits, preprocess
+from unmask.train.config import TrainConfig
+from unmask.train.data.token_data import TokenData
+from unmask.train.fit import fit
+from unmask.train.presets import preset_config
+from unmask.train.run_folder import run_folder
 
 CPU = torch.device("cpu")
 COUNTS = {"train": 4, "val": 3, "test": 3}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from core.fingerprint import media_id
-from manifests.item import MediaRow, Split
+from unmask.core.hashing import media_id
+from unmask.manifests.manifest import MediaRow, Split
 
 
 def row(

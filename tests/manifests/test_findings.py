@@ -7,9 +7,9 @@ import json
 import pytest
 from small_media import picture
 
-from core.errors import MissingInput
-from manifests.findings import Conflict, Ignored, ScanReport, printable, read_findings, utf8, write_findings
-from manifests.scan import scan
+from unmask.core.errors import MissingInput
+from unmask.manifests.findings import Conflict, Ignored, ScanReport, printable, read_findings, utf8, write_findings
+from unmask.manifests.scan.scan import scan
 
 REPORT = ScanReport(
     stage="scan",

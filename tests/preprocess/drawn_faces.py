@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.demo.portraits import archive
-from manifests.demo.render import picture_of
+from unmask.demo.image_datasets import archive
+from unmask.demo.render import picture_of
 
 
 @cache

@@ -12,15 +12,15 @@ import pytest
 from PIL import Image
 from tiny_media import manifest_of
 
-from core.atomic import TEMPORARY
-from core.errors import NoSpace, UnmaskError
-from core.workfolder import WorkFolder
-from manifests.item import Manifest
-from preprocess import plan
-from preprocess.build import Limits, preprocess
-from preprocess.plan import media_folder
-from preprocess.profiles import tiny
-from preprocess.shards import shard_is_whole
+from unmask.core.atomic_files import TEMPORARY
+from unmask.core.errors import NoSpace, UnmaskError
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest
+from unmask.preprocess.profiles import tiny
+from unmask.preprocess.shards import shard_plan as plan
+from unmask.preprocess.shards.media_shard import shard_is_whole
+from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
 DISK = 8 << 20

@@ -9,9 +9,9 @@ from PIL import Image
 from test_silence import item_of, spoken
 from tiny_media import numbered_video, write_video
 
-from core.errors import UsageError
-from preprocess.faces import detect
-from preprocess.profiles import PreprocessSettings
+from unmask.core.errors import UsageError
+from unmask.preprocess.faces.detection import detect
+from unmask.preprocess.profiles import PreprocessSettings
 
 SETTINGS = PreprocessSettings(face_size=96, frames_per_clip=4, clip_seconds=2.0)
 

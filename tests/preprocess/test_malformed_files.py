@@ -18,18 +18,18 @@ from PIL import Image
 from tiny_media import KINDS as TINY_KINDS
 from tiny_media import manifest_of
 
-from core.fingerprint import media_id, quick_content
-from core.stage import StageReport
-from core.workfolder import WorkFolder
-from manifests.item import Kind, Manifest, MediaRow, from_rows
-from manifests.layouts.layout import KINDS as SCANNED_KINDS
-from preprocess import item
-from preprocess.build import Limits, preprocess
-from preprocess.outcomes import Outcome, read_outcomes
-from preprocess.plan import media_folder, needed_shards
-from preprocess.profiles import tiny
-from preprocess.shards import Clip, MediaShard
-from preprocess.task import Task
+from unmask.core.hashing import media_id, quick_content
+from unmask.core.stage_report import StageReport
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.datasets.base import KINDS as SCANNED_KINDS
+from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows
+from unmask.preprocess import worker as item
+from unmask.preprocess.outcomes import Outcome, read_outcomes
+from unmask.preprocess.profiles import tiny
+from unmask.preprocess.shards.media_shard import Clip, MediaShard
+from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.stage import Limits, preprocess
+from unmask.preprocess.task import Task
 
 SETTINGS = tiny().preprocess.changed({"max_seconds": 60, "max_pixels": 1_000_000})
 KINDS: dict[str, Kind] = {
@@ -42,8 +42,8 @@ KINDS: dict[str, Kind] = {
 MEMORY = """
 import sys
 from pathlib import Path
-from core.errors import BadMedia
-from preprocess.images import read_image
+from unmask.core.errors import BadMedia
+from unmask.media.images import read_image
 
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.fingerprint import media_id, quick_content
-from core.workfolder import WorkFolder
-from manifests.item import Kind, Manifest, MediaRow, from_rows
-from preprocess.build import Limits, preprocess
-from preprocess.outcomes import read_outcomes
-from preprocess.plan import media_folder, needed_shards
-from preprocess.profiles import tiny
-from preprocess.shards import MediaShard
+from unmask.core.hashing import media_id, quick_content
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows
+from unmask.preprocess.outcomes import read_outcomes
+from unmask.preprocess.profiles import tiny
+from unmask.preprocess.shards.media_shard import MediaShard
+from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
 KINDS: dict[str, Kind] = {".jpg": "image", ".mp4": "video", ".wav": "audio", ".mp3": "audio", ".flac": "audio"}

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from core.fingerprint import media_id, quick_content
-from core.workfolder import WorkFolder
-from manifests.item import Kind, MediaRow, from_rows
-from preprocess.build import Limits, preprocess
-from preprocess.outcomes import Outcome, read_outcomes
-from preprocess.plan import media_folder
-from preprocess.profiles import tiny
+from unmask.core.hashing import media_id, quick_content
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Kind, MediaRow, from_rows
+from unmask.preprocess.outcomes import Outcome, read_outcomes
+from unmask.preprocess.profiles import tiny
+from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.stage import Limits, preprocess
 
 KINDS: dict[str, Kind] = {".jpg": "image", ".png": "image", ".mp4": "video", ".wav": "audio", ".mp3": "audio"}
 EVERY = 3

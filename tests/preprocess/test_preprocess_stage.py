@@ -15,28 +15,28 @@ import soundfile
 from PIL import Image
 from tiny_media import click, first_loud_s, manifest_of, numbered_video, read_number
 
-from core.errors import MissingInput
-from core.work import Failure, run_isolated
-from core.workfolder import WorkFolder
-from manifests.item import Manifest, MediaRow, from_rows, read_manifest, write_manifest
-from preprocess import plan
-from preprocess.build import Limits, preprocess
-from preprocess.item import preprocess_item, start_worker
-from preprocess.outcomes import read_outcomes
-from preprocess.plan import media_fingerprint, media_folder, needed_shards
-from preprocess.profiles import PreprocessSettings, tiny
-from preprocess.shards import MediaItem, MediaShard, shard_is_whole
-from preprocess.task import Task
+from unmask.core.errors import MissingInput
+from unmask.core.process_pool import Failure, run_isolated
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest, MediaRow, from_rows, read_manifest, write_manifest
+from unmask.preprocess.outcomes import read_outcomes
+from unmask.preprocess.profiles import PreprocessSettings, tiny
+from unmask.preprocess.shards import shard_plan as plan
+from unmask.preprocess.shards.media_shard import MediaItem, MediaShard, shard_is_whole
+from unmask.preprocess.shards.shard_plan import media_fingerprint, media_folder, needed_shards
+from unmask.preprocess.stage import Limits, preprocess
+from unmask.preprocess.task import Task
+from unmask.preprocess.worker import preprocess_item, start_worker
 
 SETTINGS = tiny().preprocess
 PROGRAM = """
 import sys
 from pathlib import Path
-from core.workfolder import WorkFolder
-from manifests.item import read_manifest
-from preprocess import plan
-from preprocess.build import Limits, preprocess
-from preprocess.profiles import tiny
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import read_manifest
+from unmask.preprocess import plan
+from unmask.preprocess.stage import Limits, preprocess
+from unmask.preprocess.profiles import tiny
 plan.ITEMS_PER_SHARD = 8
 if __name__ == "__main__":
     preprocess(read_manifest(Path(sys.argv[1])), tiny().preprocess, WorkFolder(Path(sys.argv[2])), Limits(workers=2))
@@ -211,7 +211,7 @@ def test_under_the_policy_skip_an_item_without_a_face_fails_as_no_face(tmp_path)
 
 
 def test_the_parent_process_does_not_load_torch():
-    program = "import sys, preprocess.build; print('torch' in sys.modules)"
+    program = "import sys, unmask.preprocess.stage; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

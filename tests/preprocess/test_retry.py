@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 from tiny_media import manifest_of
 
-from core.stage import StageReport
-from core.workfolder import WorkFolder
-from manifests.item import Manifest
-from preprocess import plan
-from preprocess.build import Limits, preprocess
-from preprocess.outcomes import read_outcomes
-from preprocess.plan import media_folder, needed_shards
-from preprocess.profiles import tiny
-from preprocess.shards import MediaShard, shard_is_whole
+from unmask.core.stage_report import StageReport
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest
+from unmask.preprocess.outcomes import read_outcomes
+from unmask.preprocess.profiles import tiny
+from unmask.preprocess.shards import shard_plan as plan
+from unmask.preprocess.shards.media_shard import MediaShard, shard_is_whole
+from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
 

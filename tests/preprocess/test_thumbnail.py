@@ -12,8 +12,8 @@ from PIL import Image
 from test_silence import item_of
 from tiny_media import numbered_video
 
-from preprocess.profiles import PreprocessSettings
-from preprocess.thumbnail import SIDE, thumbnail
+from unmask.preprocess.profiles import PreprocessSettings
+from unmask.preprocess.thumbnail import SIDE, thumbnail
 
 LIMIT = 10**8
 

@@ -12,8 +12,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from core.fingerprint import media_id, quick_content
-from manifests.item import Kind, Manifest, MediaRow, from_rows
+from unmask.core.hashing import media_id, quick_content
+from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows
 
 BITS, BAR, HEIGHT = 10, 16, 64
 TICKS = 1000

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from cache.spec import TOKEN_WIDTH, EncoderSpec, Modality
-from cache.store import TokenStore, create_store, write_tokens
-from cache.streams import Streams
-from manifests.item import DATASETS, Kind, Manifest, MediaRow, Split, from_rows
-from preprocess.profiles import tiny
-from train.batch import MODALITIES
-from train.data import TokenData
-from train.sizing import SIZES, Size
+from unmask.cache.spec import TOKEN_WIDTH, EncoderSpec, Modality
+from unmask.cache.store.profile_index import Streams
+from unmask.cache.store.token_store import TokenStore, create_store, write_tokens
+from unmask.manifests.manifest import DATASETS, Kind, Manifest, MediaRow, Split, from_rows
+from unmask.preprocess.profiles import tiny
+from unmask.train.auto_size import SIZES, Size
+from unmask.train.data.batch import MODALITIES
+from unmask.train.data.token_data import TokenData
 
 ENCODERS: dict[str, Modality] = {"eye": "image", "ear": "audio", "ear_two": "audio", "reader": "text"}
 

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-import train.fit
-from core.errors import UsageError
-from train.checkpoint import INPUTS, load_run, load_state
-from train.config import TrainConfig
-from train.fit import fit, run_folder
-from train.grl import ganin_strength
-from train.metrics import auc
-from train.model import Detector
-from train.optimiser import lr_at
-from train.presets import PRESETS, preset_config
-from train.sampling import Sampler
-from train.score import by_item, score_clips
+from unmask.core.errors import UsageError
+from unmask.metrics.binary import auc
+from unmask.train import fit as fit_module
+from unmask.train.config import TrainConfig
+from unmask.train.data.sampler import Sampler
+from unmask.train.fit import fit, run_folder
+from unmask.train.models.detector import Detector
+from unmask.train.models.gradient_reversal import ganin_strength
+from unmask.train.optim.optimizer import lr_at
+from unmask.train.presets import PRESETS, preset_config
+from unmask.train.run_folder import INPUTS, load_run, load_state
+from unmask.train.scoring import by_item, score_clips
 
 CPU = torch.device("cpu")
 QUICK = TrainConfig(size="small", epochs=4, batch_size=16, lr=2e-3, patience=4)
@@ -84,7 +84,7 @@ def test_a_killed_run_continues_to_the_weights_of_an_undisturbed_one(
 ):
     data, config = make_data(mixed(60)), QUICK.model_copy(update={"ema": ema})
     fit(data, config, tmp_path / "whole", device=CPU)
-    monkeypatch.setattr(train.fit, where, _dies_at(getattr(train.fit, where), call=8 if where == "clip" else 3))
+    monkeypatch.setattr(fit_module, where, _dies_at(getattr(fit_module, where), call=8 if where == "clip" else 3))
     with pytest.raises(_KilledError):
         fit(data, config, tmp_path / "torn", device=CPU)
     monkeypatch.undo()
@@ -118,7 +118,7 @@ def _dies_at(function, *, call: int, error: type[BaseException] = _KilledError):
 
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The autouse fixture's patch again: `undo` took it away too."""
-    from train.sizing import SIZES, Size
+    from unmask.train.auto_size import SIZES, Size
 
     monkeypatch.setitem(SIZES, "small", Size(layers=2, heads=2, width=32, feedforward=64, max_batch=64))
 
@@ -126,7 +126,7 @@ def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ctrl_c_ends_gracefully_and_the_same_call_goes_on(make_data, mixed, tmp_path: Path, monkeypatch):
     data = make_data(mixed(60))
     with monkeypatch.context() as patch:
-        patch.setattr(train.fit, "validate", _dies_at(train.fit.validate, call=2, error=KeyboardInterrupt))
+        patch.setattr(fit_module, "validate", _dies_at(fit_module.validate, call=2, error=KeyboardInterrupt))
         stopped = fit(data, QUICK, tmp_path / "run", device=CPU)
     assert (stopped.stopped, stopped.epochs, stopped.best_epoch) == (True, 1, 1)
     assert not (tmp_path / "run" / "summary.json").exists()
@@ -135,7 +135,7 @@ def test_ctrl_c_ends_gracefully_and_the_same_call_goes_on(make_data, mixed, tmp_
 
 
 def test_ctrl_c_before_the_first_epochs_end(make_data, mixed, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(train.fit, "validate", _dies_at(train.fit.validate, call=1, error=KeyboardInterrupt))
+    monkeypatch.setattr(fit_module, "validate", _dies_at(fit_module.validate, call=1, error=KeyboardInterrupt))
     stopped = fit(make_data(mixed(40)), QUICK, tmp_path / "run", device=CPU)
     assert (stopped.stopped, stopped.epochs, stopped.best_epoch, stopped.validation) == (True, 0, None, None)
 
@@ -207,9 +207,9 @@ def test_each_epoch_leaves_one_line_with_all_metrics(make_data, mixed, tmp_path:
 
 def test_early_stopping_waits_for_patience(make_data, mixed, tmp_path: Path, monkeypatch):
     data = make_data(mixed(40))
-    measured = train.fit.validate
+    measured = fit_module.validate
     flat = {"loss": 1.0, "macro": {"auc": 0.7}}
-    monkeypatch.setattr(train.fit, "validate", lambda *given, **named: replace(measured(*given, **named), **flat))
+    monkeypatch.setattr(fit_module, "validate", lambda *given, **named: replace(measured(*given, **named), **flat))
     summary = fit(data, QUICK.model_copy(update={"epochs": 9, "patience": 2}), tmp_path / "run", device=CPU)
     assert (summary.best_epoch, summary.epochs) == (1, 3)
 
@@ -265,7 +265,7 @@ def test_data_that_cannot_be_trained_on_is_refused(make_data, made_item, tmp_pat
 
 def test_every_step_has_the_learning_rate_and_the_reversal_of_its_place(make_data, mixed, tmp_path: Path, monkeypatch):
     reversals, rates = [], []
-    forward, clipped = Detector.forward, train.fit.clip
+    forward, clipped = Detector.forward, fit_module.clip
 
     def watched(self, batch, reversal=0.0):
         if self.training:
@@ -276,10 +276,10 @@ def test_every_step_has_the_learning_rate_and_the_reversal_of_its_place(make_dat
         rates.append(setups[0].optimiser.param_groups[0]["lr"])
         clipped(*given)
 
-    setups, prepared = [], train.fit.prepare
-    monkeypatch.setattr(train.fit, "prepare", lambda *given: setups.append(prepared(*given)) or setups[0])
+    setups, prepared = [], fit_module.prepare
+    monkeypatch.setattr(fit_module, "prepare", lambda *given: setups.append(prepared(*given)) or setups[0])
     monkeypatch.setattr(Detector, "forward", watched)
-    monkeypatch.setattr(train.fit, "clip", noted)
+    monkeypatch.setattr(fit_module, "clip", noted)
     config = QUICK.model_copy(update={"epochs": 3, "patience": 3})
     fit(make_data(mixed(60)), config, tmp_path / "run", device=CPU)
     total = 3 * setups[0].steps

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from train.batch import MODALITIES, Batch
-from train.config import TrainConfig
-from train.data import TokenData
-from train.losses import Totals, losses
-from train.metrics import auc
-from train.model import Detector, ModelShape, Outputs
-from train.optimiser import clip, make_optimiser
-from train.presets import PRESETS, preset_config
+from unmask.metrics.binary import auc
+from unmask.train.config import TrainConfig
+from unmask.train.data.batch import MODALITIES, Batch
+from unmask.train.data.token_data import TokenData
+from unmask.train.losses.total import Totals, losses
+from unmask.train.models.detector import Detector, ModelShape, Outputs
+from unmask.train.optim.optimizer import clip, make_optimiser
+from unmask.train.presets import PRESETS, preset_config
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear", "ear_two", "reader")

@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 import torch
 
-from cache.build import extract, open_streams
-from core.workfolder import WorkFolder
-from manifests.item import write_manifest
-from manifests.scan import scan
-from preprocess.build import Limits, preprocess
-from preprocess.profiles import offline
-from train.checkpoint import load_run
-from train.config import TrainConfig
-from train.data import TokenData
-from train.fit import fit
-from train.losses import Totals, losses
-from train.metrics import auc
-from train.model import Detector
-from train.optimiser import clip, make_optimiser
-from train.presets import PRESETS, preset_config
-from train.sampling import Sampler
-from train.score import by_item, score_clips
-from train.setup import shape_for
-from train.sizing import SIZES, Size
+from unmask.cache.stage import extract, open_streams
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import write_manifest
+from unmask.manifests.scan.scan import scan
+from unmask.metrics.binary import auc
+from unmask.preprocess.profiles import offline
+from unmask.preprocess.stage import Limits, preprocess
+from unmask.train.auto_size import SIZES, Size
+from unmask.train.config import TrainConfig
+from unmask.train.data.sampler import Sampler
+from unmask.train.data.token_data import TokenData
+from unmask.train.fit import fit
+from unmask.train.losses.total import Totals, losses
+from unmask.train.models.detector import Detector
+from unmask.train.optim.optimizer import clip, make_optimiser
+from unmask.train.presets import PRESETS, preset_config
+from unmask.train.run_folder import load_run
+from unmask.train.run_setup import shape_for
+from unmask.train.scoring import by_item, score_clips
 
 CPU = torch.device("cpu")
 CLIPS = 32

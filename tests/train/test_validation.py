@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from train.validation import Judge, choose_judge, domain_accuracy, without_nan
+from unmask.train.validation import Judge, choose_judge, domain_accuracy, without_nan
 
 NO = -np.inf
 

@@ -1,0 +1,109 @@
+"""What `unmask extract` would do and cost: a few inputs of every encoder are run, measured and thrown away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from unmask.cache.encode_shard import tokens_expected
+from unmask.cache.encoder_runner import Runner
+from unmask.cache.extraction_plan import Stream, planned
+from unmask.cache.spec import EncoderSpec
+from unmask.cache.store.profile_index import media_version
+from unmask.core.machine import free_bytes
+from unmask.core.progress import spoken
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest
+from unmask.preprocess.profiles import Profile
+from unmask.preprocess.shards.media_shard import MediaShard
+from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+
+BYTES_PER_NUMBER = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEstimate:
+    name: str
+    folder: str
+    clips: int
+    """To encode; those in finished shards are not counted."""
+    tokens: int
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    streams: tuple[StreamEstimate, ...]
+    free_bytes: int
+    device: str
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        rows = [
+            f"{one.name:32} {one.clips:8} clips {one.tokens:10} tokens {one.bytes / 1e6:9,.1f} MB"
+            f"   about {spoken(one.seconds)}"
+            for one in self.streams
+        ]
+        size, seconds = (sum(getattr(one, name) for one in self.streams) for name in ("bytes", "seconds"))
+        total = f"in all {size / 1e6:,.1f} MB ({self.free_bytes / 1e6:,.0f} MB are free), about {spoken(seconds)}"
+        warning = ["warning: the disk is too small for it"] * (size > self.free_bytes)
+        return ["nothing was written", *rows, f"{total} on {self.device}", *warning]
+
+
+def estimate(
+    manifest: Manifest, profile: Profile, work: WorkFolder, *, device: torch.device, batch_size: int = 64
+) -> Estimate:
+    """What the same call of `extract` would do. Writes nothing."""
+    paths = needed_shards(media_folder(work, profile.preprocess), manifest)
+    shards = {path.name: MediaShard(path) for path in paths}
+    versions = {path.name: media_version(path) for path in paths}
+    streams = planned(manifest, profile, work, versions, device)
+    return Estimate(
+        streams=tuple(
+            _of_stream(stream, [shards[name] for name in sorted(stream.missing)], profile, device, batch_size)
+            for stream in streams
+        ),
+        free_bytes=free_bytes(work.tokens),
+        device=str(device),
+    )
+
+
+def _of_stream(
+    stream: Stream, shards: Sequence[MediaShard], profile: Profile, device: torch.device, batch_size: int
+) -> StreamEstimate:
+    tokens = sum(tokens_expected(shard, stream.spec) for shard in shards)
+    encodes = tokens > 0 and stream.native is None  # what is only projected costs next to nothing
+    return StreamEstimate(
+        name=stream.report.stage.removeprefix("extract "),
+        folder=stream.folder.name,
+        clips=sum(map(len, shards)),
+        tokens=tokens,
+        bytes=tokens * stream.spec.width * BYTES_PER_NUMBER,
+        seconds=tokens * _seconds_a_token(stream, profile, device, batch_size) if encodes else 0.0,
+    )
+
+
+def _seconds_a_token(stream: Stream, profile: Profile, device: torch.device, batch_size: int) -> float:
+    """What an encoder takes does not depend on what it sees or hears."""
+    runner = Runner(stream.encoder, device, batch_size, stream.projection())
+    inputs = _inputs(stream.spec, profile, runner.batch_size)
+    runner.run(inputs)  # loads the network
+    began = time.perf_counter()
+    made = runner.run(inputs)
+    return float((time.perf_counter() - began) / (made.shape[0] * made.shape[1]))
+
+
+def _inputs(spec: EncoderSpec, profile: Profile, count: int) -> Any:
+    settings = profile.preprocess
+    if spec.modality == "image":
+        return torch.randint(0, 256, (count, settings.face_size, settings.face_size, 3), dtype=torch.uint8)
+    if spec.modality == "audio":
+        return torch.randn(count, round(settings.clip_seconds * settings.sample_rate)) / 10
+    return ["a sentence of ten words or so, as people say"] * count if spec.modality == "text" else [{}] * count

@@ -1,0 +1,69 @@
+"""Frozen networks over sound, pooled to a fixed rate of tokens.
+
+B clips of equal length, A samples at 16 kHz, F frames of the network, D numbers a frame, T tokens. Clips of one batch
+have one length, so no padding ever enters a token, and a clip's tokens do not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from unmask.cache.encoders.frozen import frozen
+from unmask.cache.spec import EncoderSpec
+
+SAMPLE_RATE = 16_000
+
+# 50 ms: room for at least one frame of every network here (wav2vec 2.0 needs 400 samples).
+MIN_SAMPLES = 800
+
+
+def token_count(samples: int, rate: float) -> int:
+    """Tokens of a clip: at least one."""
+    return max(1, round(samples / SAMPLE_RATE * rate))
+
+
+def mean_pooled(frames_BFD: torch.Tensor, tokens: int) -> torch.Tensor:
+    """(B, F, D) -> (B, T, D): the clip cut into T equal bins, each the mean of its frames."""
+    return F.adaptive_avg_pool1d(frames_BFD.transpose(1, 2), tokens).transpose(1, 2)
+
+
+def mean_and_spread(frames_BFD: torch.Tensor, tokens: int) -> torch.Tensor:
+    """(B, F, D) -> (B, T, 2 D): mean and standard deviation within each bin."""
+    mean_BTD = mean_pooled(frames_BFD, tokens)
+    # Around the clip's mean: the difference of two large squares would lose the small spreads.
+    centre_B1D = frames_BFD.mean(dim=1, keepdim=True)
+    square_BTD = mean_pooled((frames_BFD - centre_B1D).square(), tokens)
+    spread_BTD = (square_BTD - (mean_BTD - centre_B1D).square()).clamp(min=0).sqrt()
+    return torch.cat([mean_BTD, spread_BTD], dim=2)
+
+
+class AudioEncoder:
+    """A network that turns (B, A) into frames (B, F, D), and the pooling to tokens. Loaded at the first `encode`."""
+
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        load: Callable[[], nn.Module],
+        device: torch.device,
+        pool: Callable[[torch.Tensor, int], torch.Tensor] = mean_pooled,
+    ) -> None:
+        self.spec = spec
+        self._load, self._device, self._pool = load, device, pool
+
+    @cached_property
+    def _network(self) -> nn.Module:
+        return frozen(self._load(), self._device)
+
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
+        """(B, A) float32 in [-1, 1] at 16 kHz -> (B, T, D) float32, T = token_count(A, tokens_per_second)."""
+        assert self.spec.tokens_per_second is not None
+        wave_BA = batch.to(self._device, torch.float32)
+        wave_BA = F.pad(wave_BA, (0, max(0, MIN_SAMPLES - wave_BA.shape[1])))
+        with torch.inference_mode():
+            frames_BFD = self._network(wave_BA).float()
+            return self._pool(frames_BFD, token_count(batch.shape[1], self.spec.tokens_per_second))

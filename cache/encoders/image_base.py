@@ -1,0 +1,108 @@
+"""Any timm network over face crops: one token a frame, or a k x k grid of them.
+
+B frames, S pixels a side, C channels, H x W places of the feature map, D numbers a place, T = k * k tokens a frame
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from unmask.cache.encoders.encoder_options import in_spec, layers_within, only, within
+from unmask.cache.encoders.frozen import frozen
+from unmask.cache.encoders.timm_weights import (
+    Architecture,
+    architecture_of,
+    feature_maps,
+    feature_width,
+    loaded,
+    tensors_of,
+)
+from unmask.cache.spec import EncoderSpec
+from unmask.cache.weights.resolve import obtain_weights
+from unmask.core.hashing import fingerprint
+from unmask.preprocess.profiles import EncoderChoice
+
+MAX_GRID = 16
+
+
+class ImageEncoder:
+    """A frozen timm network. Its weights are loaded at the first `encode`."""
+
+    def __init__(
+        self, spec: EncoderSpec, architecture: Architecture, load: Callable[[], nn.Module], device: torch.device
+    ) -> None:
+        self.spec = spec
+        self._architecture, self._load, self._device = architecture, load, device
+
+    @cached_property
+    def _network(self) -> Any:
+        # Channels last: a quarter faster on a CPU, and what a GPU's half precision wants.
+        return frozen(self._load(), self._device).to(memory_format=torch.channels_last)
+
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
+        """(B, S, S, 3) uint8 RGB -> (B, T, D) float32, T = spec.tokens_per_frame, row by row of the grid."""
+        assert self.spec.tokens_per_frame is not None
+        side = round(self.spec.tokens_per_frame**0.5)
+        with torch.inference_mode():
+            maps = feature_maps(self._network, self._prepared(batch), self.spec.layers)
+            mean_BDHW = torch.stack([found.float() for found in maps]).mean(dim=0)
+            return F.adaptive_avg_pool2d(mean_BDHW, side).flatten(2).transpose(1, 2)
+
+    def _prepared(self, batch: torch.Tensor) -> torch.Tensor:
+        x_BCSS = batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+        size = (self._architecture.size, self._architecture.size)
+        if x_BCSS.shape[2:] != size:
+            x_BCSS = F.interpolate(x_BCSS, size, mode="bilinear", antialias=True, align_corners=False)
+        mean, std = (torch.tensor(v, device=self._device).view(1, 3, 1, 1) for v in self._statistics)
+        return (x_BCSS - mean) / std
+
+    @property
+    def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        return self._architecture.mean, self._architecture.std
+
+
+def from_weights(
+    choice: EncoderChoice, default: str, device: torch.device, *, at_most: int | None = None
+) -> ImageEncoder:
+    """The encoder that `choice` names: a timm name on the hub, a folder with config.json, or a bare weights file.
+
+    A bare file has no configuration: it is read as the architecture `default`. `at_most`: pixels a side, for networks
+    whose own pictures are much larger than a face.
+    """
+    only(choice, "weights", "layer", "grid")
+    weights = obtain_weights(choice.name, choice.weights)
+    own = architecture_of(weights, default)
+    architecture = own.at_most(at_most) if at_most else own
+
+    def load() -> nn.Module:
+        return loaded(architecture, tensors_of(weights.tensors), weights.tensors)
+
+    return ImageEncoder(describe(choice, architecture, weights.origin, weights.hash), architecture, load, device)
+
+
+def describe(choice: EncoderChoice, architecture: Architecture, origin: str, weights_hash: str) -> EncoderSpec:
+    """The spec, from the architecture alone: no weights are read."""
+    network, grid = architecture.blank(), within(choice, "grid", 1 if choice.grid is None else choice.grid, 1, MAX_GRID)
+    layers = layers_within(choice, 1, len(network.feature_info))
+    look = {"size": architecture.size, "mean": architecture.mean, "std": architecture.std}
+    return EncoderSpec(
+        name=choice.name,
+        modality="image",
+        weights=origin,
+        weights_hash=fingerprint(weights_hash, architecture.name, architecture.arguments),
+        native_dim=feature_width(architecture, network, layers),
+        layer=in_spec(layers),
+        pooling="mean" if grid == 1 else f"grid {grid}x{grid}",
+        tokens_per_frame=grid * grid,
+        normalisation=", ".join(f"{key} {_words(value)}" for key, value in look.items()),
+    )
+
+
+def _words(value: Any) -> str:
+    return str(value) if isinstance(value, int) else " ".join(f"{number:g}" for number in value)

@@ -1,0 +1,152 @@
+"""A timm network without its weights, and reading weights into it.
+
+B frames, S pixels a side, C channels, H x W places of a feature map, D numbers a place, N tokens of a transformer
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from unmask.cache.encoders.frozen import seeded
+from unmask.cache.weights.resolve import Weights
+from unmask.core.errors import MissingInput, UsageError
+
+POSITIONS = "pos_embed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """A timm network without its weights, and the pictures it wants."""
+
+    name: str
+    classes: int
+    size: int
+    """Pixels a side."""
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def build(self) -> nn.Module:
+        arguments = {"num_classes": self.classes, **self.arguments}
+        network: nn.Module = timm.create_model(self.name, pretrained=False, **arguments)
+        return network
+
+    def blank(self) -> Any:
+        """The network without memory for its weights: to ask for its shapes."""
+        with torch.device("meta"):
+            return self.build().eval()
+
+    def at_most(self, size: int) -> Architecture:
+        """The same for smaller pictures, where its own are larger than `size`."""
+        smaller = replace(self, size=size, arguments=self.arguments | {"img_size": size})
+        return smaller if self.size > size else self
+
+
+def default_architecture(name: str) -> Architecture:
+    """As timm describes `name`."""
+    about = timm.get_pretrained_cfg(name)
+    if about is None:
+        raise MissingInput(
+            f"{name}: no architecture of timm {timm.__version__}", "check config.json beside the weights"
+        )
+    return Architecture(name=name, classes=about.num_classes, size=about.input_size[-1], mean=about.mean, std=about.std)
+
+
+def architecture_of(weights: Weights, default: str) -> Architecture:
+    """As config.json beside the weights describes it; without one, as timm describes `default`."""
+    path = next((path for path in weights.others if path.name == "config.json"), None)
+    if path is None:
+        return default_architecture(default)
+    about = json.loads(path.read_text(encoding="utf-8"))
+    if "architecture" not in about:
+        raise MissingInput(f"{path}: names no timm architecture", "give a folder that timm saved, or a timm name")
+    base = default_architecture(about["architecture"])
+    look = about.get("pretrained_cfg", {})
+    return Architecture(
+        name=base.name,
+        classes=about.get("num_classes", base.classes),
+        size=look.get("input_size", [base.size])[-1],
+        mean=tuple(look.get("mean", base.mean)),
+        std=tuple(look.get("std", base.std)),
+        arguments=about.get("model_args") or {},
+    )
+
+
+def loaded(architecture: Architecture, tensors: dict[str, torch.Tensor], path: Path) -> nn.Module:
+    """The network with `tensors`. `MissingInput` when they are another architecture's."""
+    # Its random weights are all replaced; the global state is not theirs to move.
+    network = seeded(0, architecture.build)
+    if "img_size" in architecture.arguments and POSITIONS in tensors:
+        wanted = network.state_dict()[POSITIONS].shape[1]
+        tensors = tensors | {POSITIONS: resized_positions(tensors[POSITIONS], wanted)}
+    try:
+        network.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        problem = str(error).splitlines()[-1].strip()
+        raise MissingInput(f"{path}: not the weights of {architecture.name} ({problem})", "check `weights`") from error
+    return network
+
+
+def resized_positions(positions_1ND: torch.Tensor, wanted: int) -> torch.Tensor:
+    """Position embeddings for another number of places: plain bicubic, as DINOv2's authors do it."""
+    given = positions_1ND.shape[1]
+    old, new = int(given**0.5), int(wanted**0.5)
+    prefix = given - old * old  # the class token's position
+    if given == wanted or prefix > 1 or wanted != new * new + prefix:
+        return positions_1ND
+    places_1DHW = positions_1ND[:, prefix:].transpose(1, 2).unflatten(2, (old, old))
+    resized_1DHW = F.interpolate(places_1DHW, (new, new), mode="bicubic", align_corners=False, antialias=False)
+    return torch.cat([positions_1ND[:, :prefix], resized_1DHW.flatten(2).transpose(1, 2)], dim=1)
+
+
+def tensors_of(path: Path) -> dict[str, torch.Tensor]:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    tensors: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return tensors
+
+
+def feature_maps(network: Any, x_BCSS: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
+    """(B, D, H, W) of each of `layers`, or of the last one's, normed where the network norms it, without `layers`."""
+    if layers:
+        indices = [layer - 1 for layer in layers]
+        return list(
+            network.forward_intermediates(
+                x_BCSS, indices=indices, output_fmt="NCHW", stop_early=True, intermediates_only=True
+            )
+        )
+    features = network.forward_features(x_BCSS)
+    if features.ndim == 3:  # tokens of a transformer: class and register tokens first, then the places row by row
+        places_BND = features[:, getattr(network, "num_prefix_tokens", 0) :]
+        side = round(places_BND.shape[1] ** 0.5)
+        return [places_BND.transpose(1, 2).unflatten(2, (side, -1))]
+    return [features if features.shape[1] == network.num_features else features.permute(0, 3, 1, 2)]
+
+
+def feature_width(architecture: Architecture, network: Any, layers: Sequence[int]) -> int:
+    """D of the maps of `layers`. Nothing is computed. `UsageError` where there are no such maps to be averaged."""
+    x_BCSS = torch.empty(1, 3, architecture.size, architecture.size, device="meta")
+    try:
+        shapes = {tuple(found.shape[1:]) for found in feature_maps(network, x_BCSS, layers)}
+    # What timm's families raise where they have no such maps; RuntimeError also for a kernel of torch without shapes.
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        problem = f"{architecture.name} gives no square feature map of {f'layer {layers}' if layers else 'its own'}"
+        raise UsageError(f"{problem} ({error})", "leave `layer` out, or take another network") from error
+    if len(shapes) > 1:
+        listed = ", ".join(" x ".join(map(str, shape)) for shape in sorted(shapes))
+        raise UsageError(
+            f"{architecture.name}: layers {', '.join(map(str, layers))} have maps of different shapes ({listed})",
+            "only maps of one shape have a mean: name one layer, or layers of one stage",
+        )
+    return int(next(iter(shapes))[0])

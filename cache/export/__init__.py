@@ -1,0 +1,1 @@
+"""Tokens into one file, and back."""

@@ -1,0 +1,224 @@
+"""Tokens in one HDF5 file, to give to others. This module is its only reader and writer.
+
+/                     attributes: format, version, about (JSON: what the giver says of the whole), streams (JSON: names
+                      in order), checksum (over all of these)
+/<encoder>/           attributes: spec (JSON), media, fingerprint, checksums (JSON: SHA-256 of each dataset's bytes),
+                      checksum (over all of these)
+    tokens   (T, D)   float16, contiguous and uncompressed: plain h5py reads it, and so does a memory map
+    times    (T,)     float32 seconds, the clock of the recording
+    offsets  (C + 1,) int64   clip c has the tokens offsets[c] : offsets[c + 1]
+    media_id (C,)     bytes   clip c is number clip[c] of this item
+    clip     (C,)     int32
+    shard    (S,)     bytes   names of the Zarr shards these clips come from, one after another
+    source   (S,)     bytes   names the content of the media shard behind each
+    clips    (S,)     int64   clips of each shard
+    failed   (F,)     bytes   JSON, a line a shard: clips that the encoder refused, with reasons
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.cache.spec import EncoderSpec
+from unmask.cache.store.ragged import Piece, Ragged, offsets_of
+from unmask.cache.store.token_store import Finished, TokenStore
+from unmask.core.atomic_files import new_file
+from unmask.core.errors import MissingInput
+from unmask.core.hashing import fingerprint
+
+FORMAT = "unmask-tokens-hdf5"
+VERSION = 1
+REMEDY = "export it again: unmask cache export --format hdf5"
+
+# Tokens begin at a page of the file, as a memory map of them would.
+PAGE = 4096
+HASHED_AT_ONCE = 64 << 20
+# They become names of files.
+STREAM_NAME, SHARD_NAME = re.compile(r"[A-Za-z0-9_]+"), re.compile(r"shard-[A-Za-z0-9-]+\.zarr")
+
+
+def write_hdf5(path: Path, stores: Mapping[str, TokenStore], about: Mapping[str, Any]) -> None:
+    """One file with the tokens of all `stores` (encoder -> its store). `about`, JSON-able: see `read_about`."""
+    with (
+        new_file(path) as temporary,
+        h5py.File(temporary, "w", alignment_threshold=PAGE, alignment_interval=PAGE) as file,
+    ):
+        for name, store in stores.items():
+            _write_stream(file.create_group(name), store)
+        _seal(file, {"format": FORMAT, "version": VERSION, "about": _text(about), "streams": _text(list(stores))})
+
+
+def read_about(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """What the file says of the whole, and the names of its streams. `MissingInput` when it is foreign or edited."""
+    with _opened(path) as file:
+        about: dict[str, Any] = json.loads(file.attrs["about"])
+        return about, json.loads(file.attrs["streams"])
+
+
+class Hdf5Tokens(Ragged):
+    """One stream of such a file, as one long list of clips."""
+
+    def __init__(self, path: Path, stream: str) -> None:
+        """`MissingInput` when the file has no such stream, or is foreign, cut off or edited beside its tokens."""
+        self.path, self.stream = path, stream
+        with _opened(path) as file:
+            try:
+                self._read(_part(file, stream, h5py.Group))
+            except (OSError, KeyError, ValueError, TypeError) as error:
+                raise MissingInput(f"{path}: {stream} is not whole ({error})", REMEDY) from error
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path, str]]:
+        """Another process opens the file anew instead of being sent the tokens."""
+        return type(self), (self.path, self.stream)
+
+    def _read(self, group: Any) -> None:
+        _check_seal(group)
+        spec = EncoderSpec(**json.loads(group.attrs["spec"]))
+        self.media, self.fingerprint = str(group.attrs["media"]), str(group.attrs["fingerprint"])
+        if spec.fingerprint(self.media) != self.fingerprint or spec.name != self.stream:
+            raise ValueError("its spec was edited")
+        small = {name: _part(group, name, h5py.Dataset)[()] for name in ("times", "offsets", "media_id", "clip")}
+        offsets = small["offsets"]
+        _check_arrays(small, offsets)
+        keys = [
+            (media_id.decode(), clip) for media_id, clip in zip(small["media_id"], small["clip"].tolist(), strict=True)
+        ]
+        self._read_shards(group, keys)
+        piece = _plain(self.path, _part(group, "tokens", h5py.Dataset), (int(offsets[-1]), spec.width))
+        super().__init__(spec, keys, np.diff(offsets), small["times"], [piece])
+
+    def _read_shards(self, group: Any, keys: list[tuple[str, int]]) -> None:
+        names, sources, clips = (_part(group, name, h5py.Dataset)[()].tolist() for name in ("shard", "source", "clips"))
+        failed = bytes(_part(group, "failed", h5py.Dataset)[()]).splitlines()
+        if sum(clips) != len(keys):
+            raise ValueError(f"{sum(clips)} clips in shards, {len(keys)} in all")
+        self.shards = [name.decode() for name in names]
+        if not all(SHARD_NAME.fullmatch(name) for name in self.shards):
+            raise ValueError("names of shards that are none")
+        self.about: dict[str, Finished] = {}
+        """Shard name -> what it is made from and holds."""
+        start = 0
+        for name, source, count, refused in zip(self.shards, sources, clips, failed, strict=True):
+            self.about[name] = Finished(source.decode(), keys[start : start + count], json.loads(refused))
+            start += count
+        self.sources = {name: about.source for name, about in self.about.items()}
+
+    def verify(self) -> dict[str, list[str]]:
+        """Stream -> its datasets that are not as they were written; empty when all are."""
+        with _opened(self.path) as file:
+            group = file[self.stream]
+            sums: dict[str, str] = json.loads(group.attrs["checksums"])
+            wrong = [name for name, expected in sums.items() if _sum([_part(group, name, h5py.Dataset)]) != expected]
+        return {self.stream: sorted(wrong)} if wrong else {}
+
+
+def _write_stream(group: Any, store: TokenStore) -> None:
+    shards = [store.about[name] for name in store.shards]
+    failed = "".join(_text(about.failed) + "\n" for about in shards).encode()
+    small: dict[str, NDArray[Any]] = {
+        "times": store.times.astype("<f4"),
+        "offsets": offsets_of(store.lengths),
+        "media_id": _bytes([media_id for media_id, _ in store.keys]),
+        "clip": np.array([clip for _, clip in store.keys], "<i4"),
+        "shard": _bytes(store.shards),
+        "source": _bytes([about.source for about in shards]),
+        "clips": np.array([len(about.keys) for about in shards], "<i8"),
+        "failed": np.frombuffer(failed, np.uint8),
+    }
+    tokens = group.create_dataset("tokens", (store.tokens, store.spec.width), "<f2")
+    start = 0
+    for part in store.parts:
+        tokens[start : start + len(part)] = part
+        start += len(part)
+    for name, array in small.items():
+        group.create_dataset(name, data=array)
+    checksums = {name: _sum([array]) for name, array in small.items()} | {"tokens": _sum(store.parts)}
+    attributes = {"spec": _text(store.spec.as_json()), "media": store.media, "fingerprint": store.fingerprint}
+    _seal(group, attributes | {"checksums": _text(checksums)})
+
+
+def _seal(group: Any, attributes: Mapping[str, Any]) -> None:
+    group.attrs.update({**attributes, "checksum": fingerprint(dict(attributes))})
+
+
+def _check_seal(group: Any) -> None:
+    found = {name: value if isinstance(value, str) else int(value) for name, value in group.attrs.items()}
+    if found.pop("checksum", None) != fingerprint(found):
+        raise ValueError("its attributes were edited")
+
+
+def _opened(path: Path) -> Any:
+    """The h5py file, of this format and version."""
+    if not path.is_file():
+        raise MissingInput(f"{path}: no such file", REMEDY)
+    file = None
+    try:
+        file = h5py.File(path, "r")
+        if (file.attrs.get("format"), file.attrs.get("version")) != (FORMAT, VERSION):
+            raise ValueError(f"not an export of version {VERSION}")
+        _check_seal(file)
+        if not all(STREAM_NAME.fullmatch(name) for name in json.loads(file.attrs["streams"])):
+            raise ValueError("names of encoders that are none")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        if file is not None:
+            file.close()
+        raise MissingInput(f"{path}: no exported tokens that can be read ({error})", REMEDY) from error
+    return file
+
+
+def _part(group: Any, name: str, kind: type) -> Any:
+    """What lies in this very file: a link could lead to any file of this machine."""
+    found: Any = group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
+    inside = isinstance(found, kind)
+    if not inside or (kind is h5py.Dataset and (found.external or found.is_virtual)):
+        raise KeyError(f"no {name}")
+    return found
+
+
+def _check_arrays(arrays: Mapping[str, NDArray[Any]], offsets: NDArray[Any]) -> None:
+    kinds = {"times": "<f4", "offsets": "<i8", "clip": "<i4"}
+    if any(arrays[name].dtype != np.dtype(kind) or arrays[name].ndim != 1 for name, kind in kinds.items()):
+        raise ValueError("arrays of other types")
+    clips = len(offsets) - 1
+    if clips < 0 or offsets[0] != 0 or (np.diff(offsets) < 0).any() or len(arrays["times"]) != offsets[-1]:
+        raise ValueError("damaged offsets")
+    if len(arrays["media_id"]) != clips or len(arrays["clip"]) != clips:
+        raise ValueError("damaged keys")
+
+
+def _plain(path: Path, tokens: Any, shape: tuple[int, int]) -> Piece:
+    if tokens.shape != shape or tokens.dtype != np.dtype("<f2") or tokens.chunks is not None:
+        raise ValueError(f"tokens {tokens.shape} {tokens.dtype} instead of {shape} float16 in one stretch")
+    offset = tokens.id.get_offset()  # None where there are no bytes
+    piece = Piece(path, offset or 0, *shape)
+    if piece.offset + piece.bytes > path.stat().st_size:
+        raise ValueError("the file ends too early")
+    return piece
+
+
+def _sum(arrays: Any) -> str:
+    """SHA-256 over the bytes of arrays or datasets, block after block."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        step = max(1, HASHED_AT_ONCE // max(1, array.dtype.itemsize * int(np.prod(array.shape[1:]))))
+        for start in range(0, len(array), step):
+            digest.update(np.ascontiguousarray(array[start : start + step]).data)
+    return digest.hexdigest()
+
+
+def _bytes(texts: list[str]) -> NDArray[np.bytes_]:
+    encoded = [text.encode() for text in texts]
+    return np.array(encoded, f"S{max([1, *map(len, encoded)])}")
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""From an encoder's width to 512."""

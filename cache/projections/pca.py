@@ -1,0 +1,69 @@
+"""Principal components of an encoder's tokens, fitted on the train split alone.
+
+T tokens of all train clips, D the encoder's own width
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.cache.projections.projection import FITTED, Projection
+from unmask.cache.spec import TOKEN_WIDTH
+from unmask.cache.store.token_store import TokenStore
+from unmask.core.errors import MissingInput
+from unmask.core.hashing import fingerprint
+from unmask.manifests.manifest import Manifest
+
+VERSION = 1
+# Clips whose tokens are in memory at once.
+BLOCK = 4096
+# Of the largest variance: float16 has three digits, and variances are squares.
+NOISE = 1e-6
+
+
+def train_items(manifest: Manifest) -> list[str]:
+    """media ids of the train split, sorted."""
+    columns = (manifest.table.column(name).to_pylist() for name in ("media_id", "split", "status"))
+    return sorted(
+        media_id for media_id, split, status in zip(*columns, strict=True) if (split, status) == ("train", "ok")
+    )
+
+
+def pca_name(native_fingerprint: str, items: list[str]) -> str:
+    """`pca-<hash>`: the same train items under the same encoder and media give the same matrix."""
+    return FITTED + fingerprint("pca", VERSION, native_fingerprint, items)
+
+
+def fit(native: TokenStore, items: Iterable[str]) -> Projection:
+    """The mean and the first 512 components of the tokens of `items`, all of one weight.
+
+    `MissingInput` when there are fewer than two tokens.
+    """
+    wanted = set(items)
+    clips = np.array([number for number, (media_id, _) in enumerate(native.keys) if media_id in wanted], np.int64)
+    count, total, products = 0, np.zeros(native.spec.width), np.zeros((native.spec.width,) * 2)
+    for start in range(0, len(clips), BLOCK):
+        tokens = native.gather(clips[start : start + BLOCK])[0].astype(np.float64)
+        count += len(tokens)
+        total += tokens.sum(axis=0)
+        products += tokens.T @ tokens
+    if count < 2:
+        problem = f"{native.folder}: {count} tokens in the train split, too few for principal components"
+        raise MissingInput(problem, "split the manifest, or choose projection orthogonal-seed0")
+    mean = total / count
+    return Projection(mean.astype(np.float32), _components(products / count - np.outer(mean, mean)))
+
+
+def _components(covariance: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(D, 512), largest variance first; zeros behind the last one, of a narrower encoder or of few tokens."""
+    variances, vectors = np.linalg.eigh(covariance)
+    # Directions in which the train tokens do not differ but for rounding: nothing was learned about them.
+    known = variances[::-1] > NOISE * variances[-1]
+    chosen = (vectors[:, ::-1] * known)[:, :TOKEN_WIDTH]
+    # Eigenvectors have no sign of their own: the largest entry is made positive.
+    largest = np.abs(chosen).argmax(axis=0)
+    chosen = chosen * np.sign(chosen[largest, np.arange(chosen.shape[1])])
+    return np.pad(chosen, ((0, 0), (0, TOKEN_WIDTH - chosen.shape[1]))).astype(np.float32)

@@ -1,0 +1,93 @@
+"""From an encoder's own width to the 512 of every stored token.
+
+`orthogonal-seed<n>`  a fixed random matrix: nothing is fitted, so nothing leaks. Narrower encoders lose nothing: the
+                      matrix has orthonormal rows, so lengths and inner products stay as they are. Wider ones keep
+                      distances approximately (Johnson and Lindenstrauss 1984): a random 512-dimensional view.
+`pca`                 the 512 directions of largest variance of the train split's tokens (Pearson 1901), after their
+                      mean is taken off. The fitted matrix is a file, and its hash is part of the spec: `pca-<hash>`.
+`native`              none: tokens keep the encoder's width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.cache.spec import TOKEN_WIDTH
+from unmask.core.atomic_files import new_file
+from unmask.core.errors import MissingInput, UsageError
+
+ORTHOGONAL = "orthogonal-seed"
+PCA = "pca"
+NATIVE = "native"
+FITTED = f"{PCA}-"
+FOLDER = "projections"
+"""Within the folder of all tokens: fitted matrices, `pca-<hash>.npz` each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Tokens x become (x - mean) @ matrix."""
+
+    mean: NDArray[np.float32]
+    """(D,)"""
+    matrix: NDArray[np.float32]
+    """(D, 512)"""
+
+    def of(self, tokens: NDArray[np.float16]) -> NDArray[np.float16]:
+        """(T, D) -> (T, 512)."""
+        centred = tokens.astype(np.float32) - self.mean
+        return (centred @ self.matrix).astype(np.float16)
+
+    def write(self, path: Path) -> None:
+        with new_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, mean=self.mean, matrix=self.matrix)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """`MissingInput` when it is not there."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(file["mean"], file["matrix"])
+        except (OSError, ValueError, KeyError) as error:
+            problem = f"{path}: the fitted projection of these tokens is not there"
+            raise MissingInput(problem, "make extract-features, with the profile that fits it") from error
+
+
+def keep_fitted(store: Path, name: str, folder: Path) -> None:
+    """Copy the fitted projection of the token store `store` to `folder`, for new media; none: nothing to do."""
+    if name.startswith(FITTED):
+        Projection.read(store.parent / FOLDER / f"{name}.npz").write(folder / f"{name}.npz")
+
+
+def projection(width: int, name: str, fitted: Path | None = None) -> Projection | None:
+    """The projection `name` of tokens `width` wide; None for `native`. `fitted`: the folder of fitted ones.
+
+    `UsageError` for an unknown name, `MissingInput` for a fitted one that is not there.
+    """
+    if name == NATIVE:
+        return None
+    if name.startswith(FITTED) and fitted is not None:
+        return Projection.read(fitted / f"{name}.npz")
+    seed = name.removeprefix(ORTHOGONAL)
+    if seed == name or not seed.isdecimal():
+        raise UsageError(f"no projection {name!r}", f"{ORTHOGONAL}0 (or another number), {PCA}, {NATIVE}")
+    return Projection(np.zeros(width, np.float32), _orthogonal(width, int(seed)))
+
+
+@lru_cache(maxsize=32)
+def _orthogonal(width: int, seed: int) -> NDArray[np.float32]:
+    if width == TOKEN_WIDTH:
+        return np.eye(width, dtype=np.float32)
+    long, short = max(width, TOKEN_WIDTH), min(width, TOKEN_WIDTH)
+    # NumPy's generator, not torch's: the same numbers on every machine and device.
+    gauss = np.random.Generator(np.random.PCG64([seed, width])).standard_normal((long, short))
+    columns, triangle = np.linalg.qr(gauss)
+    # QR leaves the sign of each column open, and libraries choose differently: make the diagonal positive.
+    columns = columns * np.where(np.diag(triangle) < 0, -1.0, 1.0)
+    return np.ascontiguousarray(columns if width > TOKEN_WIDTH else columns.T, np.float32)

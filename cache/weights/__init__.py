@@ -1,0 +1,1 @@
+"""Where encoder weights come from, and which exactly."""

@@ -1,0 +1,73 @@
+"""Code of the user's own, named `module:attribute` in the settings: an encoder, a fusion, a loss.
+
+The module is looked for where Python looks, and in the current folder last, so that a file beside the user's data works
+and never hides an installed package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.hashing import fingerprint, full_content
+
+NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+
+def is_extension(name: str) -> bool:
+    """Is `name` written as `module:attribute`?"""
+    return NAME.fullmatch(name) is not None
+
+
+def load_extension(name: str, kind: str) -> Any:
+    """The object that `module:attribute` names; `kind` ("fusion", "loss") is for the error.
+
+    `UsageError` when the module has no such attribute, `MissingInput` when there is no such module.
+    """
+    _check(name, kind)
+    module_name, attribute = name.split(":")
+    _source(name, kind)
+    module = importlib.import_module(module_name)
+    if not hasattr(module, attribute):
+        public = ", ".join(sorted(n for n in vars(module) if not n.startswith("_"))) or "nothing"
+        raise UsageError(f"{kind} {name}: module {module_name} has no {attribute!r}", f"{module_name} has {public}")
+    return getattr(module, attribute)
+
+
+def extension_hash(name: str, kind: str) -> str:
+    """16 hex digits over the name and the source of its module (of a package: every .py file of it).
+
+    Part of the fingerprints of whatever the extension makes: code that was changed makes something new.
+    """
+    _check(name, kind)
+    source = _source(name, kind)
+    files = sorted(source.parent.rglob("*.py")) if source.name == "__init__.py" else [source]
+    contents = [(path.relative_to(source.parent).as_posix(), full_content(path)) for path in files]
+    return fingerprint("extension-1", name, contents)
+
+
+def _check(name: str, kind: str) -> None:
+    if not is_extension(name):
+        raise UsageError(f"{kind} {name!r}: not of the form module:attribute", f"my_module:My{kind.title()}")
+
+
+def _source(name: str, kind: str) -> Path:
+    module_name = name.split(":")[0]
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        spec = find_spec(module_name)
+    except ModuleNotFoundError:  # of a parent package
+        spec = None
+    if spec is None:
+        remedy = f"run in the folder that holds {module_name.split('.')[0]}.py, or install it"
+        raise MissingInput(f"{kind} {name}: no module {module_name!r}", remedy)
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        raise UsageError(f"{kind} {name}: {module_name} is not a Python source file", "name a module with its .py file")
+    return Path(spec.origin)

@@ -1,0 +1,43 @@
+"""What a stage did: nothing given to it may be missing from these numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from unmask.core.errors import ItemsFailed
+
+
+@dataclass
+class StageReport:
+    """done + skipped + failed = given, always. `skipped` were finished by an earlier call."""
+
+    stage: str
+    given: int = 0
+    done: int = 0
+    skipped: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    """Item (path or clip) -> "reason: problem"."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stage}: {self.given} given = {self.done} done + {self.skipped} skipped + {len(self.failed)} failed"
+        )
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "stage": self.stage,
+            "given": self.given,
+            "done": self.done,
+            "skipped": self.skipped,
+            "failed": len(self.failed),
+            "failures": dict(sorted(self.failed.items())),
+        }
+
+    def check(self, max_failures: float) -> None:
+        """Raise `ItemsFailed` when the failed share is over `max_failures` (0..1)."""
+        assert self.done + self.skipped + len(self.failed) == self.given, f"{self}: an item was lost"
+        if self.given and len(self.failed) / self.given > max_failures:
+            raise ItemsFailed(
+                f"{self.stage}: {len(self.failed)} of {self.given} items failed (allowed: {max_failures:.0%})",
+                "see the reasons above, or allow more with --max-failures 0.5",
+            )

@@ -1,0 +1,106 @@
+"""The demo corpus: synthetic media in all nine layouts, so that every stage runs on a machine without any dataset.
+
+Drawn faces and synthesised voices of people who do not exist. Numbers measured on them say nothing about real
+deepfakes.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from unmask.core.atomic_files import write_text
+from unmask.core.errors import UsageError
+from unmask.core.process_pool import Failure, available_cores, run_isolated
+from unmask.core.progress import Progress
+from unmask.demo.corpus import all_items
+from unmask.demo.dataset_lists import meta_data, testing_videos
+from unmask.demo.items import Item
+from unmask.demo.render import text_of, write_item
+from unmask.demo.sentences import subtitles
+from unmask.demo.video_datasets import AV_ROOT
+
+log = logging.getLogger("unmask")
+
+README = """# Synthetic demo corpus
+
+Drawn faces and synthesised voices of people who do not exist, in the folder layouts of nine public datasets. It holds
+no file of theirs. It shows that the pipeline works; numbers measured on it say nothing about real deepfakes.
+
+Made by `unmask demo-data` (generator {version}), seed {seed}, scale {scale:g}: {files} media files.
+"""
+UNFINISHED = "\nUnfinished: the same command again completes it.\n"
+# Raised with every change of what is drawn, so that an older corpus is not taken for this one.
+VERSION = 3
+TIMEOUT_S = 300.0
+
+
+def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None = None) -> dict[str, int]:
+    """Write the corpus under `out`; give how many media files each dataset has.
+
+    The same seed and scale give the same bytes, whatever `workers` is (processes; None: one a core). `scale` in (0, 1]
+    thins it, down to three groups of people a dataset. A finished corpus is reused, an unfinished one completed;
+    `UsageError` for a folder with anything else in it.
+    """
+    if not 0 < scale <= 1:
+        raise UsageError(
+            f"demo data: scale {scale:g} is not above 0 and at most 1", "use --scale 1 for the whole corpus"
+        )
+    items = all_items(seed, scale)
+    counts = dict(Counter(item.dataset for item in items))
+    about = README.format(version=VERSION, seed=seed, scale=scale, files=len(items))
+    if _is_whole(out, about):
+        log.info("%s: written before with this seed and scale, reused", out)
+        return counts
+    write_text(out / "README.md", about + UNFINISHED)
+    for folder in sorted({(out / item.path).parent for item in items}):
+        folder.mkdir(parents=True, exist_ok=True)
+    _write_media(out, seed, items, workers or available_cores())
+    _write_texts(out, seed, items)
+    write_text(out / AV_ROOT / "meta_data.csv", meta_data(items))
+    write_text(out / "Celeb-DF-v2/List_of_testing_videos.txt", testing_videos(items))
+    write_text(out / "README.md", about)  # last: a corpus with it is whole
+    return counts
+
+
+def _is_whole(out: Path, about: str) -> bool:
+    """Is this very corpus there? Real datasets, and corpora of other seeds, must not get mixed with it."""
+    readme = out / "README.md"
+    found = readme.read_text(encoding="utf-8") if readme.is_file() else None
+    if found not in (about, about + UNFINISHED) and out.exists() and any(out.iterdir()):
+        raise UsageError(f"{out}: holds something else than this demo corpus", "give an empty or a new folder")
+    return found == about
+
+
+def _write_media(out: Path, seed: int, items: list[Item], workers: int) -> None:
+    # The longest first, so that no worker is left alone with a long clip at the end.
+    ordered = sorted(items, key=lambda item: (item.kind != "video", -item.duration))
+    write = partial(write_item, out, seed)
+    with Progress("demo data", len(ordered), "files") as bar:
+        if workers == 1:
+            for item in ordered:
+                write(item)
+                bar.advance()
+            return
+        for item, outcome in run_isolated(write, ordered, workers=workers, timeout_s=TIMEOUT_S):
+            if isinstance(outcome, Failure):
+                raise RuntimeError(f"{item.path}: {outcome.reason}: {outcome.problem}")
+            bar.advance()
+
+
+def _write_texts(out: Path, seed: int, items: list[Item]) -> None:
+    """Transcripts beside some files, and one table at FakeAVCeleb's root: columns path (relative to it) and text."""
+    for item in items:
+        if item.sidecar in (".txt", ".srt", ".vtt"):
+            text = text_of(seed, item)
+            timed = subtitles(text, item.duration, web=item.sidecar == ".vtt")
+            write_text((out / item.path).with_suffix(item.sidecar), text + "\n" if item.sidecar == ".txt" else timed)
+    with (out / AV_ROOT / "transcripts.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("path", "text"))
+        for item in items:
+            if item.sidecar == "csv":
+                table.writerow((item.path.removeprefix(AV_ROOT + "/"), text_of(seed, item)))

@@ -1,0 +1,75 @@
+"""Writes the demo's media. The same content is the same bytes: one encoder thread, no dates in containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+
+import av
+import av.container
+import numpy as np
+from PIL import Image
+
+from unmask.demo.scenes import Frame
+from unmask.demo.speech_synthesis import RATE, Wave
+
+FPS = 25
+BIT_EXACT = {"fflags": "+bitexact"}
+
+
+def write_image(path: Path, picture: Frame, quality: int) -> None:
+    """JPEG of this quality (1..95), or PNG (lossless), by the path's ending."""
+    image = Image.fromarray(picture)
+    if path.suffix == ".png":
+        image.save(path, compress_level=4)
+    else:
+        image.save(path, quality=quality, subsampling=2)
+
+
+def write_audio(path: Path, sound: Wave, kilobits: int) -> None:
+    """16 bit WAV, or MP3 of this bit rate, by the path's ending; mono at RATE."""
+    codec = {".wav": "pcm_s16le", ".mp3": "libmp3lame"}[path.suffix]
+    with av.open(str(path), "w", options=BIT_EXACT) as container:
+        _encode_sound(container, _sound_stream(container, codec, kilobits), sound)
+
+
+def write_video(path: Path, frames: Iterable[Frame], sound: Wave | None, crf: int) -> None:
+    """H.264 of this constant rate factor at FPS, with AAC sound or without any, in MP4."""
+    with av.open(str(path), "w", options=BIT_EXACT) as container:
+        pictures = iter(frames)
+        first = next(pictures)
+        video = container.add_stream("libx264", rate=FPS)
+        video.width, video.height, video.pix_fmt = first.shape[1], first.shape[0], "yuv420p"
+        video.codec_context.thread_count = 1
+        video.options = {"crf": str(crf), "preset": "superfast"}
+        audio = None if sound is None else _sound_stream(container, "aac", 64)
+        for index, picture in enumerate(chain((first,), pictures)):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = index, Fraction(1, FPS)
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        if audio is not None and sound is not None:
+            _encode_sound(container, audio, sound)
+
+
+def _sound_stream(container: av.container.OutputContainer, codec: str, kilobits: int) -> av.AudioStream:
+    stream = container.add_stream(codec, rate=RATE)
+    assert isinstance(stream, av.AudioStream)
+    stream.codec_context.layout = "mono"
+    stream.codec_context.thread_count = 1
+    if codec != "pcm_s16le":
+        stream.codec_context.bit_rate = kilobits * 1000
+    if codec == "libmp3lame":
+        # Frames that borrow bits from earlier ones make decoders complain when a reader starts in the middle.
+        stream.codec_context.options = {"reservoir": "0"}
+    return stream
+
+
+def _encode_sound(container: av.container.OutputContainer, stream: av.AudioStream, sound: Wave) -> None:
+    samples = np.rint(np.clip(sound, -1, 1) * 32767).astype(np.int16)[None]
+    frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)
+    container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))

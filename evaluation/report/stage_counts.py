@@ -1,0 +1,171 @@
+"""What the report says about the data and the stages, counted from their files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unmask.cache.store.profile_index import Streams
+from unmask.cache.store.token_store import Finished
+from unmask.evaluation.results import Evaluation
+from unmask.evaluation.unscored_items import reason
+from unmask.manifests.manifest import Manifest, MediaRow
+from unmask.preprocess.outcomes import Outcome
+from unmask.train.run_folder import RunSummary
+
+# How demo data say what they are, in the folder beside the datasets: a file of this name, or this title of the README.
+SYNTHETIC = "SYNTHETIC.txt"
+TITLE = "# Synthetic demo corpus"
+
+CRITERIA = {"macro_auc": "macro AUC", "auc": "pooled AUC", "loss": "loss"}
+
+Outcomes = Mapping[str, Outcome]
+"""media_id -> what preprocessing made of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetLine:
+    name: str
+    kinds: str
+    real: int
+    fake: int
+    splits: tuple[int, int, int, int]
+    """train, val, test, in none."""
+    failed: int
+    faces: int
+    fallback: int
+    """Of the faces, how many are the centre of a picture in which no face was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageLine:
+    stage: str
+    unit: str
+    given: int
+    done: int
+    failed: int
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLine:
+    stage: str
+    item: str
+    reason: str
+
+
+def is_synthetic(manifest: Manifest) -> bool:
+    """Do any of the datasets lie in a folder that the demo's writer has marked?"""
+    folders = {folder for root in map(Path, manifest.roots.values()) for folder in (root, *list(root.parents)[:3])}
+    return any((folder / SYNTHETIC).is_file() or _titled(folder / "README.md") for folder in folders)
+
+
+def _titled(readme: Path) -> bool:
+    if not readme.is_file():
+        return False
+    with readme.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().strip() == TITLE
+
+
+def dataset_lines(rows: Sequence[MediaRow], outcomes: Outcomes) -> list[DatasetLine]:
+    names = {row.dataset: row.domain_id for row in rows}
+    ordered = sorted(names, key=lambda name: (names[name], name))
+    return [_dataset(name, [row for row in rows if row.dataset == name], outcomes) for name in ordered]
+
+
+def _dataset(name: str, rows: list[MediaRow], outcomes: Outcomes) -> DatasetLine:
+    splits = Counter(row.split for row in rows)
+    known = [outcomes[row.media_id] for row in rows if row.status == "ok" and row.media_id in outcomes]
+    return DatasetLine(
+        name=name,
+        kinds=", ".join(sorted({row.kind for row in rows})),
+        real=sum(row.label == 0 for row in rows),
+        fake=sum(row.label == 1 for row in rows),
+        splits=(splits["train"], splits["val"], splits["test"], splits[None]),
+        failed=sum(row.status == "failed" for row in rows) + sum(one.outcome == "failed" for one in known),
+        faces=sum(one.faces for one in known),
+        fallback=sum(one.fallback_faces for one in known),
+    )
+
+
+def stage_lines(
+    rows: Sequence[MediaRow],
+    outcomes: Outcomes,
+    streams: Streams,
+    finished: Mapping[str, list[Finished]],
+    evaluation: Evaluation,
+) -> list[StageLine]:
+    """What each stage was given and what became of it, over all its calls together."""
+    usable = [row for row in rows if row.status == "ok"]
+    processed = [outcomes[row.media_id] for row in usable if row.media_id in outcomes]
+    refused = sum(one.outcome == "failed" for one in processed)
+    lines = [
+        StageLine("scan", "files", len(rows), len(usable), len(rows) - len(usable)),
+        StageLine(
+            "preprocess",
+            "files",
+            len(usable),
+            len(processed) - refused,
+            len(usable) - len(processed) + refused,
+            f"{sum(one.clips for one in processed)} clips, {sum(one.faces for one in processed)} faces, "
+            f"{sum(one.audio_s for one in processed) / 60:.1f} min of sound",
+        ),
+    ]
+    for encoder, store in streams.stores.items():
+        shards = finished[encoder]
+        given, failed = sum(len(shard.keys) for shard in shards), sum(len(shard.failed) for shard in shards)
+        note = f"{int((store.lengths > 0).sum())} clips have {store.spec.modality}, {int(store.lengths.sum())} tokens"
+        lines.append(StageLine(f"extract {encoder}", "clips", given, given - failed, failed, note))
+    judged = evaluation.given - evaluation.out_of_scope
+    stage = f"evaluate ({evaluation.split})"
+    lines.append(StageLine(stage, "items", judged, evaluation.scored, len(evaluation.failures)))
+    return lines
+
+
+def finished_shards(streams: Streams) -> dict[str, list[Finished]]:
+    """Encoder -> what it did with each media shard."""
+    found: dict[str, list[Finished]] = {}
+    for encoder, store in streams.stores.items():
+        shards = [Finished.read(store.folder / name, store.fingerprint) for name in streams.shards]
+        found[encoder] = [shard for shard in shards if shard is not None]
+    return found
+
+
+def failure_lines(
+    rows: Sequence[MediaRow], outcomes: Outcomes, finished: Mapping[str, list[Finished]]
+) -> list[FailureLine]:
+    """Every item that a stage could not use, or only in part, with that stage's reason."""
+    names = {row.media_id: f"{row.dataset}/{row.path}" for row in rows}
+    lines = [FailureLine("scan", names[row.media_id], row.reason or "") for row in rows if row.status == "failed"]
+    for row in rows:
+        outcome = outcomes.get(row.media_id)
+        if row.status == "ok" and (outcome is None or outcome.outcome == "failed"):
+            lines.append(FailureLine("preprocess", names[row.media_id], reason(row, outcome)))
+        elif row.status == "ok" and outcome is not None and outcome.problem:
+            lines.append(FailureLine("preprocess", names[row.media_id], f"in part: {outcome.problem}"))
+    for encoder, shards in finished.items():
+        for clip, why in sorted(pair for shard in shards for pair in shard.failed.items()):
+            media_id, _, number = clip.rpartition("/")
+            lines.append(FailureLine(f"extract {encoder}", f"{names.get(media_id, media_id)}, clip {number}", why))
+    return lines
+
+
+def headline(evaluation: Evaluation, preset: str, seed: int, summary: RunSummary | None) -> list[tuple[str, str]]:
+    """What was trained, and on what: (name, value) pairs."""
+    facts = [("preset", preset), ("profile", evaluation.profile), ("training seed", str(seed))]
+    if summary is not None:
+        facts += [
+            ("model", f"{summary.size}, {summary.parameters / 1e6:.1f} M parameters"),
+            ("training items", f"{summary.train_items} ({summary.train_clips} clips)"),
+            ("epochs", f"{summary.epochs}, best {summary.best_epoch} by {CRITERIA[summary.criterion]}"),
+            ("training time", f"{summary.train_seconds:.1f} s"),
+        ]
+    facts += [
+        ("split scheme", evaluation.split_scheme),
+        ("split hash", evaluation.split_hash),
+        ("threshold", f"{evaluation.model.threshold:.3f} (validation)"),
+    ]
+    facts += [("judged on", evaluation.machine.get("device", ""))]
+    return facts + [(name, value) for name, value in evaluation.machine.items() if name != "device"]

@@ -1,0 +1,55 @@
+"""Which tokens the runs of a table were trained on, and whether any was computed meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from unmask.cache.store.inventory import inventory
+from unmask.cache.store.token_store import Finished, read_spec
+from unmask.core.work_folder import WorkFolder
+from unmask.train.token_usage import token_use
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUse:
+    encoder: str
+    store: str
+    """Its folder under tokens/."""
+    clips: int
+    tokens: int
+    runs: int
+    """Of the table, that were trained on it."""
+    computed: int
+    """Clips encoded since the table was begun."""
+
+
+def store_uses(work: WorkFolder, runs: Collection[str], since: float) -> tuple[StoreUse, ...]:
+    """Of every store that one of `runs` was trained on. `since`: seconds since 1970."""
+    found = [facts for facts in inventory(work, token_use(work.runs)) if set(facts.runs) & set(runs)]
+    return tuple(
+        StoreUse(
+            encoder=facts.encoder,
+            store=facts.folder,
+            clips=facts.clips,
+            tokens=facts.tokens,
+            runs=len(set(facts.runs) & set(runs)),
+            computed=_written(work, facts.folder, since),
+        )
+        for facts in found
+    )
+
+
+def _written(work: WorkFolder, store: str, since: float) -> int:
+    spec, media = read_spec(work.tokens / store)
+    shards = [path for path in (work.tokens / store).glob("shard-*.zarr") if path.stat().st_mtime >= since]
+    finished = (Finished.read(path, spec.fingerprint(media)) for path in shards)
+    return sum(len(about.keys) for about in finished if about is not None)
+
+
+def told(uses: Collection[StoreUse], runs: int) -> str:
+    clips, tokens = max(use.clips for use in uses), sum(use.tokens for use in uses)
+    return (
+        f"Tokens: {tokens:,} of {clips:,} clips in {len(uses)} stores, shared by the {runs} runs of this table; "
+        f"clips encoded for it: {sum(use.computed for use in uses):,}."
+    )

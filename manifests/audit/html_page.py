@@ -1,0 +1,82 @@
+"""The audit as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from unmask.core.atomic_files import write_text
+from unmask.core.html.pages import environment
+from unmask.manifests.audit.charts import auc_mark, flat_spreads, spread_charts
+from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
+from unmask.manifests.audit.results import FLAG_ABOVE, LEVEL, RULE, Audit, DatasetAudit, ProbeLine, sentence
+from unmask.manifests.audit.terminal_table import findings
+from unmask.manifests.splits.leaks import allowed_leaks
+
+FEATURES_SHOWN = 8
+LEAKS_SHOWN = 20
+
+
+def write_page(audit: Audit, path: Path) -> None:
+    """No link to anything outside itself; every text from a file, a name or a table is escaped."""
+    write_text(path, render(audit))
+
+
+def render(audit: Audit) -> str:
+    pages = environment("unmask.manifests.audit")
+    pages.filters |= {"number": _number, "percent": _percent, "mark": auc_mark}
+    return pages.get_template("page.html").render(
+        audit=audit,
+        cards=_cards(audit),
+        families=(*FAMILIES, EVERYTHING),
+        flagged=_told(audit.lines("flagged")),
+        suspects=_told(audit.lines("suspect")),
+        sections=[_section(one) for one in audit.datasets],
+        findings=findings(audit),
+        leaks=audit.leaks.first(LEAKS_SHOWN),
+        allowed=allowed_leaks(audit.split_scheme),
+        rule=RULE,
+        limit=FLAG_ABOVE,
+        level=LEVEL,
+        json=audit.as_json(),
+    )
+
+
+def _told(lines: Sequence[tuple[str, ProbeLine]]) -> list[tuple[str, str]]:
+    return [(name, sentence(line)) for name, line in lines]
+
+
+def _cards(audit: Audit) -> list[tuple[str, str, str]]:
+    """(name, figure, remark)"""
+    flagged = audit.lines("flagged")
+    shared, over = audit.duplicates, len({name for name, _ in flagged})
+    return [
+        ("files", f"{audit.files:,}", f"{len(audit.datasets)} datasets, split {audit.split_scheme}"),
+        ("shortcuts flagged", str(len(flagged)), f"in {over} of them; {len(audit.lines('suspect'))} suspect"),
+        ("leaks", str(len(audit.leaks)), "people, sources or files in several splits"),
+        ("duplicates", str(shared.sets), f"sets of equal files; {shared.conflicts} with both labels"),
+    ]
+
+
+def _section(one: DatasetAudit) -> dict[str, Any]:
+    varying = [line for line in one.features if line.constant is None and line.auc is not None]
+    constant = [f"{line.name} {line.constant}" for line in one.features if line.constant is not None]
+    return {
+        "data": one,
+        "tested": [line for line in one.probes if line.auc is not None],
+        "untested": [(line.name, line.note) for line in one.probes if line.auc is None],
+        "features": varying[:FEATURES_SHOWN],
+        "more": max(0, len(varying) - FEATURES_SHOWN),
+        "constant": constant,
+        "charts": spread_charts(one.spreads),
+        "flat": flat_spreads(one.spreads),
+    }
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.1%}"

@@ -1,0 +1,78 @@
+"""An audit for the terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
+from unmask.manifests.audit.results import RULE, Audit, ProbeLine, SharedSummary, sentence
+
+STYLES = {"flagged": "bold red", "suspect": "yellow", "clear": "", "untested": "dim"}
+SHORT = {"silence and duration": "silence", "sound format": "sound", EVERYTHING: "all"}
+SHOWN = 5
+
+
+def audit_table(audit: Audit) -> RenderableType:
+    """A line a dataset, the AUC of each family of facts; then flags, leaks, duplicates and small cells."""
+    parts: list[RenderableType] = [_datasets(audit), Text(RULE), Text("")]
+    parts += [Text(f"FLAG {text}", style="bold red") for text in audit.flags]
+    parts += [
+        Text(f"suspect {name}: {sentence(line)}", style="yellow") for name, line in audit.lines("suspect") if line.auc
+    ]
+    parts += [Text(f"{line.name}, all datasets: {_figure(line)} ({line.about})") for line in audit.collection]
+    parts += [Text(text, style="bold red" if bad else "") for text, bad in findings(audit)]
+    return Group(*parts)
+
+
+def findings(audit: Audit) -> list[tuple[str, bool]]:
+    """(a sentence, is it a problem?) about leaks, files that are the same, and cells too small to judge by."""
+    first = "; ".join(str(leak) for leak in audit.leaks.first(SHOWN))
+    leaks = f"people, sources or files in several splits: {len(audit.leaks)}" + (f" ({first})" if first else "")
+    found = [(leaks, len(audit.leaks) > 0), *_shared("the same content", audit.duplicates)]
+    if audit.near is not None:
+        found += _shared("nearly the same content", audit.near)
+    cells = [(one.name, cell) for one in audit.datasets for cell in one.small_cells]
+    told = ", ".join(f"{name} {cell.split}/{cell.label} {cell.files} in {cell.groups}" for name, cell in cells[:SHOWN])
+    more = f", and {len(cells) - SHOWN} more" if len(cells) > SHOWN else ""
+    if cells:
+        found.append((f"cells too small to judge by (files in groups): {told}{more}", False))
+    return found
+
+
+def _shared(what: str, summary: SharedSummary) -> list[tuple[str, bool]]:
+    if not summary.sets:
+        return [(f"files with {what}: none", False)]
+    text = (
+        f"sets of files with {what}: {summary.sets} ({summary.files} files), "
+        f"{summary.across_datasets} across datasets, {summary.across_splits} across splits"
+    )
+    labels = f"{summary.conflicts} of these sets have both labels: look at them first"
+    conflicts = [(labels, True)] if summary.conflicts else []
+    return [(text, summary.across_splits > 0), *conflicts]
+
+
+def _datasets(audit: Audit) -> Table:
+    title = f"{audit.files} files, split {audit.split_scheme}: AUC of guesses that never look at the content"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+    table.add_column("dataset", no_wrap=True)
+    for name in ("real", "fake", "groups", "prior"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in (*FAMILIES, EVERYTHING):
+        table.add_column(SHORT.get(name, name), justify="right")
+    for one in audit.datasets:
+        prior = "" if one.prior_accuracy is None else f"{one.prior_accuracy:.1%}"
+        counts = [Text(text) for text in (str(one.real), str(one.fake), str(one.groups), prior)]
+        # Text, not str: rich would read a dataset called "[red]" as its own markup.
+        table.add_row(
+            Text(one.name), *counts, *(Text(_figure(line), style=STYLES[line.verdict]) for line in one.probes)
+        )
+    return table
+
+
+def _figure(line: ProbeLine) -> str:
+    if line.auc is None:
+        return "-"
+    return f"{line.auc:.3f}" + {"flagged": "!", "suspect": "?"}.get(line.verdict, "")

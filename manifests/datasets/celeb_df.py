@@ -1,0 +1,140 @@
+"""Celeb-DF v2 (Li et al., CVPR 2020): 590 + 300 reals, 5,639 fakes of 59 people.
+
+    Celeb-DF-v2/
+        Celeb-real/idA_NNNN.mp4
+        YouTube-real/NNNNN.mp4
+        Celeb-synthesis/idT_idS_NNNN.mp4        background of T, face of S
+        List_of_testing_videos.txt              518 lines `<label> <path>`, where 1 is real and 0 is fake
+
+Only a test list is published. What is not on it counts as training material, which is how everybody uses it; it shares
+most people with the list, so the default scheme trains only on the rest of it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
+from unmask.manifests.datasets.file_tree import Tree, fold, walk
+from unmask.manifests.findings import Conflict, Trouble
+from unmask.manifests.manifest import Split
+
+LIST = "list_of_testing_videos.txt"
+FOLDERS = {"celebreal": 0, "youtubereal": 0, "celebsynthesis": 1}
+METHOD = "celeb-synthesis"
+
+_REAL = re.compile(r"(id\d+)_(\d+)")
+_FAKE = re.compile(r"(id\d+)_(id\d+)_(\d+)")
+
+Listed = dict[tuple[str, str], int]
+"""(folded folder, lower-case file name) -> label, 1 fake."""
+
+
+def scan(root: Path) -> Scanned:
+    tree = walk(root)
+    listed, conflicts = _test_list(tree)
+    scanned = read_tree("celeb_df", tree, lambda file: _read(file, listed), kinds=("video",), lists=(LIST,))
+    if listed and scanned.rows:
+        present = {_key(row.path) for row in scanned.rows}
+        absent = [key for key in listed if key not in present]
+        if absent:
+            problem = f"{len(absent)} of the {len(listed)} videos on it are not there, such as {'/'.join(absent[0])}"
+            conflicts.append(Conflict("celeb_df", _lists(tree)[0], problem, "Unpack the archive again"))
+    scanned.conflicts.extend(conflicts)
+    return scanned
+
+
+def _read(file: File, listed: Listed) -> Facts | str:
+    folder = _folder(file.folders)
+    if folder is None:
+        return "not in Celeb-real/, YouTube-real/ or Celeb-synthesis/"
+    label = FOLDERS[folder]
+    people, sources = _people(file.stem, folder)
+    official: Split | None = None
+    if listed:
+        official = "test" if (folder, file.name) in listed else "train"
+    trouble = None
+    if listed.get((folder, file.name), label) != label:
+        problem = f"{LIST} says the opposite of its folder; the folder was believed"
+        trouble = Trouble(problem, "Unpack the archive again")
+    elif not sources:
+        problem = "its name is not one of Celeb-DF's, so nothing keeps its people apart"
+        trouble = Trouble(problem, "Restore the original name")
+    return Facts(
+        label=label,
+        method=METHOD,
+        video_fake=bool(label),
+        people=people,
+        sources=sources,
+        official_split=official,
+        key=f"{folder}/{file.stem}",
+        trouble=trouble,
+    )
+
+
+def _people(stem: str, folder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """People and recordings of one video; both empty where the name does not tell."""
+    fake, real = _FAKE.fullmatch(stem), _REAL.fullmatch(stem)
+    if folder == "celebsynthesis" and fake:
+        return (f"celeb:{fake[1]}", f"celeb:{fake[2]}"), (f"celeb:{fake[1]}_{fake[3]}",)
+    if folder == "celebreal" and real:
+        return (f"celeb:{real[1]}",), (f"celeb:{stem}",)
+    if folder == "youtubereal" and stem.isdecimal():
+        return (), (f"celeb:youtube-{stem}",)
+    return (), ()
+
+
+def _test_list(tree: Tree) -> tuple[Listed, list[Conflict]]:
+    listed: Listed = {}
+    conflicts: list[Conflict] = []
+    for path in _lists(tree)[:1]:
+        try:
+            text = (tree.root / path).read_text(encoding="utf-8-sig", errors="replace")
+        except OSError as error:
+            problem = f"cannot be read ({error.strerror}), so nothing tells which videos are the official test"
+            conflicts.append(Conflict("celeb_df", path, problem, "Check its permissions"))
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            entry = _entry(line)
+            if entry:
+                listed[entry[:2]] = entry[2]
+            elif line.strip():
+                problem = f"line {number} is not `<0 or 1> <folder>/<file>`"
+                conflicts.append(Conflict("celeb_df", path, problem, "Restore it from the archive"))
+    return listed, conflicts
+
+
+def _entry(line: str) -> tuple[str, str, int] | None:
+    """Folded folder, lower-case file name and label (1 fake) of one line of the list."""
+    published, _, path = " ".join(line.split()).partition(" ")
+    parts = path.replace("\\", "/").split("/")
+    if published not in ("0", "1") or len(parts) < 2:
+        return None
+    return fold(parts[-2]), parts[-1].lower(), 1 - int(published)  # published the other way round: 1 is real
+
+
+def _lists(tree: Tree) -> list[str]:
+    """The one nearest to the root first: copies with doubled folders have several."""
+    return sorted((path for path in tree.files if _name(path) == LIST), key=lambda path: (path.count("/"), path))
+
+
+def _folder(folders: tuple[str, ...]) -> str | None:
+    return next((name for name in reversed(folders) if name in FOLDERS), None)
+
+
+def _key(path: str) -> tuple[str | None, str]:
+    """What the list calls the video at `path`."""
+    return _folder(tuple(fold(part) for part in path.split("/")[:-1])), _name(path)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2].lower()
+
+
+LAYOUT = Layout(
+    key="celeb_df",
+    names=("Celeb-DF-v2", "Celeb-DF", "celebdf", "Celeb V2", "Celeb-DF-v1"),
+    scan=scan,
+    marks=("celebsynthesis", "celebreal"),
+)

@@ -1,0 +1,53 @@
+"""DFD, the videos (Google and Jigsaw): 363 reals of 28 actors, 3,068 fakes.
+
+    DFF/
+        DFD_original sequences/[DFD_original sequences/]NN__<scene>.mp4
+        DFD_manipulated_sequences/[DFD_manipulated_sequences/]TT_SS__<scene>__<id>.mp4
+
+or as the official download unpacks, in compressions raw, c23 and c40:
+
+    DFD/
+        original_sequences/actors/<c>/videos/NN__<scene>.mp4
+        manipulated_sequences/DeepFakeDetection/<c>/videos/TT_SS__<scene>__<id>.mp4
+        manipulated_sequences/DeepFakeDetection/masks/videos/*.mp4     ignored
+
+Names: see dfd_names. No official split.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unmask.manifests.datasets import dfd_names
+from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
+from unmask.manifests.datasets.file_tree import walk
+
+FOLDERS = {
+    "dfdoriginalsequences": 0,
+    "dfdoriginalsequence": 0,
+    "originalsequences": 0,
+    "dfdmanipulatedsequences": 1,
+    "dfdmanipulatedsequence": 1,
+    "manipulatedsequences": 1,
+    "real": 0,
+    "fake": 1,
+}
+
+
+def scan(root: Path) -> Scanned:
+    return read_tree("dff", walk(root), _read, kinds=("video",))
+
+
+def _read(file: File) -> Facts | str:
+    label = next((FOLDERS[name] for name in file.folders if name in FOLDERS), None)
+    if label is None:
+        return "not in DFD_original sequences/ or DFD_manipulated_sequences/"
+    return dfd_names.facts(file, label)
+
+
+LAYOUT = Layout(
+    key="dff",
+    names=("DFF", "DFD", "DeepFakeDetection"),
+    scan=scan,
+    marks=("dfdoriginalsequences", "dfdmanipulatedsequences"),
+)

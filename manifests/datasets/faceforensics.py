@@ -1,0 +1,89 @@
+"""FaceForensics++ (Rössler et al., ICCV 2019), without sound. The official tree, in compressions raw, c23 and c40:
+
+    FaceForensics++/
+        original_sequences/youtube/<c>/videos/TTT.mp4               sequences 000 to 999
+        original_sequences/actors/<c>/videos/NN__<scene>.mp4        DFD's reals, see dfd_names
+        manipulated_sequences/<method>/<c>/videos/TTT_SSS.mp4       background of TTT, face of SSS
+        manipulated_sequences/DeepFakeDetection/<c>/videos/TT_SS__<scene>__<id>.mp4
+        manipulated_sequences/<method>/masks/videos/*.mp4           ignored
+
+and the flat copy on Kaggle:
+
+    FaceForensics++_C23/{original,<method>,DeepFakeDetection}/*.mp4
+    FaceForensics++_C23/csv/*.csv                                   ignored
+
+Where no folder below tells the compression, the name of the dataset's own folder does.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from unmask.manifests.datasets import dfd_names
+from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
+from unmask.manifests.datasets.faceforensics_lists import official_splits, sources
+from unmask.manifests.datasets.file_tree import walk
+from unmask.manifests.findings import Refused
+
+METHODS = ("deepfakes", "face2face", "faceswap", "neuraltextures", "faceshifter")
+ORIGINALS = ("youtube", "original", "originals", "originalsequences", "real")
+ACTORS = ("actors", "deepfakedetectionoriginal", "deepfakedetectionoriginalsequences")
+
+REMEDY = "Restore the original name, or remove it: nothing keeps an unknown sequence out of the other splits"
+
+_REAL = re.compile(r"[0-9]{3}")
+_FAKE = re.compile(r"([0-9]{3})_([0-9]{3})")
+
+
+def scan(root: Path) -> Scanned:
+    return read_tree("faceforensics", walk(root), _read, kinds=("video",))
+
+
+def _read(file: File) -> Facts | Refused | str:
+    for name in reversed(file.folders):
+        if name in METHODS:
+            return _fake(file, name)
+        if name == "deepfakedetection":
+            return dfd_names.facts(file, 1)
+        if name in ACTORS:
+            return dfd_names.facts(file, 0)
+        if name in ORIGINALS:
+            return _real(file)
+    return "not in the folder of a method or of originals"
+
+
+def _real(file: File) -> Facts | Refused:
+    if not _REAL.fullmatch(file.stem):
+        return Refused("original whose name is not a sequence 000 to 999", REMEDY)
+    return Facts(
+        label=0,
+        video_fake=False,
+        sources=sources(file.stem),
+        official_split=official_splits()[file.stem],
+        compression=file.compression,
+        key=f"original/{file.compression}/{file.stem}",
+    )
+
+
+def _fake(file: File, method: str) -> Facts | Refused:
+    pair = _FAKE.fullmatch(file.stem)
+    if not pair:
+        return Refused("fake whose name is not <target>_<source>, each 000 to 999", REMEDY)
+    return Facts(
+        label=1,
+        method=method,
+        video_fake=True,
+        sources=sources(*pair.groups()),
+        official_split=official_splits()[pair[1]],
+        compression=file.compression,
+        key=f"{method}/{file.compression}/{file.stem}",
+    )
+
+
+LAYOUT = Layout(
+    key="faceforensics",
+    names=("FaceForensics++", "FaceForensics", "FF++", "FaceForensics++_C23", "FaceForensics_C23", "FF++_C23"),
+    scan=scan,
+    marks=("manipulatedsequences", "originalsequences", "neuraltextures", "face2face"),
+)

@@ -1,0 +1,1 @@
+"""Near-duplicate media, by perceptual hash."""

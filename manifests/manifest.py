@@ -1,0 +1,201 @@
+"""The manifest: one row a media file. Written by scan, read by every later stage."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from unmask.core.atomic_files import new_file
+from unmask.core.errors import MissingInput
+from unmask.core.hashing import fingerprint
+
+FORMAT = "unmask-manifest"
+VERSION = 2
+
+# Rows that are Python objects at one time.
+BATCH = 10_000
+
+Kind = Literal["image", "audio", "video"]
+Split = Literal["train", "val", "test"]
+Compression = Literal["raw", "c23", "c40"]
+
+# FaceForensics++'s three levels: as uploaded, and H.264 with quantisation 23 and 40.
+COMPRESSIONS: tuple[Compression, ...] = ("raw", "c23", "c40")
+
+# The position is the domain id (DATASETS.md). Further layouts follow in the order of `layouts.LAYOUTS`, then a user's
+# own datasets in the order of their names.
+DATASETS = (
+    "deepfake_images",
+    "archive",
+    "faceforensics",
+    "celeb_df",
+    "deepvoice",
+    "deepvoice_demo",
+    "fakeavceleb",
+    "dfd_faces",
+    "dff",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRow:
+    """One media file."""
+
+    media_id: str
+    """128-bit hex hash of dataset and path: the same on every machine."""
+    dataset: str
+    domain_id: int
+    """Position in DATASETS and what follows it; -1 for a file of no dataset."""
+    path: str
+    """Relative to the dataset's root, with "/"."""
+    kind: Kind
+    label: int | None
+    """1 fake, 0 real, None only for a file somebody wants a verdict on."""
+    video_fake: bool | None = None
+    """Is the picture forged? None where the dataset does not say. Never guess False."""
+    audio_fake: bool | None = None
+    """Is the sound forged? None where the dataset does not say or there is no sound."""
+    method: str = "none"
+    """Forgery method, "none" for real media, "unknown" for a fake whose dataset does not say."""
+    people: tuple[str, ...] = ()
+    """Everyone whose face or voice is in it: two for a swap. Splits keep them apart."""
+    sources: tuple[str, ...] = ()
+    """Keys of recordings it was made from (YouTube id, sequence, scene). Splits keep them apart too."""
+    official_split: Split | None = None
+    """The split that the dataset itself publishes; None where it publishes none for this file."""
+    compression: Compression | None = None
+    """None where the dataset has no such levels or nothing tells this file's."""
+    group: str = ""
+    """The leak-proof component that people and sources connect; "" before splits are made."""
+    split: Split | None = None
+    """None: in no split of this scheme (for example a fake whose two people are in different splits)."""
+    split_scheme: str = ""
+    content: str = ""
+    """Fingerprint of the file's content (unmask.core.hashing.quick_content)."""
+    sha256: str | None = None
+    """Of the whole file (unmask.core.hashing.full_content), where the scan was asked for it."""
+    bytes: int = 0
+    mtime_ns: int | None = None
+    """When the file was last changed, in nanoseconds since 1970: with `bytes`, whether to probe it again."""
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    frames: int | None = None
+    duration_s: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+    video_codec: str | None = None
+    audio_codec: str | None = None
+    container: str | None = None
+    text: str | None = None
+    """Transcript or caption from a sidecar. Never derived from the path: paths name the label."""
+    status: Literal["ok", "failed"] = "ok"
+    reason: str | None = None
+    """Why `status` is failed: one of core.errors.Reason, then ": " and the problem."""
+
+    def __post_init__(self) -> None:
+        where = f"{self.dataset}/{self.path}"
+        if self.label not in (0, 1, None):
+            raise ValueError(f"{where}: label {self.label!r} is neither 0 (real) nor 1 (fake)")
+        if (self.method == "none") != (self.label == 0):
+            raise ValueError(f"{where}: label {self.label}, but method {self.method!r}")
+        if self.label == 0 and (self.video_fake or self.audio_fake):
+            raise ValueError(f"{where}: real, but a part of it is marked fake")
+        if self.label == 1 and self.video_fake is False and self.audio_fake is False:
+            raise ValueError(f"{where}: fake, but neither its picture nor its sound is")
+        if self.path.startswith("/") or ".." in self.path.split("/"):
+            raise ValueError(f"{where}: the path leaves the dataset's folder")
+
+
+_TEXT = pa.string()
+_TYPES: dict[str, pa.DataType] = {
+    "domain_id": pa.int16(),
+    "label": pa.int8(),
+    "video_fake": pa.bool_(),
+    "audio_fake": pa.bool_(),
+    "people": pa.list_(_TEXT),
+    "sources": pa.list_(_TEXT),
+    "bytes": pa.int64(),
+    "mtime_ns": pa.int64(),
+    "width": pa.int32(),
+    "height": pa.int32(),
+    "fps": pa.float64(),
+    "frames": pa.int64(),
+    "duration_s": pa.float64(),
+    "sample_rate": pa.int32(),
+    "channels": pa.int16(),
+}
+SCHEMA = pa.schema([(field.name, _TYPES.get(field.name, _TEXT)) for field in fields(MediaRow)])
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All rows, and where each dataset's root lies on this machine."""
+
+    table: pa.Table
+    """Columns of `MediaRow`, in its order."""
+    roots: dict[str, str]
+    """Dataset -> absolute folder that its rows' paths are relative to."""
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def rows(self) -> Iterator[MediaRow]:
+        for batch in self.table.to_batches(max_chunksize=BATCH):
+            for values in batch.to_pylist():
+                yield MediaRow(**{**values, "people": tuple(values["people"]), "sources": tuple(values["sources"])})
+
+    def locate(self, row: MediaRow) -> Path:
+        """The row's file on this machine. `MissingInput` when it would lie outside the dataset's root."""
+        root = Path(self.roots[row.dataset])
+        path = root / row.path
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):  # Path.resolve fails on link loops
+            raise MissingInput(f"{path}: leads out of {root}", "keep the files themselves inside the dataset's folder")
+        return path
+
+    @property
+    def split_hash(self) -> str:
+        """Names this assignment of items to splits; kept in every run."""
+        columns = (self.table.column(name).to_pylist() for name in ("media_id", "split", "split_scheme"))
+        return fingerprint(sorted(zip(*columns, strict=True), key=lambda entry: entry[0]))
+
+
+def from_rows(rows: Iterable[MediaRow], roots: dict[str, str]) -> Manifest:
+    """Rows are taken in batches, so an iterator of a million of them never is a million objects."""
+    pending = iter(rows)
+    batches = []
+    while batch := list(islice(pending, BATCH)):
+        columns = [pa.array([getattr(row, field.name) for row in batch], field.type) for field in SCHEMA]
+        batches.append(pa.record_batch(columns, schema=SCHEMA))
+    return Manifest(pa.Table.from_batches(batches, SCHEMA).combine_chunks(), roots)
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    about = {"format": FORMAT, "version": VERSION, "roots": manifest.roots}
+    table = manifest.table.replace_schema_metadata({FORMAT: json.dumps(about, sort_keys=True)})
+    with new_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """`MissingInput` when there is none, or it is another program's or another version's."""
+    remedy = "make manifest DATA=/path/to/datasets"
+    if not path.is_file():
+        raise MissingInput(f"{path}: no manifest", remedy)
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise MissingInput(f"{path}: not a readable Parquet file ({error})", remedy) from error
+    about: dict[str, Any] = json.loads((table.schema.metadata or {}).get(FORMAT.encode(), b"{}"))
+    if about.get("version") != VERSION or table.schema.names != SCHEMA.names:
+        found = about.get("version", "none")
+        raise MissingInput(f"{path}: manifest format {found}, this program reads {VERSION}", remedy)
+    return Manifest(table.replace_schema_metadata(None).cast(SCHEMA), about["roots"])

@@ -1,0 +1,1 @@
+"""Find the media files of the datasets and read their headers."""

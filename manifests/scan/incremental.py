@@ -1,0 +1,57 @@
+"""Probing only what is new: a file of unchanged size and modification time keeps what the last scan found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from unmask.core.errors import MissingInput
+from unmask.manifests.manifest import BATCH, Manifest, MediaRow, read_manifest
+from unmask.manifests.scan.probe import FIELDS, told
+
+
+def previous_manifest(path: Path) -> Manifest | None:
+    """The manifest of an earlier scan; None where there is none or this version cannot read it."""
+    try:
+        return read_manifest(path)
+    except MissingInput:
+        return None
+
+
+def reused(
+    rows: Sequence[MediaRow], root: Path, previous: Manifest, *, full_content: bool
+) -> Iterator[MediaRow | None]:
+    """For each of `rows` the row as `previous` had it probed, or None where the file must be probed.
+
+    Failed ones are probed again: what failed may have been a permission or a hang, which changes neither size nor time.
+    """
+    known = _usable(previous, full_content)
+    ids = pa.array([row.media_id for row in rows], pa.string())
+    positions = pc.index_in(ids, value_set=known.column("media_id").combine_chunks())
+    for start in range(0, len(rows), BATCH):
+        part = positions.slice(start, BATCH)
+        earlier = known.take(part.drop_null()).select(FIELDS).to_batches()
+        probes = (probe for batch in earlier for probe in batch.to_pylist())
+        for row, position in zip(rows[start : start + BATCH], part.to_pylist(), strict=True):
+            probe = next(probes) if position is not None else None
+            yield told(row, probe) if probe and _unchanged(root / row.path, probe) else None
+
+
+def _usable(previous: Manifest, full_content: bool) -> pa.Table:
+    table = previous.table.select(["media_id", "status", *FIELDS])
+    usable = pc.and_(pc.equal(table.column("status"), "ok"), pc.is_valid(table.column("mtime_ns")))
+    if full_content:
+        usable = pc.and_(usable, pc.is_valid(table.column("sha256")))
+    return table.filter(usable)
+
+
+def _unchanged(path: Path, probe: dict[str, Any]) -> bool:
+    try:
+        about = path.stat()
+    except OSError:
+        return False
+    return bool(about.st_size == probe["bytes"] and about.st_mtime_ns == probe["mtime_ns"])

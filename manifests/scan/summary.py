@@ -1,0 +1,95 @@
+"""What a scan says: a line a dataset, and a line for each conflict until they repeat themselves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from unmask.manifests.datasets import LAYOUTS
+from unmask.manifests.findings import ScanReport, printable
+from unmask.manifests.manifest import Manifest
+from unmask.manifests.scan.discovery import NO_DATASET, Found
+from unmask.manifests.splits.leaks import leaks_of
+
+# The rest is counted: a wrong copy of a dataset has the same problem thousands of times.
+SHOWN = 5
+
+
+def lines(data_root: Path, found: list[Found], manifest: Manifest, report: ScanReport) -> Iterator[str]:
+    places = {dataset.key: dataset for dataset in found}
+    counts, failed = _by_dataset(manifest)
+    ignored: dict[str, Counter[str]] = {}
+    for one in report.ignored:
+        ignored.setdefault(one.dataset, Counter())[one.reason] += 1
+    for key in [*LAYOUTS, *sorted(set(places) - set(LAYOUTS))]:
+        if key not in places:
+            yield f"{key}: not found (looked for {', '.join(LAYOUTS[key].names)})"
+            continue
+        counted = _counted(counts.get(key, Counter()), failed[key])
+        yield f"{key}: {counted} in {printable(places[key].place)}{reasons(ignored.get(key, Counter()))}"
+        yield from _conflicts(key, report)
+    yield from _beside(data_root, report)
+    if report.skipped:
+        new = report.given - report.skipped
+        yield f"scan: {report.skipped} of {report.given} files unchanged since the last scan, {new} probed"
+    yield from _leaks(manifest)
+
+
+def reasons(counted: Counter[str]) -> str:
+    """For example "; ignored: 3 hidden, 1 not media"; empty for nothing."""
+    told = ", ".join(f"{number} {reason}" for reason, number in sorted(counted.items()))
+    return f"; ignored: {told}" if told else ""
+
+
+def _by_dataset(manifest: Manifest) -> tuple[dict[str, Counter[tuple[str, int]]], Counter[str]]:
+    """Dataset -> (split, label) -> files; dataset -> files that cannot be used."""
+    columns = ["dataset", "split", "label", "status"]
+    grouped = manifest.table.select(columns).group_by(columns).aggregate([([], "count_all")])
+    counts: dict[str, Counter[tuple[str, int]]] = {}
+    failed: Counter[str] = Counter()
+    for line in grouped.to_pylist():
+        of_dataset = counts.setdefault(line["dataset"], Counter())
+        of_dataset[line["split"] or "no split", line["label"]] += line["count_all"]
+        failed[line["dataset"]] += line["count_all"] if line["status"] == "failed" else 0
+    return counts, failed
+
+
+def _counted(counts: Counter[tuple[str, int]], failed: int) -> str:
+    """For example "15 files, 9 real + 6 fake (train 5 + 3, val 1 + 1, test 3 + 2)"."""
+    if not counts:
+        return "no file of it"
+    by_label = Counter[int]()
+    for (_, label), number in counts.items():
+        by_label[label] += number
+    splits = [name for name in ("train", "val", "test", "no split") if counts[name, 0] or counts[name, 1]]
+    shown = ", ".join(f"{name} {counts[name, 0]} + {counts[name, 1]}" for name in splits)
+    broken = f", {failed} unreadable" if failed else ""
+    return f"{counts.total()} files, {by_label[0]} real + {by_label[1]} fake ({shown}){broken}"
+
+
+def _conflicts(key: str, report: ScanReport) -> Iterator[str]:
+    conflicts = [conflict for conflict in report.conflicts if conflict.dataset == key]
+    for conflict in conflicts[:SHOWN]:
+        yield f"{key}: warning: {printable(conflict)}"
+    if len(conflicts) > SHOWN:
+        yield f"{key}: warning: {len(conflicts) - SHOWN} more conflicts, all in the findings"
+
+
+def _beside(data_root: Path, report: ScanReport) -> Iterator[str]:
+    """Folders that may be a dataset whose name or shape nobody recognised."""
+    beside = [one for one in report.ignored if one.dataset == NO_DATASET and "folder of a dataset" not in one.reason]
+    for one in beside[:SHOWN]:
+        yield f"not read: {printable(data_root / one.path)} ({one.reason})"
+    if len(beside) > SHOWN:
+        yield f"not read: {len(beside) - SHOWN} more, all in the findings"
+
+
+def _leaks(manifest: Manifest) -> Iterator[str]:
+    leaking = leaks_of(manifest)
+    if len(leaking):
+        first = ", ".join(printable(leak) for leak in leaking.first(SHOWN))
+        scheme = pc.first(manifest.table.column("split_scheme")).as_py()
+        yield f"warning: {scheme} puts {len(leaking)} people, sources or files into several splits: {first}"

@@ -1,0 +1,97 @@
+"""What splitting needs to know of a manifest's rows, as arrays: a million rows are never a million objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from unmask.core.errors import UsageError
+from unmask.manifests.datasets import LAYOUTS
+from unmask.manifests.manifest import SCHEMA, MediaRow, Split
+from unmask.manifests.splits.identity_graph import Flags, Ints, Links, dataset_order, link
+
+SPLITS: tuple[Split, ...] = ("train", "val", "test")  # the later, the more held out
+TRAIN, VAL, TEST = 0, 1, 2
+FREE, OUT = -1, -2
+"""Not decided yet, and in no split."""
+
+NEEDED = (
+    "media_id",
+    "dataset",
+    "label",
+    "video_fake",
+    "audio_fake",
+    "method",
+    "people",
+    "sources",
+    "official_split",
+    "split",
+    "content",
+)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """R rows, in the order of their media_ids."""
+
+    links: Links
+    names: list[str]
+    """Datasets, in the order of domain ids."""
+    datasets: Ints
+    """(R,) position in `names`."""
+    labels: Ints
+    methods: Ints
+    kinds: Ints
+    """(R,) number of the combination of video_fake and audio_fake, unknown being a value of each."""
+    official: Ints
+    """(R,) position in SPLITS, FREE where nothing is published."""
+    binding: Flags
+    """(R,) Does the default scheme keep to what the row's dataset publishes?"""
+    media_ids: Any
+    """(R,) pyarrow strings."""
+
+    def of(self, keys: Sequence[str]) -> Flags:
+        """(R,) rows of the datasets `keys`. `UsageError` for one that the manifest does not have."""
+        unknown = [key for key in keys if key not in self.names]
+        if unknown:
+            raise UsageError(f"--split: no dataset {', '.join(unknown)} here", f"there are {', '.join(self.names)}")
+        return np.isin(self.datasets, [self.names.index(key) for key in keys])
+
+
+def columns(table: pa.Table, near: pa.Table | None = None) -> tuple[Columns, Ints]:
+    """The columns of a manifest's table, and (R,) where each of their rows stands in the table."""
+    order = pc.sort_indices(table.column("media_id"))
+    table = table.select(NEEDED).take(order)
+    names = dataset_order(set(pc.unique(table.column("dataset")).to_pylist()))
+    datasets = pc.index_in(table.column("dataset"), value_set=pa.array(names, pa.string())).to_numpy().astype(np.int64)
+    methods = pa.array(sorted(pc.unique(table.column("method")).to_pylist()), pa.string())
+    loose = {key for key, layout in LAYOUTS.items() if not layout.official_binds}
+    flags = [table.column(name).cast(pa.int8()).fill_null(2).to_numpy() for name in ("video_fake", "audio_fake")]
+    found = Columns(
+        links=link(table, near),
+        names=names,
+        datasets=datasets,
+        labels=table.column("label").to_numpy().astype(np.int64),
+        methods=pc.index_in(table.column("method"), value_set=methods).to_numpy().astype(np.int64),
+        kinds=flags[0].astype(np.int64) * 3 + flags[1],
+        official=positions(table.column("official_split")),
+        binding=np.array([name not in loose for name in names], np.bool_)[datasets],
+        media_ids=table.column("media_id").combine_chunks(),
+    )
+    return found, order.to_numpy().astype(np.int64)
+
+
+def positions(splits: Any) -> Ints:
+    """(R,) position in SPLITS of a column of split names, FREE where it is null."""
+    found = pc.index_in(splits, value_set=pa.array(SPLITS, pa.string()), skip_nulls=True)
+    return np.asarray(found.fill_null(FREE).to_numpy()).astype(np.int64)
+
+
+def table_of(rows: Sequence[MediaRow]) -> pa.Table:
+    """The columns NEEDED of `rows`."""
+    return pa.table({name: pa.array([getattr(row, name) for row in rows], SCHEMA.field(name).type) for name in NEEDED})

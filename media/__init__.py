@@ -1,0 +1,1 @@
+"""Decoding and signal level, for scan, audit and preprocess alike."""

@@ -1,0 +1,1 @@
+"""Metrics, curves, calibration and bootstrap intervals of binary scores."""

@@ -1,0 +1,141 @@
+"""Faces followed over the frames of a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.preprocess.faces.detection import Detections
+
+# Frames of a clip are up to half a second apart: a head that moves half its width still overlaps this much with itself.
+SAME_FACE_IOU = 0.2
+# A face beside the dominant one must be there for this share of the clip: a poster or a false alarm is no person.
+SIDE_FACE_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaceTrack:
+    """One face, or the place to take it from, in every frame of a clip."""
+
+    boxes: NDArray[np.float32]
+    """(F, 4) x0, y0, x1, y1 in pixels of the full frame; in frames without detection interpolated or taken from the
+    nearest frame.
+    """
+    landmarks: NDArray[np.float32]
+    """(F, 5, 2) in the same pixels; NaN exactly in the frames where this face was not detected."""
+    confidence: NDArray[np.float32]
+    """(F,) 0..1; NaN exactly in the frames where this face was not detected."""
+
+
+@dataclass(eq=False)
+class _Sightings:
+    """Where one face was detected: (frame, number of the detection in it)."""
+
+    seen: list[tuple[int, int]] = field(default_factory=list)
+    weight: float = 0.0
+    """Sum of area times confidence: how much of the clip is this face."""
+
+    @property
+    def span(self) -> tuple[int, int]:
+        return self.seen[0][0], self.seen[-1][0]
+
+
+def follow(frames: Sequence[Detections], max_faces: int = 1) -> list[FaceTrack]:
+    """Up to `max_faces` faces as tracks, the dominant one (largest and surest over all frames) first.
+
+    Empty when no frame has a face. After a cut the face overlaps with nothing before it: other tracks that lie wholly
+    before or after what is followed so far are joined to it, dominant ones first, so that each shot contributes its
+    face. Every detection is in one track at most.
+    """
+    left = sorted(_connect(frames), key=lambda one: (-one.weight, one.span))
+    tracks: list[FaceTrack] = []
+    while left and len(tracks) < max_faces:
+        chosen: list[_Sightings] = []
+        for one in left:
+            if all(one.span[1] < other.span[0] or other.span[1] < one.span[0] for other in chosen):
+                chosen.append(one)
+        left = [one for one in left if one not in chosen]
+        if not tracks or sum(len(one.seen) for one in chosen) >= SIDE_FACE_SHARE * len(frames):
+            tracks.append(_filled(frames, sorted(chosen, key=lambda one: one.span)))
+    return tracks
+
+
+def points_of(track: FaceTrack) -> NDArray[np.float32] | None:
+    """(F, 5, 2) landmarks with the frames between two detections interpolated, those outside taken from the nearest.
+
+    None when there are none at all.
+    """
+    seen = np.flatnonzero(~np.isnan(track.confidence))
+    if not len(seen):
+        return None
+    flat = track.landmarks[seen].reshape(len(seen), -1)
+    frames = np.arange(len(track.confidence))
+    columns = [np.interp(frames, seen, flat[:, column]) for column in range(flat.shape[1])]
+    return np.stack(columns, axis=1).reshape(-1, *track.landmarks.shape[1:]).astype(np.float32)
+
+
+def centre(frames: int, height: int, width: int) -> FaceTrack:
+    """The centre square of every frame, marked as no detection."""
+    side = min(height, width)
+    left, top = (width - side) / 2, (height - side) / 2
+    return FaceTrack(
+        boxes=np.tile(np.array([left, top, left + side, top + side], np.float32), (frames, 1)),
+        landmarks=np.full((frames, 5, 2), np.nan, np.float32),
+        confidence=np.full(frames, np.nan, np.float32),
+    )
+
+
+def overlap(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(K,) intersection over union of `box` (4,) with `others` (K, 4)."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    return np.asarray(shared / (_area(box) + _area(others) - shared), np.float32)
+
+
+def _area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]), np.float32)
+
+
+def _connect(frames: Sequence[Detections]) -> list[_Sightings]:
+    """Every detection in exactly one track:
+
+    each goes to the free track whose last box it overlaps most, or begins one.
+    """
+    tracks: list[_Sightings] = []
+    last: list[NDArray[np.float32]] = []
+    for number, found in enumerate(frames):
+        free = set(range(len(tracks)))
+        for k in np.argsort(-_area(found.boxes), kind="stable").tolist():
+            box = found.boxes[k]
+            scores = {t: float(overlap(box, last[t][None])[0]) for t in sorted(free)}
+            best = max(scores, key=scores.__getitem__, default=-1)
+            if best < 0 or scores[best] < SAME_FACE_IOU:
+                best = len(tracks)
+                tracks.append(_Sightings())
+                last.append(box)
+            free.discard(best)
+            last[best] = box
+            tracks[best].seen.append((number, k))
+            tracks[best].weight += float(_area(box)) * float(found.confidence[k])
+    return tracks
+
+
+def _filled(frames: Sequence[Detections], chosen: Sequence[_Sightings]) -> FaceTrack:
+    """Interpolated inside a track, from the nearest seen frame between tracks and at the ends."""
+    count = len(frames)
+    boxes = np.full((count, 4), np.nan, np.float32)
+    landmarks = np.full((count, 5, 2), np.nan, np.float32)
+    confidence = np.full(count, np.nan, np.float32)
+    for one in chosen:
+        seen = [number for number, _ in one.seen]
+        found = np.stack([frames[number].boxes[k] for number, k in one.seen])
+        inside = np.arange(one.span[0], one.span[1] + 1)
+        boxes[inside] = np.stack([np.interp(inside, seen, found[:, side]) for side in range(4)], axis=1)
+        for number, k in one.seen:
+            landmarks[number], confidence[number] = frames[number].landmarks[k], frames[number].confidence[k]
+    known = np.flatnonzero(~np.isnan(boxes[:, 0]))
+    nearest = known[np.abs(np.arange(count)[:, None] - known[None]).argmin(axis=1)]
+    return FaceTrack(boxes=boxes[nearest], landmarks=landmarks, confidence=confidence)

@@ -1,0 +1,1 @@
+"""Media shards: the Zarr groups that preprocess writes and extract reads."""

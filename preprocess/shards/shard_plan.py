@@ -1,0 +1,103 @@
+"""Which item lies in which shard. Planned once and only ever added to, so that a grown manifest redoes nothing.
+
+<work>/media/<fingerprint>/plan.json    {"format", "version", "shards": [{"name", "items": [key, ...]}, ...]}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unmask.core.atomic_files import write_json
+from unmask.core.errors import MissingInput
+from unmask.core.hashing import fingerprint
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest, MediaRow
+from unmask.preprocess.profiles import PreprocessSettings
+from unmask.preprocess.shards.media_shard import VERSION as SHARD_VERSION
+from unmask.preprocess.task import item_key
+
+FORMAT = "unmask-media-plan"
+VERSION = 1
+FILE = "plan.json"
+
+# Raised whenever the same file and settings would give other tensors than before.
+REVISION = 2
+
+ITEMS_PER_SHARD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedShard:
+    name: str
+    items: tuple[str, ...]
+    """Keys (unmask.preprocess.task.item_key) in their order in the shard."""
+
+
+def media_fingerprint(settings: PreprocessSettings) -> str:
+    """Names the folder of all shards made with these settings by this version of the program."""
+    return fingerprint("media", SHARD_VERSION, REVISION, settings.model_dump(mode="json"))
+
+
+def media_folder(work: WorkFolder, settings: PreprocessSettings) -> Path:
+    return work.media / media_fingerprint(settings)
+
+
+def usable_rows(manifest: Manifest) -> list[MediaRow]:
+    """Rows to preprocess, in manifest order: those that the scan could read."""
+    return [row for row in manifest.rows() if row.status == "ok"]
+
+
+def planned(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
+    """The plan in `folder` extended by the items `keys` it does not have yet.
+
+    Dropped from it: shards that were never finished and hold an item nobody asks for any more.
+    """
+    wanted = set(keys)
+    plan = [shard for shard in read_plan(folder) if (folder / shard.name).is_dir() or wanted.issuperset(shard.items)]
+    known = {key for shard in plan for key in shard.items}
+    return plan + _cut([key for key in keys if key not in known])
+
+
+def make_plan(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
+    """The same, written to `folder`."""
+    plan = planned(folder, keys)
+    shards = [{"name": shard.name, "items": list(shard.items)} for shard in plan]
+    write_json(folder / FILE, {"format": FORMAT, "version": VERSION, "shards": shards})
+    return plan
+
+
+def read_plan(folder: Path) -> list[PlannedShard]:
+    """Empty when nothing was planned here yet. `MissingInput` for a plan of another version."""
+    path = folder / FILE
+    if not path.is_file():
+        return []
+    about = json.loads(path.read_text(encoding="utf-8"))
+    if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
+        raise MissingInput(f"{path}: not a plan of version {VERSION}", f"remove {folder} and run `unmask preprocess`")
+    return [PlannedShard(shard["name"], tuple(shard["items"])) for shard in about["shards"]]
+
+
+def holding(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[PlannedShard]:
+    """The shards of `plan` that hold any of `keys`, in the plan's order."""
+    wanted = set(keys)
+    return [shard for shard in plan if not wanted.isdisjoint(shard.items)]
+
+
+def needed_shards(folder: Path, manifest: Manifest) -> list[Path]:
+    """Finished shards that hold the manifest's items. `MissingInput` when an item is in none."""
+    keys = [item_key(row) for row in usable_rows(manifest)]
+    shards = holding(read_plan(folder), keys)
+    missing = set(keys) - {key for shard in shards for key in shard.items}
+    unfinished = [shard.name for shard in shards if not (folder / shard.name).is_dir()]
+    if missing or unfinished:
+        problem = f"{folder}: {len(missing)} items not preprocessed, {len(unfinished)} shards unfinished"
+        raise MissingInput(problem, "run `unmask preprocess`")
+    return [folder / shard.name for shard in shards]
+
+
+def _cut(keys: Sequence[str]) -> list[PlannedShard]:
+    parts = [tuple(keys[start : start + ITEMS_PER_SHARD]) for start in range(0, len(keys), ITEMS_PER_SHARD)]
+    return [PlannedShard(f"shard-{fingerprint('media-shard', part)}.zarr", part) for part in parts]

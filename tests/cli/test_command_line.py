@@ -1,0 +1,172 @@
+"""What a user meets at the door: exit codes, hints, and one JSON object."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import unmask
+from unmask.cli import app
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        app.main([str(argument) for argument in arguments])
+    out, err = capsys.readouterr()
+    return int(stopped.value.code or 0), out, err
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+def test_a_wrong_option_is_exit_2_with_a_hint(capsys, tmp_path: Path):
+    code, _, err = run(capsys, "scan", tmp_path, "--no-such-option")
+    assert code == 2
+    assert last_line(err).startswith("hint: ")
+
+
+def test_an_empty_root_is_exit_4_with_a_hint(capsys, tmp_path: Path):
+    code, _, err = run(capsys, "scan", tmp_path, "--work", tmp_path / "work")
+    assert code == 4
+    assert last_line(err).startswith("hint: ")
+
+
+@pytest.mark.parametrize("command", ["preprocess", "extract", "train", "evaluate", "report"])
+def test_a_stage_without_its_input_is_exit_4_with_a_hint(capsys, tmp_path: Path, command: str):
+    code, _, err = run(capsys, command, "--work", tmp_path)
+    assert code == 4
+    assert last_line(err).startswith("hint: ")
+
+
+def test_json_is_one_object_on_stdout_even_for_an_error(capsys, tmp_path: Path):
+    code, out, _ = run(capsys, "train", "--work", tmp_path, "--json")
+    assert code == 4
+    assert set(json.loads(out)) == {"error", "hint"}
+
+
+def test_an_unknown_setting_is_exit_2(capsys, demo_corpus: Path, tmp_path: Path):
+    assert run(capsys, "scan", demo_corpus, "--work", tmp_path, "--quiet")[0] == 0
+    code, _, err = run(capsys, "preprocess", "--work", tmp_path, "--set", "preprocess.face_sise=3")
+    assert code == 2
+    assert "face_sise" in err
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("preprocess.max_seconds=.inf", "hint: preprocess.max_seconds should be a finite number"),
+        ('preprocess.margin="x', "not YAML"),
+        ("preprocess.face_sise=3", "hint: did you mean preprocess.face_size?"),
+    ],
+)
+def test_a_setting_that_is_not_possible_is_exit_2_with_a_hint(
+    capsys, demo_corpus: Path, tmp_path: Path, assignment: str, told: str
+):
+    assert run(capsys, "scan", demo_corpus, "--work", tmp_path, "--quiet")[0] == 0
+    code, _, err = run(capsys, "preprocess", "--work", tmp_path, "--set", assignment)
+    assert code == 2
+    assert told in err
+    assert last_line(err).startswith("hint: ")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_file_that_may_not_be_read_or_written_is_exit_4_and_named(capsys, tmp_path: Path, monkeypatch, number: int):
+    def refuse(folder: Path) -> None:
+        raise OSError(number, os.strerror(number), str(folder / "runs"))
+
+    monkeypatch.setattr("unmask.core.machine.describe", refuse)
+    code, _, err = run(capsys, "doctor", "--work", tmp_path)
+    assert code == 4
+    assert f"error: {tmp_path}/runs: {os.strerror(number)}\nhint: " in err
+    assert "Traceback" not in err
+
+
+def test_our_own_bug_is_exit_1_with_its_traceback(capsys, tmp_path: Path, monkeypatch):
+    def fail(folder: Path) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr("unmask.core.machine.describe", fail)
+    code, _, err = run(capsys, "doctor", "--work", tmp_path)
+    assert code == 1
+    assert "Traceback" in err
+    assert last_line(err).startswith("hint: this is a bug")
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["cache", "du"]])
+def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path, arguments: list[str]):
+    # A shell may have started this test with SIGINT ignored, which a child inherits.
+    program = (
+        "import signal, sys, time, unmask.cli.app, unmask.core.machine, unmask.cache.store.inventory\n"
+        "def wait(*given):\n    print('ready', file=sys.stderr, flush=True)\n    time.sleep(600)\n"
+        "unmask.core.machine.describe = unmask.cache.store.inventory.disk_use = wait\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "unmask.cli.app.main(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", program, *arguments, "--work", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=Path(unmask.__file__).parents[1]) as started:
+        assert started.stderr is not None
+        while started.stderr.readline() != "ready\n":  # or, once it has ended, pytest's time is up
+            assert started.poll() is None
+        started.send_signal(signal.SIGINT)
+        _, err = started.communicate(timeout=120)
+    assert started.returncode == 130
+    assert err == "stopped by Ctrl-C\nhint: the same command goes on where it was\n"
+
+
+def test_a_device_that_is_not_here_is_exit_2(capsys, tmp_path: Path):
+    code, _, err = run(capsys, "doctor", "--work", tmp_path)
+    assert code == 0, err
+    from unmask.core.errors import UsageError
+    from unmask.core.machine import choose_device
+
+    with pytest.raises(UsageError):
+        choose_device("cuda:99")
+    with pytest.raises(UsageError):
+        choose_device("toaster")
+
+
+def test_doctor_reports_as_json(capsys, tmp_path: Path):
+    code, out, _ = run(capsys, "doctor", "--work", tmp_path, "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert facts["model_size"] in {"large", "small"}
+    assert facts["versions"]["torch"].startswith("2.")
+    assert facts["encoder_weights"]
+    assert facts["disk_free_gib"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("preprocess", "--retry", "tiredness"), "no such reason"),
+        (("preprocess", "--shard", "9/8"), "not a part of the work"),
+        (("ablate", "--seeds", "one"), "not whole numbers"),
+    ],
+)
+def test_what_makes_no_sense_is_exit_2_before_anything_is_read(capsys, tmp_path: Path, arguments, told):
+    code, _, err = run(capsys, *arguments, "--work", tmp_path)
+    assert code == 2
+    assert told in err
+
+
+def test_without_a_list_every_preset_is_compared(capsys, tmp_path: Path, monkeypatch):
+    from unmask.evaluation import ablate
+    from unmask.train.presets import PRESETS
+
+    asked: list[str] = []
+
+    def stop(work, presets, seeds, *, device):
+        asked.extend(presets)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ablate, "ablate", stop)
+    assert run(capsys, "ablate", "--work", tmp_path)[0] == 130
+    assert asked == list(PRESETS)

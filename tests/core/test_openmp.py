@@ -1,0 +1,40 @@
+"""Threads give their core away while they wait."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from unmask.core.openmp import LOOKS, wait_briefly
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({}, LOOKS),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "active"}, None),
+    ],
+)
+def test_the_users_own_choice_is_kept(monkeypatch: pytest.MonkeyPatch, given: dict[str, str], found: str | None):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    wait_briefly()
+    assert os.environ.get("GOMP_SPINCOUNT") == found
+
+
+def test_it_is_said_before_the_threads_are_there():
+    """OpenMP reads the setting once, when torch is loaded."""
+    code = (
+        "import os, sys\nfrom unmask.cli.app import main\n"
+        "assert 'torch' not in sys.modules\n"
+        "os.environ.pop('GOMP_SPINCOUNT', None)\n"
+        "try:\n    main(['presets'])\nfinally:\n    print(os.environ.get('GOMP_SPINCOUNT'), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip().splitlines()[-1] == LOOKS, done.stderr

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from unmask.core.errors import BadMedia, ItemsFailed
+from unmask.core.process_pool import Failure, run_isolated
+from unmask.core.stage_report import StageReport
+
+
+def behave(item: str) -> str:
+    """Runs in a worker: what the item's name says."""
+    if item == "bad":
+        raise BadMedia(Path("x.mp4"), "unreadable", "it is text", "Download it again")
+    if item == "hang":
+        time.sleep(60)
+    if item == "crash":
+        os.abort()
+    if item == "greedy":
+        return str(len(bytearray(2**30)))
+    if item == "bug":
+        raise ZeroDivisionError("ours")
+    return item.upper()
+
+
+def test_each_item_gets_its_outcome_in_order():
+    items = ["a", "bad", "hang", "b", "crash", "c"]
+    outcomes = list(run_isolated(behave, items, workers=2, timeout_s=5))
+    assert [item for item, _ in outcomes] == items
+    results = dict(outcomes)
+    assert [results[item] for item in "abc"] == ["A", "B", "C"]
+    assert results["bad"] == Failure("unreadable", "it is text. Download it again")
+    assert isinstance(results["hang"], Failure)
+    assert results["hang"].reason == "timeout"
+    assert isinstance(results["crash"], Failure)
+    assert results["crash"].reason == "crashed"
+
+
+def test_an_item_that_needs_too_much_memory_costs_itself_alone():
+    results = dict(run_isolated(behave, ["a", "greedy", "b"], workers=1, timeout_s=30, memory_gib=0.5))
+    assert (results["a"], results["b"]) == ("A", "B")
+    assert results["greedy"] == Failure("memory", "it needs more than 0.5 GiB of memory")
+    assert dict(run_isolated(behave, ["greedy"], workers=1, timeout_s=30, memory_gib=2)) == {"greedy": str(2**30)}
+
+
+def test_our_own_bug_stops_the_run():
+    with pytest.raises(ZeroDivisionError):
+        list(run_isolated(behave, ["a", "bug", "b"], workers=1, timeout_s=30))
+
+
+def test_a_report_that_lost_an_item_is_our_bug():
+    with pytest.raises(AssertionError):
+        StageReport("scan", given=3, done=2).check(1.0)
+
+
+def test_too_many_failures_are_an_error_only_beyond_the_limit():
+    report = StageReport("scan", given=20, done=19, failed={"x": "unreadable: text"})
+    report.check(0.05)
+    with pytest.raises(ItemsFailed):
+        report.check(0.04)

@@ -1,0 +1,169 @@
+"""The page: whole, self-contained, escaped, and the same sections every time."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+from made_evaluation import HOSTILE, Made
+
+from unmask.core.errors import MissingInput
+from unmask.evaluation.report.page import FAILURES_SHOWN, PageData, render
+from unmask.evaluation.report.stage_counts import FailureLine
+
+# The golden list: when a section is added on purpose, add it here.
+HEADINGS = [
+    "Results on the test split",
+    "Beside guesses that never look for a forgery",
+    "ROC curves",
+    "Scores and calibration",
+    "Training",
+    "Run and machine",
+    "Data",
+    "Extracted faces",
+    "Failures",
+]
+VOID = {"meta", "img", "br"}
+DRAWN = {"circle", "path", "rect"}
+LINKS = {"href", "src", "srcset", "action", "data", "poster", "xlink:href"}
+
+
+class Page(HTMLParser):
+    """Tags that do not nest are an error; links, headings and the JSON block are kept."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.headings: list[str] = []
+        self.scripts: list[str] = []
+        self.ids: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == [], f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in LINKS]
+        self.ids += [value or "" for name, value in attrs if name == "id"]
+        assert not any(name.startswith("on") for name, _ in attrs), f"a handler in <{tag}>"
+        if tag == "h2":
+            self.headings.append("")
+        if tag == "script":
+            assert dict(attrs) == {"type": "application/json", "id": "unmask-data"}
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in DRAWN, f"<{tag}/>"
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "h2":
+            self.headings[-1] += data
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+
+
+@pytest.fixture(scope="module")
+def html(page_data: PageData) -> str:
+    return render(page_data)
+
+
+def test_the_page_is_whole_and_has_its_sections(html: str) -> None:
+    page = Page(html)
+    assert page.headings == HEADINGS
+    assert len(page.ids) == len(set(page.ids))
+
+
+def test_nothing_is_fetched_from_outside(html: str) -> None:
+    assert all(link.startswith("data:image/jpeg;base64,") for link in Page(html).links)
+    assert not re.search(r"(?:https?:)?//[a-z]|@import|url\(|<link|<iframe", html)
+    assert "default-src 'none'" in html
+
+
+def test_a_hostile_file_name_is_text(html: str) -> None:
+    assert HOSTILE not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;.mp4" in html
+    assert html.count("<script") == 1
+    assert "unreadable: &lt;b&gt;no&lt;/b&gt;" in html
+
+
+def test_the_json_block_holds_the_same_evaluation(html: str, made: Made) -> None:
+    (text,) = Page(html).scripts
+    found = json.loads(text)
+    assert found["evaluation"] == json.loads(json.dumps(made.evaluation.as_json()))
+    assert found["failures"][0]["item"] == f"archive/{HOSTILE}"
+
+
+def test_one_class_shows_not_applicable(html: str) -> None:
+    line = next(part for part in html.split("<tr") if ">only_fakes</th><td>0</td><td>40</td>" in part)
+    assert line.count("n/a") == 6
+    assert "n/a: only fakes here" in html
+    assert "ROC, only_fakes" not in html
+    assert "ROC, archive" in html
+
+
+def test_synthetic_data_are_announced_and_others_are_not(html: str, page_data: PageData) -> None:
+    assert "numbers on synthetic faces mean nothing about real deepfakes" in html
+    assert "mean nothing" not in render(replace(page_data, synthetic=False))
+
+
+def test_a_split_that_leaks_is_announced_in_red(html: str, page_data: PageData) -> None:
+    leaking = replace(page_data.evaluation, split_scheme="official-v2+leaks:14")
+    page = render(replace(page_data, evaluation=leaking))
+    assert '<div class="banner leak" role="alert">' in page
+    assert "14 people, recordings or files" in page
+    assert 'role="alert"' not in html
+
+
+def test_a_centre_face_is_marked(html: str) -> None:
+    assert html.count('class="fallback"') == 2  # one of them among the files without any face
+    assert ">0.99</span>" in html
+    assert ">centre</span>" in html
+
+
+def test_a_long_list_of_failures_is_cut_on_the_page_but_not_in_the_json(page_data: PageData) -> None:
+    many = [FailureLine("scan", f"archive/{number}.jpg", "unreadable: no") for number in range(FAILURES_SHOWN + 5)]
+    html = render(replace(page_data, failures=many))
+    assert f"{FAILURES_SHOWN} of {len(many)}" in html
+    assert len(json.loads(Page(html).scripts[0])["failures"]) == len(many)
+
+
+def test_a_page_without_training_lines_faces_or_failures_is_whole(page_data: PageData) -> None:
+    page = Page(
+        render(replace(page_data, training=[], faces={}, missed=[], by_label=[], differences=[], lost=[], failures=[]))
+    )
+    assert page.headings == HEADINGS
+
+
+def test_a_page_of_one_class_is_whole(page_data: PageData, made: Made) -> None:
+    fakes = made.predictions.filter(pc.equal(made.predictions.column("label"), 1))
+    rows = [replace(row, n_real=0, auc=None, auc_interval=None) for row in made.evaluation.model.rows]
+    evaluation = replace(
+        made.evaluation,
+        given=fakes.num_rows + 2,
+        scored=fakes.num_rows,
+        model=replace(made.evaluation.model, rows=tuple(rows)),
+    )
+    html = render(replace(page_data, evaluation=evaluation, predictions=fakes))
+    assert Page(html).headings == HEADINGS
+    assert "the scored items are of one class" in html
+
+
+def test_predictions_of_another_evaluation_are_refused(page_data: PageData) -> None:
+    with pytest.raises(MissingInput, match="differ"):
+        render(replace(page_data, predictions=page_data.predictions.slice(0, 3)))
+
+
+def test_curves_of_ten_thousand_items_stay_small(page_data: PageData, made: Made) -> None:
+    times = np.resize(np.arange(made.predictions.num_rows), 10_000)
+    evaluation = replace(made.evaluation, given=10_002, scored=10_000)
+    html = render(replace(page_data, evaluation=evaluation, predictions=made.predictions.take(times)))
+    assert len(html) < 200_000

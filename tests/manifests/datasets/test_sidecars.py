@@ -1,0 +1,118 @@
+"""Words from files beside the media, and from nowhere else."""
+
+from __future__ import annotations
+
+from unmask.manifests.datasets import LAYOUTS
+from unmask.manifests.datasets.sidecars import read_text, spoken, text_beside
+
+SRT = """1
+00:00:00,000 --> 00:00:01,500
+<i>Good</i> evening,
+
+2
+00:00:01,500 --> 00:00:03,000 X1:40 X2:600
+{\\an8}it is 7 o'clock.
+10
+"""
+VTT = """WEBVTT - kind of words
+
+NOTE nobody says this
+
+STYLE
+::cue { color: red }
+
+first
+00:00.000 --> 00:01.000 align:start
+<v Ada>Good evening,
+
+00:01.000 --> 00:02.000
+it is late.
+"""
+
+
+def texts(root, key="celeb_df"):
+    return {row.path.rpartition("/")[2]: row.text for row in LAYOUTS[key].scan(root).rows}
+
+
+def test_the_words_of_subtitles_come_without_numbers_timings_and_markup():
+    # A number on a line of its own after the timing is spoken; only what stands before a timing is not.
+    assert spoken(SRT) == "Good evening, it is 7 o'clock. 10"
+    assert spoken(VTT) == "Good evening, it is late."
+    assert spoken(SRT.replace("\n", "\r\n")) == spoken(SRT)
+    assert spoken("WEBVTT\n\nNOTE nothing is said\n") is None
+
+
+def test_each_kind_of_sidecar_is_read_and_none_counts_as_noise(make_tree):
+    root = make_tree(
+        "Celeb-real/id1_0000.mp4",
+        ("Celeb-real/id1_0000.txt", "  Hello\n there "),
+        "Celeb-real/id2_0000.mp4",
+        ("Celeb-real/id2_0000.srt", SRT),
+        "Celeb-real/id3_0000.mp4",
+        ("Celeb-real/id3_0000.VTT", VTT),
+        "Celeb-real/id4_0000.mp4",
+        ("transcripts.csv", "path,text\nCeleb-real/id4_0000.mp4,From a table\n"),
+        "Celeb-real/id5_0000.mp4",
+        ("Celeb-real/notes.txt", "of no video"),
+    )
+    assert texts(root) == {
+        "id1_0000.mp4": "Hello there",
+        "id2_0000.mp4": "Good evening, it is 7 o'clock. 10",
+        "id3_0000.mp4": "Good evening, it is late.",
+        "id4_0000.mp4": "From a table",
+        "id5_0000.mp4": None,
+    }
+    assert LAYOUTS["celeb_df"].scan(root).reasons == {"not media": 1}  # notes.txt
+
+
+def test_a_files_own_sidecar_goes_before_the_table_and_txt_before_subtitles(make_tree):
+    root = make_tree(
+        "Celeb-real/id1_0000.mp4",
+        ("Celeb-real/id1_0000.srt", SRT),
+        ("Celeb-real/id1_0000.txt", "plain"),
+        ("transcripts.csv", "path,text\nCeleb-real/id1_0000.mp4,table\n"),
+    )
+    assert texts(root) == {"id1_0000.mp4": "plain"}
+
+
+def test_a_table_names_paths_relative_to_its_own_folder_and_may_have_a_byte_order_mark(make_tree):
+    root = make_tree(
+        "Celeb-DF/Celeb-real/id1_0000.mp4",
+        ("Celeb-DF/transcripts.csv", '\ufefftext,path\n"said, so",Celeb-real\\id1_0000.mp4\n'),
+    )
+    assert texts(root) == {"id1_0000.mp4": "said, so"}
+
+
+def test_a_table_without_its_columns_is_reported(make_tree):
+    root = make_tree("Celeb-real/id1_0000.mp4", ("transcripts.csv", "file,words\na,b\n"))
+    scanned = LAYOUTS["celeb_df"].scan(root)
+    assert [row.text for row in scanned.rows] == [None]
+    assert "no column path, text" in str(scanned.conflicts[0])
+
+
+def test_an_empty_or_wrongly_encoded_sidecar_is_no_text(make_tree):
+    root = make_tree("a.mp4", ("a.txt", " \n"), "b.mp4")
+    (root / "b.txt").write_bytes(b"caf\xe9")
+    assert read_text(root / "a.txt") is None
+    assert read_text(root / "b.txt") == "caf�"
+    assert read_text(root / "nothing.txt") is None
+
+
+def test_a_lone_file_gets_the_text_that_a_scan_gives_it(make_tree):
+    root = make_tree(
+        "Celeb-real/id1_0000.mp4",
+        ("Celeb-real/id1_0000.vtt", VTT),
+        "Celeb-real/id2_0000.mp4",
+        ("transcripts.csv", "path,text\nCeleb-real/id2_0000.mp4,From a table\n"),
+        "Celeb-real/id3_0000.mp4",
+        ("Celeb-real/id3_0000.SRT", SRT),
+        "Celeb-real/id4_0000.mp4",
+        ("Celeb-real/id4_0000.txt", ""),
+        ("Celeb-real/id4_0000.srt", "not read, since the empty .txt goes before it"),
+        "Celeb-real/id5_0000.mp4",
+        ("Celeb-real/transcripts.csv", "path,text\nid5_0000.mp4,The nearer table\nid2_0000.mp4,Nearer\n"),
+    )
+    rows = LAYOUTS["celeb_df"].scan(root).rows
+    assert [row.text for row in rows][1:] == ["Nearer", spoken(SRT), None, "The nearer table"]
+    for row in LAYOUTS["celeb_df"].scan(root).rows:
+        assert text_beside(root / row.path) == row.text

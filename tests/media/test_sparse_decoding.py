@@ -1,0 +1,144 @@
+"""Frames that no other frame is made from are left out of decoding, and no pixel of the others changes by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from tiny_media import numbered_frame, numbered_video, read_number, write_video
+
+from unmask.media import video_readers as readers
+from unmask.media.timeline import Timeline, read_timeline
+from unmask.media.video_readers import decord_frames, pyav_frames
+from unmask.preprocess.clip_frames import frames_at
+from unmask.preprocess.clip_windows import Window
+
+
+def timeline_of(path: Path) -> Timeline:
+    return read_timeline(path, max_pixels=10**8, max_seconds=10**4)
+
+
+@pytest.fixture(scope="module")
+def ahead(tmp_path_factory) -> Path:
+    return numbered_video(tmp_path_factory.mktemp("sparse") / "ahead.mp4", 100)
+
+
+@pytest.fixture
+def in_full(monkeypatch) -> list[int]:
+    """How many frames were left to decoding in full, one number a call."""
+    calls, decode = [], readers._in_full
+
+    def counted(path, timeline, wanted):
+        calls.append(len(wanted))
+        return decode(path, timeline, wanted)
+
+    monkeypatch.setattr(readers, "_in_full", counted)
+    return calls
+
+
+def test_the_test_video_has_frames_that_can_be_left_out(ahead):
+    with av.open(str(ahead)) as container:
+        container.streams.video[0].codec_context.skip_frame = "NONREF"
+        assert sum(1 for _ in container.decode(video=0)) < 80
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 50])
+def test_any_frames_are_the_ones_that_decoding_all_gives(ahead, in_full, step):
+    timeline = timeline_of(ahead)
+    positions = np.arange(step - 1, 100, step)
+    frames = list(pyav_frames(ahead, timeline, positions))
+    assert in_full == []
+    assert [read_number(frame) for frame in frames] == positions.tolist()
+    np.testing.assert_array_equal(frames, list(decord_frames(ahead, timeline, positions)))
+
+
+def test_the_first_and_the_last_frame_come_too(ahead, in_full):
+    timeline = timeline_of(ahead)
+    frames = pyav_frames(ahead, timeline, np.array([0, 99]))
+    assert ([read_number(frame) for frame in frames], in_full) == ([0, 99], [])
+
+
+def test_decoding_begins_at_the_last_key_frame_before_a_late_clip(ahead, monkeypatch, in_full):
+    timeline, seeks = timeline_of(ahead), []
+    key, next_key = timeline.keyframes[-2:].tolist()
+    positions = np.searchsorted(timeline.pts, [key, next_key]) + 1
+    monkeypatch.setattr(readers, "opened", lambda path: _Watched(av.open(str(path)), seeks))
+    assert [read_number(frame) for frame in pyav_frames(ahead, timeline, positions)] == positions.tolist()
+    assert (seeks, in_full) == ([key, next_key], [])
+
+
+class _Watched:
+    """A container that notes where it is moved to."""
+
+    def __init__(self, container, seeks):
+        self._container, self._seeks = container, seeks
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._container.close()
+
+    def __getattr__(self, name):
+        return getattr(self._container, name)
+
+    def seek(self, offset, **options):
+        self._seeks.append(offset)
+        self._container.seek(offset, **options)
+
+
+def test_what_does_not_come_is_decoded_in_full(ahead, in_full, monkeypatch):
+    marked, timeline = readers._marked, timeline_of(ahead)
+
+    def forgetful(container, stream, ticks):
+        return (frame for frame in marked(container, stream, ticks) if frame.pts != timeline.pts[41])
+
+    monkeypatch.setattr(readers, "_marked", forgetful)
+    positions = np.array([3, 20, 41, 60, 90])
+    numbers = [read_number(frame) for frame in pyav_frames(ahead, timeline, positions)]
+    assert (numbers, in_full) == (positions.tolist(), [3])
+
+
+@pytest.mark.parametrize(("name", "codec"), [("old.mp4", "mpeg4"), ("web.webm", "libvpx-vp9"), ("new.mp4", "libx265")])
+def test_other_codecs_are_decoded_in_full(tmp_path, in_full, name, codec):
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg has no {codec}")
+    path = _written(tmp_path / name, codec)
+    positions = np.array([4, 11, 23])
+    numbers = [read_number(frame) for frame in pyav_frames(path, timeline_of(path), positions)]
+    assert (numbers, in_full) == ([4, 11, 23], [3])
+
+
+def _written(path: Path, codec: str) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width = numbered_frame(0).shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for number in range(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_times_between_the_frames_do_not_matter(tmp_path, in_full):
+    times = [100 * k for k in range(20)] + [2000 + 20 * k for k in range(60)]
+    path = write_video(tmp_path / "variable.mp4", [numbered_frame(k) for k in range(80)], times)
+    timeline = timeline_of(path)
+    positions = np.array([1, 6, 19, 20, 33, 79])
+    assert [read_number(frame) for frame in pyav_frames(path, timeline, positions)] == positions.tolist()
+    assert in_full == []
+
+
+def test_real_videos_give_the_very_same_pixels_as_decord(corpus):
+    tested = 0
+    for path in sorted(corpus.rglob("*.mp4"))[2::6]:
+        timeline = timeline_of(path)
+        if timeline.width * timeline.height > 10**6:
+            continue
+        positions = frames_at(timeline, Window(timeline.start_s, timeline.end_s), 5)
+        ours, theirs = (list(read(path, timeline, positions)) for read in (pyav_frames, decord_frames))
+        np.testing.assert_array_equal(ours, theirs)
+        tested += 1
+    assert tested >= 5

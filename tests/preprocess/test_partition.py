@@ -1,0 +1,127 @@
+"""Several machines, one result: parts are disjoint, complete, and merge to the bytes that one machine makes."""
+
+from __future__ import annotations
+
+import shutil
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_media import manifest_of
+
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest
+from unmask.preprocess.partition import Part, merge, working_on
+from unmask.preprocess.profiles import tiny
+from unmask.preprocess.shards import shard_plan as plan
+from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.stage import Limits, preprocess
+
+SETTINGS = tiny().preprocess
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(plan, "ITEMS_PER_SHARD", 3)
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory) -> Manifest:
+    """Twenty pictures, one of them broken: seven shards."""
+    root = tmp_path_factory.mktemp("parts") / "files"
+    root.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(20):
+        Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8)).save(root / f"{number:02}.png")
+    (root / "07.png").write_text("text")
+    return manifest_of(root)
+
+
+def run(manifest: Manifest, root: Path, part: str = "1/1") -> WorkFolder:
+    work = WorkFolder(root)
+    preprocess(manifest, SETTINGS, work, Limits(workers=1), part=Part.parse(part))
+    return work
+
+
+def media(work: WorkFolder) -> dict[str, bytes]:
+    folder = media_folder(work, SETTINGS)
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def alone(manifest, tmp_path_factory) -> WorkFolder:
+    """What one machine makes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "ITEMS_PER_SHARD", 3)
+        return run(manifest, tmp_path_factory.mktemp("alone"))
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/2", "3/2", "1/0", "a/b", "-1/2", "1/2/3"])
+def test_what_is_no_part_is_wrong_usage(text):
+    with pytest.raises(UsageError, match="not a part of the work"):
+        Part.parse(text)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 9])
+def test_parts_are_disjoint_and_complete(count):
+    shards = [plan.PlannedShard(str(number), ()) for number in range(7)]
+    parts = [Part(number, count).of(shards) for number in range(1, count + 1)]
+    assert sorted(chain(*parts), key=shards.index) == shards
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_parts_made_in_folders_of_their_own_merge_to_the_bytes_of_one_machine(manifest, alone, tmp_path):
+    machines = [run(manifest, tmp_path / f"machine{number}", f"{number}/3") for number in (1, 2, 3)]
+    together = WorkFolder(tmp_path / "together")
+    report = merge(manifest, SETTINGS, together, machines)
+    assert (report.given, report.done, len(report.failed)) == (20, 19, 1)
+    assert media(together) == media(alone)
+
+
+def test_parts_made_in_one_shared_folder_merge_to_the_bytes_of_one_machine(manifest, alone, tmp_path):
+    for number in (2, 1):
+        shared = run(manifest, tmp_path, f"{number}/2")
+    report = merge(manifest, SETTINGS, shared)
+    assert (report.given, report.skipped, len(report.failed)) == (20, 19, 1)
+    assert media(shared) == media(alone)
+
+
+def test_a_part_reports_its_own_items_alone(manifest, tmp_path):
+    report = preprocess(manifest, SETTINGS, WorkFolder(tmp_path), Limits(workers=1), part=Part(7, 7))
+    assert (report.given, report.done) == (2, 2)
+
+
+def test_a_part_that_is_missing_is_told(manifest, tmp_path):
+    machine = run(manifest, tmp_path / "machine1", "1/3")
+    with pytest.raises(MissingInput, match="4 of 7 shards are not finished"):
+        merge(manifest, SETTINGS, WorkFolder(tmp_path / "together"), [machine])
+
+
+def test_a_damaged_shard_is_not_taken(manifest, alone, tmp_path):
+    other = WorkFolder(tmp_path / "other")
+    shutil.copytree(alone.root, other.root)
+    shard = next(media_folder(other, SETTINGS).glob("shard-*"))
+    with (shard / "zarr.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(MissingInput, match="damaged"):
+        merge(manifest, SETTINGS, WorkFolder(tmp_path / "together"), [other])
+
+
+def test_one_part_leaves_what_another_is_writing_alone(manifest, tmp_path):
+    work = run(manifest, tmp_path, "1/2")
+    folder = media_folder(work, SETTINGS)
+    theirs = Part(2, 2).of(plan.read_plan(folder))[0].name
+    (folder / f".tmp-{'0' * 32}-{theirs}").mkdir()
+    run(manifest, tmp_path, "1/2")
+    assert (folder / f".tmp-{'0' * 32}-{theirs}").is_dir()
+
+
+def test_parts_go_together_but_the_same_part_twice_or_the_whole_does_not(tmp_path):
+    work, folder = WorkFolder(tmp_path), tmp_path / "media" / "f"
+    with working_on(work, folder, Part(1, 2)), working_on(work, folder, Part(2, 2)):
+        for other in (Part(1, 2), Part()):
+            with pytest.raises(UsageError, match="at work"), working_on(work, folder, other):
+                pass

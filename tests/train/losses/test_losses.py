@@ -1,0 +1,207 @@
+"""Losses worked by hand, and what accumulation must not change."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from unmask.train.config import TrainConfig
+from unmask.train.data.batch import Columns
+from unmask.train.losses.total import Totals, binary, coral, domain_loss, losses, steepness
+from unmask.train.models.detector import Detector, ModelShape
+
+CPU = torch.device("cpu")
+NAMES = ("eye", "ear", "ear_two", "reader")
+
+
+def test_binary_loss_counts_known_clips_only():
+    logit, target = torch.tensor([0.0, math.log(3.0), 50.0]), torch.tensor([1.0, 1.0, 0.0])
+    known = torch.tensor([1.0, 1.0, 0.0])
+    expected = (math.log(2) - math.log(0.75)) / 2
+    assert binary(logit, target, known, torch.tensor(2.0)).item() == pytest.approx(expected)
+
+
+def test_label_smoothing_by_hand():
+    # Target 1 becomes 0.9: -(0.9 ln 0.75 + 0.1 ln 0.25)
+    found = binary(torch.tensor([math.log(3.0)]), torch.ones(1), torch.ones(1), torch.tensor(1.0), 0.2)
+    assert found.item() == pytest.approx(-(0.9 * math.log(0.75) + 0.1 * math.log(0.25)))
+
+
+def test_focal_loss_by_hand():
+    # A fake at 0.75 weighs 0.25^2, a real one at 0.75 weighs 0.75^2.
+    logit = torch.tensor([math.log(3.0), math.log(3.0)])
+    found = binary(logit, torch.tensor([1.0, 0.0]), torch.ones(2), torch.tensor(2.0), gamma=2.0)
+    assert found.item() == pytest.approx(-(0.25**2 * math.log(0.75) + 0.75**2 * math.log(0.25)) / 2)
+
+
+def test_focal_loss_of_gamma_0_is_cross_entropy_and_goes_with_label_smoothing():
+    logit, target, known = torch.tensor([2.0, -1.0]), torch.tensor([1.0, 1.0]), torch.ones(2)
+    total = torch.tensor(2.0)
+    plain = binary(logit, target, known, total, smooth=0.2)
+    torch.testing.assert_close(binary(logit, target, known, total, smooth=0.2, gamma=0.0), plain)
+    assert 0 < binary(logit, target, known, total, smooth=0.2, gamma=1.0) < plain
+
+
+def test_domain_loss_skips_clips_with_nothing_to_guess():
+    inf = torch.inf
+    logits = torch.tensor([[0.0, 0.0, -inf], [-inf, -inf, 2.0], [-inf, -inf, -inf]], requires_grad=True)
+    contested = torch.tensor([True, False, False])
+    found = domain_loss(logits, torch.tensor([1, 2, 0]), contested, torch.tensor(1.0))
+    assert found.item() == pytest.approx(math.log(2))
+    found.backward()
+    assert torch.isfinite(logits.grad).all()
+
+
+def host_of(domain: list[int], item: list[int] | None = None, pattern: list[int] | None = None) -> Columns:
+    count = len(domain)
+    items = np.arange(count) if item is None else np.array(item)
+    nothing = np.zeros(count, np.float32)
+    patterns = np.ones(count, np.int64) if pattern is None else np.array(pattern)
+    return Columns(np.arange(count), items, np.array(domain), patterns, nothing, nothing, nothing)
+
+
+def test_coral_by_hand():
+    # Items alternate between the halves: rows 0, 2 against 1, 3 of each dataset, all with equal moments.
+    z = torch.tensor([[0.0, 0.0], [0.0, 0.0], [2.0, 0.0], [2.0, 0.0]])
+    host = host_of([0] * 4 + [1] * 4)
+    assert coral(torch.cat([z, z]), host).item() == 0.0
+    # Means differ by (3, 0): 9 / 2. Covariances are equal.
+    assert coral(torch.cat([z, z + torch.tensor([3.0, 0.0])]), host).item() == pytest.approx(4.5)
+    # Twice as wide: means (1, 0) and (2, 0), variances 2 and 8: 1 / 2 + 36 / 4.
+    assert coral(torch.cat([z, 2 * z]), host).item() == pytest.approx(9.5)
+
+
+def test_coral_of_two_halves_of_one_dataset_is_nothing_on_average():
+    torch.manual_seed(0)
+    found = [coral(torch.randn(16, 8), host_of([0] * 8 + [1] * 8)).item() for _ in range(800)]
+    mean, spread = np.mean(found), np.std(found) / np.sqrt(len(found))
+    assert abs(mean) < 4 * spread, "squared as it is, the noise alone would be about 0.4"
+    assert spread < 0.02
+
+
+def test_coral_halves_by_items_and_leaves_out_what_cannot_be_halved():
+    z = torch.randn(8, 3)
+    assert coral(z, host_of([0] * 4 + [1] * 4, item=[0, 0, 0, 1, 2, 2, 3, 3])).item() == 0.0, "one clip in a half"
+    assert coral(z, host_of([0] * 4 + [1] * 4, item=[0, 0, 1, 1, 2, 2, 3, 3])).item() != 0.0
+
+
+def test_coral_compares_only_datasets_of_the_same_pattern():
+    z = torch.randn(8, 3)
+    assert coral(z, host_of([0] * 4 + [1] * 4, pattern=[1] * 4 + [2] * 4)).item() == 0.0
+
+
+WEIGHTS = {
+    "part_weight": ("video", "audio"), "gradient_penalty": ("penalty",), "coral_weight": ("coral",),
+    "infonce_weight": ("infonce",), "supcon_weight": ("supcon",),
+}  # fmt: skip
+
+
+def test_what_is_minimised_is_the_weighted_sum_of_the_parts(make_data, mixed):
+    changes = {"domain_loss": "coral"} | {name: 0.1 * (place + 1) for place, name in enumerate(WEIGHTS)}
+    items = [replace(item, video_fake=bool(item.label), audio_fake=bool(item.label)) for item in mixed(80)]
+    items += [replace(item, dataset="celeb_df") for item in items]
+    data, config = make_data(items), TrainConfig(size="small", **changes)
+    shared = tuple((pattern, tuple(range(len(data.clips.datasets)))) for pattern in range(1, 8))
+    modalities = tuple(map(data.modality, NAMES))
+    model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, shared, modalities=modalities))
+    batch = data.batch(np.arange(160), NAMES, device=CPU)
+    found = losses(model(batch), batch, Totals.of([batch], model), model, config)
+    expected = found.fake + found.domain
+    for weight, parts in WEIGHTS.items():
+        for part in parts:
+            assert getattr(found, part).item() != 0.0, part
+            expected = expected + getattr(config, weight) * getattr(found, part)
+    torch.testing.assert_close(found.total, expected)
+
+
+ACCUMULATED = [
+    {"domain_loss": "none", "fusion": "early"},
+    {"domain_loss": "dann", "gradient_penalty": 0.5},
+    {"domain_loss": "cdan", "gradient_penalty": 0.5, "fusion": "cross"},
+    {"domain_loss": "dann", "focal_gamma": 2.0, "fusion": "late"},
+    {"domain_loss": "dann", "fusion": "within"},
+]
+
+
+@pytest.mark.parametrize("settings", ACCUMULATED, ids=str)
+def test_accumulating_small_batches_gives_the_gradient_of_one_large_one(make_data, made_item, settings: dict[str, Any]):
+    items = [
+        made_item(1, {"eye": 3}, "archive", "image", video_fake=True),
+        made_item(0, {"eye": 1}, "dff", "image"),
+        made_item(1, {"ear": 5, "ear_two": 5}, "deepvoice", "audio", audio_fake=True),
+        made_item(0, {"eye": 2, "ear": 4, "reader": 1}, video_fake=False, audio_fake=False),
+        made_item(1, {"eye": 2, "ear": 4}, video_fake=False, audio_fake=True),
+    ]
+    data = make_data(items)
+    config = TrainConfig(size="small", dropout=0.0, **settings)
+    shared = tuple((pattern, tuple(range(4))) for pattern in range(1, 8))
+    torch.manual_seed(0)
+    modalities = tuple(map(data.modality, NAMES))
+    model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, shared, modalities=modalities))
+
+    def gradients(parts: list[list[int]]) -> list[torch.Tensor]:
+        model.zero_grad()
+        batches = [data.batch(np.array(part), NAMES, device=CPU) for part in parts]
+        totals = Totals.of(batches, model)
+        for batch in batches:
+            losses(model(batch, 0.5), batch, totals, model, config).total.backward()
+        return [parameter.grad.clone() for parameter in model.parameters()]
+
+    for one, many in zip(gradients([[0, 1, 2, 3, 4]]), gradients([[3, 0], [2], [4, 1]]), strict=True):
+        torch.testing.assert_close(many, one, rtol=1e-4, atol=1e-6)
+
+
+def test_unknown_parts_teach_nothing(make_data, made_item):
+    data = make_data([made_item(1, {"eye": 2, "ear": 2}), made_item(0, {"eye": 2, "ear": 2})])
+    config = TrainConfig(size="small")
+    model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, ((3, (0,)),)))
+    batch = data.batch(np.array([0, 1]), NAMES, device=CPU)
+    found = losses(model(batch), batch, Totals.of([batch], model), model, config)
+    assert (found.video.item(), found.audio.item(), found.domain.item()) == (0, 0, 0)
+    found.total.backward()
+    for head in (model.read.heads.video, model.read.heads.audio):
+        assert all(not parameter.grad.any() for parameter in head.parameters())
+
+
+def test_the_penalty_is_half_the_squared_slope_of_the_log_odds_and_reaches_only_the_discriminators(
+    make_data, made_item
+):
+    data = make_data([made_item(0, {"eye": 2}, "archive"), made_item(1, {"eye": 2}, "celeb_df")])
+    config = TrainConfig(size="small", gradient_penalty=1.0)
+    model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, ((1, (0, 1)),))).eval()
+    batch = data.batch(np.array([0, 1]), NAMES, device=CPU)
+    outputs = model(batch, 0.5)
+    found = steepness(outputs, batch, torch.tensor([True, True]), model)
+    by_hand, step = 0.0, 1e-3
+    for row in range(2):
+        slopes = []
+        for column in range(outputs.features.shape[1]):
+            odds = []
+            for sign in (1, -1):
+                z = outputs.features.detach().clone()
+                z[row, column] += sign * step
+                logits = model.guess_domain(z, outputs.fake, batch)[row]
+                odds.append((logits[batch.domain[row]] - logits[1 - batch.domain[row]]).item())
+            slopes.append((odds[0] - odds[1]) / (2 * step))
+        by_hand += sum(slope**2 for slope in slopes) / 2
+    assert found.item() == pytest.approx(by_hand, rel=0.02)
+    found.backward()
+    assert all(parameter.grad is None for parameter in model.detector())
+    assert model.discriminators.out_PKG.grad.abs().sum() > 0
+
+
+def test_the_penalty_of_clips_with_nothing_to_guess_is_zero_and_its_gradient_a_number(make_data, made_item):
+    data = make_data([made_item(0, {"eye": 2}, "archive"), made_item(1, {"ear": 2}, "celeb_df")])
+    config = TrainConfig(size="small", gradient_penalty=1.0)
+    for datasets, shared in ((data.clips.datasets, ((1, (0,)), (2, (1,)))), (("one",), ((1, (0,)),))):
+        model = Detector(ModelShape.of(config, NAMES, datasets, shared))
+        batch = data.batch(np.array([0]), NAMES, device=CPU)
+        found = losses(model(batch, 0.5), batch, Totals.of([batch], model), model, config)
+        assert found.penalty.item() == 0.0
+        found.total.backward()
+        assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)

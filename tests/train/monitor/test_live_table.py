@@ -1,0 +1,134 @@
+"""What a user sees of a training, on a terminal and elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from unmask.manifests.manifest import DATASETS
+from unmask.metrics.binary import by_domain
+from unmask.train.config import TrainConfig
+from unmask.train.fit import fit
+from unmask.train.monitor.live_table import Board, epochs_view, marks
+from unmask.train.validation import choose_judge
+
+CPU = torch.device("cpu")
+QUICK = TrainConfig(size="small", epochs=2, batch_size=16, lr=2e-3)
+
+
+# Dataset -> its AUC in `line`: what is told of nine.
+NINE = {name: 0.601 + 0.02 * number for number, name in enumerate(DATASETS)}
+
+
+@pytest.fixture(autouse=True)
+def fresh_log(monkeypatch):
+    """Tests of commands leave a handler that writes into what pytest has closed since."""
+    monkeypatch.setattr(logging.getLogger("unmask"), "handlers", [])
+
+
+def line(epoch: int, *, domain: float | None = 0.6, best: int = 1, aucs: dict | None = None) -> dict:
+    aucs = aucs or {"archive": 0.7, "deepvoice": None}
+    found = {
+        "loss": 0.5,
+        "pooled": dict.fromkeys(("auc", "accuracy", "precision", "recall", "f1"), 0.8),
+        "macro": {"auc": 0.75},
+        "domains": {name: {"auc": auc, "items": 20.0, "fakes": 10.0 if auc else 0.0} for name, auc in aucs.items()},
+        "domain_accuracy": domain,
+        "domain_chance": 0.5,
+        "domain_uniform": 0.25,
+    }
+    return {"epoch": epoch, "train": {"fake": 0.4}, "validation": found, "best_epoch": best}
+
+
+def text(lines: list[dict], width: int = 160) -> str:
+    console = Console(file=StringIO(), width=width)
+    console.print(epochs_view(lines, console))
+    return console.file.getvalue()
+
+
+def test_the_table_has_a_row_an_epoch_and_a_column_a_dataset():
+    shown = text([line(1), line(2)])
+    heading = shown.splitlines()[0].split()
+    assert heading == "epoch loss val loss AUC macro archive* deepvoice domain by parts chance".split()
+    first, second = (row for row in shown.splitlines() if "0.600" in row)
+    assert "1 best" in first
+    assert "best" not in second
+    assert second.split()[3:] == ["0.800", "0.750", "0.700", "-", "0.600", "0.500", "0.250"]
+    assert "AUC: of all validation items" in shown
+
+
+@pytest.mark.parametrize("width", [50, 80, 120, 160, 200])
+def test_no_number_is_cut_however_narrow_the_console_is(width: int):
+    shown = text([line(epoch, aucs=NINE, best=98) for epoch in range(90, 100)], width)
+    numbers = [f"{auc:.3f}" for auc in (*NINE.values(), 0.4, 0.5, 0.8, 0.75, 0.6, 0.25)]
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= width
+    assert all(f"{name}*" in shown for name in NINE)
+    assert all(number in shown for number in numbers)
+    assert "98 best" in shown
+    assert ("epoch 99, AUC of each dataset:" in shown) == (width < 200), "below the table only what has no column"
+
+
+def test_nine_datasets_and_the_bar_fit_a_small_terminal():
+    console = Console(file=StringIO(), force_terminal=True, color_system=None, width=80, height=24)
+    with Board("train full-no-modality-dropout-s0-1a2b3c4d", 120, 12_000, 0, console) as board:
+        for epoch in range(1, 20):
+            board.show(line(epoch, aucs=NINE))
+    shown = console.file.getvalue()
+    last = shown[shown.rindex("train full-no-modality-dropout-s0-1a2b3c4d") :]
+    assert last.count("\n") < console.height
+    assert "…" not in shown
+    assert all(f"{name}* {auc:.3f}" in last for name, auc in NINE.items())
+    assert "epoch 20 of 120" in last
+    assert "0/12000 steps ETA" in last
+
+
+@pytest.mark.parametrize("fewest", [0, 1, 4, 5, 9])
+def test_a_star_marks_what_the_best_epoch_is_chosen_by(make_data, made_item, fewest: int):
+    counts = {"archive": (9, fewest), "faceforensics": (2, 9), "dff": (3, 0)}
+    items = [
+        made_item(label, {"eye": 4}, dataset=name, split="val")
+        for name, classes in counts.items()
+        for label, count in enumerate(classes)
+        for _ in range(count)
+    ]
+    data = make_data(items)
+    clips = np.arange(len(data.clips))
+    is_fake = data.clips.label == 1
+    found = by_domain(is_fake, np.linspace(0.1, 0.9, len(clips)), data.clips.domain, data.clips.datasets)
+    assert {name for name, mark in marks(found).items() if mark} == set(choose_judge(data, clips).datasets)
+
+
+def test_a_terminal_gets_a_live_table_with_warnings_above_it(caplog):
+    console = Console(file=StringIO(), force_terminal=True, width=160, height=30)
+    with Board("train x", 2, 10, 0, console) as board, caplog.at_level(logging.INFO, "unmask"):
+        board.advance()
+        board.show(line(1))
+    shown = console.file.getvalue()
+    assert " 1/10" in shown
+    assert "discriminators" in shown
+    assert not caplog.messages, "the table says it"
+
+
+def test_a_discriminator_that_is_always_right_is_explained_once(caplog):
+    with Board("train x", 4, 10, 0) as board, caplog.at_level(logging.INFO, "unmask"):
+        for epoch, accuracy in enumerate((None, 0.7, 1.0, 1.0), start=1):
+            board.show(line(epoch, domain=accuracy))
+    warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(warnings) == 1
+    assert "names the dataset of 100 % of clips (modalities alone: 50 %)" in warnings[0].getMessage()
+    assert sum(message.startswith("epoch ") for message in caplog.messages) == 4
+
+
+def test_a_modality_that_no_clip_has_is_named_once(make_data, made_item, tmp_path: Path, caplog):
+    items = [made_item(n % 2, {"eye": 4}, split=split) for split in ("train", "val") for n in range(16)]
+    fit(make_data(items), QUICK, tmp_path / "run", device=CPU)
+    told = [record.getMessage() for record in caplog.records if "no clip has" in record.getMessage()]
+    assert len(told) == 1
+    assert "audio or text" in told[0]

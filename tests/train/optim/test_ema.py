@@ -1,0 +1,42 @@
+"""The average of the weights: what it holds, and that it is what is validated and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from unmask.train.config import TrainConfig
+from unmask.train.fit import fit
+from unmask.train.optim.ema import decay_at, update
+from unmask.train.run_folder import load_state
+
+CPU = torch.device("cpu")
+QUICK = TrainConfig(size="small", epochs=2, batch_size=16, lr=2e-3)
+
+
+def test_an_average_worked_by_hand():
+    average, model = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    for module, value in ((average, 1.0), (model, 3.0)):
+        torch.nn.init.constant_(module.weight, value)
+    update(average, model, 0.75)
+    assert average.weight.item() == 0.75 * 1 + 0.25 * 3
+    assert model.weight.item() == 3
+
+
+def test_the_first_steps_count_more_than_the_random_start():
+    assert [decay_at(0.99, step) for step in (0, 8, 10_000)] == pytest.approx([0.1, 0.5, 0.99])
+
+
+def test_the_average_is_kept_and_the_training_is_the_same_without_it(make_data, mixed, tmp_path: Path):
+    data = make_data(mixed(60))
+    fit(data, QUICK, tmp_path / "plain", device=CPU)
+    summary = fit(data, QUICK.model_copy(update={"ema": 0.9}), tmp_path / "ema", device=CPU)
+    plain, ema = (load_state(tmp_path / name / "last.pth", CPU) for name in ("plain", "ema"))
+    torch.testing.assert_close(ema["model"], plain["model"], rtol=0, atol=0)
+    best = load_state(tmp_path / "ema" / "best_multimodal_all_datasets.pth", CPU)
+    if summary.best_epoch == QUICK.epochs:
+        torch.testing.assert_close(best, ema["average"], rtol=0, atol=0)
+    assert not torch.equal(best["cls"], plain["model"]["cls"])
+    assert plain["average"] == {}

@@ -1,0 +1,178 @@
+"""A batch of clips: the tokens of each encoder without any padding, and where each goes in the padded sequence.
+
+B clips, N tokens of one encoder in the batch, D width of its tokens, L slots of the longest clip (slot 0 is CLS)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unmask.cache.spec import Modality
+from unmask.train.data.clip_table import UNKNOWN, ClipTable, shown_label
+from unmask.train.data.device_transfer import Parcel, to_device
+from unmask.train.data.stream_tokens import StreamTokens
+
+MODALITIES: tuple[Modality, ...] = ("image", "audio", "text", "metadata")
+"""Modality m is bit m of a modality pattern: a picture with sound is 0b0011."""
+TIMELESS: tuple[Modality, ...] = ("text", "metadata")
+"""They say something about the whole recording, at no particular second."""
+
+
+def bit(modality: Modality) -> int:
+    """Of a modality in a pattern."""
+    return 1 << MODALITIES.index(modality)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBatch:
+    tokens: torch.Tensor
+    """(N, D) float16."""
+    times: torch.Tensor
+    """(N,) float32 seconds since the clip's first token of any encoder: how far into the recording the clip lies would
+    tell the datasets apart, not the forgeries."""
+    slots: torch.Tensor
+    """(N,) int64 row * L + slot: where the token goes in the flattened (B, L) sequences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the host knows of a batch's clips, (B,) each: asking the device for it would wait for all it has to do."""
+
+    clips: NDArray[np.int64]
+    """Rows of the clip table."""
+    item: NDArray[np.int64]
+    domain: NDArray[np.int64]
+    pattern: NDArray[np.int64]
+    """Modalities present, as bits."""
+    label: NDArray[np.float32]
+    """1 where something in what is shown is forged (`clips.shown_label`), else 0, also where unknown."""
+    video_known: NDArray[np.float32]
+    audio_known: NDArray[np.float32]
+    """1 where the manifest says it and the modality is in: sound cannot teach about the picture."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    streams: dict[str, StreamBatch]
+    host: Columns
+    slots: int
+    """L."""
+    most: dict[Modality, int]
+    """Tokens of the clip that has most of them."""
+    lengths: torch.Tensor
+    """(B,) int64 slots in use, CLS included."""
+    pattern: torch.Tensor
+    domain: torch.Tensor
+    """(B,) int64, as in `host`."""
+    label: torch.Tensor
+    """(B,) float32, as in `host`."""
+    video: torch.Tensor
+    audio: torch.Tensor
+    """(B,) float32 1 forged, 0 not or unknown."""
+    video_known: torch.Tensor
+    audio_known: torch.Tensor
+    """(B,) float32, as in `host`."""
+
+    def __len__(self) -> int:
+        return len(self.host.clips)
+
+
+def make_batch(
+    table: ClipTable,
+    streams: Mapping[str, StreamTokens],
+    clips: NDArray[np.int64],
+    kept: Mapping[Modality, NDArray[np.bool_]],
+    device: torch.device,
+    views: NDArray[np.int64] | None = None,
+) -> Batch:
+    """See `TokenData.batch`."""
+    lengths = {name: stream.lengths[clips] for name, stream in streams.items()}
+    for name, stream in streams.items():
+        if stream.spec.modality in kept:
+            lengths[name] = lengths[name] * kept[stream.spec.modality]
+    tokens_of = _by_modality(streams, lengths, len(clips))
+    used = 1 + sum(tokens_of.values(), np.zeros(len(clips), np.int64))
+    host = _columns(table, clips, {modality: count > 0 for modality, count in tokens_of.items()})
+    parcel = Parcel(device)
+    names = ("lengths", "pattern", "domain", "label", "video", "audio", "video_known", "audio_known")
+    video, audio = _forged(table.video_fake[clips]), _forged(table.audio_fake[clips])
+    columns = (used, host.pattern, host.domain, host.label, video, audio, host.video_known, host.audio_known)
+    for column in columns:
+        parcel.add(column)
+    placed = _place(streams, clips, lengths, int(used.max()), device, views)
+    taken = {name: (tokens, parcel.add(times), parcel.add(where)) for name, (tokens, times, where) in placed.items()}
+    sent = parcel.sent()
+    return Batch(
+        streams={name: StreamBatch(tokens, sent[at], sent[slots]) for name, (tokens, at, slots) in taken.items()},
+        host=host,
+        slots=int(used.max()),
+        most={modality: int(count.max()) for modality, count in tokens_of.items()},
+        **dict(zip(names, sent, strict=False)),
+    )
+
+
+def _place(
+    streams: Mapping[str, StreamTokens],
+    clips: NDArray[np.int64],
+    lengths: Mapping[str, NDArray[np.int64]],
+    slots: int,
+    device: torch.device,
+    views: NDArray[np.int64] | None,
+) -> dict[str, tuple[torch.Tensor, NDArray[np.float32], NDArray[np.int64]]]:
+    """Tokens, times and slots of each encoder: its tokens behind CLS and one another, so padding ends a clip."""
+    rows = np.arange(len(clips))
+    next_slot = rows * slots + 1
+    start_s = np.full(len(clips), np.inf, np.float32)
+    taken = {}
+    for name, stream in streams.items():
+        count = lengths[name]
+        tokens, times = stream.take(clips[count > 0], None if views is None else views[count > 0])
+        if stream.spec.modality in TIMELESS:
+            times = np.full_like(times, np.inf)
+        np.minimum.at(start_s, np.repeat(rows, count), times)
+        where = np.repeat(next_slot - (np.cumsum(count) - count), count) + np.arange(len(times))
+        taken[name] = (tokens, times, where, np.repeat(rows, count))
+        next_slot = next_slot + count
+    return {
+        name: (to_device(tokens, device), _since(times, start_s[row]), where)
+        for name, (tokens, times, where, row) in taken.items()
+    }
+
+
+def _since(times: NDArray[np.float32], start_s: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.where(np.isinf(times), 0, times - np.where(np.isinf(start_s), 0, start_s)).astype(np.float32)
+
+
+def _by_modality(
+    streams: Mapping[str, StreamTokens], lengths: Mapping[str, NDArray[np.int64]], count: int
+) -> dict[Modality, NDArray[np.int64]]:
+    """(B,) tokens of every modality."""
+    found = {modality: np.zeros(count, np.int64) for modality in MODALITIES}
+    for name, stream in streams.items():
+        found[stream.spec.modality] = found[stream.spec.modality] + lengths[name]
+    return found
+
+
+def _columns(table: ClipTable, clips: NDArray[np.int64], present: Mapping[Modality, NDArray[np.bool_]]) -> Columns:
+    return Columns(
+        clips=clips,
+        item=table.item[clips],
+        domain=table.domain[clips],
+        pattern=np.stack([present[modality] for modality in MODALITIES], axis=1) @ (1 << np.arange(len(MODALITIES))),
+        label=_forged(shown_label(table, clips, present["image"], present["audio"])),
+        video_known=_known(table.video_fake[clips], present["image"]),
+        audio_known=_known(table.audio_fake[clips], present["audio"]),
+    )
+
+
+def _forged(column: NDArray[np.int8]) -> NDArray[np.float32]:
+    return np.asarray(column == 1, np.float32)
+
+
+def _known(column: NDArray[np.int8], present: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return np.asarray((column != UNKNOWN) & present, np.float32)

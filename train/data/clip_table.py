@@ -1,0 +1,126 @@
+"""The clip table: every clip that has tokens, with what the manifest says about its item. C clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.cache.store.token_store import ClipKey
+from unmask.manifests.manifest import Manifest
+
+UNKNOWN = -1
+"""In `label`, `video_fake` and `audio_fake`: the manifest does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipTable:
+    """Columns of length C, in the order of the manifest and, within an item, of its clips."""
+
+    media_id: NDArray[np.str_]
+    clip: NDArray[np.int64]
+    """Number of the clip within its item."""
+    item: NDArray[np.int64]
+    """Number of the clip's item among the items of this table, from 0, rising."""
+    domain: NDArray[np.int64]
+    """Position of the item's dataset in `datasets`."""
+    kind: NDArray[np.str_]
+    label: NDArray[np.int8]
+    """1 fake, 0 real, UNKNOWN."""
+    video_fake: NDArray[np.int8]
+    audio_fake: NDArray[np.int8]
+    split: NDArray[np.str_]
+    """train, val, test, or "" for an item that no split of the scheme holds."""
+    group: NDArray[np.str_]
+    datasets: tuple[str, ...]
+    """Datasets that have a clip here, in the order of their domain ids."""
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    @property
+    def items(self) -> int:
+        return int(self.item[-1]) + 1 if len(self) else 0
+
+
+def join(manifest: Manifest, keys: Iterable[ClipKey]) -> ClipTable:
+    """The clips `keys` (in any order, repeats allowed) with their manifest rows; only rows of status ok."""
+    columns = {name: manifest.table.column(name).to_pylist() for name in _COLUMNS}
+    row_of = {media: row for row, media in enumerate(columns["media_id"]) if columns["status"][row] == "ok"}
+    found = sorted({(row_of[media], clip) for media, clip in keys if media in row_of})
+    rows = np.array([row for row, _ in found], np.int64)
+    datasets = _present(columns["dataset"], columns["domain_id"], rows)
+    domain_of = {name: position for position, name in enumerate(datasets)}
+
+    def column(name: str) -> list[Any]:
+        values = columns[name]
+        return [values[row] for row in rows.tolist()]
+
+    return ClipTable(
+        media_id=_text(column("media_id")),
+        clip=np.array([clip for _, clip in found], np.int64),
+        item=np.unique(rows, return_inverse=True)[1].astype(np.int64),
+        domain=np.array([domain_of[name] for name in column("dataset")], np.int64),
+        kind=_text(column("kind")),
+        label=_three_way(column("label")),
+        video_fake=_three_way(column("video_fake")),
+        audio_fake=_three_way(column("audio_fake")),
+        split=_text(column("split")),
+        group=_text(column("group")),
+        datasets=datasets,
+    )
+
+
+def shown_label(
+    table: ClipTable, clips: NDArray[np.int64], picture: NDArray[np.bool_], sound: NDArray[np.bool_]
+) -> NDArray[np.int8]:
+    """(B,) labels of `clips` of which only the picture, the sound or both are shown.
+
+    A clip whose forged part is left out, and of which all that is shown is known to be genuine, is 0: there is nothing
+    forged in it that a model could learn.
+    """
+    video, audio = table.video_fake[clips], table.audio_fake[clips]
+    hidden = (video == 1) & ~picture | (audio == 1) & ~sound
+    genuine = (~picture | (video == 0)) & (~sound | (audio == 0)) & (picture | sound)
+    return np.where(hidden & genuine, np.int8(0), table.label[clips])
+
+
+def relabelled(table: ClipTable, seed: int) -> ClipTable:
+    """The labels of the train and val items that have one, dealt out among these items: each keeps its own number."""
+    item, first = np.unique(table.item, return_index=True)
+    dealt = item[(table.label[first] != UNKNOWN) & np.isin(table.split[first], ("train", "val"))]
+    giver = np.arange(len(first))
+    giver[dealt] = np.random.default_rng([seed, len(dealt)]).permutation(dealt)
+    source = first[giver[table.item]]
+    columns = {name: getattr(table, name)[source] for name in ("label", "video_fake", "audio_fake")}
+    return replace(table, **columns)
+
+
+_COLUMNS = (
+    "media_id",
+    "dataset",
+    "domain_id",
+    "kind",
+    "label",
+    "video_fake",
+    "audio_fake",
+    "split",
+    "group",
+    "status",
+)
+
+
+def _present(datasets: Sequence[str], domain_ids: Sequence[int], rows: NDArray[np.int64]) -> tuple[str, ...]:
+    """Names in the order of their domain ids, so that a domain keeps its place whatever the manifest's order is."""
+    return tuple(name for _, name in sorted({(domain_ids[row], datasets[row]) for row in rows.tolist()}))
+
+
+def _three_way(values: Sequence[Any]) -> NDArray[np.int8]:
+    return np.array([UNKNOWN if value is None else int(value) for value in values], np.int8)
+
+
+def _text(values: Sequence[str | None]) -> NDArray[np.str_]:
+    return np.array([value or "" for value in values], np.str_)

@@ -1,0 +1,157 @@
+"""Which clips an epoch trains on, in which batches, with which modalities. No call depends on an earlier one.
+
+Every random stream is keyed by (seed, epoch, purpose), and within it by the number of the draw: resuming at an epoch
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.cache.spec import Modality
+from unmask.train.config import TrainConfig
+from unmask.train.data.batch import MODALITIES
+from unmask.train.data.clip_table import shown_label
+from unmask.train.data.token_data import TokenData
+
+# The clips of so many steps are sorted by length together: enough for little padding, few enough for a random order.
+POOL_STEPS = 32
+
+_ORDER, _CLIP, _KEEP, _POOLS, _VIEW, _DROPOUT = range(6)
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The clips of one batch, and which modalities of each stay in."""
+
+    clips: NDArray[np.int64]
+    kept: dict[Modality, NDArray[np.bool_]]
+    views: NDArray[np.int64] | None = None
+    """The augmented view of each, 0 the clean one; None where there are no views."""
+    number: int = 0
+    """Of the batch in its epoch: what keys the random numbers of its forward pass."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    config: TrainConfig
+    clips: NDArray[np.int64]
+    """Training clips: rows of the clip table."""
+    items: NDArray[np.int64]
+    """Item of each of them."""
+    cells: NDArray[np.int64]
+    """2 dataset + class of each one, the class being that of what is shown of it."""
+    lengths: NDArray[np.int64]
+    """(C, M) tokens of every clip of the table by modality."""
+    forged: NDArray[np.bool_]
+    """(C, M) modalities that are known to be forged and have tokens."""
+    views: int = 0
+    """Augmented views of a clip beside the clean one."""
+
+    @classmethod
+    def of(cls, data: TokenData, names: tuple[str, ...], clips: NDArray[np.int64], config: TrainConfig) -> Self:
+        table, picture, sound = data.clips, MODALITIES.index("image"), MODALITIES.index("audio")
+        lengths = np.zeros((len(table), len(MODALITIES)), np.int64)
+        for name in names:
+            lengths[:, MODALITIES.index(data.modality(name))] += data.streams[name].lengths
+        there = lengths > 0
+        forged = np.zeros_like(there)
+        forged[:, picture] = there[:, picture] & (table.video_fake == 1)
+        forged[:, sound] = there[:, sound] & (table.audio_fake == 1)
+        cells = table.domain[clips] * 2 + shown_label(table, clips, there[clips, picture], there[clips, sound])
+        views = data.views(names) if config.views else 0
+        return cls(config, clips, table.item[clips], cells, lengths, forged, views)
+
+    def draw(self, epoch: int) -> NDArray[np.int64]:
+        """The epoch's clips. Balanced: the same number of every (dataset, class), as even over items as it goes."""
+        if not self.config.balance:
+            return self._random(epoch, _ORDER).permutation(self.clips)
+        return np.concatenate([self._draw_cell(cell, count, epoch) for cell, count in self.shares().items()])
+
+    def shares(self) -> dict[int, int]:
+        """Balanced draws of every cell. Where one class has too few items, both of its dataset are drawn less."""
+        items = {cell: len(np.unique(self.items[self.cells == cell])) for cell in np.unique(self.cells).tolist()}
+        rarer = {cell: min(count, items.get(cell ^ 1, count)) for cell, count in items.items()}
+        return {cell: min(self.even_share, self.config.max_repeats * count) for cell, count in rarer.items()}
+
+    @property
+    def even_share(self) -> int:
+        """Draws of a cell with which an epoch is as long as the training split."""
+        return -(-len(self.clips) // len(np.unique(self.cells)))
+
+    def steps(self, epoch: int) -> list[list[Portion]]:
+        """Optimiser steps of clips of similar length, in random order, each in up to `accumulate` batches.
+
+        The clips of a step depend on batch_size x accumulate alone.
+        """
+        clips = self.draw(epoch)
+        keep = self.keep(clips, epoch)
+        seen = self._random(epoch, _VIEW).integers(0, self.views + 1, len(clips)) if self.views else None
+        totals = (self.lengths[clips] * keep).sum(axis=1)
+        steps: list[list[Portion]] = []
+        number = 0
+        for step in self._buckets(totals, epoch):
+            steps.append([])
+            for rows in np.array_split(step, min(self.config.accumulate, len(step))):
+                kept = {modality: keep[rows, column] for column, modality in enumerate(MODALITIES)}
+                steps[-1].append(Portion(clips[rows], kept, None if seen is None else seen[rows], number))
+                number += 1
+        return steps
+
+    def keep(self, clips: NDArray[np.int64], epoch: int) -> NDArray[np.bool_]:
+        """(N, M) modality dropout. A clip's last modality always stays, and so does the last one known to be forged:
+        what would be left is genuine, and its label says fake.
+        """
+        present = self.lengths[clips] > 0
+        chance = self._random(epoch, _KEEP).random(present.shape)
+        keep = present & (chance >= self.config.modality_dropout)
+        for wanted in (self.forged[clips], present):
+            lost = wanted.any(axis=1) & ~(keep & wanted).any(axis=1)
+            luckiest = np.where(wanted, chance, -1.0).argmax(axis=1)
+            keep[np.arange(len(clips)), luckiest] |= lost
+        return keep
+
+    def _draw_cell(self, cell: int, wanted: int, epoch: int) -> NDArray[np.int64]:
+        """Whole rounds over the cell's items in new orders, and of each a random clip."""
+        of_cell = np.flatnonzero(self.cells == cell)
+        items, first, clips_of = np.unique(self.items[of_cell], return_index=True, return_counts=True)
+        order = self._random(epoch, _ORDER, cell)
+        rounds = [order.permutation(len(items)) for _ in range(-(-wanted // len(items)))]
+        chosen = np.concatenate(rounds)[:wanted]
+        clip = (self._random(epoch, _CLIP, cell).random(wanted) * clips_of[chosen]).astype(np.int64)
+        drawn: NDArray[np.int64] = self.clips[of_cell[first[chosen] + clip]]
+        return drawn
+
+    def _buckets(self, lengths: NDArray[np.int64], epoch: int) -> list[NDArray[np.int64]]:
+        """Rows of every step: shuffled, sorted by length within pools, cut evenly, the steps shuffled."""
+        random = self._random(epoch, _POOLS)
+        size = (self.config.batch_size or len(lengths)) * self.config.accumulate
+        order = random.permutation(len(lengths))
+        steps: list[NDArray[np.int64]] = []
+        for start in range(0, len(order), size * POOL_STEPS):
+            pool = order[start : start + size * POOL_STEPS]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            steps += np.array_split(pool, -(-len(pool) // size))
+        return [steps[number] for number in random.permutation(len(steps))]
+
+    def dropout_seed(self, epoch: int, portion: Portion) -> int:
+        """By epoch and batch, so that neither resuming nor which process takes the batch changes what is dropped."""
+        return int(self._random(epoch, _DROPOUT, portion.number).integers(1 << 63))
+
+    def _random(self, epoch: int, *purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.config.seed, epoch, *purpose])
+
+
+def shared_patterns(sampler: Sampler, domain: NDArray[np.int64]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Per modality pattern that training can show: the datasets whose clips (`domain`, of the table) can show it."""
+    whole = (sampler.lengths[sampler.clips] > 0) @ (1 << np.arange(len(MODALITIES)))
+    seen = set(zip(whole.tolist(), domain[sampler.clips].tolist(), strict=True))
+    if sampler.config.modality_dropout > 0:
+        every = range(1, 1 << len(MODALITIES))
+        seen = {(part, dataset) for pattern, dataset in seen for part in every if part & pattern == part}
+    patterns = sorted({pattern for pattern, _ in seen})
+    return tuple((p, tuple(sorted(dataset for pattern, dataset in seen if pattern == p))) for p in patterns)

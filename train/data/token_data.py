@@ -1,0 +1,152 @@
+"""The clips of a manifest with their tokens, and ragged batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unmask.cache.spec import Modality
+from unmask.cache.store.profile_index import Streams
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.hashing import fingerprint
+from unmask.manifests.manifest import Manifest
+from unmask.preprocess.profiles import Profile
+from unmask.train.config import TrainConfig
+from unmask.train.data.batch import Batch, make_batch
+from unmask.train.data.clip_table import ClipTable, join
+from unmask.train.data.stream_tokens import StreamTokens, place_for
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class TokenData:
+    clips: ClipTable
+    streams: dict[str, StreamTokens]
+    """Encoder name -> its tokens, in the order of the profile."""
+    profile: Profile
+    media: str
+    """Fingerprint of the media shards."""
+    split_hash: str
+    without_tokens: int
+    """Items of status ok that no encoder has a token of. They are in no clip table."""
+
+    @classmethod
+    def load(cls, manifest: Manifest, streams: Streams) -> Self:
+        """Join the manifest's items with their tokens. `MissingInput` when no item has any."""
+        stores = dict(streams.stores)
+        filled = (key for store in stores.values() for key, n in zip(store.keys, store.lengths, strict=True) if n)
+        clips = join(manifest, filled)
+        if not len(clips):
+            raise MissingInput("no item of the manifest has tokens", "make extract-features")
+        keys = list(zip(clips.media_id.tolist(), clips.clip.tolist(), strict=True))
+        good = manifest.table.column("status").to_pylist().count("ok")
+        tokens = {name: StreamTokens.of(store, keys, streams.views.get(name, ())) for name, store in stores.items()}
+        return cls(clips, tokens, streams.profile, streams.media, manifest.split_hash, good - clips.items)
+
+    def placed(self, device: torch.device, names: Sequence[str] | None = None) -> Self:
+        """The same data with the tokens of `names` (None: all) on `device` where they fit, else in RAM, else mapped."""
+        wanted = {name: self.streams[name] for name in (self.streams if names is None else names)}
+        place = place_for(sum(stream.bytes for stream in wanted.values()), device)
+        if place is None:
+            return self
+        held = {name: stream.placed(place) for name, stream in wanted.items()}
+        return replace(self, streams=self.streams | held)
+
+    def chosen(self, config: TrainConfig) -> tuple[str, ...]:
+        """The encoders that `config` uses. `UsageError` when it names one that is not here, or none is left."""
+        missing = sorted(set(config.streams) - set(self.streams))
+        if missing:
+            raise UsageError(f"no tokens of {', '.join(missing)}", f"encoders here: {', '.join(self.streams)}")
+        wanted = [name for name in self.streams if not config.streams or name in config.streams]
+        names = tuple(name for name in wanted if self.modality(name) in config.modalities)
+        if not names:
+            remedy = "extract with a profile that has one, or set train.modalities"
+            raise UsageError(f"no encoder for {', '.join(config.modalities)}", remedy)
+        return names
+
+    def modality(self, stream: str) -> Modality:
+        return self.streams[stream].spec.modality
+
+    def widths(self, names: Sequence[str]) -> tuple[int, ...]:
+        """D of the tokens of each of these encoders."""
+        return tuple(self.streams[name].spec.width for name in names)
+
+    def lengths(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """(C, len(names)) tokens of every clip in these encoders."""
+        return np.stack([self.streams[name].lengths for name in names], axis=1)
+
+    def select(
+        self, names: Sequence[str], split: str | None = None, *, config: TrainConfig | None = None
+    ) -> NDArray[np.int64]:
+        """Clips with a token in one of the encoders `names`; of one split, of the kinds and datasets of `config`."""
+        wanted = self.lengths(names).sum(axis=1) > 0
+        if split is not None:
+            wanted &= self.clips.split == split
+        if config is not None:
+            wanted &= np.isin(self.clips.kind, config.kinds)
+        if config is not None and config.datasets:
+            self._known(config.datasets)
+            wanted &= np.isin(np.array(self.clips.datasets)[self.clips.domain], config.datasets)
+        return np.flatnonzero(wanted)
+
+    def batch(
+        self,
+        clips: NDArray[np.int64],
+        names: Sequence[str],
+        *,
+        device: torch.device,
+        kept: Mapping[Modality, NDArray[np.bool_]] | None = None,
+        views: NDArray[np.int64] | None = None,
+    ) -> Batch:
+        """`clips` with their tokens of the encoders `names` on `device`.
+
+        `kept` (B,) per modality: False leaves the modality of that clip out, as if the clip never had it. `views` (B,):
+        the augmented view of each clip, 0 the clean one.
+        """
+        streams = {name: self.streams[name] for name in names}
+        return make_batch(self.clips, streams, clips, kept or {}, device, views)
+
+    def views(self, names: Sequence[str]) -> int:
+        """Augmented views a clip has beside the clean one, in those of these encoders that have any."""
+        return max((len(self.streams[name].views) for name in names), default=0)
+
+    def fingerprint(self, names: Sequence[str]) -> str:
+        """Changes when a token, a label, a split or a domain of the table changes, and with the encoders used."""
+        table = self.clips
+        columns = [table.media_id, table.clip, table.label, table.video_fake, table.audio_fake, table.split]
+        rows = [column.tolist() for column in columns]
+        stores: dict[str, str | list[str]] = {name: self.streams[name].store.fingerprint for name in names}
+        for name in names:
+            if self.streams[name].views:
+                stores[f"{name} views"] = [view.store.fingerprint for view in self.streams[name].views]
+        return fingerprint("data-1", stores, table.datasets, table.domain.tolist(), rows)
+
+    def _known(self, datasets: Sequence[str]) -> None:
+        missing = sorted(set(datasets) - set(self.clips.datasets))
+        if missing:
+            present = ", ".join(self.clips.datasets)
+            raise UsageError(f"no clips of {', '.join(missing)}", f"datasets here: {present}")
+
+
+def prefetched(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: bool) -> Iterator[Made]:
+    """make(g) for each, in order; with `ahead` the next one is made in a thread while this one is used."""
+    if not ahead:
+        yield from map(make, given)
+        return
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = None
+        for one in given:
+            following = pool.submit(make, one)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()

@@ -1,0 +1,1 @@
+"""The detector: adapters, fusions, heads, discriminators."""

@@ -1,0 +1,215 @@
+"""The detector: tokens of all modalities -> adapters -> fusion -> heads, and reversed -> discriminators.
+
+B clips, N tokens of one encoder in the batch, L slots (CLS first), D width of its tokens, W width, G datasets
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from unmask.cache.spec import TOKEN_WIDTH, Modality
+from unmask.train.auto_size import SIZES
+from unmask.train.config import TrainConfig
+from unmask.train.data.batch import MODALITIES, Batch
+from unmask.train.losses.contrastive import Compared, Projections
+from unmask.train.models.domain_discriminators import Discriminators
+from unmask.train.models.early_fusion import EarlyFusion
+from unmask.train.models.gradient_reversal import reverse_gradient
+from unmask.train.models.heads import Heads, Reading
+from unmask.train.models.late_fusion import LateFusion
+from unmask.train.models.modality_slots import CLS, PAD
+from unmask.train.models.transformer_fusion import Fusion, time_encoding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelShape:
+    """All that is needed to build the model again before its weights are read."""
+
+    streams: tuple[str, ...]
+    widths: tuple[int, ...] = ()
+    """D of each stream's tokens; left out: 512 each."""
+    modalities: tuple[Modality, ...] = ()
+    """Of each stream; left out: not told, as joint fusion without a contrastive loss has no need to know."""
+    fusion: Literal["joint", "within", "cross", "early", "late"] = "joint"
+    layers: int
+    heads: int
+    width: int
+    feedforward: int
+    dropout: float
+    datasets: tuple[str, ...]
+    shared: tuple[tuple[int, tuple[int, ...]], ...]
+    """Per modality pattern (bits, batch.MODALITIES) the datasets whose training clips can show it."""
+    conditioned: bool
+    """cdan: the discriminators see the features times the predicted class."""
+    compared: bool = False
+    """Has the projections of the contrastive losses."""
+
+    def __post_init__(self) -> None:
+        if not self.widths:
+            object.__setattr__(self, "widths", (TOKEN_WIDTH,) * len(self.streams))
+        if len(self.widths) != len(self.streams):
+            raise ValueError(f"{len(self.widths)} widths for the tokens of {len(self.streams)} encoders")
+        if len(self.modalities) != len(self.streams) and (self.modalities or self.fusion != "joint" or self.compared):
+            raise ValueError(f"{len(self.modalities)} modalities for the tokens of {len(self.streams)} encoders")
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Number of each stream's modality, its place in MODALITIES; all 0 where it is not told."""
+        return tuple(map(MODALITIES.index, self.modalities)) or (0,) * len(self.streams)
+
+    @classmethod
+    def of(
+        cls,
+        config: TrainConfig,
+        streams: tuple[str, ...],
+        datasets: tuple[str, ...],
+        shared: tuple[tuple[int, tuple[int, ...]], ...],
+        widths: tuple[int, ...] = (),
+        modalities: tuple[Modality, ...] = (),
+    ) -> ModelShape:
+        """`config` is resolved: its size is large or small."""
+        assert config.size != "auto", "the settings are not resolved"
+        size = SIZES[config.size]
+        return cls(
+            streams=streams,
+            widths=widths,
+            modalities=modalities,
+            fusion=config.fusion,
+            layers=size.layers,
+            heads=size.heads,
+            width=size.width,
+            feedforward=size.feedforward,
+            dropout=config.dropout,
+            datasets=datasets,
+            shared=shared,
+            conditioned=config.domain_loss == "cdan",
+            compared=config.infonce_weight > 0 or config.supcon_weight > 0,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Logits, float32."""
+
+    fake: torch.Tensor
+    """(B,) is anything in the clip forged."""
+    video: torch.Tensor
+    """(B,) is the picture forged."""
+    audio: torch.Tensor
+    """(B,) is the sound forged."""
+    domain: torch.Tensor
+    """(B, G) which dataset is it from."""
+    features: torch.Tensor
+    """(B, W) what the heads read."""
+    compared: Compared | None
+    """For the contrastive losses; None in a model trained without them."""
+
+
+class Detector(nn.Module):  # type: ignore[misc]
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        self.shape = shape
+        W = shape.width
+        self.adapters = nn.ModuleDict(
+            {name: _adapter(D, W) for name, D in zip(shape.streams, shape.widths, strict=True)}
+        )
+        self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
+        self.cls = _small(W)
+        self.read = _reader(shape)
+        seen = 2 * W if shape.conditioned else W
+        self.discriminators = Discriminators(seen, len(shape.datasets), len(MODALITIES), shape.shared)
+        self.projections = Projections(W) if shape.compared else None
+
+    def forward(self, batch: Batch, reversal: float = 0.0) -> Outputs:
+        """`reversal`: strength with which the discriminators' gradient is reversed; 0 lets none of it through."""
+        x_BLW, group_BL = self.embed(batch)
+        reading = self.read(x_BLW, group_BL, batch.most)
+        z_BW, fake_B = reading.features, reading.fake.float()
+        return Outputs(
+            fake=fake_B,
+            video=reading.video.float(),
+            audio=reading.audio.float(),
+            domain=self.guess_domain(reverse_gradient(z_BW, reversal), fake_B, batch),
+            features=z_BW,
+            compared=self.projections(x_BLW, group_BL, z_BW) if self.projections is not None else None,
+        )
+
+    def embed(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, L, W) tokens, and (B, L) the modality of each, CLS or PAD.
+
+        CLS in slot 0, then the clip's tokens, zeros behind its last one (masked, never attended to).
+        """
+        B, L, W = len(batch), batch.slots, self.shape.width
+        device = batch.lengths.device
+        parts = [self.cls.expand(B, W)]
+        slots = [torch.arange(B, device=device) * L]
+        groups = [torch.full((B,), CLS, device=device)]
+        for name, group in zip(self.shape.streams, self.shape.groups, strict=True):
+            stream = batch.streams[name]
+            x_NW = self.adapters[name](stream.tokens.float()).float()
+            parts.append(x_NW + self.stream_embedding[name] + time_encoding(stream.times, W))
+            slots.append(stream.slots)
+            groups.append(torch.full_like(stream.slots, group))
+        where_X = torch.cat(slots)
+        x_XW = torch.zeros(B * L, W, device=device).index_copy(0, where_X, torch.cat(parts))
+        group_X = torch.full((B * L,), PAD, device=device).index_copy(0, where_X, torch.cat(groups))
+        return x_XW.unflatten(0, (B, L)), group_X.unflatten(0, (B, L))
+
+    def guess_domain(self, z_BW: torch.Tensor, fake_B: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """(B, G) logits of the discriminators."""
+        if self.shape.conditioned:
+            # Long et al. 2018 (CDAN): the outer product of features and prediction, which itself gets no gradient.
+            fake_B1 = torch.sigmoid(fake_B.detach())[:, None].to(z_BW.dtype)
+            z_BW = torch.cat([z_BW * fake_B1, z_BW * (1 - fake_B1)], dim=1)
+        logits_BG: torch.Tensor = self.discriminators(z_BW, batch.pattern)
+        return logits_BG
+
+    def adversary(self) -> list[nn.Parameter]:
+        return list(self.discriminators.parameters())
+
+    def detector(self) -> list[nn.Parameter]:
+        """All parameters but the discriminators'."""
+        return [p for name, p in self.named_parameters() if not name.startswith("discriminators.")]
+
+
+class Together(nn.Module):  # type: ignore[misc]
+    """One set of features of all modalities, which all heads read."""
+
+    def __init__(self, fusion: nn.Module, width: int, dropout: float) -> None:
+        super().__init__()
+        self.fusion = fusion
+        self.heads = Heads(width, dropout)
+
+    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int]) -> Reading:
+        reading: Reading = self.heads(self.fusion(x_BLW, group_BL))
+        return reading
+
+
+def _reader(shape: ModelShape) -> nn.Module:
+    """Tokens, their modalities, and how many a clip has at most of each -> Reading."""
+    W, groups = shape.width, sorted(set(shape.groups))
+    transformer = partial(Fusion, shape.layers, W, shape.heads, shape.feedforward, shape.dropout)
+    match shape.fusion:
+        case "late":
+            return LateFusion(groups, transformer, W, shape.dropout)
+        case "early":
+            return Together(EarlyFusion(groups, W, shape.feedforward, shape.dropout), W, shape.dropout)
+        case pattern:
+            return Together(transformer(pattern), W, shape.dropout)
+
+
+def _adapter(token_width: int, width: int) -> nn.Module:
+    return nn.Sequential(nn.LayerNorm(token_width), nn.Linear(token_width, width))
+
+
+def _small(width: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(width) * 0.02)

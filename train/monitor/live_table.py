@@ -1,0 +1,192 @@
+"""What a user sees of a training: a live table on a terminal, plain lines elsewhere. Both go to stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from rich import box
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.measure import Measurement
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+from rich.text import Text
+
+from unmask.core.progress import Progress
+from unmask.train.validation import decisive
+
+log = logging.getLogger("unmask")
+
+# So many that the table, nine datasets below it and the bar fit a terminal of 80 columns and 24 lines.
+EPOCHS_SHOWN = 12
+LEGEND = (
+    "AUC: of all validation items; macro: mean over datasets, of which those with * choose the best epoch; domain: how "
+    "often the discriminators name a clip's dataset; by parts: the same by modalities alone; chance: by luck"
+)
+WORTH_A_WARNING = 0.995
+
+Column = tuple[str, list[str]]
+"""Heading, and the text of each epoch."""
+
+
+class Board:
+    """`with Board("train", epochs, steps, done) as board: board.advance(); board.show(line)`; a line is an epoch."""
+
+    def __init__(self, label: str, epochs: int, steps: int, done: int, console: Console | None = None) -> None:
+        """`steps` in all that are still to do, after `done` epochs; `console`: a terminal other than stderr."""
+        self.epochs = epochs
+        self._lines: list[dict[str, Any]] = []
+        self._told: set[str] = set()
+        if console is None and sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
+            console = Console(stderr=True)
+        self._plain = Progress(label, steps, "steps") if console is None else None
+        # Without a width of its own the bar takes what the numbers leave.
+        self._bar = RichProgress(
+            TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TextColumn("steps"),
+            TextColumn("ETA"), TimeRemainingColumn(compact=True),
+        )  # fmt: skip
+        self._task = self._bar.add_task(f"epoch {done + 1} of {epochs}", total=steps)
+        self._label = label
+        self._moved: list[tuple[logging.StreamHandler[Any], Any]] = []
+        self._console = console
+        self._live = None if console is None else Live(console=console, get_renderable=self._render)
+
+    def __enter__(self) -> Self:
+        if self._live is None:
+            return self
+        self._live.start()
+        # Live has put a stream above its table in the place of stderr; the log has to follow.
+        for handler in log.handlers:
+            if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
+                self._moved.append((handler, handler.setStream(sys.stderr)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+        for handler, stream in self._moved:
+            if stream is not None:
+                handler.setStream(stream)
+
+    def advance(self) -> None:
+        """One more step is done."""
+        if self._plain is not None:
+            self._plain.advance()
+        else:
+            self._bar.advance(self._task)
+
+    def show(self, line: dict[str, Any]) -> None:
+        """An epoch's line of metrics.jsonl."""
+        self._lines.append(line)
+        number = min(line["epoch"] + 1, self.epochs)
+        self._bar.update(self._task, description=f"epoch {number} of {self.epochs}")
+        if self._live is None:
+            log.info("%s", plain_line(line, self.epochs))
+        self._warn(line["validation"])
+
+    def _warn(self, found: dict[str, Any]) -> None:
+        accuracy, chance = found["domain_accuracy"], found["domain_chance"]
+        if accuracy is None or accuracy < WORTH_A_WARNING or chance > WORTH_A_WARNING or "domain" in self._told:
+            return
+        self._told.add("domain")
+        log.warning(
+            "the discriminator names the dataset of %.0f %% of clips (modalities alone: %.0f %%): the features carry "
+            "each dataset's look, so a score may rest on it and fail on others. A larger train.grl_max, "
+            "train.domain_loss=cdan or coral, and a leave-one-dataset-out test tell more",
+            100 * accuracy,
+            100 * chance,
+        )
+
+    def _render(self) -> RenderableType:
+        assert self._console is not None, "only a terminal has a live table"
+        shown = epochs_view(self._lines[-EPOCHS_SHOWN:], self._console)
+        return Group(Text(self._label), shown, self._bar.get_renderable())
+
+
+def epochs_view(lines: Sequence[dict[str, Any]], console: Console) -> RenderableType:
+    """A row an epoch; the columns for which the console is too narrow are told of the last epoch below."""
+    losses, guesses, datasets = columns_of(lines)
+    choices: list[tuple[list[Column], list[Column]]] = [
+        ([*losses, *datasets, *guesses], []),
+        ([*losses, *guesses], datasets),
+        (losses, [*datasets, *guesses]),
+    ]
+    shown, left = next((one for one in choices if _fits(epochs_table(lines, one[0]), console)), choices[-1])
+    parts: list[RenderableType] = [epochs_table(lines, shown)]
+    if lines:
+        parts.append(Text(LEGEND, style="dim"))
+    if lines and left:
+        parts.append(Text(f"epoch {lines[-1]['epoch']}, AUC of each dataset:"))
+        parts.append(Columns([Text(f"{heading} {texts[-1]}") for heading, texts in left], padding=(0, 3)))
+    return Group(*parts)
+
+
+def _fits(table: Table, console: Console) -> bool:
+    anything = console.options.update(width=10_000)
+    return Measurement.get(console, anything, table).maximum <= console.width
+
+
+def columns_of(lines: Sequence[dict[str, Any]]) -> tuple[list[Column], list[Column], list[Column]]:
+    """Losses and AUCs of all items, guesses of the dataset, and the AUC of each dataset."""
+    found = [line["validation"] for line in lines]
+    losses = [
+        ("epoch", [f"{line['epoch']}{' best' if _is_best(line) else ''}" for line in lines]),
+        ("loss", [short(line["train"]["fake"]) for line in lines]),
+        ("val loss", [short(one["loss"]) for one in found]),
+        ("AUC", [short(one["pooled"]["auc"]) for one in found]),
+        ("macro", [short(one["macro"]["auc"]) for one in found]),
+    ]
+    kinds = {"domain": "accuracy", "by parts": "chance", "chance": "uniform"}
+    guesses = [(heading, [short(one[f"domain_{kind}"]) for one in found]) for heading, kind in kinds.items()]
+    marked = marks(found[-1]["domains"]) if found else {}
+    datasets = [
+        (f"{name}{mark}", [short(one["domains"].get(name, {}).get("auc")) for one in found])
+        for name, mark in marked.items()
+    ]
+    return losses, guesses, datasets
+
+
+def epochs_table(lines: Sequence[dict[str, Any]], columns: Sequence[Column]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    for heading, _ in columns:
+        table.add_column(Text(heading), overflow="fold")
+    for number, line in enumerate(lines):
+        table.add_row(*(texts[number] for _, texts in columns), style="bold" if _is_best(line) else "")
+    return table
+
+
+def _is_best(line: dict[str, Any]) -> bool:
+    return bool(line["best_epoch"] == line["epoch"])
+
+
+def marks(domains: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """Dataset -> "*" for those whose mean AUC chooses the best epoch."""
+    fewest = {name: min(row["fakes"], row["items"] - row["fakes"]) for name, row in domains.items()}
+    deciding = decisive(fewest)
+    return {name: "*" if name in deciding else "" for name in fewest}
+
+
+def plain_line(line: dict[str, Any], epochs: int) -> str:
+    found, macro = line["validation"]["pooled"], line["validation"]["macro"]
+    names = ("accuracy", "precision", "recall", "f1")
+    accuracy, precision, recall, f1 = (short(found[name]) for name in names)
+    guesses = [short(line["validation"][f"domain_{name}"]) for name in ("accuracy", "chance", "uniform")]
+    domains = " ".join(f"{name} {short(row['auc'])}" for name, row in line["validation"]["domains"].items())
+    return (
+        f"epoch {line['epoch']}/{epochs}: loss {line['train']['fake']:.3f} | val loss {line['validation']['loss']:.3f} "
+        f"auc {short(found['auc'])} macro {short(macro['auc'])} acc {accuracy} p {precision} r {recall} f1 {f1} | "
+        f"{domains} | domain {guesses[0]} (modalities alone {guesses[1]}, chance {guesses[2]})"
+        f"{' best' if _is_best(line) else ''}"
+    )
+
+
+def short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

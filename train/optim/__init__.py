@@ -1,0 +1,1 @@
+"""Optimiser, weight average, processes, compilation."""

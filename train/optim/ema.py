@@ -1,0 +1,20 @@
+"""An average of the weights over the last steps: steadier than the weights of any one step.
+
+Polyak and Juditsky 1992; with a decay per step as in Tarvainen and Valpola 2017 (mean teachers).
+"""
+
+from __future__ import annotations
+
+import torch
+
+from unmask.train.models.detector import Detector
+
+
+def decay_at(decay: float, step: int) -> float:
+    """Of step `step` (from 0). Less at first, or the average would long remember the random weights of the start."""
+    return min(decay, (1 + step) / (10 + step))
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def update(average: Detector, model: Detector, decay: float) -> None:
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)

@@ -1,0 +1,293 @@
+"""The run folder. This module is its only writer and reader, but for evaluation's own files.
+
+runs/<preset>-s<seed>-<8 hex of config and inputs>/
+    config.json                         the settings, "auto" resolved
+    inputs.json                         RunInfo: what the run was made from, and what a verdict needs
+    metrics.jsonl                       one line an epoch
+    events.out.tfevents.*               the same for TensorBoard
+    best_multimodal_all_datasets.pth    state dict of the best epoch, loads with weights_only=True
+    last.pth                            model, optimiser, scaler and epoch: what the next epoch needs
+    lock                                held while it is trained
+    summary.json                        RunSummary, written last: the run is finished
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from unmask.cache.spec import EncoderSpec
+from unmask.core.atomic_files import new_file, write_json, write_text
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.hashing import fingerprint
+from unmask.core.settings import Settings
+from unmask.preprocess.profiles import Profile
+from unmask.train.config import TrainConfig
+from unmask.train.data.token_data import TokenData
+from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.validation import Criterion, Validation
+
+log = logging.getLogger("unmask")
+
+FORMAT = "unmask-run"
+VERSION = 2
+
+CONFIG = "config.json"
+INPUTS = "inputs.json"
+METRICS = "metrics.jsonl"
+BEST = "best_multimodal_all_datasets.pth"
+LAST = "last.pth"
+SUMMARY = "summary.json"
+LOCK = "lock"
+
+REMEDY = "make train"
+STATE = {"key", "config", "standing", "model", "average", "optimiser", "scaler"}
+"""What last.pth holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One encoder whose tokens the model reads."""
+
+    spec: EncoderSpec
+    fingerprint: str
+    """Of its token store."""
+
+
+class RunInfo(Settings):
+    format: str = FORMAT
+    version: int = VERSION
+    key: str
+    """Fingerprint of the settings as given and of the data."""
+    profile: Profile
+    media: str
+    """Fingerprint of the media shards."""
+    split_hash: str
+    streams: dict[str, StreamInfo]
+    shape: ModelShape
+    """Its `datasets` are those the run was trained on, its `shared` the modality patterns."""
+    criterion: Criterion
+    best_epoch: int
+    """From 1."""
+    temperature: float
+    """Fitted on validation: probability of fake = sigmoid(logit / temperature)."""
+    threshold: float
+    """Chosen on validation: a probability from here on is a verdict of fake."""
+
+
+class RunSummary(Settings):
+    """What `fit` tells its caller."""
+
+    run: str
+    """The run folder."""
+    size: str
+    parameters: int
+    epochs: int
+    """Epochs trained in all, by this call and those it continued."""
+    best_epoch: int | None
+    """From 1; None when it was stopped before the first epoch's end."""
+    criterion: Criterion
+    validation: dict[str, Any] | None
+    """Of the best epoch: Validation.as_json."""
+    train_items: int
+    train_clips: int
+    train_seconds: float
+    """Of the epochs trained, wherever the run was continued."""
+    stopped: bool = False
+    """By the user: calling again goes on."""
+    reused: bool = False
+    """Finished by an earlier call; nothing was trained."""
+
+    def as_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRun:
+    model: Detector
+    """With the best epoch's weights, in evaluation mode."""
+    config: TrainConfig
+    info: RunInfo
+
+
+def run_key(config: TrainConfig, data: TokenData) -> str:
+    return fingerprint("run-1", config.fingerprint(), data.fingerprint(data.chosen(config)))
+
+
+def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:
+    """Where the run of `config` on `data` lies: the same settings on the same inputs are the same run."""
+    control = "-shuffled" if config.shuffle_labels else ""
+    return runs / f"{config.preset}{control}-s{config.seed}-{run_key(config, data)[:8]}"
+
+
+def find_run(runs: Path, run: Path | None) -> Path:
+    """`run`, or the one under `runs` that was trained, or asked for again, last. `MissingInput` when there is none.
+
+    A control of shuffled labels is found only by its name.
+    """
+    if run is not None:
+        if not (run / INPUTS).is_file():
+            raise MissingInput(f"{run}: no trained run", f"give a folder of {runs}, or {REMEDY}")
+        return run
+    found = sorted(runs.glob(f"*/{INPUTS}"), key=lambda path: (path.stat().st_mtime_ns, path))
+    real = [path.parent for path in found if not _is_control(path.parent)]
+    if not real:
+        raise MissingInput(f"{runs}: no trained run", REMEDY)
+    return real[-1]
+
+
+def _is_control(run: Path) -> bool:
+    return (run / CONFIG).is_file() and bool(_read_json(run / CONFIG).get("shuffle_labels"))
+
+
+def inputs_of(data: TokenData, shape: ModelShape, key: str, criterion: Criterion) -> dict[str, Any]:
+    """Fields of RunInfo that are known before training."""
+    stores = {name: data.streams[name].store for name in shape.streams}
+    return {
+        "key": key,
+        "profile": data.profile,
+        "media": data.media,
+        "split_hash": data.split_hash,
+        "streams": {n: StreamInfo(spec=store.spec, fingerprint=store.fingerprint) for n, store in stores.items()},
+        "shape": shape,
+        "criterion": criterion,
+    }
+
+
+def save_run(run: Path, model: Detector, inputs: Mapping[str, Any], epoch: int, validation: Validation) -> None:
+    """Make this epoch (from 1) the run's best."""
+    save_state(run / BEST, {name: tensor.cpu() for name, tensor in model.state_dict().items()})
+    info = RunInfo(**inputs, best_epoch=epoch, temperature=validation.temperature, threshold=validation.threshold)
+    write_json(run / INPUTS, info.model_dump(mode="json"))
+
+
+def load_run(run: Path, device: torch.device) -> LoadedRun:
+    """The best model of a run. `MissingInput` when there is none, or it is another program's or version's."""
+    about = _read_json(run / INPUTS)
+    if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
+        raise MissingInput(f"{run}: not a run of this version", REMEDY)
+    try:
+        info = RunInfo.model_validate(about)
+        config = TrainConfig.model_validate(_read_json(run / CONFIG))
+    except ValidationError as error:
+        raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
+    if config.shuffle_labels:
+        log.warning("%s: a control, trained on shuffled labels: its scores mean nothing", run.name)
+    model = Detector(info.shape)
+    try:
+        model.load_state_dict(load_state(run / BEST, torch.device("cpu")))
+    except RuntimeError as error:
+        raise MissingInput(f"{run / BEST}: weights of another model", REMEDY) from error
+    return LoadedRun(model.to(device).eval(), config, info)
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Tensors, numbers and strings only: what `weights_only=True` reads."""
+    # Through memory: torch names the archive's folder after the file, and has an error of its own for a full disk.
+    content = io.BytesIO()
+    torch.save(dict(state), content)
+    with new_file(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
+
+
+def load_state(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError as error:
+        raise MissingInput(f"{path}: no such checkpoint", REMEDY) from error
+    except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
+        raise MissingInput(f"{path}: not a readable checkpoint ({error})", f"remove it, then {REMEDY}") from error
+    return state
+
+
+def finished(run: Path, key: str) -> RunSummary | None:
+    """The summary of a run that is finished, was made from the inputs `key`, and whose files can all be read."""
+    if not (run / SUMMARY).is_file():
+        return None
+    try:
+        if _read_json(run / INPUTS).get("key") != key:
+            return None
+        load_state(run / BEST, torch.device("cpu"))
+        return summary_of(run).model_copy(update={"reused": True})
+    except MissingInput as error:
+        log.warning("%s: what was finished is damaged", error.problem)
+        return None
+
+
+def begun(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
+    """The state after the last whole epoch, if there is one and all that goes with it can be read.
+
+    `UsageError` for that of other settings or data.
+    """
+    if not (run / LAST).is_file():
+        return None
+    try:
+        state = load_state(run / LAST, device)
+        if state.get("key", key) != key:
+            raise UsageError(f"{run}: was trained with other settings or on other data", "train into a new run folder")
+        _check_whole(run, state)
+    except MissingInput as error:
+        log.warning("%s: training begins anew", error.problem)
+        return None
+    log.info("%s: going on after epoch %d", run.name, state["standing"]["epoch"])
+    return state
+
+
+def _check_whole(run: Path, state: Mapping[str, Any]) -> None:
+    if missing := sorted(STATE - set(state)):
+        raise MissingInput(f"{run / LAST}: without {', '.join(missing)}", REMEDY)
+    if state["standing"]["best_epoch"]:
+        load_state(run / BEST, torch.device("cpu"))
+        if _read_json(run / INPUTS).get("key") != state["key"]:
+            raise MissingInput(f"{run / INPUTS}: not of this run", REMEDY)
+    if len(read_metrics(run)) < state["standing"]["epoch"]:
+        raise MissingInput(f"{run / METRICS}: fewer epochs than were trained", REMEDY)
+
+
+def summary_of(run: Path) -> RunSummary:
+    """Of a finished run."""
+    try:
+        summary = RunSummary.model_validate(_read_json(run / SUMMARY))
+    except ValidationError as error:
+        raise MissingInput(f"{run / SUMMARY}: not a summary of this version", REMEDY) from error
+    return summary.model_copy(update={"run": str(run)})
+
+
+def write_metrics(run: Path, lines: list[dict[str, Any]]) -> None:
+    """All epochs so far; rewritten whole, so that a resumed run has every epoch once."""
+    write_text(run / METRICS, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
+
+
+def read_metrics(run: Path) -> list[dict[str, Any]]:
+    if not (run / METRICS).is_file():
+        return []
+    try:
+        return [json.loads(line) for line in (run / METRICS).read_text(encoding="utf-8").splitlines()]
+    except ValueError as error:
+        raise MissingInput(f"{run / METRICS}: not lines of JSON", REMEDY) from error
+
+
+def clear(run: Path) -> None:
+    """Remove what an earlier training left in the folder, and what was measured on it."""
+    names = (SUMMARY, LAST, BEST, METRICS, INPUTS, CONFIG, "predictions.parquet", "evaluation.json")
+    for path in [run / name for name in names] + sorted(run.glob("events.out.tfevents.*")):
+        path.unlink(missing_ok=True)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MissingInput(f"{path}: no readable run", REMEDY) from error
+    if not isinstance(value, dict):
+        raise MissingInput(f"{path}: no readable run", REMEDY)
+    return value

@@ -1,0 +1,235 @@
+"""What `fit` needs before its first step: data placed, "auto" resolved, model built, an earlier epoch restored."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unmask.cache.projections.projection import FOLDER as PROJECTIONS
+from unmask.cache.projections.projection import keep_fitted
+from unmask.core.atomic_files import sweep, write_json
+from unmask.core.errors import UsageError
+from unmask.train.auto_size import SIZES, resolved
+from unmask.train.config import TrainConfig
+from unmask.train.data.batch import MODALITIES
+from unmask.train.data.clip_table import UNKNOWN, relabelled
+from unmask.train.data.sampler import Sampler, shared_patterns
+from unmask.train.data.token_data import TokenData
+from unmask.train.losses.contrastive import BOTH
+from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.optim.compile import compile_blocks
+from unmask.train.optim.distributed import World
+from unmask.train.optim.optimizer import AUTOCAST, make_optimiser
+from unmask.train.run_folder import CONFIG, begun, clear, inputs_of, run_key
+from unmask.train.validation import Judge, choose_judge
+
+log = logging.getLogger("unmask")
+
+# Two datasets with two halves of two clips each: the fewest that CORAL can compare.
+COMPARABLE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Epochs count from 1; 0: none yet."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    rank: tuple[float, ...] = ()
+    """Of the best epoch, Validation.rank."""
+
+    def after(self, epoch: int, rank: tuple[float, ...]) -> Standing:
+        return Standing(epoch, epoch, rank) if rank > self.rank else replace(self, epoch=epoch)
+
+
+@dataclass(frozen=True)
+class Setup:
+    data: TokenData
+    config: TrainConfig
+    """Resolved."""
+    sampler: Sampler
+    validation: NDArray[np.int64]
+    """Clips."""
+    judge: Judge
+    model: Detector
+    optimiser: torch.optim.AdamW
+    scaler: torch.amp.GradScaler
+    inputs: dict[str, Any]
+    """Of RunInfo."""
+    standing: Standing
+    steps: int
+    """Optimiser steps an epoch."""
+    judged: Detector
+    """What is validated and kept: the average of the weights, or `model` itself where there is none."""
+    world: World
+
+    @property
+    def averaged(self) -> bool:
+        return self.judged is not self.model
+
+    def state(self, standing: Standing) -> dict[str, Any]:
+        """Content of last.pth."""
+        return {
+            "key": self.inputs["key"],
+            "config": self.config.model_dump(mode="json"),
+            "standing": asdict(standing),
+            "model": self.model.state_dict(),
+            "average": self.judged.state_dict() if self.averaged else {},
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+        }
+
+
+def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> Setup:
+    key, device = run_key(config, data), world.device
+    earlier = begun(run, key, device) if resume else None
+    _check_together(run, earlier, world)
+    if config.shuffle_labels:
+        data = replace(data, clips=relabelled(data.clips, config.seed))
+    names = data.chosen(config)
+    train, validation = _clips(data, names, config, "train"), _clips(data, names, config, "val")
+    _check_train(data, train)
+    _tell_absent(data, names, train, config)
+    longest = 1 + int(data.lengths(names)[train].sum(axis=1).max())
+    if earlier:
+        config = TrainConfig(**earlier["config"])
+        if config.accumulate < world.size:
+            log.warning("steps of %d batches: %d processes idle", config.accumulate, world.size - config.accumulate)
+    else:
+        config = _resolved_alike(resolved(config, device, len(train), processes=world.size, slots=longest), world)
+    sampler = Sampler.of(data, names, train, config)
+    shape = shape_for(data, config, names, sampler)
+    torch.manual_seed(config.seed)
+    model = Detector(shape).to(device)
+    judged = copy.deepcopy(model) if config.ema else model
+    optimiser = make_optimiser(model, config)
+    scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+    # It is made whole by the first loss it scales, and a process may have no batch in a step.
+    scaler.scale(torch.zeros((), device=device))
+    if earlier:
+        kept = {"model": model, "optimiser": optimiser, "scaler": scaler} | ({"average": judged} if config.ema else {})
+        for name, part in kept.items():
+            part.load_state_dict(earlier[name])
+    elif world.first:
+        _begin(run, config, data, names)
+    if config.compile:
+        for one in {model, judged}:
+            compile_blocks(one)
+    if world.first:
+        sweep(run)
+    judge = choose_judge(data, validation)
+    inputs = inputs_of(data, shape, key, judge.criterion)
+    placed = data.placed(device, names)
+    standing = _standing(earlier) if earlier else Standing()
+    steps = len(sampler.steps(1))
+    _tell_idle(config, sampler, model)
+    _announce(run, config, sampler, model, placed)
+    return Setup(
+        placed, config, sampler, validation, judge, model, optimiser, scaler, inputs, standing, steps, judged, world
+    )
+
+
+def shape_for(data: TokenData, config: TrainConfig, names: tuple[str, ...], sampler: Sampler) -> ModelShape:
+    """Of the model that learns from what `sampler` draws of the encoders `names`; `config` is resolved."""
+    shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
+    return ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
+
+
+def _resolved_alike(config: TrainConfig, world: World) -> TrainConfig:
+    """As the first process resolved it: the others' GPUs may have more or less memory left."""
+    assert config.batch_size is not None, "the settings are not resolved"
+    sizes, precisions = tuple(SIZES), tuple(AUTOCAST)
+    return config.changed(
+        {
+            "size": sizes[world.agreed(sizes.index(config.size))],
+            "precision": precisions[world.agreed(precisions.index(config.precision))],
+            "batch_size": world.agreed(config.batch_size),
+            "accumulate": world.agreed(config.accumulate),
+        }
+    )
+
+
+def _begin(run: Path, config: TrainConfig, data: TokenData, names: tuple[str, ...]) -> None:
+    clear(run)
+    write_json(run / CONFIG, config.model_dump(mode="json"))
+    for name in names:
+        keep_fitted(data.streams[name].store.folder, data.streams[name].spec.projection, run / PROJECTIONS)
+
+
+def _check_together(run: Path, begun: dict[str, Any] | None, world: World) -> None:
+    epoch = begun["standing"]["epoch"] if begun else 0
+    if world.agreed(epoch) != epoch:
+        raise UsageError(f"{run}: not the same on every machine", "--work on storage that all of them share")
+
+
+def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector, data: TokenData) -> None:
+    held = {"disk" if stream.flat is None else stream.flat.device.type for stream in data.streams.values()}
+    log.info(
+        "%s: %d clips of %d items; %s (%.1f M parameters), %s, batches of %s x %d, tokens on %s",
+        run.name,
+        len(sampler.clips),
+        len(np.unique(sampler.items)),
+        config.size,
+        sum(parameter.numel() for parameter in model.parameters()) / 1e6,
+        config.precision,
+        config.batch_size,
+        config.accumulate,
+        "/".join(sorted(held)),
+    )
+
+
+def _standing(begun: dict[str, Any]) -> Standing:
+    found = begun["standing"]
+    return Standing(found["epoch"], found["best_epoch"], tuple(found["rank"]))
+
+
+def _clips(data: TokenData, names: tuple[str, ...], config: TrainConfig, split: str) -> NDArray[np.int64]:
+    clips = data.select(names, split, config=config)
+    clips = np.compress(data.clips.label[clips] != UNKNOWN, clips)
+    if not len(clips):
+        wanted = f"{'/'.join(config.kinds)} with {'/'.join(config.modalities)}"
+        remedy = "scan with another split scheme, or change train.datasets, train.kinds or train.modalities"
+        raise UsageError(f"the {split} split has no {wanted}", remedy)
+    return clips
+
+
+def _check_train(data: TokenData, train: NDArray[np.int64]) -> None:
+    label, domain = data.clips.label[train], data.clips.domain[train]
+    if len(np.unique(label)) < 2:
+        raise UsageError("the train split has only one class", "add real or fake media, or scan with another scheme")
+    single = [n for n in np.unique(domain).tolist() if len(np.unique(label[domain == n])) < 2]
+    for number in single:
+        log.warning("train: %s has only one class, so its look gives the label away", data.clips.datasets[number])
+    if single:
+        log.warning("    its AUC is undefined, and a high pooled AUC may only tell datasets apart: trust the macro AUC")
+
+
+def _tell_absent(data: TokenData, names: tuple[str, ...], train: NDArray[np.int64], config: TrainConfig) -> None:
+    """A modality that is asked for and that no training clip has is not an error, but is easily overlooked."""
+    present = {data.modality(name) for name in names if data.streams[name].lengths[train].any()}
+    if absent := [modality for modality in config.modalities if modality not in present]:
+        log.warning(
+            "train: no clip has %s, so the model learns nothing of it and its part of a score means nothing",
+            " or ".join(absent),
+        )
+
+
+def _tell_idle(config: TrainConfig, sampler: Sampler, model: Detector) -> None:
+    """A part of the loss that has nothing to work on is not what its row of a table claims."""
+    whole = (sampler.lengths[sampler.clips] > 0) @ (1 << np.arange(len(MODALITIES)))
+    real = sampler.cells % 2 == 0
+    if config.domain_loss != "none" and not model.discriminators.contested_patterns.any():
+        log.warning("train: no two datasets share their modalities, so domain_loss=%s does nothing", config.domain_loss)
+    elif config.domain_loss == "coral" and (config.batch_size or 0) < COMPARABLE:
+        log.warning("train: coral compares the clips of a batch, and one of %s has too few", config.batch_size)
+    if config.infonce_weight > 0 and (real & (whole & BOTH == BOTH)).sum() < 2:
+        log.warning("train: no two real clips have picture and sound, so infonce_weight does nothing")
+    if (config.infonce_weight > 0 or config.supcon_weight > 0) and config.batch_size == 1:
+        log.warning("train: the contrastive losses compare the clips of a batch, and a batch of one does nothing")

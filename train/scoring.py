@@ -1,0 +1,120 @@
+"""Scores of clips and, averaged, of the items they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unmask.train.data.batch import Batch, bit
+from unmask.train.data.token_data import TokenData, prefetched
+from unmask.train.models.detector import Detector, Outputs
+
+# A batch of scores: 16,384 slots of the large model are less than 200 MB at a time, wherever a model was trained.
+SLOTS, PADDING, FEW = 1 << 14, 0.2, 8
+
+
+@dataclass(frozen=True, slots=True)
+class ClipScores:
+    """Logits of N clips, float32: above 0 the model leans to fake."""
+
+    clips: NDArray[np.int64]
+    """(N,) rows of the clip table."""
+    fake: NDArray[np.float32]
+    video: NDArray[np.float32]
+    """(N,) NaN for a clip without a picture."""
+    audio: NDArray[np.float32]
+    """(N,) NaN for a clip without sound."""
+    domain: NDArray[np.float32]
+    """(N, G) over the datasets of the *model*; -inf for those that never show the clip's modalities."""
+    pattern: NDArray[np.int64]
+    """(N,) modalities present, as bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemScores:
+    """Logits of M media items: the mean of their clips'."""
+
+    items: NDArray[np.int64]
+    """(M,) numbers of items in the clip table, rising."""
+    first: NDArray[np.int64]
+    """(M,) one row of the clip table for each: its media_id, label, domain, group."""
+    clips: NDArray[np.int64]
+    """(M,) clips averaged."""
+    fake: NDArray[np.float64]
+    video: NDArray[np.float64]
+    audio: NDArray[np.float64]
+
+
+def score_clips(
+    model: Detector,
+    data: TokenData,
+    clips: NDArray[np.int64],
+    *,
+    device: torch.device,
+    batch_size: int = 256,
+) -> ClipScores:
+    """Score `clips`, each of which has a token of one of the model's encoders (`data.select(model.shape.streams)`).
+
+    Always in float32: in half precision a score would depend on what else is in the batch.
+    """
+    model.eval()
+    # Clips of one length together: hardly any padding. The order given is restored below.
+    lengths = data.lengths(model.shape.streams)[clips].sum(axis=1)
+    order = np.argsort(lengths, kind="stable")
+    parts = [order[part] for part in cut(1 + lengths[order], batch_size)]
+    make = partial(data.batch, names=model.shape.streams, device=device)
+    outputs = []
+    with torch.inference_mode():
+        for batch in prefetched(make, [clips[part] for part in parts], ahead=device.type == "cuda"):
+            outputs.append(_columns(model(batch), batch))
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    width = len(model.shape.datasets)
+    rows = torch.cat([torch.zeros(0, 4 + width, device=device), *outputs]).cpu().numpy()[back]
+    return ClipScores(clips, rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 4:], rows[:, 3].astype(np.int64))
+
+
+def cut(slots: NDArray[np.int64], batch_size: int) -> list[slice]:
+    """Batches of clips, whose slots are given and rise: no more than SLOTS padded ones, a PADDING of them empty.
+
+    A few clips make a batch whatever their lengths: it costs less than many batches of one.
+    """
+    parts, start = [], 0
+    while start < len(slots):
+        window = slots[start : start + batch_size]
+        clips = np.arange(1, len(window) + 1)
+        full = (np.cumsum(window) >= (1 - PADDING) * clips * window) | (clips <= FEW)
+        fits = np.flatnonzero(full & (clips * window <= SLOTS))
+        parts.append(slice(start, start + (int(fits[-1]) + 1 if len(fits) else 1)))
+        start = parts[-1].stop
+    return parts
+
+
+def _columns(outputs: Outputs, batch: Batch) -> torch.Tensor:
+    """(B, 4 + G) float32: one tensor, so one transfer."""
+    picture = torch.where(batch.pattern & bit("image") > 0, outputs.video, torch.nan)
+    sound = torch.where(batch.pattern & bit("audio") > 0, outputs.audio, torch.nan)
+    return torch.cat([torch.stack([outputs.fake, picture, sound, batch.pattern.float()], 1), outputs.domain], 1)
+
+
+def by_item(scores: ClipScores, data: TokenData) -> ItemScores:
+    """Mean logits per media item: a ten-minute recording is one item however many clips it gives."""
+    items, first, member = np.unique(data.clips.item[scores.clips], return_index=True, return_inverse=True)
+
+    def mean(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        known = ~np.isnan(logits)
+        counts = np.bincount(member[known], minlength=len(items))
+        sums = np.bincount(member[known], logits[known], len(items))
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+    counts = np.bincount(member, minlength=len(items))
+    return ItemScores(items, scores.clips[first], counts, mean(scores.fake), mean(scores.video), mean(scores.audio))
+
+
+def probability(logit: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
+    """Calibrated probability of being fake."""
+    return 0.5 * (1.0 + np.tanh(np.asarray(logit, np.float64) / (2.0 * temperature)))

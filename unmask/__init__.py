@@ -1,0 +1,1 @@
+"""Multimodal deepfake detection on cached tokens."""
