@@ -25,7 +25,7 @@ LARGE_BLOCK = 256 * 1024
 # Those whose version can change a number.
 PACKAGES = (
     "torch torchvision torchaudio timm transformers numpy zarr zarrs h5py pyarrow av decord soundfile facenet-pytorch "
-    "torchmetrics scikit-learn pillow"
+    "scikit-learn pillow"
 ).split()
 
 
