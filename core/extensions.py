@@ -17,6 +17,8 @@ from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint, full_content
 
 NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_IMPORTED: dict[str, str] = {}
+"""Module -> hash of its source when it was imported: later changes of the file are not in this process."""
 
 
 def is_extension(name: str) -> bool:
@@ -27,12 +29,15 @@ def is_extension(name: str) -> bool:
 def load_extension(name: str, kind: str) -> Any:
     """The object that `module:attribute` names; `kind` ("fusion", "loss") is for the error.
 
-    `UsageError` when the module has no such attribute, `MissingInput` when there is no such module.
+    `MissingInput` when there is no such module, `UsageError` when it has no such attribute, or when its file has
+    changed since it was imported.
     """
     _check(name, kind)
     module_name, attribute = name.split(":")
-    _source(name, kind)
+    found = extension_hash(f"{module_name}:module", kind)
     module = importlib.import_module(module_name)
+    if _IMPORTED.setdefault(module_name, found) != found:
+        raise UsageError(f"{kind} {name}: {module_name} has changed since it was imported", "start Python anew")
     if not hasattr(module, attribute):
         public = ", ".join(sorted(n for n in vars(module) if not n.startswith("_"))) or "nothing"
         raise UsageError(f"{kind} {name}: module {module_name} has no {attribute!r}", f"{module_name} has {public}")
@@ -59,13 +64,13 @@ def _check(name: str, kind: str) -> None:
 def _source(name: str, kind: str) -> Path:
     module_name = name.split(":")[0]
     here = str(Path.cwd())
-    if here not in sys.path:
+    if here not in sys.path and not module_name.startswith("unmask."):
         sys.path.append(here)
     try:
         spec = find_spec(module_name)
-    except ModuleNotFoundError:  # of a parent package
+    except (ModuleNotFoundError, ValueError):  # no parent package; __main__ of a notebook
         spec = None
-    if spec is None:
+    if spec is None or (spec.origin and spec.origin.endswith(".py") and not Path(spec.origin).is_file()):
         remedy = f"run in the folder that holds {module_name.split('.')[0]}.py, or install it"
         raise MissingInput(f"{kind} {name}: no module {module_name!r}", remedy)
     if spec.origin is None or not spec.origin.endswith(".py"):

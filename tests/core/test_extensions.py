@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from unmask.core import extensions
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.extensions import extension_hash, is_extension, load_extension
 
@@ -15,6 +16,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "own_code.py").write_text("def double(x):\n    return 2 * x\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(extensions, "_IMPORTED", {})
     monkeypatch.delitem(sys.modules, "own_code", raising=False)
     return tmp_path
 
@@ -72,3 +74,10 @@ def test_a_change_anywhere_in_a_package_is_another_hash(folder: Path):
     before = extension_hash("own_package:Loss", "loss")
     (package / "inner.py").write_text("class Loss:\n    weight = 1\n")
     assert extension_hash("own_package:Loss", "loss") != before
+
+
+def test_code_that_changed_after_it_was_imported_is_refused(folder: Path):
+    load_extension("own_code:double", "loss")
+    (folder / "own_code.py").write_text("def double(x):\n    return x + x\n")
+    with pytest.raises(UsageError, match="has changed since it was imported"):
+        load_extension("own_code:double", "loss")
