@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
-from test_silence import RATE, SETTINGS, item_of, spoken
+from spoken_audio import RATE, SETTINGS, item_of, spoken
 
-from unmask.media.audio_quality import Quality, quality_of
-from unmask.media.audio_readers import Sound
+from unmask.media.audio_quality import Quality, measure_quality
+from unmask.media.audio_readers import Waveform
 
 TONE = 0.5 * np.sin(2 * np.pi * 300 * np.arange(RATE) / RATE)
 
 
 def quality(samples: np.ndarray) -> Quality:
-    found = quality_of([Sound(0.0, RATE, np.atleast_2d(samples).astype(np.float32))], -40.0)
+    found = measure_quality([Waveform(0.0, RATE, np.atleast_2d(samples).astype(np.float32))], -40.0)
     assert found is not None
     return found
 
@@ -52,7 +52,7 @@ def test_a_shifted_signal_shows_its_dc():
 
 
 def test_nothing_decoded_has_no_quality():
-    assert quality_of([Sound(0.0, RATE, np.zeros((1, 0), np.float32))], -40.0) is None
+    assert measure_quality([Waveform(0.0, RATE, np.zeros((1, 0), np.float32))], -40.0) is None
 
 
 def test_the_item_carries_it_and_its_samples_are_left_as_they_were(tmp_path):

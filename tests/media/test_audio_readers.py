@@ -11,15 +11,16 @@ import soundfile
 from tiny_media import click, first_loud_s, numbered_frame, numbered_video, write_video
 
 from unmask.core.errors import BadMedia
-from unmask.media.audio_readers import SOUND_READERS, Sound
-from unmask.preprocess.clip_audio import as_int16, read_sounds, resampled
+from unmask.media.audio_readers import AUDIO_READERS, Waveform
+from unmask.media.resampling import as_int16, resample
+from unmask.preprocess.clip_audio import read_sounds
 from unmask.preprocess.clip_windows import ClipPlan, Window
 from unmask.preprocess.profiles import PreprocessSettings
 
 RATE = 16_000
 
 
-def sounds_of(path: Path, *windows: tuple[float, float], readers=tuple(SOUND_READERS)):
+def sounds_of(path: Path, *windows: tuple[float, float], readers=tuple(AUDIO_READERS)):
     plan = ClipPlan(tuple(Window(*window) for window in windows))
     return read_sounds(path, lambda _: plan, PreprocessSettings(sample_rate=RATE), readers=readers)
 
@@ -29,7 +30,7 @@ def wav(path: Path, samples: np.ndarray, rate: int = RATE, subtype: str = "PCM_1
     return path
 
 
-@pytest.mark.parametrize("reader", SOUND_READERS)
+@pytest.mark.parametrize("reader", AUDIO_READERS)
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000, 96_000])
 def test_a_click_is_heard_at_its_time_at_any_rate(tmp_path, reader, rate):
     path = wav(tmp_path / "click.wav", click(rate, 2.25, 4.0), rate)
@@ -49,7 +50,7 @@ def test_a_window_sounds_as_it_does_in_the_whole_recording(tmp_path):
 def test_sixteen_bit_sound_at_the_right_rate_is_unchanged(tmp_path):
     samples = np.random.default_rng(0).integers(-32768, 32768, RATE).astype(np.int16)
     path = wav(tmp_path / "exact.wav", samples)
-    for reader in SOUND_READERS:
+    for reader in AUDIO_READERS:
         (kept,) = sounds_of(path, (0.0, 1.0), readers=(reader,)).samples
         np.testing.assert_array_equal(kept, samples)
 
@@ -88,14 +89,14 @@ def test_channels_are_averaged(tmp_path):
     eight = np.zeros((96_000, 8), np.float32)
     eight[:, 3] = click(96_000, 0.5, 1.0)
     path = wav(tmp_path / "eight.wav", eight, 96_000, "PCM_24")
-    for reader in SOUND_READERS:
+    for reader in AUDIO_READERS:
         (samples,) = sounds_of(path, (0.0, 1.0), readers=(reader,)).samples
         assert first_loud_s(samples) == pytest.approx(0.5, abs=0.0005)
         assert np.abs(samples).max() == pytest.approx(0.8 / 8 * 32768, rel=0.1)
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"])
-@pytest.mark.parametrize("reader", SOUND_READERS)
+@pytest.mark.parametrize("reader", AUDIO_READERS)
 def test_every_width_of_a_sample_is_read(tmp_path, subtype, reader):
     tone = (0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.float32)
     path = wav(tmp_path / "wide.wav", tone, subtype=subtype)
@@ -104,13 +105,13 @@ def test_every_width_of_a_sample_is_read(tmp_path, subtype, reader):
 
 
 def test_values_that_are_no_numbers_become_silence_and_loud_ones_are_clipped():
-    sound = Sound(0.0, RATE, np.array([[0.0, np.nan, np.inf, -np.inf, 2.0, -2.0, 0.5]], np.float32))
-    assert as_int16(sound.mono).tolist() == [0, 0, 0, 0, 32767, -32768, 16384]
+    waveform = Waveform(0.0, RATE, np.array([[0.0, np.nan, np.inf, -np.inf, 2.0, -2.0, 0.5]], np.float32))
+    assert as_int16(waveform.mono).tolist() == [0, 0, 0, 0, 32767, -32768, 16384]
 
 
 def test_a_rate_nobody_uses_is_resampled_without_a_huge_filter():
     tone = np.sin(2 * np.pi * 440 * np.arange(44_101) / 44_101).astype(np.float32)
-    kept = resampled(tone, 44_101, RATE)
+    kept = resample(tone, 44_101, RATE)
     assert len(kept) == pytest.approx(RATE, abs=2)
     crossings = np.flatnonzero(np.diff(np.signbit(kept[100:-100])))
     assert np.diff(crossings).mean() == pytest.approx(RATE / 880, rel=0.001)
@@ -135,6 +136,6 @@ def test_what_nobody_can_decode_is_unreadable_with_every_reason(tmp_path):
 
 @pytest.mark.parametrize("rate", [100, 1_500_000])
 def test_an_absurd_rate_is_refused(tmp_path, rate):
-    with pytest.raises(BadMedia, match="samples a second") as caught:
+    with pytest.raises(BadMedia, match="sample rate of") as caught:
         sounds_of(wav(tmp_path / "absurd.wav", np.ones(5000), rate), (0.0, 0.001))
     assert caught.value.reason == "refused"

@@ -11,19 +11,19 @@ from tiny_media import numbered_frame, numbered_video, read_number, turn_in_head
 
 from unmask.core.errors import BadMedia
 from unmask.media.timeline import Timeline, read_timeline
-from unmask.media.video_readers import PICTURE_READERS, ReaderFailed, readers_for
+from unmask.media.video_readers import VIDEO_READERS, ReaderFailed, select_readers
 from unmask.preprocess import clip_frames as video
-from unmask.preprocess.clip_frames import frames_at, read_clips
-from unmask.preprocess.clip_windows import Window, windows
+from unmask.preprocess.clip_frames import read_clips, select_frames
+from unmask.preprocess.clip_windows import Window, plan_windows
 
 
 def timeline_of(path: Path, *, max_pixels: int = 10**8, max_seconds: float = 10**4) -> Timeline:
     return read_timeline(path, max_pixels=max_pixels, max_seconds=max_seconds)
 
 
-@pytest.fixture(params=PICTURE_READERS)
+@pytest.fixture(params=VIDEO_READERS)
 def reader(request):
-    return PICTURE_READERS[request.param]
+    return VIDEO_READERS[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +33,12 @@ def hundred(tmp_path_factory) -> Path:
 
 
 def test_both_readers_are_tested():
-    assert list(PICTURE_READERS) == ["pyav", "decord"]
+    assert list(VIDEO_READERS) == ["pyav", "decord"]
 
 
 def test_frames_are_sampled_evenly_over_the_whole_clip_not_from_its_beginning(hundred, reader):
     timeline = timeline_of(hundred)
-    positions = frames_at(timeline, Window(timeline.start_s, timeline.end_s), 8)
+    positions = select_frames(timeline, Window(timeline.start_s, timeline.end_s), 8)
     numbers = [read_number(frame) for frame in reader(hundred, timeline, positions)]
     # Centres of eight parts of 4 s are 0.25, 0.75, ... 3.75 s; 25 frames a second.
     assert numbers == [6, 18, 31, 43, 56, 68, 81, 93]
@@ -48,7 +48,7 @@ def test_frames_are_sampled_evenly_over_the_whole_clip_not_from_its_beginning(hu
 
 def test_a_late_window_is_read_at_its_place(hundred, reader):
     timeline = timeline_of(hundred)
-    positions = frames_at(timeline, Window(3.0, 4.0), 5)
+    positions = select_frames(timeline, Window(3.0, 4.0), 5)
     assert [read_number(frame) for frame in reader(hundred, timeline, positions)] == [77, 82, 87, 92, 97]
 
 
@@ -63,7 +63,7 @@ def test_times_hold_for_a_variable_frame_rate(tmp_path, reader):
     times = [100 * k for k in range(20)] + [2000 + 20 * k for k in range(100)]
     path = write_video(tmp_path / "variable.mp4", [numbered_frame(k) for k in range(120)], times)
     timeline = timeline_of(path)
-    positions = frames_at(timeline, Window(0, 4), 4)
+    positions = select_frames(timeline, Window(0, 4), 4)
     # Moments 0.5, 1.5, 2.5, 3.5 s: frames 5 and 15 of the slow part, 25 and 75 of the fast one.
     assert [read_number(frame) for frame in reader(path, timeline, positions)] == [5, 15, 45, 95]
     assert timeline.times[positions] == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=1e-3)
@@ -83,7 +83,7 @@ def test_a_picture_that_starts_late_keeps_its_time(tmp_path, reader):
 def test_a_very_short_clip_gives_each_of_its_frames_once(tmp_path, reader, count):
     path = numbered_video(tmp_path / "short.mp4", count)
     timeline = timeline_of(path)
-    positions = frames_at(timeline, Window(timeline.start_s, timeline.end_s), 8)
+    positions = select_frames(timeline, Window(timeline.start_s, timeline.end_s), 8)
     assert [read_number(frame) for frame in reader(path, timeline, positions)] == list(range(count))
 
 
@@ -91,11 +91,11 @@ def test_a_very_short_clip_gives_each_of_its_frames_once(tmp_path, reader, count
 def test_rotation_in_the_header_is_honoured(hundred, tmp_path, clockwise):
     turned = turn_in_header(hundred, tmp_path / "turned.mp4", clockwise)
     timeline = timeline_of(turned)
-    assert readers_for(timeline) == ["pyav"]
-    frame = next(PICTURE_READERS["pyav"](turned, timeline, np.array([37])))
+    assert select_readers(timeline) == ["pyav"]
+    frame = next(VIDEO_READERS["pyav"](turned, timeline, np.array([37])))
     assert frame.shape[:2] == (timeline.height, timeline.width)
     assert read_number(np.rot90(frame, clockwise // 90)) == 37
-    by_decord = next(PICTURE_READERS["decord"](turned, timeline, np.array([37])))
+    by_decord = next(VIDEO_READERS["decord"](turned, timeline, np.array([37])))
     np.testing.assert_array_equal(frame, by_decord)
 
 
@@ -114,22 +114,22 @@ def test_both_readers_give_the_same_pixels(tmp_path, name, pixels, size):
     write_video(path, [frame.astype(np.uint8) for frame in frames], [40 * k for k in range(30)], pixels=pixels)
     timeline = timeline_of(path)
     positions = np.array([0, 7, 13, 29])
-    one, two = (list(PICTURE_READERS[name](path, timeline, positions)) for name in ("decord", "pyav"))
+    one, two = (list(VIDEO_READERS[name](path, timeline, positions)) for name in ("decord", "pyav"))
     assert np.abs(np.stack(one).astype(int) - np.stack(two)).max() <= 1
 
 
 def test_ten_bit_video_is_read_by_pyav_alone(tmp_path):
     path = numbered_video(tmp_path / "ten.mp4", 30, pixels="yuv420p10le")
     timeline = timeline_of(path)
-    assert (timeline.bits, readers_for(timeline)) == (10, ["pyav"])
-    frames = list(PICTURE_READERS["pyav"](path, timeline, np.array([3, 21])))
+    assert (timeline.bits, select_readers(timeline)) == (10, ["pyav"])
+    frames = list(VIDEO_READERS["pyav"](path, timeline, np.array([3, 21])))
     assert [read_number(frame) for frame in frames] == [3, 21]
     assert np.abs(frames[1].astype(int) - numbered_frame(21)).mean() < 3
 
 
 def test_clips_are_decoded_in_one_pass_even_where_they_overlap(hundred):
     timeline = timeline_of(hundred)
-    picks = [frames_at(timeline, window, 10) for window in windows(0, 4, clip_seconds=1.5, max_clips=4)]
+    picks = [select_frames(timeline, window, 10) for window in plan_windows(0, 4, clip_seconds=1.5, max_clips=4)]
     clips, name = read_clips(hundred, timeline, picks, lambda frames: [read_number(frame) for frame in frames])
     assert name == "pyav"
     assert clips == [pick.tolist() for pick in picks]
@@ -141,7 +141,7 @@ def test_the_second_reader_takes_over_when_the_first_fails(hundred, monkeypatch)
         raise ReaderFailed("it is having a bad day")
         yield
 
-    monkeypatch.setitem(video.PICTURE_READERS, "pyav", broken)
+    monkeypatch.setitem(video.VIDEO_READERS, "pyav", broken)
     timeline = timeline_of(hundred)
     clips, name = read_clips(hundred, timeline, [np.array([1, 50])], lambda frames: list(map(read_number, frames)))
     assert (clips, name) == ([[1, 50]], "decord")
@@ -152,8 +152,8 @@ def test_when_no_reader_can_the_file_is_unreadable_and_all_reasons_are_told(hund
         raise ReaderFailed("no")
         yield
 
-    for name in PICTURE_READERS:
-        monkeypatch.setitem(video.PICTURE_READERS, name, broken)
+    for name in VIDEO_READERS:
+        monkeypatch.setitem(video.VIDEO_READERS, name, broken)
     with pytest.raises(BadMedia, match="no; no") as caught:
         read_clips(hundred, timeline_of(hundred), [np.array([1])], len)
     assert caught.value.reason == "unreadable"
@@ -185,6 +185,6 @@ def test_real_videos_give_the_same_frames_in_both_readers(corpus):
             if container.streams.video[0].codec_context.width > 1000:
                 continue
         timeline = timeline_of(path)
-        positions = frames_at(timeline, Window(timeline.start_s, timeline.end_s), 3)
-        one, two = (list(PICTURE_READERS[name](path, timeline, positions)) for name in ("decord", "pyav"))
+        positions = select_frames(timeline, Window(timeline.start_s, timeline.end_s), 3)
+        one, two = (list(VIDEO_READERS[name](path, timeline, positions)) for name in ("decord", "pyav"))
         assert np.abs(np.stack(one).astype(int) - np.stack(two)).max() <= 1, path

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawn_faces import drawn_face, group_photo
 from PIL import Image
-from test_silence import item_of, spoken
+from spoken_audio import item_of, spoken
 from tiny_media import numbered_video, write_video
 
 from unmask.core.errors import UsageError

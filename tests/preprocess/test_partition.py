@@ -42,7 +42,7 @@ def manifest(tmp_path_factory) -> Manifest:
 
 def run(manifest: Manifest, root: Path, part: str = "1/1") -> WorkFolder:
     work = WorkFolder(root)
-    preprocess(manifest, SETTINGS, work, Limits(workers=1), part=Part.parse(part))
+    preprocess(manifest, SETTINGS, work, Limits(workers=1), partition=Part.parse(part))
     return work
 
 
@@ -61,14 +61,14 @@ def alone(manifest, tmp_path_factory) -> WorkFolder:
 
 @pytest.mark.parametrize("text", ["", "3", "0/2", "3/2", "1/0", "a/b", "-1/2", "1/2/3"])
 def test_what_is_no_part_is_wrong_usage(text):
-    with pytest.raises(UsageError, match="not a part of the work"):
+    with pytest.raises(UsageError, match="not a partition number"):
         Part.parse(text)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 9])
 def test_parts_are_disjoint_and_complete(count):
     shards = [plan.PlannedShard(str(number), ()) for number in range(7)]
-    parts = [Part(number, count).of(shards) for number in range(1, count + 1)]
+    parts = [Part(number, count).select(shards) for number in range(1, count + 1)]
     assert sorted(chain(*parts), key=shards.index) == shards
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
@@ -90,7 +90,7 @@ def test_parts_made_in_one_shared_folder_merge_to_the_bytes_of_one_machine(manif
 
 
 def test_a_part_reports_its_own_items_alone(manifest, tmp_path):
-    report = preprocess(manifest, SETTINGS, WorkFolder(tmp_path), Limits(workers=1), part=Part(7, 7))
+    report = preprocess(manifest, SETTINGS, WorkFolder(tmp_path), Limits(workers=1), partition=Part(7, 7))
     assert (report.given, report.done) == (2, 2)
 
 
@@ -113,7 +113,7 @@ def test_a_damaged_shard_is_not_taken(manifest, alone, tmp_path):
 def test_one_part_leaves_what_another_is_writing_alone(manifest, tmp_path):
     work = run(manifest, tmp_path, "1/2")
     folder = media_folder(work, SETTINGS)
-    theirs = Part(2, 2).of(plan.read_plan(folder))[0].name
+    theirs = Part(2, 2).select(plan.read_plan(folder))[0].name
     (folder / f".tmp-{'0' * 32}-{theirs}").mkdir()
     run(manifest, tmp_path, "1/2")
     assert (folder / f".tmp-{'0' * 32}-{theirs}").is_dir()

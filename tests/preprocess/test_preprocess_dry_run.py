@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from test_silence import spoken
+from spoken_audio import spoken
 from tiny_media import manifest_of, numbered_video
 
 from unmask.core.work_folder import WorkFolder

@@ -34,7 +34,7 @@ import sys
 from pathlib import Path
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import read_manifest
-from unmask.preprocess import plan
+from unmask.preprocess.shards import shard_plan as plan
 from unmask.preprocess.stage import Limits, preprocess
 from unmask.preprocess.profiles import tiny
 plan.ITEMS_PER_SHARD = 8

@@ -8,33 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from tiny_media import manifest_of, numbered_video
+from spoken_audio import RATE, SETTINGS, item_of, spoken
+from tiny_media import numbered_video
 
-from unmask.media.audio_readers import SOUND_READERS
+from unmask.media.audio_readers import AUDIO_READERS
 from unmask.preprocess.clip_windows import Window
-from unmask.preprocess.profiles import PreprocessSettings
-from unmask.preprocess.shards.media_shard import MediaItem
-from unmask.preprocess.task import Task
-from unmask.preprocess.trim_silence import SEARCHED_S, sounding
-from unmask.preprocess.worker import preprocess_item
-
-RATE = 16_000
-SETTINGS = PreprocessSettings(clip_seconds=30, frames_per_clip=4, face_size=64, detector="none")
-
-
-def spoken(lead_s: float, tone_s: float, tail_s: float, floor: float = 0.0005) -> NDArray[np.float32]:
-    """A tone with near-silence, as a room has it, before and after."""
-    noise = np.random.default_rng(0).normal(0, floor, round((lead_s + tone_s + tail_s) * RATE))
-    tone = 0.5 * np.sin(2 * np.pi * 300 * np.arange(round(tone_s * RATE)) / RATE)
-    noise[round(lead_s * RATE) :][: len(tone)] += tone
-    return noise.astype(np.float32)
-
-
-def item_of(path: Path, settings: PreprocessSettings = SETTINGS) -> MediaItem:
-    (row,) = manifest_of(path.parent, [path.name]).rows()
-    return preprocess_item(
-        Task(media_id="m", content=row.content, path=path, kind=row.kind, text=None, settings=settings)
-    )
+from unmask.preprocess.trim_silence import SEARCHED_S, find_sound
 
 
 def wav(path: Path, samples: NDArray[np.float32]) -> Path:
@@ -42,20 +21,20 @@ def wav(path: Path, samples: NDArray[np.float32]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("reader", SOUND_READERS)
+@pytest.mark.parametrize("reader", AUDIO_READERS)
 @pytest.mark.parametrize("lead_s", [0.0, 0.5, 2 * SEARCHED_S + 5])
 def test_a_track_sounds_from_its_first_to_its_last_loud_moment(tmp_path, reader, lead_s):
     path = wav(tmp_path / "speech.wav", spoken(lead_s, 2.0, 0.7))
-    with SOUND_READERS[reader](path) as track:
-        begin, end = sounding(track, -40.0)
+    with AUDIO_READERS[reader](path) as track:
+        begin, end = find_sound(track, -40.0)
     # Of a long recording only the ends are searched; whole packets are read.
     assert (begin, end) == pytest.approx((min(lead_s, SEARCHED_S), lead_s + 2.0), abs=0.02)
 
 
 def test_a_track_without_a_sound_is_left_whole(tmp_path):
     path = wav(tmp_path / "zero.wav", np.zeros(RATE * 2, np.float32))
-    with SOUND_READERS["soundfile"](path) as track:
-        assert sounding(track, -40.0) == (0.0, 2.0)
+    with AUDIO_READERS["soundfile"](path) as track:
+        assert find_sound(track, -40.0) == (0.0, 2.0)
 
 
 def test_a_recording_is_cut_to_where_it_sounds_and_says_by_how_much(tmp_path):
