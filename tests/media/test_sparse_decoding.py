@@ -1,4 +1,4 @@
-"""Frames that no other frame is made from are left out of decoding, and no pixel of the others changes by it."""
+"""Skipping non-reference frames changes no pixel of the other frames."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def in_full(monkeypatch) -> list[int]:
     return calls
 
 
-def test_the_test_video_has_frames_that_can_be_left_out(ahead):
+def test_the_test_video_has_non_reference_frames(ahead):
     with av.open(str(ahead)) as container:
         container.streams.video[0].codec_context.skip_frame = "NONREF"
         assert sum(1 for _ in container.decode(video=0)) < 80
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 50])
-def test_any_frames_are_the_ones_that_decoding_all_gives(ahead, in_full, step):
+def test_any_frames_equal_those_of_full_decoding(ahead, in_full, step):
     timeline = timeline_of(ahead)
     positions = np.arange(step - 1, 100, step)
     frames = list(read_with_pyav(ahead, timeline, positions))
@@ -54,7 +54,7 @@ def test_any_frames_are_the_ones_that_decoding_all_gives(ahead, in_full, step):
     np.testing.assert_array_equal(frames, list(read_with_decord(ahead, timeline, positions)))
 
 
-def test_the_first_and_the_last_frame_come_too(ahead, in_full):
+def test_the_first_and_the_last_frame_are_decoded_too(ahead, in_full):
     timeline = timeline_of(ahead)
     frames = read_with_pyav(ahead, timeline, np.array([0, 99]))
     assert ([read_number(frame) for frame in frames], in_full) == ([0, 99], [])
@@ -89,7 +89,7 @@ class _Watched:
         self._container.seek(offset, **options)
 
 
-def test_what_does_not_come_is_decoded_in_full(ahead, in_full, monkeypatch):
+def test_frames_that_fail_to_arrive_are_decoded_in_full(ahead, in_full, monkeypatch):
     marked, timeline = readers._decode_requested, timeline_of(ahead)
 
     def forgetful(container, stream, ticks):

@@ -46,13 +46,13 @@ def test_frames_are_sampled_evenly_over_the_whole_clip_not_from_its_beginning(hu
     assert timeline.end_s == pytest.approx(4.0, abs=1e-3)
 
 
-def test_a_late_window_is_read_at_its_place(hundred, reader):
+def test_a_late_window_has_its_own_frames(hundred, reader):
     timeline = timeline_of(hundred)
     positions = select_frames(timeline, Window(3.0, 4.0), 5)
     assert [read_number(frame) for frame in reader(hundred, timeline, positions)] == [77, 82, 87, 92, 97]
 
 
-def test_every_frame_can_be_asked_for(hundred, reader):
+def test_every_frame_can_be_requested(hundred, reader):
     timeline = timeline_of(hundred)
     frames = reader(hundred, timeline, np.arange(100))
     assert [read_number(frame) for frame in frames] == list(range(100))
@@ -69,7 +69,7 @@ def test_times_hold_for_a_variable_frame_rate(tmp_path, reader):
     assert timeline.times[positions] == pytest.approx([0.5, 1.5, 2.5, 3.5], abs=1e-3)
 
 
-def test_a_picture_that_starts_late_keeps_its_time(tmp_path, reader):
+def test_video_that_starts_late_keeps_its_times(tmp_path, reader):
     sound = np.zeros(16_000 * 2, np.float32)
     path = write_video(
         tmp_path / "late.mp4", [numbered_frame(k) for k in range(25)], [500 + 40 * k for k in range(25)], sound=sound
@@ -88,7 +88,7 @@ def test_a_very_short_clip_gives_each_of_its_frames_once(tmp_path, reader, count
 
 
 @pytest.mark.parametrize("clockwise", [90, 180, 270])
-def test_rotation_in_the_header_is_honoured(hundred, tmp_path, clockwise):
+def test_rotation_in_the_header_is_applied(hundred, tmp_path, clockwise):
     turned = turn_in_header(hundred, tmp_path / "turned.mp4", clockwise)
     timeline = timeline_of(turned)
     assert select_readers(timeline) == ["pyav"]
@@ -127,7 +127,7 @@ def test_ten_bit_video_is_read_by_pyav_alone(tmp_path):
     assert np.abs(frames[1].astype(int) - numbered_frame(21)).mean() < 3
 
 
-def test_clips_are_decoded_in_one_pass_even_where_they_overlap(hundred):
+def test_clips_are_decoded_in_one_pass_even_if_they_overlap(hundred):
     timeline = timeline_of(hundred)
     picks = [select_frames(timeline, window, 10) for window in plan_windows(0, 4, clip_seconds=1.5, max_clips=4)]
     clips, name = read_clips(hundred, timeline, picks, lambda frames: [read_number(frame) for frame in frames])
@@ -136,7 +136,7 @@ def test_clips_are_decoded_in_one_pass_even_where_they_overlap(hundred):
     assert clips[0][-1] > clips[1][0], "the windows of this test should overlap"
 
 
-def test_the_second_reader_takes_over_when_the_first_fails(hundred, monkeypatch):
+def test_the_second_reader_is_used_when_the_first_fails(hundred, monkeypatch):
     def broken(*_):
         raise ReaderFailed("it is having a bad day")
         yield
@@ -147,7 +147,7 @@ def test_the_second_reader_takes_over_when_the_first_fails(hundred, monkeypatch)
     assert (clips, name) == ([[1, 50]], "decord")
 
 
-def test_when_no_reader_can_the_file_is_unreadable_and_all_reasons_are_told(hundred, monkeypatch):
+def test_a_file_that_no_reader_decodes_is_unreadable_and_all_reasons_are_listed(hundred, monkeypatch):
     def broken(*_):
         raise ReaderFailed("no")
         yield
@@ -169,7 +169,7 @@ def test_a_video_over_the_limits_is_refused_before_it_is_decoded(hundred, limits
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.8])
-def test_a_video_that_was_cut_off_is_unreadable(tmp_path, share):
+def test_a_truncated_video_is_unreadable(tmp_path, share):
     # The index comes first here, so the file opens and promises all its frames.
     whole = numbered_video(tmp_path / "whole.mp4", 200, options={"movflags": "faststart"})
     cut = tmp_path / "cut.mp4"

@@ -1,4 +1,4 @@
-"""The folder of broken and odd files, and what is expected of each: "done" or core.errors.Reason."""
+"""The folder of broken and odd files, and the expected outcome of each: "done" or a core.errors.Reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of a file that failed, the report shows what can still be seen."""
+"""Thumbnails of failed files show what can still be decoded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def shown(jpeg: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(jpeg)))
 
 
-def test_a_cut_off_picture_shows_its_upper_part(tmp_path):
+def test_a_truncated_image_shows_its_upper_region(tmp_path):
     Image.fromarray(drawn_face(0)).save(tmp_path / "cut.jpg", quality=90)
     whole = (tmp_path / "cut.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) * 2 // 3])
@@ -42,7 +42,7 @@ def test_a_video_without_a_face_shows_its_first_frame(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\xff\xd8\xff\xe0 not much of a picture"])
 @pytest.mark.parametrize("kind", ["image", "video", "audio"])
-def test_where_nothing_can_be_seen_there_is_none(tmp_path: Path, content, kind):
+def test_without_decodable_content_there_is_no_thumbnail(tmp_path: Path, content, kind):
     (tmp_path / "broken").write_bytes(content)
     assert make_thumbnail(tmp_path / "broken", kind, "unreadable", max_pixels=LIMIT) == b""
 
@@ -53,7 +53,7 @@ def test_a_file_that_was_refused_is_not_opened_again(tmp_path):
     assert make_thumbnail(tmp_path / "large.png", "image", "unreadable", max_pixels=100) == b""
 
 
-def test_reading_the_rest_of_a_damaged_picture_leaves_pillow_strict(tmp_path):
+def test_reading_a_damaged_image_leaves_pillow_strict(tmp_path):
     Image.fromarray(drawn_face(0)).save(tmp_path / "cut.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:2000])
     make_thumbnail(tmp_path / "cut.jpg", "image", "unreadable", max_pixels=LIMIT)

@@ -1,4 +1,4 @@
-"""Crops are squares inside the frame, without aliasing, and upright where that is asked for."""
+"""Crops are squares inside the frame, without aliasing, and upright if aligned."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_a_crop_is_a_square_inside_the_frame(x, y, w, h, margin, height, width):
     assert 0 <= y0 < y1 <= height + 1e-6
 
 
-def test_the_margin_is_a_share_of_the_longer_side():
+def test_the_margin_is_a_fraction_of_the_longer_side():
     assert place_square(np.array([100, 100, 140, 150], np.float32), 400, 400, 0.3) == pytest.approx(
         (87.5, 92.5, 152.5, 157.5)
     )
 
 
-def test_a_crop_shows_its_part_of_the_full_frame_without_aliasing():
+def test_a_crop_shows_its_region_of_the_full_frame_without_aliasing():
     frame = np.zeros((1, 200, 300, 3), np.uint8)
     frame[0, 50:150, 100:200] = 200
     frame[0, 50:150:2, 100:200] = 100  # stripes of one pixel: their mean is 150
@@ -58,14 +58,14 @@ def posed(tilt: float, scale: float, x: float, y: float) -> np.ndarray:
 
 
 @given(tilt=st.floats(-3, 3), scale=st.floats(0.3, 9), x=st.floats(0, 900), y=st.floats(0, 900), margin=st.floats(0, 2))
-def test_the_fit_square_undoes_how_a_head_is_turned_sized_and_placed(tilt, scale, x, y, margin):
+def test_the_fitted_square_inverts_rotation_scale_and_translation_of_a_head(tilt, scale, x, y, margin):
     square = fit_square(posed(tilt, scale, x, y), margin)
     assert (square.x, square.y) == pytest.approx((x, y), abs=0.01)
     assert square.side == pytest.approx(112 * scale * (1 + margin), rel=1e-3)
     assert square.tilt == pytest.approx(tilt, abs=1e-3)
 
 
-def test_an_aligned_crop_shows_the_landmarks_where_they_belong():
+def test_an_aligned_crop_shows_the_landmarks_at_their_mean_positions():
     frame = np.zeros((1, 400, 500, 3), np.uint8)
     points = posed(0.5, 2.0, 240, 190)
     for x, y in points:
@@ -78,7 +78,7 @@ def test_an_aligned_crop_shows_the_landmarks_where_they_belong():
     assert (crop > 60).sum() < 5 * 40, "nothing but the five dots"
 
 
-def test_a_crop_that_needs_no_turning_is_the_plain_one():
+def test_an_aligned_crop_of_an_upright_face_is_the_plain_one():
     rng = np.random.default_rng(0)
     frame = np.asarray(Image.fromarray(rng.integers(0, 255, (40, 40, 3), np.uint8)).resize((400, 400)))[None]
     track = replace(
@@ -101,7 +101,7 @@ def test_a_tilted_face_comes_out_level():
     assert abs(np.degrees(np.arctan2(*before[::-1]))) > 15
 
 
-def test_without_landmarks_alignment_leaves_the_centre_as_it_is():
+def test_without_landmarks_alignment_leaves_the_center_unchanged():
     frames = np.stack([drawn_face(0)])
     track: FaceTrack = make_center_track(1, 256, 256)
     np.testing.assert_array_equal(

@@ -1,4 +1,4 @@
-"""MTCNN behind one function: real faces at every size are found, boxes are in pixels of the full frame."""
+"""Real faces of every size are detected, with boxes in pixels of the full frame."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_frames_without_a_face_give_none_whatever_their_size(shape):
     assert [len(each) for each in found_in(*grey)] == [0, 0]
 
 
-def test_nothing_has_the_shapes_of_something():
+def test_no_detections_have_the_usual_shapes():
     assert (NO_DETECTIONS.boxes.shape, NO_DETECTIONS.landmarks.shape, NO_DETECTIONS.confidence.shape) == (
         (0, 4),
         (0, 5, 2),
@@ -60,7 +60,7 @@ def test_boxes_and_landmarks_are_in_pixels_of_the_full_frame(portraits):
     assert ((small.landmarks[0] > [x0, y0]) & (small.landmarks[0] < [x1, y1])).all()
 
 
-def test_a_face_cropped_to_its_outline_is_still_found(portraits):
+def test_a_face_cropped_to_its_outline_is_still_detected(portraits):
     for portrait in portraits:
         x0, y0, x1, y1 = found_in(portrait)[0].boxes[0].astype(int)
         tight = portrait[max(y0, 0) : y1, max(x0, 0) : x1]
@@ -70,14 +70,14 @@ def test_a_face_cropped_to_its_outline_is_still_found(portraits):
         assert compute_iou(whole, found.boxes[:1])[0] > 0.4
 
 
-def test_a_tiny_picture_is_enlarged_before_it_is_searched(portraits):
+def test_a_tiny_image_is_enlarged_before_it_is_searched(portraits):
     (found,) = found_in(resized(portraits[0], 40))
     assert len(found) == 1
     expected = found_in(portraits[0])[0].boxes[0] * (40 / 256)
     assert compute_iou(expected, found.boxes)[0] > 0.5
 
 
-def test_the_crop_of_a_found_face_shows_the_face(portraits):
+def test_the_crop_of_a_detected_face_shows_the_face(portraits):
     (track,) = track_faces(found_in(portraits[0]))
     crop = crop_faces(portraits[0][None], track, PreprocessSettings(face_size=224, margin=0.3))[0]
     (again,) = found_in(crop)
@@ -85,7 +85,7 @@ def test_the_crop_of_a_found_face_shows_the_face(portraits):
     assert side == pytest.approx(224 / 1.3, rel=0.15)
 
 
-def test_faces_below_the_smallest_are_not_looked_for(portraits):
+def test_faces_below_the_smallest_size_are_not_detected(portraits):
     scene = np.full((480, 640, 3), 90, np.uint8)
     scene[40:140, 40:140] = resized(portraits[0], 100)
     scene[200:456, 300:556] = portraits[1]

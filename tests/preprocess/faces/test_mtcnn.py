@@ -1,4 +1,4 @@
-"""The batched mtcnn gives facenet-pytorch's own faces, whatever else is in the batch."""
+"""The batched MTCNN gives the faces of facenet-pytorch, independent of the rest of the batch."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def test_frames_without_a_candidate_give_nothing(mtcnn, shape):
     assert (found.boxes.shape, found.landmarks.shape, found.confidence.shape) == ((0, 4), (0, 5, 2), (0,))
 
 
-def test_frames_that_may_not_be_written_to_are_read(mtcnn, portraits):
+def test_read_only_frames_are_accepted(mtcnn, portraits):
     frame = portraits[:1].copy()
     frame.flags.writeable = False
     assert len(found_in(mtcnn, frame)[0].boxes) == 1
 
 
-def test_of_two_faces_in_one_place_the_surer_one_is_kept(mtcnn, portraits):
+def test_of_two_nested_faces_the_more_confident_one_is_kept(mtcnn, portraits):
     enlarged = np.asarray(Image.fromarray(portraits[0]).resize((400, 400)))
     for found in found_in(mtcnn, enlarged[None]):
         for k, box in enumerate(found.boxes):

@@ -1,4 +1,4 @@
-"""Faces are followed, the dominant one first; gaps are bridged and marked."""
+"""Faces are tracked, the dominant one first; gaps are interpolated and marked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def middles(track) -> list[float]:
     return ((track.boxes[:, 0] + track.boxes[:, 2]) / 2).tolist()
 
 
-def test_the_largest_face_over_all_frames_is_followed_even_where_another_is_larger():
+def test_the_largest_face_over_all_frames_is_tracked_even_where_another_is_larger():
     # The right one is larger once, when the left one turns away.
     frames = [seen((100, 100, 80), (300, 100, 60)), seen((105, 100, 50), (300, 100, 62)), seen((110, 100, 80))]
     (track,) = track_faces(frames)
@@ -31,25 +31,25 @@ def test_the_largest_face_over_all_frames_is_followed_even_where_another_is_larg
     assert not np.isnan(track.confidence).any()
 
 
-def test_a_gap_is_bridged_and_marked():
+def test_a_gap_is_interpolated_and_marked():
     (track,) = track_faces([seen((100, 50, 40)), NO_DETECTIONS, NO_DETECTIONS, seen((115, 50, 40))])
     assert middles(track) == pytest.approx([100, 105, 110, 115])
     assert np.isnan(track.confidence).tolist() == [False, True, True, False]
     assert np.isnan(track.landmarks).all(axis=(1, 2)).tolist() == [False, True, True, False]
 
 
-def test_before_and_after_a_face_its_nearest_place_is_taken():
+def test_before_and_after_a_face_its_nearest_box_is_used():
     (track,) = track_faces([NO_DETECTIONS, seen((100, 50, 40)), NO_DETECTIONS])
     assert middles(track) == [100, 100, 100]
     assert np.isnan(track.confidence).tolist() == [True, False, True]
 
 
-def test_after_a_cut_the_face_of_the_next_shot_is_followed():
+def test_after_a_cut_the_face_of_the_next_shot_is_tracked():
     frames = [seen((100, 100, 80)), seen((100, 100, 80)), seen((400, 300, 50)), seen((400, 300, 50))]
     assert middles(track_faces(frames)[0]) == [100, 100, 400, 400]
 
 
-def test_a_second_person_does_not_stand_in_for_a_gap():
+def test_a_gap_is_not_filled_with_a_second_person():
     frames = [seen((100, 100, 80)), seen((400, 100, 70)), seen((100, 100, 80))]
     (track,) = track_faces(frames)
     assert middles(track) == pytest.approx([100, 100, 100])
@@ -63,7 +63,7 @@ def test_two_people_are_two_tracks_the_dominant_one_first():
     assert len(track_faces(frames, max_faces=1)) == 1
 
 
-def test_a_person_who_crosses_another_keeps_the_own_track():
+def test_people_who_cross_keep_their_tracks():
     # They walk past each other, 40 px a frame; the one on the right is larger and sure to be followed first.
     frames = [seen((400 - 40 * k, 100, 120), (100 + 40 * k, 300, 90)) for k in range(8)]
     one, two = track_faces(frames, max_faces=2)
@@ -71,12 +71,12 @@ def test_a_person_who_crosses_another_keeps_the_own_track():
     assert middles(two) == [100 + 40 * k for k in range(8)]
 
 
-def test_a_face_that_flashes_up_beside_the_dominant_one_is_no_person():
+def test_a_short_detection_beside_the_dominant_face_is_no_track():
     frames = [seen((100, 100, 80)), seen((100, 100, 80), (400, 100, 30)), seen((100, 100, 80)), seen((100, 100, 80))]
     assert len(track_faces(frames, max_faces=4)) == 1
 
 
-def test_points_between_two_detections_are_interpolated_and_beyond_them_kept():
+def test_landmarks_are_interpolated_between_detections_and_constant_outside():
     (track,) = track_faces([NO_DETECTIONS, seen((100, 50, 40)), NO_DETECTIONS, seen((110, 50, 40)), NO_DETECTIONS])
     assert interpolate_landmarks(track)[:, 0, 0].tolist() == [100, 100, 105, 110, 110]
     assert interpolate_landmarks(make_center_track(3, 40, 40)) is None
@@ -86,7 +86,7 @@ def test_without_any_face_there_is_no_track():
     assert track_faces([NO_DETECTIONS, NO_DETECTIONS]) == []
 
 
-def test_the_centre_is_marked_as_no_detection():
+def test_the_center_is_marked_as_no_detection():
     track = make_center_track(2, 100, 160)
     assert track.boxes.tolist() == [[30, 0, 130, 100]] * 2
     assert np.isnan(track.confidence).all()
@@ -106,7 +106,7 @@ def test_confidence_and_landmarks_are_missing_together_and_boxes_never(frames):
         assert all(len(each) for each, gone in zip(found, missing, strict=True) if not gone)
 
 
-def test_overlap_worked_by_hand():
+def test_iou_worked_by_hand():
     # 10 x 10 against the same shifted by 5: 50 shared of 150.
     box = np.array([0, 0, 10, 10], np.float32)
     others = np.array([[0, 0, 10, 10], [5, 0, 15, 10], [20, 0, 30, 10]], np.float32)
