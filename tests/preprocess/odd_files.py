@@ -6,7 +6,7 @@ from odd_places import LONGEST, NAMES
 from odd_sounds import VANISHING
 
 EXPECTED = {
-    # Pictures.
+    # Images.
     "30000_square.png": "refused",
     "alpha.png": "done",
     "alpha.webp": "done",
@@ -80,7 +80,7 @@ EXPECTED = {
     "wrong_checksum.png": "unreadable",
     "ycbcr.tif": "done",
     "zeros.png": "unreadable",
-    # Sounds.
+    # Audio.
     "0_channels.wav": "too_short",
     "0_hz.wav": "unreadable",
     "1_hz.wav": "refused",
