@@ -6,7 +6,6 @@ UnmaskError            1  (base; raised itself only for our own bugs)
 |- MissingInput        4  needed input missing or stale
 |- NoSpace             4  no room left where output goes
 |- NotAllowed          4  the system does not let this user read or write something
-|- DetectorGone        4  the process that looks for faces on a GPU is gone
 |- Stopped           130  by Ctrl-C
 BadMedia                  one file cannot be used: a row with a reason, never the end of a run
 """
@@ -80,12 +79,6 @@ class Stopped(UnmaskError):
     """The user pressed Ctrl-C. What was finished is kept."""
 
     exit_code = 130
-
-
-class DetectorGone(UnmaskError):
-    """The face detection service does not answer. Not the fault of the file at hand, so the run stops."""
-
-    exit_code = 4
 
 
 class BadMedia(Exception):

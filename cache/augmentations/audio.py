@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from unmask.cache.augmentations.audio_codecs import CODECS, Sound, codecs_at
 from unmask.cache.augmentations.random_draws import chosen, generator_of
 from unmask.cache.augmentations.spectral_filters import band_limited, coloured_noise, level
-from unmask.preprocess.clip_audio import as_int16
+from unmask.media.resampling import as_int16
 from unmask.preprocess.profiles import ViewSettings
 
 CLEANEST_DB, NOISE_DB, NOISIEST_DB = 40.0, 25.0, 5.0

@@ -1,4 +1,4 @@
-"""A full disk ends the run with a clear error; what was finished is whole, and freed space lets it go on."""
+"""A full disk ends the run with a clear error; finished shards are complete, and the run resumes with more space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real media of every dataset go through the stage with nothing lost, and their faces are found."""
+"""The stage keeps every file of the real datasets, and their faces are detected."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_every_dataset_gives_clips(corpus, finished):
     assert all(count >= PER_DATASET for count in clips.values())
 
 
-def test_faces_are_found_in_nearly_all_frames(finished):
+def test_faces_are_detected_in_nearly_all_frames(finished):
     outcomes = [one for one in read_outcomes(finished[1]) if one.faces]
     assert len(outcomes) >= 20
     assert sum(one.fallback_faces for one in outcomes) <= 0.05 * sum(one.faces for one in outcomes)
 
 
-def test_pictures_and_sounds_are_what_they_claim(finished):
+def test_shapes_and_values_of_faces_and_audio_are_valid(finished):
     manifest, folder = finished
     for path in needed_shards(folder, manifest):
         shard = MediaShard(path)

@@ -1,4 +1,4 @@
-"""The demo corpus goes through the stage whole, and MTCNN takes its drawn faces for faces."""
+"""The stage keeps every file of the demo corpus, and MTCNN detects its drawn faces."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ def test_all_three_kinds_of_media_are_in_it(outcomes):
     assert any(one.faces and one.audio_s for one in outcomes), "a video with sound"
 
 
-def test_drawn_faces_are_found_in_nearly_every_frame(outcomes):
+def test_drawn_faces_are_detected_in_nearly_every_frame(outcomes):
     assert sum(one.faces for one in outcomes) > 20
     assert sum(one.fallback_faces for one in outcomes) <= 0.02 * sum(one.faces for one in outcomes)

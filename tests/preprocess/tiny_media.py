@@ -1,4 +1,4 @@
-"""Small recordings whose content says what it is: frames that show their own number, clicks at known times."""
+"""Small recordings with known content: frames that show their number, clicks at known times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows
 
 BITS, BAR, HEIGHT = 10, 16, 64
 TICKS = 1000
-"""Ticks a second of the numbered videos: times are exact to the millisecond."""
+"""Ticks per second of the numbered videos: times are exact to the millisecond."""
 
 
 def numbered_frame(number: int) -> NDArray[np.uint8]:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from unmask.preprocess.profiles import Profile
 
 
-ENOUGH_CORES = 8
-
 Shard = Annotated[
     str | None, typer.Option("--shard", help="i/n: only this part of the work, on one of n machines. Then `merge`.")
 ]
@@ -67,11 +65,13 @@ def preprocess(
         folder, part, again = WorkFolder(work), Part.parse(shard) if shard else WHOLE, _reasons(retry)
         manifest = read_manifest(folder.manifest)
         media = _profile(folder, profile, settings, assignments, console, keep=not dry_run).preprocess
-        limits = Limits(workers or available_cores(), timeout, memory, _detector_device(device))
+        limits = Limits(workers=workers or available_cores(), timeout_s=timeout, memory_gib=memory)
+        if device not in ("auto", "cpu"):
+            console.say(f"--device {device} is ignored: face detection runs on the CPU workers")
         if dry_run:
-            _tell(console, estimate(manifest, media, folder, limits, retry=again, part=part))
+            _tell(console, estimate(manifest, media, folder, limits, retry=again, partition=part))
             return
-        report = run_preprocess(manifest, media, folder, limits, retry=again, part=part)
+        report = run_preprocess(manifest, media, folder, limits, retry=again, partition=part)
         if not part.is_whole:
             console.say(f"part {part} is finished; when all are: unmask merge")
         console.stages([report], max_failures)
@@ -118,15 +118,6 @@ def _reasons(text: str | None) -> tuple[str, ...]:
     if unknown:
         raise UsageError(f"--retry {text}: no such reason {unknown[0]!r}", f"all, or some of {','.join(REASONS)}")
     return REASONS if "all" in names else names
-
-
-def _detector_device(name: str) -> str:
-    """auto: the GPU where cores are few. One core finds faces in about 150 frames a second, the GPU for all workers in
-    about a thousand: measured on 16 cores and an H200, workers that look themselves were twice as fast.
-    """
-    if name == "auto" and (available_cores() >= ENOUGH_CORES or not Path("/dev/nvidiactl").exists()):
-        return "cpu"
-    return str(choose_device(name))
 
 
 def extract(
