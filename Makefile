@@ -66,13 +66,14 @@ test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
 campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
 	$(VENV)/bin/python -m pytest -m campaign tests/campaigns $(ARGS)
 
-check: setup  ## what runs before every commit: ruff, types, tests
+check: setup  ## what runs before every commit: ruff, codespell, types, tests
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory test
 
-lint: setup  ## ruff and strict types
+lint: setup  ## ruff, codespell and strict types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/codespell
 	$(VENV)/bin/mypy
 
 bench: setup  ## benchmarks, as ratios within one run
