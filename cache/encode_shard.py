@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.cache.augmentations import augmented_audio, augmented_faces
+from unmask.cache.augmentations import augment_audio, augment_faces
 from unmask.cache.encoder_runner import Runner, waves
 from unmask.cache.encoders.audio_base import token_count
 from unmask.cache.spec import EncoderSpec, Modality
@@ -75,8 +75,8 @@ class ShardMedia:
             return self
         return replace(
             self,
-            faces=augmented_faces(self.faces, self.face_offsets, self.keys, settings, number),
-            audio=augmented_audio(self.audio, self.audio_offsets, self.keys, self.sample_rate, settings, number),
+            faces=augment_faces(self.faces, self.face_offsets, self.keys, settings, number),
+            audio=augment_audio(self.audio, self.audio_offsets, self.keys, self.sample_rate, settings, number),
         )
 
 

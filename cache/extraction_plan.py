@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from unmask.cache.augmentations import view_name
+from unmask.cache.augmentations import AUGMENTATIONS, view_name
 from unmask.cache.encoders import make_encoder
 from unmask.cache.projections.pca import pca_name, train_items
 from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection, projection
-from unmask.cache.spec import Encoder, EncoderSpec, Modality
+from unmask.cache.spec import Encoder, EncoderSpec
 from unmask.cache.store.token_store import Finished, create_store, read_spec
 from unmask.core.atomic_files import sweep
 from unmask.core.errors import MissingInput, UsageError
@@ -28,8 +28,6 @@ from unmask.preprocess.shards.shard_plan import media_fingerprint
 
 log = logging.getLogger("unmask")
 
-# A text is the same in every view, and so are the facts of a file.
-VIEWED: tuple[Modality, ...] = ("image", "audio")
 SAMPLE_RATE = 16_000
 
 
@@ -106,9 +104,9 @@ def _streams(manifest: Manifest, profile: Profile, work: WorkFolder, device: tor
         if name == PCA:
             clean = make_encoder(choice.model_copy(update={"projection": NATIVE}), device)
             name = pca_name(clean.spec.fingerprint(media), train_items(manifest))
-        for view in range(profile.views.count + 1 if clean.spec.modality in VIEWED else 1):
+        for view in range(profile.views.count + 1 if clean.spec.modality in AUGMENTATIONS else 1):
             encoder = clean if view == 0 else make_encoder(_encoded(choice), device)
-            encoder.spec = replace(encoder.spec, view=view_name(profile.views, view))
+            encoder.spec = replace(encoder.spec, view=view_name(profile.views, view, clean.spec.modality))
             made = _stream(choice, encoder, work, media, view)
             yield made
             if choice.projection == PCA:
