@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from unmask.cache.projections.projection import FITTED, Projection
 from unmask.cache.spec import Encoder
+from unmask.core.errors import UsageError
 
 log = logging.getLogger("unmask")
 
@@ -69,9 +70,21 @@ class Runner:
         """(B, T, W) float16. Half precision on a GPU only: bfloat16 is many times slower on a CPU."""
         with torch.inference_mode(), torch.autocast(self.device.type, dtype=torch.float16, enabled=half):
             tokens_BTD = self.encoder.encode(batch)
-        return self._projected(tokens_BTD.float())
+        self._check_shape(tuple(tokens_BTD.shape), len(batch))
+        return self._project(tokens_BTD.float())
 
-    def _projected(self, tokens_BTD: torch.Tensor) -> torch.Tensor:
+    def _check_shape(self, shape: tuple[int, ...], inputs: int) -> None:
+        """`UsageError` when a user's own encoder does not keep the promise of its spec."""
+        spec = self.encoder.spec
+        expected = (inputs, spec.tokens_per_frame or "T", spec.native_dim)
+        if len(shape) != 3 or any(w not in (size, "T") for size, w in zip(shape, expected, strict=True)):
+            wanted = f"({', '.join(map(str, expected))})"
+            raise UsageError(
+                f"encoder {spec.name}: encode returned {shape} for {inputs} inputs, expected {wanted}",
+                "make `encode` and the spec's `native_dim` and `tokens_per_frame` agree",
+            )
+
+    def _project(self, tokens_BTD: torch.Tensor) -> torch.Tensor:
         if self._matrix_DW is None or self._mean_D is None:
             return tokens_BTD.half()
         if self._fitted:  # on tokens as they were stored

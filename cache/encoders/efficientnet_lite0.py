@@ -22,7 +22,7 @@ ARCHITECTURE = "tf_efficientnet_lite0"
 def efficientnet_lite0(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
     """1280 wide, 224 px, mean = std = 0.5."""
     if choice.weights is not None:
-        return from_weights(choice, ARCHITECTURE, device)
+        return from_weights(choice, device, default=ARCHITECTURE)
     only(choice, "layer", "grid")
     weights, architecture = obtain_weights(choice.name), default_architecture(ARCHITECTURE)
     spec = describe(choice, architecture, weights.origin, weights.hash)

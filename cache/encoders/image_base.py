@@ -68,12 +68,12 @@ class ImageEncoder:
 
 
 def from_weights(
-    choice: EncoderChoice, default: str, device: torch.device, *, at_most: int | None = None
+    choice: EncoderChoice, device: torch.device, *, default: str, at_most: int | None = None
 ) -> ImageEncoder:
     """The encoder that `choice` names: a timm name on the hub, a folder with config.json, or a bare weights file.
 
-    A bare file has no configuration: it is read as the architecture `default`. `at_most`: pixels a side, for networks
-    whose own pictures are much larger than a face.
+    A bare file has no configuration: it is read as the architecture `default`. `at_most`: pixels per side, for networks
+    whose own input is much larger than a face.
     """
     only(choice, "weights", "layer", "grid")
     weights = obtain_weights(choice.name, choice.weights)

@@ -27,16 +27,16 @@ class Wav2Vec2Frames(nn.Module):  # type: ignore[misc]
     layers the mean.
     """
 
-    def __init__(self, model: Any, layers: tuple[int, ...], *, normalise: bool) -> None:
+    def __init__(self, model: Any, layers: tuple[int, ...], *, normalize: bool) -> None:
         super().__init__()
         if model.config.do_stable_layer_norm and layers[-1] < len(model.encoder.layers):
             # In this variant the norm stands after the last layer; a middle layer's output has not passed it.
             model.encoder.layer_norm = nn.Identity()
         model.encoder.layers = model.encoder.layers[: layers[-1]]
-        self.model, self.layers, self.normalise = model, layers, normalise
+        self.model, self.layers, self.normalize = model, layers, normalize
 
     def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
-        if self.normalise:
+        if self.normalize:
             spread_B1, mean_B1 = torch.var_mean(wave_BA, dim=1, keepdim=True, correction=0)
             wave_BA = (wave_BA - mean_B1) / (spread_B1 + 1e-7).sqrt()
         found = self.model(wave_BA, output_hidden_states=len(self.layers) > 1)
@@ -54,16 +54,16 @@ def from_weights(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     config = Wav2Vec2Config.from_pretrained(str(weights.folder), local_files_only=True)
     recipe = weights.folder / "preprocessor_config.json"
     # Without the file: as all published models but a few of the first do it.
-    normalise = bool(json.loads(recipe.read_text()).get("do_normalize", True)) if recipe.is_file() else True
-    spec = describe(choice, config, weights.origin, weights.hash, normalise=normalise)
+    normalize = bool(json.loads(recipe.read_text()).get("do_normalize", True)) if recipe.is_file() else True
+    spec = describe(choice, config, weights.origin, weights.hash, normalize=normalize)
 
     def load() -> nn.Module:
-        return Wav2Vec2Frames(from_folder(Wav2Vec2Model, weights.folder), spec.layers, normalise=normalise)
+        return Wav2Vec2Frames(from_folder(Wav2Vec2Model, weights.folder), spec.layers, normalize=normalize)
 
     return AudioEncoder(spec, load, device)
 
 
-def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str, *, normalise: bool) -> EncoderSpec:
+def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str, *, normalize: bool) -> EncoderSpec:
     count = int(config.num_hidden_layers)
     return EncoderSpec(
         name=choice.name,
@@ -73,5 +73,5 @@ def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str,
         native_dim=int(config.hidden_size),
         layer=in_spec(layers_within(choice, 0, count) or (count // 2,)),
         tokens_per_second=token_rate(choice),
-        normalisation="zero mean, unit variance per clip" if normalise else "none",
+        normalisation="zero mean, unit variance per clip" if normalize else "none",
     )

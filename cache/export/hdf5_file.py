@@ -43,7 +43,7 @@ REMEDY = "export it again: unmask cache export --format hdf5"
 PAGE = 4096
 HASHED_AT_ONCE = 64 << 20
 # They become names of files.
-STREAM_NAME, SHARD_NAME = re.compile(r"[A-Za-z0-9_]+"), re.compile(r"shard-[A-Za-z0-9-]+\.zarr")
+ENCODER_NAME, SHARD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*"), re.compile(r"shard-[A-Za-z0-9-]+\.zarr")
 
 
 def write_hdf5(path: Path, stores: Mapping[str, TokenStore], about: Mapping[str, Any]) -> None:
@@ -166,7 +166,7 @@ def _opened(path: Path) -> Any:
         if (file.attrs.get("format"), file.attrs.get("version")) != (FORMAT, VERSION):
             raise ValueError(f"not an export of version {VERSION}")
         _check_seal(file)
-        if not all(STREAM_NAME.fullmatch(name) for name in json.loads(file.attrs["streams"])):
+        if not all(ENCODER_NAME.fullmatch(name) for name in json.loads(file.attrs["streams"])):
             raise ValueError("names of encoders that are none")
     except (OSError, ValueError, TypeError, KeyError) as error:
         if file is not None:

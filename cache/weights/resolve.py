@@ -14,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from unmask.cache.encoders import ENCODERS, find_source
 from unmask.cache.weights import hub
-from unmask.cache.weights.registry import SOURCES, Files, Package, Source, source_of
+from unmask.cache.weights.sources import Files, Package, Source
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint, full_content
 
@@ -83,11 +84,12 @@ def obtain_weights(name: str, given: str | None = None) -> Weights:
 
 def needs_weights(name: str) -> bool:
     """`UsageError` for a name that no encoder has."""
-    return source_of(name) is not None
+    return find_source(name) is not None
 
 
 def _inventory() -> Iterator[Availability]:
-    for name, source in SOURCES.items():
+    for name, entry in ENCODERS.items():
+        source = entry.source
         if source is None:
             yield Availability(name, "no weights needed", "")
         elif found := find_weights(name):
@@ -97,7 +99,7 @@ def _inventory() -> Iterator[Availability]:
 
 
 def _source(name: str) -> Source:
-    source = source_of(name)
+    source = find_source(name)
     if source is None:
         raise UsageError(f"encoder {name} has no weights to choose", "leave `weights` out")
     return source

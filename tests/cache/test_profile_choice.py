@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from unmask.cache import profile_choice as auto
+from unmask.cache.encoders import ENCODERS
 from unmask.cache.profile_choice import resolve_profile
 from unmask.cache.weights import hub
-from unmask.cache.weights import resolve as weights
 from unmask.cache.weights.resolve import Availability, find_weights, inventory, needs_weights, obtain_weights
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
@@ -64,7 +64,7 @@ def raising(error: type[Exception]) -> Callable[..., None]:
 
 def all_of_hub(cache: Path) -> None:
     for choice in PROFILES["hub"]().encoders:
-        source = weights.SOURCES[choice.name]
+        source = ENCODERS[choice.name].source
         assert source
         assert source.hub
         downloaded(cache, source.hub, "config.json", "model.safetensors")
@@ -197,7 +197,7 @@ def test_a_timm_name_is_looked_up_under_its_owner_with_its_tag(empty_hub_cache: 
 
 def test_the_doctor_sees_every_encoder():
     states = {line.encoder: line.state for line in inventory()}
-    assert set(states) == set(weights.SOURCES)
+    assert set(states) == set(ENCODERS)
     assert states["efficientnet_lite0"] == states["whisper_tiny"] == states["minilm"] == "found"
     assert states["lfcc"] == states["metadata"] == "no weights needed"
     assert Availability("sbert", "not found", "") in [Availability(x.encoder, x.state, "") for x in inventory()]

@@ -30,7 +30,7 @@ def test_wav2vec2_layers_are_transformers_hidden_states(local_models: dict[str, 
     with torch.inference_mode():
         theirs = whole(normal, output_hidden_states=True)
         expected = theirs.hidden_states[layer] if layer < 3 else theirs.last_hidden_state
-        ours = Wav2Vec2Frames(whole, (layer,), normalise=True)(wave)
+        ours = Wav2Vec2Frames(whole, (layer,), normalize=True)(wave)
     torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-4)
 
 
