@@ -21,7 +21,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from unmask.cache.projections.pca import fit
+from unmask.cache.projections.pca import fit_pca
 from unmask.cache.projections.projection import projection
 from unmask.cache.stage import extract, open_streams
 from unmask.cache.store.token_store import TokenStore
@@ -81,7 +81,7 @@ def _auc(store: TokenStore, manifest: Manifest, way: str, seed: int) -> float:
 
 def _vectors(store: TokenStore, items: Sequence[str], way: str, train: Sequence[str]) -> Vectors:
     """(I, D) the mean token of each item, projected."""
-    made = fit(store, train) if way == "pca" else projection(store.spec.native_dim, way)
+    made = fit_pca(store, train) if way == "pca" else projection(store.spec.native_dim, way)
     tokens = [store.gather(np.array(_clips(store, item)))[0] for item in items]
     placed = [each if made is None else made.of(each) for each in tokens]
     return np.stack([each.astype(np.float64).mean(axis=0) for each in placed])

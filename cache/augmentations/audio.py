@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.cache.augmentations.audio_codecs import CODECS, Wave, codec_names
+from unmask.cache.augmentations.audio_codecs import CODECS, Wave, list_codecs
 from unmask.cache.augmentations.random_draws import Augmentation, draw_parameters, seed_generator, spread_evenly
 from unmask.cache.augmentations.spectral_filters import generate_noise, limit_band, measure_level
 from unmask.preprocess.clip_audio import as_int16
@@ -127,7 +127,7 @@ def apply_gain(wave: Wave, gain_db: float, random: np.random.Generator, rate: in
 
 
 def draw_coding(numbers: Sequence[float], strength: float, random: np.random.Generator, rate: int) -> Coding:
-    names = codec_names(rate)
+    names = list_codecs(rate)
     fewest = max(_interpolate(MOST_BITS, FEW_BITS, strength), FEWEST_BITS)
     return Coding(names[random.integers(len(names))], round(_interpolate(MOST_BITS, fewest, numbers[0])))
 

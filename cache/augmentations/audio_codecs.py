@@ -75,7 +75,7 @@ CODECS: dict[str, Codec] = {
 """All codecs. A new one is one entry here; its name enters the key of augmented audio tokens by itself."""
 
 
-def codec_names(rate: int) -> list[str]:
+def list_codecs(rate: int) -> list[str]:
     """Names of the codecs that support this sample rate, in the order of the registry."""
     return [name for name, codec in CODECS.items() if not codec.rates or rate in codec.rates]
 

@@ -21,14 +21,14 @@ from torch import nn
 
 from unmask.cache.encoders.encoder_options import only
 from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights
-from unmask.cache.encoders.timm_weights import POSITIONS, default_architecture, loaded
+from unmask.cache.encoders.timm_weights import POSITIONS, get_default_architecture, load_network
 from unmask.cache.weights.resolve import obtain_weights
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
 
 SIZE, DEPTH = 224, 12
 # Without the classification head and, like the first DINOv2, without register tokens.
-ARCHITECTURE = replace(default_architecture("vit_small_patch14_dinov2"), classes=0).at_most(SIZE)
+ARCHITECTURE = replace(get_default_architecture("vit_small_patch14_dinov2"), classes=0).at_most(SIZE)
 
 # timm's names -> transformers' names. The exporter kept the names of vectors; it transposed and renamed the matrices,
 # which are found by the node that multiplies with them.
@@ -112,22 +112,22 @@ class OnnxTensors:
 
 
 def _build(path: Path) -> nn.Module:
-    tensors = {name: torch.from_numpy(values) for name, values in encoder_tensors(OnnxTensors.read(path)).items()}
-    return loaded(ARCHITECTURE, tensors, path)
+    tensors = {name: torch.from_numpy(values) for name, values in read_encoder_tensors(OnnxTensors.read(path)).items()}
+    return load_network(ARCHITECTURE, tensors, path)
 
 
-def encoder_tensors(file: OnnxTensors) -> dict[str, NDArray[np.float32]]:
+def read_encoder_tensors(file: OnnxTensors) -> dict[str, NDArray[np.float32]]:
     """timm's names -> the tensors of `file`."""
     tensors = {new: file.tensor(f"backbone.{old}") for new, old in WHOLE.items()}
     positions = [file.constant_of(f"/backbone/embeddings/{node}") for node in ("Concat_6", "Reshape_1")]
     tensors[POSITIONS] = np.concatenate(positions, axis=1)  # of the class token, then of the patches
     for number in range(DEPTH):
-        block = _block(file, f"backbone.encoder.layer.{number}", f"/backbone/encoder/layer.{number}")
+        block = _read_block(file, f"backbone.encoder.layer.{number}", f"/backbone/encoder/layer.{number}")
         tensors |= {f"blocks.{number}.{name}": values for name, values in block.items()}
     return tensors
 
 
-def _block(file: OnnxTensors, named: str, at: str) -> dict[str, NDArray[np.float32]]:
+def _read_block(file: OnnxTensors, named: str, at: str) -> dict[str, NDArray[np.float32]]:
     """Tensors of one layer. transformers has separate query, key and value matrices, timm one matrix of all three."""
     block = {new: file.tensor(f"{named}.{old}") for new, old in VECTORS.items()}
     block |= {new: file.constant_of(f"{at}/{old}/MatMul").T for new, old in MATRICES.items()}

@@ -14,7 +14,7 @@ from transformers import BertConfig, BertModel, Wav2Vec2Config, Wav2Vec2Model
 from unmask.cache.encoders import image_base, wav2vec2
 from unmask.cache.encoders.audio_base import AudioEncoder
 from unmask.cache.encoders.encoder_options import only
-from unmask.cache.encoders.frozen import seeded
+from unmask.cache.encoders.frozen import build_seeded
 from unmask.cache.encoders.image_base import ImageEncoder
 from unmask.cache.encoders.text_base import SentenceEncoder, Tokenizer
 from unmask.cache.encoders.timm_weights import Architecture
@@ -54,7 +54,7 @@ def tiny_image(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
     """Vision transformer: 64 wide, 64 px, 4 x 4 patches."""
     only(choice, "layer", "grid")
     spec = image_base.describe(choice, IMAGE_ARCHITECTURE, "seed-0", "seed-0")
-    return ImageEncoder(spec, IMAGE_ARCHITECTURE, lambda: seeded(0, IMAGE_ARCHITECTURE.build), device)
+    return ImageEncoder(spec, IMAGE_ARCHITECTURE, lambda: build_seeded(0, IMAGE_ARCHITECTURE.build), device)
 
 
 def tiny_audio(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
@@ -64,7 +64,7 @@ def tiny_audio(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     spec = wav2vec2.describe(choice, config, "seed-0", fingerprint("seed-0", AUDIO_SIZES), normalize=True)
 
     def load() -> nn.Module:
-        return wav2vec2.Wav2Vec2Frames(seeded(0, lambda: Wav2Vec2Model(config)), spec.layers, normalize=True)
+        return wav2vec2.Wav2Vec2Frames(build_seeded(0, lambda: Wav2Vec2Model(config)), spec.layers, normalize=True)
 
     return AudioEncoder(spec, load, device)
 
@@ -82,7 +82,7 @@ def tiny_text(choice: EncoderChoice, device: torch.device) -> SentenceEncoder:
     )
 
     def load() -> tuple[Tokenizer, Any]:
-        return hash_words, seeded(0, lambda: BertModel(BertConfig(**TEXT_SIZES), add_pooling_layer=False))
+        return hash_words, build_seeded(0, lambda: BertModel(BertConfig(**TEXT_SIZES), add_pooling_layer=False))
 
     return SentenceEncoder(spec, load, device, unit=False)
 

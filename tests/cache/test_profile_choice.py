@@ -83,7 +83,7 @@ def test_auto_is_hub_where_its_weights_are(choose, empty_hub_cache: Path):
 
 
 def test_auto_is_hub_where_the_hub_answers(choose, monkeypatch):
-    monkeypatch.setattr(auto, "hub_answers", lambda: True)
+    monkeypatch.setattr(auto, "check_hub", lambda: True)
     assert choose().name == "hub"
     assert "the model hub answers" in choose.said[0]
 
@@ -91,7 +91,7 @@ def test_auto_is_hub_where_the_hub_answers(choose, monkeypatch):
 def test_later_calls_stick_to_the_choice(choose, empty_hub_cache: Path, monkeypatch):
     first = choose()
     all_of_hub(empty_hub_cache)
-    monkeypatch.setattr(auto, "hub_answers", lambda: pytest.fail("asked again"))
+    monkeypatch.setattr(auto, "check_hub", lambda: pytest.fail("asked again"))
     assert choose() == choose("auto") == first
     assert "profile.json says" in choose.said[0]
 
@@ -155,13 +155,13 @@ def test_a_hub_that_hangs_is_given_up_on(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "_ask", lambda answered, seconds: time.sleep(2))
     started = time.monotonic()
-    assert not hub.hub_answers(0.1)
+    assert not hub.check_hub(0.1)
     assert time.monotonic() - started < 1
 
 
 def test_offline_mode_never_asks(monkeypatch):
     monkeypatch.setattr(hub, "_ask", lambda answered, seconds: answered.set())
-    assert not hub.hub_answers()
+    assert not hub.check_hub()
 
 
 def test_missing_weights_name_the_command_that_fetches_them():

@@ -26,13 +26,13 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.inputs = 0
-        before = runner.Runner._tokens
+        before = runner.Runner._encode_batch
 
         def counted(this: Any, batch: Any, half: bool) -> torch.Tensor:
             self.inputs += len(batch)
             return before(this, batch, half)
 
-        monkeypatch.setattr(runner.Runner, "_tokens", counted)
+        monkeypatch.setattr(runner.Runner, "_encode_batch", counted)
 
     def since(self) -> int:
         counted, self.inputs = self.inputs, 0

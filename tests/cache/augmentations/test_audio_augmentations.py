@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unmask.cache.augmentations import augment_audio
 from unmask.cache.augmentations.audio import AUDIO_AUGMENTATIONS, KNEE, Band, Noise, apply_to_wave
-from unmask.cache.augmentations.audio_codecs import CODECS, codec_names
+from unmask.cache.augmentations.audio_codecs import CODECS, list_codecs
 from unmask.cache.augmentations.random_draws import draw_parameters
 from unmask.cache.augmentations.spectral_filters import generate_noise, limit_band, measure_level
 from unmask.preprocess.profiles import ViewSettings
@@ -83,7 +83,7 @@ def test_every_augmentation_keeps_the_timing():
 
 
 @pytest.mark.parametrize("bits", [8_000, 16_000, 64_000])
-@pytest.mark.parametrize(("rate", "name"), [(rate, name) for rate in EVERY_RATE for name in codec_names(rate)])
+@pytest.mark.parametrize(("rate", "name"), [(rate, name) for rate in EVERY_RATE for name in list_codecs(rate)])
 def test_codecs_keep_the_timing_within_a_millisecond(rate: int, name: str, bits: int):
     before = speech(rate)
     after = CODECS[name].transcode(before, rate, bits)
@@ -100,8 +100,8 @@ def test_more_bits_are_nearer_to_the_original(name: str):
 
 
 def test_all_four_codecs_are_there_at_16_khz_and_one_at_any_rate():
-    assert codec_names(RATE) == ["mp3", "aac", "opus", "telephone"]
-    assert codec_names(12_345) == ["telephone"]
+    assert list_codecs(RATE) == ["mp3", "aac", "opus", "telephone"]
+    assert list_codecs(12_345) == ["telephone"]
 
 
 def test_the_telephone_is_narrow():

@@ -25,7 +25,7 @@ from unmask.cache.encoders.dinov2_s import (
     VECTORS,
     WHOLE,
     OnnxTensors,
-    encoder_tensors,
+    read_encoder_tensors,
 )
 from unmask.cache.weights.resolve import find_weights
 from unmask.core.errors import MissingInput
@@ -123,7 +123,7 @@ def write_random_model(path: Path) -> Path:
 
 def test_every_tensor_of_the_network_is_read_into_its_place(tmp_path: Path):
     file = OnnxTensors.read(write_random_model(tmp_path / "vit.onnx"))
-    found, wanted = encoder_tensors(file), ARCHITECTURE.blank().state_dict()
+    found, wanted = read_encoder_tensors(file), ARCHITECTURE.blank().state_dict()
     assert set(found) == set(wanted)
     assert all(found[name].shape == wanted[name].shape for name in wanted if name != "pos_embed")
     assert found["pos_embed"].shape == (1, 1370, 384), "of 37 x 37 places; resized when it is loaded"

@@ -16,7 +16,7 @@ from encoder_members import ABSENT, DOCUMENTED, GUIDE, HERE, LOCAL, LONG_TEXT, M
 from guides import code_blocks
 
 from unmask.cache.encoders import ENCODERS
-from unmask.cache.encoders.audio_base import token_count
+from unmask.cache.encoders.audio_base import count_tokens
 from unmask.cache.spec import TOKEN_WIDTH, EncoderSpec
 from unmask.core.errors import UsageError
 from unmask.preprocess.profiles import PROFILES
@@ -156,7 +156,7 @@ def test_tokens_have_the_shape_the_spec_promises(one: Member):
 def test_sound_of_any_length_has_the_tokens_of_its_seconds(one: Member, samples: int):
     if one.spec.modality == "audio":
         tokens = one.encoder.encode(torch.rand(1, samples) - 0.5)
-        assert tokens.shape[1] == token_count(samples, one.spec.tokens_per_second or 0)
+        assert tokens.shape[1] == count_tokens(samples, one.spec.tokens_per_second or 0)
 
 
 @pytest.mark.parametrize("size", [64, 224])

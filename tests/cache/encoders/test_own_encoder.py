@@ -87,7 +87,7 @@ def test_a_profile_without_the_module_is_refused_before_any_stage(tmp_path: Path
         ("crossings = 3", "not a function"),
         ("def crossings(choice, device): return choice", "returned a EncoderChoice without an EncoderSpec"),
         (SOURCE.replace('modality="audio"', 'modality="smell"'), "modality 'smell', expected one of image, audio"),
-        (SOURCE.replace("tokens_per_second=token_rate(choice),", ""), "needs `tokens_per_second`"),
+        (SOURCE.replace("tokens_per_second=check_token_rate(choice),", ""), "needs `tokens_per_second`"),
     ],
 )
 def test_what_is_wrong_with_an_own_encoder_is_named(own_file: Path, source: str, problem: str):

@@ -13,7 +13,7 @@ import pytest
 import zarr
 from made_tokens import NATIVE, SHARD, SPEC, fill, flip, truncate
 
-from unmask.cache.store.token_store import Finished, TokenStore, create_store, damaged_shards, write_tokens
+from unmask.cache.store.token_store import Finished, TokenStore, create_store, find_damaged_shards, write_tokens
 from unmask.core.errors import MissingInput
 
 KEY = SPEC.fingerprint("media")
@@ -97,7 +97,7 @@ def test_a_missing_shard_is_named(tmp_path: Path):
     fill(tmp_path, [1])
     with pytest.raises(MissingInput, match=r"shard-b\.zarr: no token shard"):
         TokenStore(tmp_path, [SHARD, "shard-b.zarr"])
-    assert list(damaged_shards(tmp_path, [SHARD, "shard-b.zarr"])) == ["shard-b.zarr"]
+    assert list(find_damaged_shards(tmp_path, [SHARD, "shard-b.zarr"])) == ["shard-b.zarr"]
 
 
 def test_swapped_shards_are_refused_and_found(tmp_path: Path):
@@ -108,7 +108,7 @@ def test_swapped_shards_are_refused_and_found(tmp_path: Path):
     (tmp_path / "x").rename(tmp_path / "shard-b.zarr")
     with pytest.raises(MissingInput, match="shard-a"):
         TokenStore(tmp_path)
-    assert list(damaged_shards(tmp_path, ["shard-a.zarr", "shard-b.zarr"])) == ["shard-a.zarr", "shard-b.zarr"]
+    assert list(find_damaged_shards(tmp_path, ["shard-a.zarr", "shard-b.zarr"])) == ["shard-a.zarr", "shard-b.zarr"]
 
 
 def test_a_shard_of_another_encoder_is_refused(tmp_path: Path):
