@@ -161,7 +161,10 @@ def disk_use(work: WorkFolder) -> dict[str, int]:
 
 
 def remove_stores(work: WorkFolder, folders: Sequence[str]) -> None:
-    """Remove these stores, each in one step: after a kill a store is complete, or renamed for removal by the next call."""
+    """Remove these stores, each in one step.
+
+    After a kill a store is complete, or renamed so that the next call removes the rest.
+    """
     with locked(work.locks / LOCK, "extract or gc"):
         for name in folders:
             aside = work.tokens / f"{TEMPORARY}{uuid.uuid4().hex}-{name}"
