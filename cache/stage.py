@@ -89,9 +89,11 @@ def _encode(
     shards = {path.name: MediaShard(path) for path in todo}
     total = sum(count_expected_tokens(shards[name], job.spec) for job in jobs for name in job.missing if name in shards)
     with Progress("extract", total, "tokens") as bar, _Writer() as writer, _switch_threads_fast():
-        for shard, view, media in _read_ahead([shards[path.name] for path in todo], jobs, profile, facts, device):
+        for shard, augmentation, media in _read_ahead(
+            [shards[path.name] for path in todo], jobs, profile, facts, device
+        ):
             for job in jobs:
-                if job.view == view and shard.path.name in job.missing:
+                if job.view == augmentation and shard.path.name in job.missing:
                     made = encode_shard(media, runners[id(job)])
                     name = shard.path.name
                     writer.write(partial(_write, job, name, media.keys, made, versions[name]))

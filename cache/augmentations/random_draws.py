@@ -40,7 +40,7 @@ class Augmentation:
 
     @property
     def identity(self) -> str:
-        """Everything that tells two registries apart: "codec 1 mp3,aac"."""
+        """Text that differs between different augmentations: "codec 1 mp3,aac"."""
         return f"{self.name} {self.version} {','.join(self.choices)}".strip()
 
 

@@ -121,7 +121,7 @@ class Hdf5Tokens(Ragged):
         self.sources = {name: about.source for name, about in self.about.items()}
 
     def verify(self) -> dict[str, list[str]]:
-        """Stream -> its datasets that changed since they were written; empty for none."""
+        """Encoder -> its datasets that changed since they were written; empty for none."""
         with _open_file(self.path) as file:
             group = file[self.encoder]
             sums: dict[str, str] = json.loads(group.attrs["checksums"])

@@ -26,7 +26,7 @@ MILD_AND_STRONG: dict[str, tuple[Any, Any]] = {
 
 
 def face(side: int = 64, seed: int = 0) -> NDArray[np.uint8]:
-    """Blobs of colour, with some grain."""
+    """Blobs of color, with some grain."""
     random = np.random.default_rng(seed)
     coarse = Image.fromarray(random.integers(20, 236, (6, 6, 3), np.uint8)).resize((side, side), KERNELS[1])
     return np.clip(np.asarray(coarse) + random.normal(0, 3, (side, side, 3)), 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Encoders of pictures: grids, layers, other sizes, any timm network."""
+"""Image encoders: grids, layers, other sizes, any timm network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def pictures(count: int = 2, size: int = 64) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def dinov2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network of DINOv2's family with pictures of 518 px, as timm saves them."""
+    """A small network of DINOv2's family for images of 518 px, as timm saves them."""
     folder = tmp_path_factory.mktemp("dinov2")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)

@@ -10,14 +10,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import zarr
 from made_tokens import NATIVE, SHARD, SPEC, fill, flip, truncate
 
+from unmask.cache.store.in_memory import InMemory
 from unmask.cache.store.token_store import Finished, TokenStore, create_store, find_damaged_shards, write_tokens
 from unmask.core.errors import MissingInput
 
 KEY = SPEC.fingerprint("media")
 TOKENS, TIMES, OFFSETS = "tokens/c/0/0", "times/c/0", "offsets/c/0"
+
+
+def test_a_store_shows_what_it_holds(tmp_path: Path):
+    fill(tmp_path / "store-ab12", [2, 0, 3])
+    store = TokenStore(tmp_path / "store-ab12")
+    assert repr(store) == f"TokenStore({SPEC.name}, 3 clips, 5 tokens x {SPEC.width}, store-ab12)"
+    held = InMemory.of(store, torch.device("cpu"))
+    assert repr(held) == f"InMemory({SPEC.name}, 3 clips, 5 tokens x {SPEC.width}, cpu)"
 
 
 def test_any_zarr_reader_opens_it(tmp_path: Path):
