@@ -2,7 +2,8 @@
 
 tokens/<profile fingerprint>.json, and tokens/latest.json for the last one written:
     {"profile": {...}, "media": fingerprint, "shards": [names], "streams": {encoder: folder name},
-     "views": {encoder: [folder of augmented version 1, 2, ...]}, "others": [folders that some of these were projected from]}
+     "views": {encoder: [folder of augmented version 1, 2, ...]},
+     "others": [native folders that some of these were projected from]}
 """
 
 from __future__ import annotations
