@@ -69,7 +69,7 @@ class ShardMedia:
         stream.synchronize()
         return replace(self, faces_there=faces, audio_there=audio)
 
-    def viewed(self, settings: ViewSettings, number: int) -> Self:
+    def augment(self, settings: ViewSettings, number: int) -> Self:
         """The same clips in augmented version `number`; 0 is the clean one."""
         if number == 0:
             return self

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from unmask.cache.augmentations import AUGMENTATIONS, view_name
+from unmask.cache.augmentations import AUGMENTATIONS, name_augmentation
 from unmask.cache.encoders import make_encoder
 from unmask.cache.projections.pca import list_train_items, name_pca
 from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection, projection
@@ -106,7 +106,7 @@ def _plan_stores(manifest: Manifest, profile: Profile, work: WorkFolder, device:
             name = name_pca(clean.spec.fingerprint(media), list_train_items(manifest))
         for view in range(profile.views.count + 1 if clean.spec.modality in AUGMENTATIONS else 1):
             encoder = clean if view == 0 else make_encoder(_get_native_choice(choice), device)
-            encoder.spec = replace(encoder.spec, view=view_name(profile.views, view, clean.spec.modality))
+            encoder.spec = replace(encoder.spec, view=name_augmentation(profile.views, view, clean.spec.modality))
             made = _make_job(choice, encoder, work, media, view)
             yield made
             if choice.projection == PCA:

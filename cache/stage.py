@@ -170,7 +170,7 @@ def _read_ahead(
             clean.clear()
             wanted = {job.spec.modality for job in jobs if name in job.missing}
             clean[name] = ShardMedia.read(shard, wanted, facts)
-        media = clean[name].viewed(profile.views, view)
+        media = clean[name].augment(profile.views, view)
         return media if copies is None else media.there(copies)
 
     with ThreadPoolExecutor(1, thread_name_prefix="read-media") as reader:

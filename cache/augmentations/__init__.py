@@ -1,7 +1,7 @@
 """Augmentations: the same clips as they look and sound after being edited, compressed and shared.
 
 They change the images and the audio of a clip before the encoders, so their tokens are cached like those of the clean
-clip. `view_name` names them and is part of the key of the tokens. Text is never changed.
+clip. `name_augmentation` names them and is part of the key of the tokens. Text is never changed.
 
 No augmentation mirrors, moves or crops an image, or shifts audio in time, as platforms do not. So the tokens of a grid
 keep their places, stored boxes and landmarks stay true, and lips stay in step with the audio.
@@ -13,7 +13,7 @@ from unmask.cache.augmentations.random_draws import Augmentation
 from unmask.core.hashing import fingerprint
 from unmask.preprocess.profiles import ViewSettings
 
-__all__ = ["AUGMENTATIONS", "augment_audio", "augment_faces", "view_name"]
+__all__ = ["AUGMENTATIONS", "augment_audio", "augment_faces", "name_augmentation"]
 
 VERSION = 1
 """Increased when shared code, or a library, gives other pixels or samples. Changes the key of all augmented tokens."""
@@ -28,8 +28,8 @@ _FIRST = {
 """The registries of version 1. They stay as written here: other registries get a name of their own by themselves."""
 
 
-def view_name(settings: ViewSettings, number: int, modality: str) -> str:
-    """For the key of the tokens: "augment-1 seed 0 strength 1 view 2"; "" for number 0, the clean clip.
+def name_augmentation(settings: ViewSettings, number: int, modality: str) -> str:
+    """Name for the key of the tokens: "augment-1 seed 0 strength 1 view 2"; "" for number 0, the clean clip.
 
     A registry other than the first is "augment-1-<hash>": an added, removed, reordered or changed augmentation makes
     new tokens of its modality. `settings.count` is left out: a third augmented version keeps the first two.

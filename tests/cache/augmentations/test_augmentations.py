@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from unmask.cache import augmentations
-from unmask.cache.augmentations import AUGMENTATIONS, augment_audio, augment_faces, view_name
+from unmask.cache.augmentations import AUGMENTATIONS, augment_audio, augment_faces, name_augmentation
 from unmask.cache.augmentations.random_draws import draw_parameters
 from unmask.preprocess.profiles import ViewSettings
 
@@ -54,24 +54,27 @@ def digest() -> str:
 @pytest.mark.parametrize("modality", AUGMENTATIONS)
 def test_the_name_says_what_changes_the_pixels_and_nothing_else(modality: str):
     settings = ViewSettings(count=3)
-    assert view_name(settings, 2, modality) == "augment-1 seed 0 strength 1 view 2", "tokens of before stay in use"
-    assert view_name(settings, 0, modality) == ""
-    assert view_name(ViewSettings(count=5), 2, modality) == view_name(settings, 2, modality)
+    assert name_augmentation(settings, 2, modality) == "augment-1 seed 0 strength 1 view 2", (
+        "tokens of before stay in use"
+    )
+    assert name_augmentation(settings, 0, modality) == ""
+    assert name_augmentation(ViewSettings(count=5), 2, modality) == name_augmentation(settings, 2, modality)
     near = [ViewSettings(strength=0.1 + step * 1e-9) for step in range(3)]
     others = [ViewSettings(seed=1), ViewSettings(strength=0.5), *near]
-    assert len({view_name(other, number, modality) for other in (settings, *others) for number in (1, 2)}) == 12
+    names = {name_augmentation(other, number, modality) for other in (settings, *others) for number in (1, 2)}
+    assert len(names) == 12
 
 
 @pytest.mark.parametrize("modality", AUGMENTATIONS)
 def test_another_registry_is_another_name_for_its_modality_alone(modality: str, monkeypatch: pytest.MonkeyPatch):
     first, *others = AUGMENTATIONS[modality]
-    names = {view_name(ViewSettings(), 1, modality)}
+    names = {name_augmentation(ViewSettings(), 1, modality)}
     (other,) = AUGMENTATIONS.keys() - {modality}
-    before = view_name(ViewSettings(), 1, other)
+    before = name_augmentation(ViewSettings(), 1, other)
     for changed in (others, [*others, first], [replace(first, version=2), *others], [first, *others, others[-1]]):
         monkeypatch.setitem(augmentations.AUGMENTATIONS, modality, tuple(changed))
-        names.add(view_name(ViewSettings(), 1, modality))
-        assert view_name(ViewSettings(), 1, other) == before
+        names.add(name_augmentation(ViewSettings(), 1, modality))
+        assert name_augmentation(ViewSettings(), 1, other) == before
     assert len(names) == 5
     assert all(name.startswith("augment-1") for name in names)
 

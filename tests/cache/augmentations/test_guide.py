@@ -7,7 +7,7 @@ import pytest
 from guides import code_blocks, execute_block
 
 from unmask.cache import augmentations
-from unmask.cache.augmentations import augment_faces, images, view_name
+from unmask.cache.augmentations import augment_faces, images, name_augmentation
 from unmask.cache.augmentations.random_draws import Augmentation, draw_parameters
 from unmask.preprocess.profiles import ViewSettings
 
@@ -15,7 +15,7 @@ from unmask.preprocess.profiles import ViewSettings
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> tuple[Augmentation, ...]:
     file, line = code_blocks("add-an-augmentation.md")
-    (entry,) = eval(f"({line})", {**vars(execute_block(file, "posterize")), "Augmentation": Augmentation})
+    entry = eval(line, {**vars(execute_block(file, "posterize")), "Augmentation": Augmentation})
     registry = (*images.IMAGE_AUGMENTATIONS, entry)
     monkeypatch.setattr(images, "IMAGE_AUGMENTATIONS", registry)
     monkeypatch.setitem(augmentations.AUGMENTATIONS, "image", registry)
@@ -33,8 +33,8 @@ def test_the_augmentation_of_the_guide_is_drawn_and_applied(registered: tuple[Au
 
 
 def test_it_makes_new_tokens_for_images_alone(registered: tuple[Augmentation, ...]):
-    assert view_name(ViewSettings(), 1, "image").startswith("augment-1-")
-    assert view_name(ViewSettings(), 1, "audio") == "augment-1 seed 0 strength 1 view 1"
+    assert name_augmentation(ViewSettings(), 1, "image").startswith("augment-1-")
+    assert name_augmentation(ViewSettings(), 1, "audio") == "augment-1 seed 0 strength 1 view 1"
 
 
 def test_a_clip_still_does_not_depend_on_its_neighbors(registered: tuple[Augmentation, ...]):
