@@ -15,7 +15,7 @@ SPEC = EncoderSpec(name="bench", modality="image", weights="none", weights_hash=
 
 
 def made_store(folder: Path, lengths: NDArray[np.int64], per_shard: int) -> TokenStore:
-    """A store of clips with these `lengths`, `per_shard` of them a shard."""
+    """Make a store of clips with these `lengths`, `per_shard` clips per shard."""
     create_store(folder, SPEC, "media")
     random = np.random.default_rng(2)
     for shard, start in enumerate(range(0, len(lengths), per_shard)):

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from unmask.cache.encoders import file_safe
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.spec import Modality
 from unmask.cache.stage import extract, open_streams
-from unmask.cache.weights.registry import file_safe
 from unmask.core.errors import UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.open_run import OpenRun, open_run

@@ -20,7 +20,7 @@ from unmask.preprocess.task import item_key
 
 
 def clip(seed: int, *, faces: int, samples: int, start_s: float = 0.0, size: int = 64) -> Clip:
-    """A clip of noise: 4 faces a second, sound at 16 kHz."""
+    """A clip of noise: 4 faces per second, audio at 16 kHz."""
     random = np.random.default_rng(seed)
     return Clip(
         start_s=start_s,

@@ -34,7 +34,7 @@ ENCODERS = ["tiny_image", "tiny_audio", "tiny_text"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three recordings with a text, their manifest, media and tokens, and a run trained on two of the streams."""
+    """Three recordings with a text, their manifest, media and tokens, and a run trained on two of the encoders."""
     root = tmp_path_factory.mktemp("made")
     (root / "data").mkdir()
     for number in range(3):

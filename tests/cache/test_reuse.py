@@ -1,4 +1,4 @@
-"""What is reused and what is computed anew, row by row."""
+"""What is reused and what is computed again, case by case."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.inputs = 0
-        before = runner.Runner._tokens
+        before = runner.Runner._encode_batch
 
         def counted(this: Any, batch: Any, half: bool) -> torch.Tensor:
             self.inputs += len(batch)
             return before(this, batch, half)
 
-        monkeypatch.setattr(runner.Runner, "_tokens", counted)
+        monkeypatch.setattr(runner.Runner, "_encode_batch", counted)
 
     def since(self) -> int:
         counted, self.inputs = self.inputs, 0
@@ -61,7 +61,7 @@ def run(media: Any, profile: Profile | None = None, *, device: str = "cpu", batc
 
 
 def choices(media: Any, **changes: Any) -> Profile:
-    """The tiny profile with its picture encoder changed."""
+    """The tiny profile with its image encoder changed."""
     first, *others = media.profile.encoders
     return media.profile.model_copy(update={"encoders": (first.model_copy(update=changes), *others)})
 
@@ -111,7 +111,7 @@ def test_it_makes_a_new_cache_beside_the_old_one(filled, counter, change):
     before = {path.name: path.stat().st_mtime_ns for path in filled.work.tokens.glob("*/shard-*")}
     folders = {path.name for path in filled.work.tokens.glob("*-*") if path.is_dir()}
     run(filled, choices(filled, **ANEW[change]))
-    faces = 2 + 8  # two pictures, and two clips of four frames
+    faces = 2 + 8  # two images, and two clips of four frames
     assert counter.since() == faces, "the picture encoder alone, once for each face"
     after = {path.name for path in filled.work.tokens.glob("*-*") if path.is_dir()}
     assert folders < after

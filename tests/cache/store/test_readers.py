@@ -198,7 +198,7 @@ def test_a_shard_that_is_cut_off_after_opening_is_named(tmp_path: Path):
     with pytest.raises(MissingInput, match=SHARD):
         store.load()
     with pytest.raises(MissingInput, match=SHARD):
-        Piece(tmp_path / SHARD / "tokens/c/0/0", 0, 3, 512).mapped()
+        Piece(tmp_path / SHARD / "tokens/c/0/0", 0, 3, 512).map()
 
 
 def test_ranges_by_hand():
