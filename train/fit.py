@@ -18,9 +18,9 @@ from unmask.core.errors import UsageError
 from unmask.core.file_lock import locked
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch
+from unmask.train.data.device_transfer import to_device
 from unmask.train.data.sampler import Portion
 from unmask.train.data.token_data import TokenData, prefetched
-from unmask.train.losses.total import LOSSES, losses
 from unmask.train.models.detector import Detector
 from unmask.train.models.gradient_reversal import ganin_strength
 from unmask.train.monitor.live_table import Board
@@ -128,9 +128,10 @@ def _train(setup: Setup, run: Path) -> None:
 
 def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
     """One pass over the epoch's draws, epochs from 1. Gives the mean losses, and the last step's learning rate."""
-    config, model, optimiser, scaler, world = setup.config, setup.model, setup.optimiser, setup.scaler, setup.world
+    config, model, optimizer, scaler, world = setup.config, setup.model, setup.optimizer, setup.scaler, setup.world
     model.train()
-    sums = torch.zeros(len(LOSSES), device=world.device)
+    objective = setup.objective
+    sums = torch.zeros(len(objective.names), device=world.device)
     make = partial(_batches, setup, device=world.device)
     mine = [world.share(portions) for portions in setup.sampler.steps(epoch)]
     lr = reversal = 0.0
@@ -138,25 +139,25 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
         # The middle of the step: neither the first nor the last has a learning rate of 0.
         done = (epoch - 1 + (number + 0.5) / setup.steps) / config.epochs
         lr, reversal = lr_at(config, done), reversal_at(config, done)
-        set_lr(optimiser, lr)
-        totals = world.totals(batches, model)
+        set_lr(optimizer, lr)
+        counts = world.summed(to_device(torch.from_numpy(objective.count(batches, model)), world.device))
         for batch, portion in zip(batches, mine[number], strict=True):
             torch.manual_seed(setup.sampler.dropout_seed(epoch, portion))
             with autocast(config, world.device):
                 outputs = model(batch, reversal)
-            parts = losses(outputs, batch, totals, model, config)
-            scaler.scale(parts.total).backward()
-            sums += parts.detached()
+            losses = objective.compute(outputs, batch, counts, model)
+            scaler.scale(losses.total).backward()
+            sums += losses.detach()
         world.sum_gradients(model.parameters())
-        scaler.unscale_(optimiser)
+        scaler.unscale_(optimizer)
         clip(model, config.clip_norm)
-        scaler.step(optimiser)
+        scaler.step(optimizer)
         scaler.update()
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         if setup.averaged:
             update(setup.judged, model, decay_at(config.ema, (epoch - 1) * setup.steps + number))
         board.advance()
-    means = dict(zip(LOSSES, (world.summed(sums) / setup.steps).tolist(), strict=True))
+    means = dict(zip(objective.names, (world.summed(sums) / setup.steps).tolist(), strict=True))
     _check_finite(means, model, config)
     return means | {"lr": lr, "reversal": reversal}
 

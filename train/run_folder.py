@@ -6,7 +6,7 @@ runs/<preset>-s<seed>-<8 hex of config and inputs>/
     metrics.jsonl                       one line an epoch
     events.out.tfevents.*               the same for TensorBoard
     best_multimodal_all_datasets.pth    state dict of the best epoch, loads with weights_only=True
-    last.pth                            model, optimiser, scaler and epoch: what the next epoch needs
+    last.pth                            model, optimizer, scaler and epoch: what the next epoch needs
     lock                                held while it is trained
     summary.json                        RunSummary, written last: the run is finished
 """
@@ -23,7 +23,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from unmask.cache.spec import EncoderSpec
 from unmask.core.atomic_files import new_file, write_json, write_text
@@ -33,6 +33,7 @@ from unmask.core.settings import Settings
 from unmask.preprocess.profiles import Profile
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
+from unmask.train.extensions import check_fusion, hash_extensions
 from unmask.train.models.detector import Detector, ModelShape
 from unmask.train.validation import Criterion, Validation
 
@@ -81,7 +82,9 @@ class RunInfo(Settings):
     temperature: float
     """Fitted on validation: probability of fake = sigmoid(logit / temperature)."""
     threshold: float
-    """Chosen on validation: a probability from here on is a verdict of fake."""
+    """Chosen on validation: a file is called fake from this probability on."""
+    extensions: dict[str, str] = Field(default_factory=dict)
+    """Source hashes of the user's own code, by "fusion NAME" or "loss NAME" (extensions.hash_extensions)."""
 
 
 class RunSummary(Settings):
@@ -120,7 +123,10 @@ class LoadedRun:
 
 
 def run_key(config: TrainConfig, data: TokenData) -> str:
-    return fingerprint("run-1", config.fingerprint(), data.fingerprint(data.chosen(config)))
+    """Fingerprint of the settings as given, the data, and the source of the user's own fusion and losses, if any."""
+    extensions = hash_extensions(config)
+    own = [extensions] if extensions else []
+    return fingerprint("run-1", config.fingerprint(), data.fingerprint(data.chosen(config)), *own)
 
 
 def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:
@@ -149,7 +155,9 @@ def _is_control(run: Path) -> bool:
     return (run / CONFIG).is_file() and bool(_read_json(run / CONFIG).get("shuffle_labels"))
 
 
-def inputs_of(data: TokenData, shape: ModelShape, key: str, criterion: Criterion) -> dict[str, Any]:
+def inputs_of(
+    data: TokenData, config: TrainConfig, shape: ModelShape, key: str, criterion: Criterion
+) -> dict[str, Any]:
     """Fields of RunInfo that are known before training."""
     stores = {name: data.streams[name].store for name in shape.streams}
     return {
@@ -160,6 +168,7 @@ def inputs_of(data: TokenData, shape: ModelShape, key: str, criterion: Criterion
         "streams": {n: StreamInfo(spec=store.spec, fingerprint=store.fingerprint) for n, store in stores.items()},
         "shape": shape,
         "criterion": criterion,
+        "extensions": hash_extensions(config),
     }
 
 
@@ -182,6 +191,7 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
         raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
     if config.shuffle_labels:
         log.warning("%s: a control, trained on shuffled labels: its scores mean nothing", run.name)
+    check_fusion(run, info.shape.fusion, info.extensions)
     model = Detector(info.shape)
     try:
         model.load_state_dict(load_state(run / BEST, torch.device("cpu")))

@@ -23,10 +23,11 @@ from unmask.train.data.clip_table import UNKNOWN, relabelled
 from unmask.train.data.sampler import Sampler, shared_patterns
 from unmask.train.data.token_data import TokenData
 from unmask.train.losses.contrastive import BOTH
+from unmask.train.losses.objective import Objective
 from unmask.train.models.detector import Detector, ModelShape
 from unmask.train.optim.compile import compile_blocks
 from unmask.train.optim.distributed import World
-from unmask.train.optim.optimizer import AUTOCAST, make_optimiser
+from unmask.train.optim.optimizer import AUTOCAST, make_optimizer
 from unmask.train.run_folder import CONFIG, begun, clear, inputs_of, run_key
 from unmask.train.validation import Judge, choose_judge
 
@@ -49,7 +50,7 @@ class Standing:
         return Standing(epoch, epoch, rank) if rank > self.rank else replace(self, epoch=epoch)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Setup:
     data: TokenData
     config: TrainConfig
@@ -59,13 +60,14 @@ class Setup:
     """Clips."""
     judge: Judge
     model: Detector
-    optimiser: torch.optim.AdamW
+    objective: Objective
+    optimizer: torch.optim.AdamW
     scaler: torch.amp.GradScaler
     inputs: dict[str, Any]
     """Of RunInfo."""
     standing: Standing
     steps: int
-    """Optimiser steps an epoch."""
+    """Optimizer steps an epoch."""
     judged: Detector
     """What is validated and kept: the average of the weights, or `model` itself where there is none."""
     world: World
@@ -82,7 +84,7 @@ class Setup:
             "standing": asdict(standing),
             "model": self.model.state_dict(),
             "average": self.judged.state_dict() if self.averaged else {},
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
 
@@ -109,12 +111,12 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     torch.manual_seed(config.seed)
     model = Detector(shape).to(device)
     judged = copy.deepcopy(model) if config.ema else model
-    optimiser = make_optimiser(model, config)
+    optimizer = make_optimizer(model, config)
     scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
     # It is made whole by the first loss it scales, and a process may have no batch in a step.
     scaler.scale(torch.zeros((), device=device))
     if earlier:
-        kept = {"model": model, "optimiser": optimiser, "scaler": scaler} | ({"average": judged} if config.ema else {})
+        kept = {"model": model, "optimiser": optimizer, "scaler": scaler} | ({"average": judged} if config.ema else {})
         for name, part in kept.items():
             part.load_state_dict(earlier[name])
     elif world.first:
@@ -125,14 +127,27 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     if world.first:
         sweep(run)
     judge = choose_judge(data, validation)
-    inputs = inputs_of(data, shape, key, judge.criterion)
+    inputs = inputs_of(data, config, shape, key, judge.criterion)
     placed = data.placed(device, names)
     standing = _standing(earlier) if earlier else Standing()
     steps = len(sampler.steps(1))
     _tell_idle(config, sampler, model)
     _announce(run, config, sampler, model, placed)
     return Setup(
-        placed, config, sampler, validation, judge, model, optimiser, scaler, inputs, standing, steps, judged, world
+        data=placed,
+        config=config,
+        sampler=sampler,
+        validation=validation,
+        judge=judge,
+        model=model,
+        objective=Objective.of(config),
+        optimizer=optimizer,
+        scaler=scaler,
+        inputs=inputs,
+        standing=standing,
+        steps=steps,
+        judged=judged,
+        world=world,
     )
 
 

@@ -273,7 +273,7 @@ def test_every_step_has_the_learning_rate_and_the_reversal_of_its_place(make_dat
         return forward(self, batch, reversal)
 
     def noted(*given):
-        rates.append(setups[0].optimiser.param_groups[0]["lr"])
+        rates.append(setups[0].optimizer.param_groups[0]["lr"])
         clipped(*given)
 
     setups, prepared = [], fit_module.prepare

@@ -84,7 +84,7 @@ class Sampler:
         return -(-len(self.clips) // len(np.unique(self.cells)))
 
     def steps(self, epoch: int) -> list[list[Portion]]:
-        """Optimiser steps of clips of similar length, in random order, each in up to `accumulate` batches.
+        """Optimizer steps of clips of similar length, in random order, each in up to `accumulate` batches.
 
         The clips of a step depend on batch_size x accumulate alone.
         """

@@ -14,14 +14,15 @@ from unmask.cache.spec import Modality
 from unmask.train.data.batch import MODALITIES
 from unmask.train.models.heads import Reading, head
 from unmask.train.models.modality_slots import CLS, PAD, alone
-from unmask.train.models.transformer_fusion import Fusion
 
 
 class LateFusion(nn.Module):  # type: ignore[misc]
-    def __init__(self, groups: Sequence[int], fusion: Callable[[], Fusion], width: int, dropout: float) -> None:
+    gives_logits = True
+
+    def __init__(self, groups: Sequence[int], build: Callable[[], nn.Module], width: int, dropout: float) -> None:
         super().__init__()
         self.groups = tuple(groups)
-        self.fusions = nn.ModuleList(fusion() for _ in self.groups)
+        self.fusions = nn.ModuleList(build() for _ in self.groups)
         self.fake = nn.ModuleList(head(width, dropout) for _ in self.groups)
         self.video = head(width, dropout)
         self.audio = head(width, dropout)

@@ -1,6 +1,6 @@
 """One training by several processes, started by `torchrun`: on the GPUs of one machine or of many.
 
-Every process (rank) takes its share of each optimiser step's batches. What the step divides by and the gradients are
+Every process (rank) takes its share of each optimizer step's batches. What the step divides by and the gradients are
 summed over the ranks, so that all take the step that one process would have taken. Rank 0 validates and writes.
 """
 
@@ -18,10 +18,6 @@ import torch.distributed as dist
 from torch import nn
 
 from unmask.core.errors import UsageError
-from unmask.train.data.batch import Batch
-from unmask.train.data.device_transfer import to_device
-from unmask.train.losses.total import Totals, counts
-from unmask.train.models.detector import Detector
 
 log = logging.getLogger("unmask")
 
@@ -70,10 +66,6 @@ class World:
     def leave(self) -> None:
         if self.size > 1:
             dist.destroy_process_group()
-
-    def totals(self, batches: Sequence[Batch], model: Detector) -> Totals:
-        """Those of the whole step, of which `batches` are this rank's."""
-        return Totals.counted(self.summed(to_device(torch.from_numpy(counts(batches, model)), self.device)))
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Of all ranks; a parameter that none of them used stays without a gradient, as it would in one process."""
