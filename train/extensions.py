@@ -11,7 +11,7 @@ from unmask.core.extensions import extension_hash, is_extension
 from unmask.core.hashing import fingerprint
 from unmask.train.config import TrainConfig
 from unmask.train.losses.objective import LOSS_TERMS
-from unmask.train.models.fusions import FUSIONS
+from unmask.train.models.fusions import FUSIONS, load_fusion
 
 
 def hash_extensions(config: TrainConfig) -> dict[str, str]:
@@ -40,6 +40,7 @@ def check_fusion(run: object, name: str, extensions: Mapping[str, str]) -> None:
     for key, found in hash_fusion(name).items():
         if extensions.get(key) != found:
             raise MissingInput(f"{run}: the source of {key} has changed since", "restore it, or train again")
+    load_fusion(name)
 
 
 def _is_users(thing: Any) -> bool:

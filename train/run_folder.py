@@ -186,12 +186,12 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
         raise MissingInput(f"{run}: not a run of this version", REMEDY)
     try:
         info = RunInfo.model_validate(about)
+        check_fusion(run, info.shape.fusion, info.extensions)
         config = TrainConfig.model_validate(_read_json(run / CONFIG))
     except ValidationError as error:
         raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
     if config.shuffle_labels:
         log.warning("%s: a control, trained on shuffled labels: its scores mean nothing", run.name)
-    check_fusion(run, info.shape.fusion, info.extensions)
     model = Detector(info.shape)
     try:
         model.load_state_dict(load_state(run / BEST, torch.device("cpu")))
