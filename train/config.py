@@ -36,11 +36,11 @@ class TrainConfig(Settings):
 
     epochs: int = Field(30, ge=1)
     patience: int = Field(8, ge=1)
-    """Stop after so many epochs without a better validation result."""
+    """Stop after this many epochs without a better validation result."""
     batch_size: int | None = Field(None, ge=1)
     """Clips in memory at once; None: by the number of training clips and the size."""
     accumulate: int = Field(1, ge=1)
-    """Batches an optimizer step."""
+    """Batches per optimizer step."""
     lr: float = Field(5e-4, gt=0)
     warmup: float = Field(0.1, ge=0, lt=1)
     """Share of all steps in which the learning rate rises from 0; a cosine brings it back to 0."""
@@ -68,28 +68,28 @@ class TrainConfig(Settings):
     coral_weight: float = Field(1.0, ge=0)
 
     infonce_weight: float = Field(0.0, ge=0)
-    """Weight of finding the sound that belongs to a picture, and back, among the real clips of a batch."""
+    """Weight of InfoNCE between image and audio of the real clips of a batch."""
     supcon_weight: float = Field(0.0, ge=0)
-    """Weight of pulling together the features of clips of one class in a batch."""
+    """Weight of SupCon: features of clips of one class are pulled together within a batch."""
     temperature: float = Field(0.1, gt=0)
     """Of both contrastive losses."""
     extra_losses: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """Your own loss terms and their weights: {my_module:my_loss: 0.1}."""
 
     balance: bool = True
-    """Draw every class of every dataset equally often."""
+    """Draw all classes and datasets equally often."""
     max_repeats: int = Field(10, ge=1)
-    """Balanced drawing takes an item at most so often an epoch, so that a handful of files cannot fill it."""
+    """Balanced sampling draws an item at most this often per epoch, so that a few files cannot fill it."""
     views: bool = True
-    """Draw each training clip from its cached augmented views, the clean one among them, where there are any."""
+    """Draw each training clip from its cached augmentations and the clean version, if it has any."""
     modality_dropout: float = Field(0.2, ge=0, lt=1)
-    """Chance that a modality of a training clip is left out; never its last one."""
+    """Probability that a modality of a training clip is dropped; never its last one."""
     shuffle_labels: bool = False
-    """A control: the labels of training and validation items are dealt out anew among them. What such a model finds on
-    the test split is chance; where it is more, the split leaks."""
+    """A control: permute the labels among training and validation items. The test AUC must then be chance; if it is
+    higher, the split leaks."""
     seed: int = Field(0, ge=0, lt=1 << 63)
     ema: float = Field(0.0, ge=0, lt=1)
-    """Decay a step of an average of the weights, which is then what is validated and kept; 0: no average."""
+    """Decay per step of an average of the weights, which is then validated and saved; 0: no averaging."""
 
     @field_validator("fusion")
     @classmethod

@@ -1,12 +1,12 @@
-"""The run folder. This module is its only writer and reader, but for evaluation's own files.
+"""The run folder. Only this module reads and writes it, except for the files of evaluation.
 
 runs/<preset>-s<seed>-<8 hex of config and inputs>/
     config.json                         the settings, "auto" resolved
-    inputs.json                         RunInfo: what the run was made from, and what a verdict needs
-    metrics.jsonl                       one line an epoch
+    inputs.json                         RunInfo: inputs of the run, and what scoring needs
+    metrics.jsonl                       one line per epoch
     events.out.tfevents.*               the same for TensorBoard
     best_multimodal_all_datasets.pth    state dict of the best epoch, loads with weights_only=True
-    last.pth                            model, optimizer, scaler and epoch: what the next epoch needs
+    last.pth                            model, optimizer, scaler and epoch, to resume from
     lock                                held while it is trained
     summary.json                        RunSummary, written last: the run is finished
 """
@@ -88,7 +88,7 @@ class RunInfo(Settings):
 
 
 class RunSummary(Settings):
-    """What `fit` tells its caller."""
+    """Result of `fit`."""
 
     run: str
     """The run folder."""
@@ -191,7 +191,7 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
     except ValidationError as error:
         raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
     if config.shuffle_labels:
-        log.warning("%s: a control, trained on shuffled labels: its scores mean nothing", run.name)
+        log.warning("%s: a control trained on shuffled labels: its scores are meaningless", run.name)
     model = Detector(info.shape)
     try:
         model.load_state_dict(load_state(run / BEST, torch.device("cpu")))
@@ -229,7 +229,7 @@ def finished(run: Path, key: str) -> RunSummary | None:
         load_state(run / BEST, torch.device("cpu"))
         return summary_of(run).model_copy(update={"reused": True})
     except MissingInput as error:
-        log.warning("%s: what was finished is damaged", error.problem)
+        log.warning("%s: the finished run is damaged", error.problem)
         return None
 
 
@@ -246,9 +246,9 @@ def begun(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
             raise UsageError(f"{run}: was trained with other settings or on other data", "train into a new run folder")
         _check_whole(run, state)
     except MissingInput as error:
-        log.warning("%s: training begins anew", error.problem)
+        log.warning("%s: training starts over", error.problem)
         return None
-    log.info("%s: going on after epoch %d", run.name, state["standing"]["epoch"])
+    log.info("%s: resuming after epoch %d", run.name, state["standing"]["epoch"])
     return state
 
 
@@ -287,7 +287,7 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
 
 
 def clear(run: Path) -> None:
-    """Remove what an earlier training left in the folder, and what was measured on it."""
+    """Remove the files of an earlier training and its evaluation."""
     names = (SUMMARY, LAST, BEST, METRICS, INPUTS, CONFIG, "predictions.parquet", "evaluation.json")
     for path in [run / name for name in names] + sorted(run.glob("events.out.tfevents.*")):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What an epoch is judged by: item-level metrics of the validation split, pooled, per dataset and as their mean."""
+"""Validation of an epoch: item-level metrics, pooled, per dataset and averaged over datasets."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ log = logging.getLogger("unmask")
 
 Criterion = Literal["macro_auc", "auc", "loss"]
 
-# The AUC of two reals and two fakes is 0, 0.25, 0.5, 0.75 or 1: among larger datasets it would decide by luck.
+# The AUC of two real and two fake items takes only five values: too noisy to choose an epoch beside larger datasets.
 ENOUGH_ITEMS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What makes an epoch the best."""
+    """Criterion for the best epoch."""
 
     criterion: Criterion
     datasets: tuple[str, ...] = ()
@@ -48,17 +48,17 @@ class Validation:
     """Mean over the datasets that define the metric."""
     domains: dict[str, dict[str, float]]
     domain_accuracy: float
-    """Of the discriminators, where several datasets share a clip's modalities; every such dataset weighs the same."""
+    """Accuracy of the discriminators over modality masks shared by several datasets, averaged over datasets."""
     domain_chance: float
-    """The same for a guess that knows nothing but the modalities. Near it, the features hide the dataset."""
+    """Chance level given the modality mask. Close to it, the features do not reveal the dataset."""
     domain_uniform: float
-    """The same for a guess that knows nothing at all: one of the datasets here."""
+    """Chance level without the modality mask: 1 / datasets."""
     temperature: float
     threshold: float
-    """Fitted on these items, for calibrated probabilities."""
+    """Fitted on these items, to calibrate probabilities."""
 
     def rank(self, judge: Judge) -> tuple[float, float]:
-        """Higher is better; equal AUCs are told apart by the loss."""
+        """Higher is better; ties in AUC are broken by the loss."""
         if judge.criterion == "macro_auc":
             return (sum(self.domains[name]["auc"] for name in judge.datasets) / len(judge.datasets), -self.loss)
         return (self.pooled["auc"] if judge.criterion == "auc" else -self.loss, -self.loss)
@@ -74,8 +74,8 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
     is_fake = data.clips.label[items.first] == 1
     chance = probability(items.fake)
     if not np.isfinite(chance).all():
-        raise UsageError("the scores are not numbers any more", "a smaller train.lr")
-    # What scikit-learn would check is checked, and takes longer than a small validation split itself.
+        raise UsageError("the scores are NaN or infinite", "use a smaller train.lr")
+    # The inputs are checked already; scikit-learn's own checks take longer than a small validation split.
     with config_context(assume_finite=True, skip_parameter_validation=True):
         domains = by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
         pooled = measure(is_fake, chance)
@@ -152,7 +152,7 @@ def decisive(fewest: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def without_nan(value: Any) -> Any:
-    """For JSON, which has no NaN: None instead, at any depth."""
+    """Replace NaN by None at any depth: JSON has no NaN."""
     if isinstance(value, dict):
         return {key: without_nan(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

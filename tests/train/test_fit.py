@@ -320,10 +320,10 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
     [
         ({"domain_loss": "dann"}, ("archive",), "domain_loss=dann does nothing"),
         ({"domain_loss": "none"}, ("archive",), ""),
-        ({"domain_loss": "coral", "batch_size": 4}, ("archive", "dff"), "one of 4 has too few"),
+        ({"domain_loss": "coral", "batch_size": 4}, ("archive", "dff"), "4 clips per batch are too few"),
         ({"domain_loss": "coral"}, ("archive", "dff"), ""),
-        ({"supcon_weight": 0.1, "batch_size": 1}, ("archive", "dff"), "a batch of one does nothing"),
-        ({"infonce_weight": 0.1}, ("archive", "dff"), "no two real clips have picture and sound"),
+        ({"supcon_weight": 0.1, "batch_size": 1}, ("archive", "dff"), "train.batch_size=1 does nothing"),
+        ({"infonce_weight": 0.1}, ("archive", "dff"), "fewer than two real clips have image and audio"),
     ],
 )
 def test_a_loss_that_has_nothing_to_work_on_is_told(

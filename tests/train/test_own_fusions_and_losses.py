@@ -53,14 +53,16 @@ def _train_columns(run: Path) -> dict[str, float]:
     return json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["train"]
 
 
-def test_a_loss_of_the_users_own_module_is_trained_and_logged(own_code, make_data, mixed, tmp_path: Path):
+def test_a_loss_of_the_users_own_module_is_trained_and_logged(own_code, make_data, mixed, tmp_path: Path, caplog):
     own_code("my_losses", OUTSIDE_LOSS)
     config = QUICK.changed({"extra_losses": {"my_losses:confidence": 0.1}})
     data = make_data(mixed(60))
-    fit(data, config, tmp_path / "run", device=CPU)
+    with caplog.at_level("INFO", "unmask"):
+        fit(data, config, tmp_path / "run", device=CPU)
     columns = _train_columns(tmp_path / "run")
     assert -0.7 < columns["confidence"] < 0
     parts = columns["fake"] + 0.3 * (columns["video"] + columns["audio"]) + columns["domain"]
+    assert f"confidence {columns['confidence']:.3f} | val loss" in caplog.text
     assert columns["total"] == pytest.approx(parts + 0.1 * columns["confidence"], rel=1e-4)
     own_code.forget("my_losses")
     (tmp_path / "my_losses.py").unlink()

@@ -27,13 +27,13 @@ from unmask.train.models.transformer_fusion import time_encoding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShape:
-    """All that is needed to build the model again before its weights are read."""
+    """Everything needed to build the model before its weights are loaded."""
 
     streams: tuple[str, ...]
     widths: tuple[int, ...] = ()
     """D of each stream's tokens; left out: 512 each."""
     modalities: tuple[Modality, ...] = ()
-    """Of each stream; left out: not told, as joint fusion without a contrastive loss has no need to know."""
+    """Of each stream; empty: unknown, which is enough for joint fusion without a contrastive loss."""
     fusion: str = "joint"
     """Key of FUSIONS, or module:attribute."""
     layers: int
@@ -111,13 +111,13 @@ class Outputs:
     """Logits, float32."""
 
     fake: torch.Tensor
-    """(B,) is anything in the clip forged."""
+    """(B,) is anything in the clip fake."""
     video: torch.Tensor
-    """(B,) is the picture forged."""
+    """(B,) is the image fake."""
     audio: torch.Tensor
-    """(B,) is the sound forged."""
+    """(B,) is the audio fake."""
     domain: torch.Tensor
-    """(B, G) which dataset is it from."""
+    """(B, G) which dataset the clip is from."""
     features: torch.Tensor
     """(B, W) what the heads read."""
     compared: Compared | None

@@ -1,4 +1,4 @@
-"""What is read from the features: is anything forged, is the picture, is the sound.
+"""Heads on the features: is anything fake, is the image, is the audio.
 
 B clips, W width
 """
@@ -13,7 +13,7 @@ from torch import nn
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Features, and logits made of them."""
+    """Features, and the logits of the heads."""
 
     features: torch.Tensor
     """(B, W) what the discriminators and the contrastive losses see."""

@@ -29,7 +29,7 @@ class LateFusion(nn.Module):  # type: ignore[misc]
         self.weight_M = nn.Parameter(torch.zeros(len(self.groups)))
 
     def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int]) -> Reading:
-        """The picture's head reads the picture's transformer alone, the sound's head the sound's."""
+        """The image head reads only the image transformer, the audio head only the audio transformer."""
         slots = [max(1, most[MODALITIES[group]]) for group in self.groups]
         z_BMW = torch.stack([self._one(m, x_BLW, group_BL, S) for m, S in enumerate(slots)], dim=1)
         fake_BM = torch.cat([fake(z_BMW[:, m]) for m, fake in enumerate(self.fake)], dim=1)

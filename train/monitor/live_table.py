@@ -1,4 +1,4 @@
-"""What a user sees of a training: a live table on a terminal, plain lines elsewhere. Both go to stderr."""
+"""Progress of a training on stderr: a live table on a terminal, one log line per epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 from unmask.core.progress import Progress
+from unmask.train.losses.objective import LOSS_TERMS
 from unmask.train.validation import decisive
 
 log = logging.getLogger("unmask")
 
-# So many that the table, nine datasets below it and the bar fit a terminal of 80 columns and 24 lines.
+# The table, nine datasets below it and the bar fit a terminal of 80 columns and 24 lines.
 EPOCHS_SHOWN = 12
 LEGEND = (
     "AUC: of all validation items; macro: mean over datasets, of which those with * choose the best epoch; domain: how "
@@ -77,7 +78,7 @@ class Board:
                 handler.setStream(stream)
 
     def advance(self) -> None:
-        """One more step is done."""
+        """Count one more step."""
         if self._plain is not None:
             self._plain.advance()
         else:
@@ -98,9 +99,9 @@ class Board:
             return
         self._told.add("domain")
         log.warning(
-            "the discriminator names the dataset of %.0f %% of clips (modalities alone: %.0f %%): the features carry "
-            "each dataset's look, so a score may rest on it and fail on others. A larger train.grl_max, "
-            "train.domain_loss=cdan or coral, and a leave-one-dataset-out test tell more",
+            "the discriminators identify the dataset of %.0f %% of clips (from modalities alone: %.0f %%): features "
+            "encode the dataset, so scores may not transfer to other datasets. Try a larger train.grl_max, "
+            "train.domain_loss=cdan or coral, and a leave-one-dataset-out split",
             100 * accuracy,
             100 * chance,
         )
@@ -112,7 +113,7 @@ class Board:
 
 
 def epochs_view(lines: Sequence[dict[str, Any]], console: Console) -> RenderableType:
-    """A row an epoch; the columns for which the console is too narrow are told of the last epoch below."""
+    """One row per epoch; columns that do not fit the console are listed below, for the last epoch."""
     losses, guesses, datasets = columns_of(lines)
     choices: list[tuple[list[Column], list[Column]]] = [
         ([*losses, *datasets, *guesses], []),
@@ -135,11 +136,11 @@ def _fits(table: Table, console: Console) -> bool:
 
 
 def columns_of(lines: Sequence[dict[str, Any]]) -> tuple[list[Column], list[Column], list[Column]]:
-    """Losses and AUCs of all items, guesses of the dataset, and the AUC of each dataset."""
+    """Losses and pooled AUCs, accuracy of the discriminators, and the AUC per dataset."""
     found = [line["validation"] for line in lines]
     losses = [
         ("epoch", [f"{line['epoch']}{' best' if _is_best(line) else ''}" for line in lines]),
-        ("loss", [short(line["train"]["fake"]) for line in lines]),
+        *((heading, [short(line["train"][name]) for line in lines]) for name, heading in losses_of(lines).items()),
         ("val loss", [short(one["loss"]) for one in found]),
         ("AUC", [short(one["pooled"]["auc"]) for one in found]),
         ("macro", [short(one["macro"]["auc"]) for one in found]),
@@ -152,6 +153,14 @@ def columns_of(lines: Sequence[dict[str, Any]]) -> tuple[list[Column], list[Colu
         for name, mark in marked.items()
     ]
     return losses, guesses, datasets
+
+
+def losses_of(lines: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Name -> heading of the training losses to show: those with a heading, and the user's own by their names."""
+    known = {term.name: term.heading for term in LOSS_TERMS} | dict.fromkeys(("total", "lr", "reversal"))
+    logged = lines[-1]["train"] if lines else {"fake": 0.0}
+    headings = {name: known.get(name, name) for name in (*known, *logged) if name in logged}
+    return {name: heading for name, heading in headings.items() if heading is not None}
 
 
 def epochs_table(lines: Sequence[dict[str, Any]], columns: Sequence[Column]) -> Table:
@@ -180,8 +189,9 @@ def plain_line(line: dict[str, Any], epochs: int) -> str:
     accuracy, precision, recall, f1 = (short(found[name]) for name in names)
     guesses = [short(line["validation"][f"domain_{name}"]) for name in ("accuracy", "chance", "uniform")]
     domains = " ".join(f"{name} {short(row['auc'])}" for name, row in line["validation"]["domains"].items())
+    losses = " ".join(f"{heading} {short(line['train'][name])}" for name, heading in losses_of([line]).items())
     return (
-        f"epoch {line['epoch']}/{epochs}: loss {line['train']['fake']:.3f} | val loss {line['validation']['loss']:.3f} "
+        f"epoch {line['epoch']}/{epochs}: {losses} | val loss {line['validation']['loss']:.3f} "
         f"auc {short(found['auc'])} macro {short(macro['auc'])} acc {accuracy} p {precision} r {recall} f1 {f1} | "
         f"{domains} | domain {guesses[0]} (modalities alone {guesses[1]}, chance {guesses[2]})"
         f"{' best' if _is_best(line) else ''}"

@@ -122,7 +122,7 @@ def test_a_discriminator_that_is_always_right_is_explained_once(caplog):
             board.show(line(epoch, domain=accuracy))
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
-    assert "names the dataset of 100 % of clips (modalities alone: 50 %)" in warnings[0].getMessage()
+    assert "identify the dataset of 100 % of clips (from modalities alone: 50 %)" in warnings[0].getMessage()
     assert sum(message.startswith("epoch ") for message in caplog.messages) == 4
 
 
