@@ -20,15 +20,15 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch
 from unmask.train.data.device_transfer import to_device
 from unmask.train.data.sampler import Portion
-from unmask.train.data.token_data import TokenData, prefetched
+from unmask.train.data.token_data import TokenData, prefetch
 from unmask.train.models.detector import Detector
-from unmask.train.models.gradient_reversal import ganin_strength
+from unmask.train.models.gradient_reversal import compute_ganin_strength
 from unmask.train.monitor.live_table import Board
 from unmask.train.monitor.tensorboard import Events
-from unmask.train.optim.compile import not_compiled
+from unmask.train.optim.compile import explain_compile_error
 from unmask.train.optim.distributed import World, join_world
-from unmask.train.optim.ema import decay_at, update
-from unmask.train.optim.optimizer import autocast, clip, lr_at, set_lr
+from unmask.train.optim.ema import compute_decay, update_average
+from unmask.train.optim.optimizer import autocast, clip, compute_lr, set_lr
 from unmask.train.run_folder import (
     INPUTS,
     LAST,
@@ -86,7 +86,11 @@ def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: 
         log.warning("stopped by Ctrl-C; run the same command to resume from the last complete epoch")
         stopped = True
     except RuntimeError as error:
-        if explained := _explain_out_of_memory(setup.config) if _is_out_of_memory(error) else not_compiled(error):
+        if (
+            explained := _explain_out_of_memory(setup.config)
+            if _is_out_of_memory(error)
+            else explain_compile_error(error)
+        ):
             raise explained from error
         raise
     summary = _summary(setup, run, stopped)
@@ -137,10 +141,10 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
     make = partial(_batches, setup, device=world.device)
     mine = [world.share(portions) for portions in setup.sampler.steps(epoch)]
     lr = reversal = 0.0
-    for number, batches in enumerate(prefetched(make, mine, ahead=_prefetches(setup))):
+    for number, batches in enumerate(prefetch(make, mine, ahead=_prefetches(setup))):
         # The middle of the step, so that the learning rate is above 0 in the first and last step.
         done = (epoch - 1 + (number + 0.5) / setup.steps) / config.epochs
-        lr, reversal = lr_at(config, done), reversal_at(config, done)
+        lr, reversal = compute_lr(config, done), compute_reversal(config, done)
         set_lr(optimizer, lr)
         counts = world.summed(to_device(torch.from_numpy(objective.count(batches, model)), world.device))
         for batch, portion in zip(batches, mine[number], strict=True):
@@ -157,16 +161,16 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
         scaler.update()
         optimizer.zero_grad(set_to_none=True)
         if setup.averaged:
-            update(setup.judged, model, decay_at(config.ema, (epoch - 1) * setup.steps + number))
+            update_average(setup.judged, model, compute_decay(config.ema, (epoch - 1) * setup.steps + number))
         board.advance()
     means = dict(zip(objective.names, (world.summed(sums) / setup.steps).tolist(), strict=True))
     _check_finite(means, model, config)
     return means | {"lr": lr, "reversal": reversal}
 
 
-def reversal_at(config: TrainConfig, progress: float) -> float:
+def compute_reversal(config: TrainConfig, progress: float) -> float:
     """Strength of the gradient reversal after the fraction `progress` of the training."""
-    return config.grl_max * ganin_strength(progress) if config.domain_loss in ("dann", "cdan") else 0.0
+    return config.grl_max * compute_ganin_strength(progress) if config.domain_loss in ("dann", "cdan") else 0.0
 
 
 def _batches(setup: Setup, portions: Sequence[Portion], *, device: torch.device) -> list[Batch]:

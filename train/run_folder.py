@@ -155,7 +155,7 @@ def _is_control(run: Path) -> bool:
     return (run / CONFIG).is_file() and bool(_read_json(run / CONFIG).get("shuffle_labels"))
 
 
-def inputs_of(
+def describe_inputs(
     data: TokenData, config: TrainConfig, shape: ModelShape, key: str, criterion: Criterion
 ) -> dict[str, Any]:
     """Fields of RunInfo that are known before training."""
@@ -233,7 +233,7 @@ def finished(run: Path, key: str) -> RunSummary | None:
         return None
 
 
-def begun(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
+def load_last(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
     """The state after the last whole epoch, if there is one and all that goes with it can be read.
 
     `UsageError` for that of other settings or data.

@@ -19,8 +19,8 @@ from unmask.core.errors import UsageError
 from unmask.train.auto_size import SIZES, resolved
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
-from unmask.train.data.clip_table import UNKNOWN, relabelled
-from unmask.train.data.sampler import Sampler, shared_patterns
+from unmask.train.data.clip_table import UNKNOWN, permute_labels
+from unmask.train.data.sampler import Sampler, find_shared_masks
 from unmask.train.data.token_data import TokenData
 from unmask.train.losses.contrastive import BOTH
 from unmask.train.losses.objective import Objective
@@ -28,7 +28,7 @@ from unmask.train.models.detector import Detector, ModelShape
 from unmask.train.optim.compile import compile_blocks
 from unmask.train.optim.distributed import World
 from unmask.train.optim.optimizer import AUTOCAST, make_optimizer
-from unmask.train.run_folder import CONFIG, begun, clear, inputs_of, run_key
+from unmask.train.run_folder import CONFIG, clear, describe_inputs, load_last, run_key
 from unmask.train.validation import Judge, choose_judge
 
 log = logging.getLogger("unmask")
@@ -91,10 +91,10 @@ class Setup:
 
 def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> Setup:
     key, device = run_key(config, data), world.device
-    earlier = begun(run, key, device) if resume else None
+    earlier = load_last(run, key, device) if resume else None
     _check_same_epoch(run, earlier, world)
     if config.shuffle_labels:
-        data = replace(data, clips=relabelled(data.clips, config.seed))
+        data = replace(data, clips=permute_labels(data.clips, config.seed))
     names = data.chosen(config)
     train, validation = _select_clips(data, names, config, "train"), _select_clips(data, names, config, "val")
     _check_train(data, train)
@@ -111,7 +111,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     else:
         config = _resolve_alike(resolved(config, device, len(train), processes=world.size, slots=longest), world)
     sampler = Sampler.of(data, names, train, config)
-    shape = shape_for(data, config, names, sampler)
+    shape = build_shape(data, config, names, sampler)
     torch.manual_seed(config.seed)
     model = Detector(shape).to(device)
     judged = copy.deepcopy(model) if config.ema else model
@@ -131,7 +131,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     if world.first:
         sweep(run)
     judge = choose_judge(data, validation)
-    inputs = inputs_of(data, config, shape, key, judge.criterion)
+    inputs = describe_inputs(data, config, shape, key, judge.criterion)
     placed = data.placed(device, names)
     standing = _read_standing(earlier) if earlier else Standing()
     steps = len(sampler.steps(1))
@@ -155,9 +155,9 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     )
 
 
-def shape_for(data: TokenData, config: TrainConfig, names: tuple[str, ...], sampler: Sampler) -> ModelShape:
+def build_shape(data: TokenData, config: TrainConfig, names: tuple[str, ...], sampler: Sampler) -> ModelShape:
     """Shape of the model for the clips of `sampler` and the encoders `names`; `config` is resolved."""
-    shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
+    shared, modalities = find_shared_masks(sampler, data.clips.domain), tuple(map(data.modality, names))
     return ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
 
 

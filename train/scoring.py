@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.train.data.batch import Batch, bit
-from unmask.train.data.token_data import TokenData, prefetched
+from unmask.train.data.token_data import TokenData, prefetch
 from unmask.train.models.detector import Detector, Outputs
 
 # A batch of scores: 16,384 slots of the large model are less than 200 MB at a time, wherever a model was trained.
@@ -69,7 +69,7 @@ def score_clips(
     make = partial(data.batch, names=model.shape.streams, device=device)
     outputs = []
     with torch.inference_mode():
-        for batch in prefetched(make, [clips[part] for part in parts], ahead=device.type == "cuda"):
+        for batch in prefetch(make, [clips[part] for part in parts], ahead=device.type == "cuda"):
             outputs.append(_columns(model(batch), batch))
     back = np.empty_like(order)
     back[order] = np.arange(len(order))

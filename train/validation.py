@@ -64,7 +64,7 @@ class Validation:
         return (self.pooled["auc"] if judge.criterion == "auc" else -self.loss, -self.loss)
 
     def as_json(self) -> dict[str, Any]:
-        plain: dict[str, Any] = without_nan({name: getattr(self, name) for name in self.__slots__})
+        plain: dict[str, Any] = replace_nan({name: getattr(self, name) for name in self.__slots__})
         return plain
 
 
@@ -79,8 +79,8 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
     with config_context(assume_finite=True, skip_parameter_validation=True):
         domains = by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
         pooled = measure(is_fake, chance)
-        temperature, threshold = calibrated(is_fake, items)
-    found, guessed = domain_accuracy(scores.domain, scores.pattern, data.clips.domain[clips])
+        temperature, threshold = fit_calibration(is_fake, items)
+    found, guessed = measure_domain_accuracy(scores.domain, scores.pattern, data.clips.domain[clips])
     return Validation(
         items=len(is_fake),
         loss=cross_entropy(is_fake, items.fake),
@@ -95,12 +95,12 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
     )
 
 
-def calibrated(is_fake: NDArray[np.bool_], items: ItemScores) -> tuple[float, float]:
+def fit_calibration(is_fake: NDArray[np.bool_], items: ItemScores) -> tuple[float, float]:
     temperature = fit_temperature(is_fake, items.fake)
     return temperature, fit_threshold(is_fake, probability(items.fake, temperature))
 
 
-def domain_accuracy(
+def measure_domain_accuracy(
     logits: NDArray[np.float32], pattern: NDArray[np.int64], domain: NDArray[np.int64]
 ) -> tuple[float, float]:
     """Share of clips whose dataset is guessed from (N, G) logits, and chance: means over (pattern, dataset) cells.
@@ -132,7 +132,7 @@ def choose_judge(data: TokenData, clips: NDArray[np.int64]) -> Judge:
         data.clips.datasets[own]: min(int((label[domain == own] == kind).sum()) for kind in (0, 1))
         for own in np.unique(domain).tolist()
     }
-    deciding = decisive(fewest)
+    deciding = choose_deciding(fewest)
     if single := sorted(name for name, count in fewest.items() if count == 0):
         log.warning("validation: only one class of %s, so no AUC there", ", ".join(single))
     if deciding:
@@ -145,14 +145,14 @@ def choose_judge(data: TokenData, clips: NDArray[np.int64]) -> Judge:
     return Judge("loss")
 
 
-def decisive(fewest: Mapping[str, float]) -> tuple[str, ...]:
+def choose_deciding(fewest: Mapping[str, float]) -> tuple[str, ...]:
     """Datasets whose mean AUC chooses the best epoch; given the items of each one's rarer class."""
     both = tuple(name for name, count in fewest.items() if count > 0)
     return tuple(name for name in both if fewest[name] >= ENOUGH_ITEMS) or both
 
 
-def without_nan(value: Any) -> Any:
+def replace_nan(value: Any) -> Any:
     """Replace NaN by None at any depth: JSON has no NaN."""
     if isinstance(value, dict):
-        return {key: without_nan(inner) for key, inner in value.items()}
+        return {key: replace_nan(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -15,7 +15,7 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.models.detector import Detector
 from unmask.train.presets import PRESETS, preset_config
-from unmask.train.run_setup import shape_for
+from unmask.train.run_setup import build_shape
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 GIB = 1 << 30
@@ -75,7 +75,7 @@ def test_a_step_keeps_no_more_than_it_was_said_to(make_data, mixed, monkeypatch,
     names, clips = data.chosen(config), np.arange(48)
     sampler = Sampler.of(data, names, clips, config)
     model, batch = (
-        Detector(shape_for(data, config, names, sampler)),
+        Detector(build_shape(data, config, names, sampler)),
         data.batch(clips[data.lengths(names)[clips].sum(axis=1) > 0], names, device=CPU),
     )
     kept = _kept_bytes(model, lambda: compute_losses(model, config, batch))

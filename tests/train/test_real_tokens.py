@@ -25,7 +25,7 @@ from unmask.train.models.detector import Detector
 from unmask.train.optim.optimizer import clip, make_optimizer
 from unmask.train.presets import PRESETS, preset_config
 from unmask.train.run_folder import load_run
-from unmask.train.run_setup import shape_for
+from unmask.train.run_setup import build_shape
 from unmask.train.scoring import by_item, score_clips
 
 CPU = torch.device("cpu")
@@ -55,7 +55,7 @@ def test_32_real_clips_are_learned_by_heart(data: TokenData, name: str):
     clips = _some(data, config, names)
     sampler = Sampler.of(data, names, clips, config)
     torch.manual_seed(0)
-    model = Detector(shape_for(data, config, names, sampler))
+    model = Detector(build_shape(data, config, names, sampler))
     batch, optimizer = data.batch(clips, names, device=CPU), make_optimizer(model, config)
     for _ in range(60):
         compute_losses(model, config, batch, outputs=model(batch, 0.05)).total.backward()

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.spec import Modality
-from unmask.train.data.clip_table import UNKNOWN, ClipTable, shown_label
+from unmask.train.data.clip_table import UNKNOWN, ClipTable, derive_label
 from unmask.train.data.device_transfer import Parcel, to_device
 from unmask.train.data.stream_tokens import StreamTokens
 
@@ -164,7 +164,7 @@ def _columns(table: ClipTable, clips: NDArray[np.int64], present: Mapping[Modali
         item=table.item[clips],
         domain=table.domain[clips],
         pattern=np.stack([present[modality] for modality in MODALITIES], axis=1) @ (1 << np.arange(len(MODALITIES))),
-        label=_forged(shown_label(table, clips, present["image"], present["audio"])),
+        label=_forged(derive_label(table, clips, present["image"], present["audio"])),
         video_known=_known(table.video_fake[clips], present["image"]),
         audio_known=_known(table.audio_fake[clips], present["audio"]),
     )

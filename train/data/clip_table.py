@@ -74,7 +74,7 @@ def join(manifest: Manifest, keys: Iterable[ClipKey]) -> ClipTable:
     )
 
 
-def shown_label(
+def derive_label(
     table: ClipTable, clips: NDArray[np.int64], image: NDArray[np.bool_], sound: NDArray[np.bool_]
 ) -> NDArray[np.int8]:
     """(B,) int8 label of each clip, given whether its image and its audio are kept.
@@ -88,7 +88,7 @@ def shown_label(
     return np.where(hidden & genuine, np.int8(0), table.label[clips])
 
 
-def relabelled(table: ClipTable, seed: int) -> ClipTable:
+def permute_labels(table: ClipTable, seed: int) -> ClipTable:
     """Permute the labels of the labeled train and val items among these items: a control."""
     item, first = np.unique(table.item, return_index=True)
     dealt = item[(table.label[first] != UNKNOWN) & np.isin(table.split[first], ("train", "val"))]

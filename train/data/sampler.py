@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unmask.cache.spec import Modality
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
-from unmask.train.data.clip_table import shown_label
+from unmask.train.data.clip_table import derive_label
 from unmask.train.data.token_data import TokenData
 
 # Clips are sorted by length within pools of this many steps: enough for little padding, few enough for a random order.
@@ -62,7 +62,7 @@ class Sampler:
         forged = np.zeros_like(there)
         forged[:, picture] = there[:, picture] & (table.video_fake == 1)
         forged[:, sound] = there[:, sound] & (table.audio_fake == 1)
-        cells = table.domain[clips] * 2 + shown_label(table, clips, there[clips, picture], there[clips, sound])
+        cells = table.domain[clips] * 2 + derive_label(table, clips, there[clips, picture], there[clips, sound])
         views = data.views(names) if config.views else 0
         return cls(config, clips, table.item[clips], cells, lengths, forged, views)
 
@@ -148,8 +148,8 @@ class Sampler:
         return np.random.default_rng([self.config.seed, epoch, *purpose])
 
 
-def shared_patterns(sampler: Sampler, domain: NDArray[np.int64]) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """Per modality mask that occurs in training, the datasets whose clips can have it; `domain` is of the clip table."""
+def find_shared_masks(sampler: Sampler, domain: NDArray[np.int64]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Per modality mask that occurs in training, the datasets whose clips can have it; `domain`: of the clip table."""
     whole = (sampler.lengths[sampler.clips] > 0) @ (1 << np.arange(len(MODALITIES)))
     seen = set(zip(whole.tolist(), domain[sampler.clips].tolist(), strict=True))
     if sampler.config.modality_dropout > 0:

@@ -86,7 +86,7 @@ class TokenData:
     def select(
         self, names: Sequence[str], split: str | None = None, *, config: TrainConfig | None = None
     ) -> NDArray[np.int64]:
-        """Clips with a token of one of the encoders `names`, filtered by split and by kinds and datasets of `config`."""
+        """Clips with a token of one of the encoders `names`, filtered by split, and kinds and datasets of `config`."""
         wanted = self.lengths(names).sum(axis=1) > 0
         if split is not None:
             wanted &= self.clips.split == split
@@ -136,7 +136,7 @@ class TokenData:
             raise UsageError(f"no clips of {', '.join(missing)}", f"datasets here: {present}")
 
 
-def prefetched(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: bool) -> Iterator[Made]:
+def prefetch(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: bool) -> Iterator[Made]:
     """Yield make(g) for each, in order; with `ahead` a thread computes the next one meanwhile."""
     if not ahead:
         yield from map(make, given)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from unmask.train.data.batch import MODALITIES
-from unmask.train.models.modality_slots import pooled
+from unmask.train.models.modality_slots import mean_pool
 
 PROJECTION_WIDTH = 128
 IMAGE, AUDIO = MODALITIES.index("image"), MODALITIES.index("audio")
@@ -39,7 +39,7 @@ class Projections(nn.Module):  # type: ignore[misc]
 
     def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, z_BW: torch.Tensor) -> Compared:
         """`x_BLW` are the tokens *before* fusion: after it image and audio have exchanged information."""
-        mean_BMW, _ = pooled(x_BLW, group_BL, (IMAGE, AUDIO))
+        mean_BMW, _ = mean_pool(x_BLW, group_BL, (IMAGE, AUDIO))
         vectors = (self.picture(mean_BMW[:, 0]), self.sound(mean_BMW[:, 1]), self.features(z_BW))
         return Compared(*(F.normalize(vector_BK.float(), dim=1) for vector_BK in vectors))
 

@@ -28,13 +28,13 @@ class Heads(nn.Module):  # type: ignore[misc]
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.fake = head(width, dropout)
-        self.video = head(width, dropout)
-        self.audio = head(width, dropout)
+        self.fake = build_head(width, dropout)
+        self.video = build_head(width, dropout)
+        self.audio = build_head(width, dropout)
 
     def forward(self, z_BW: torch.Tensor) -> Reading:
         return Reading(z_BW, self.fake(z_BW)[:, 0], self.video(z_BW)[:, 0], self.audio(z_BW)[:, 0])
 
 
-def head(width: int, dropout: float) -> nn.Module:
+def build_head(width: int, dropout: float) -> nn.Module:
     return nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Dropout(dropout), nn.Linear(width // 2, 1))

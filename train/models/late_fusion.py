@@ -12,8 +12,8 @@ from torch import nn
 
 from unmask.cache.spec import Modality
 from unmask.train.data.batch import MODALITIES
-from unmask.train.models.heads import Reading, head
-from unmask.train.models.modality_slots import CLS, PAD, alone
+from unmask.train.models.heads import Reading, build_head
+from unmask.train.models.modality_slots import CLS, PAD, gather_tokens
 
 
 class LateFusion(nn.Module):  # type: ignore[misc]
@@ -23,9 +23,9 @@ class LateFusion(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.groups = tuple(groups)
         self.fusions = nn.ModuleList(build() for _ in self.groups)
-        self.fake = nn.ModuleList(head(width, dropout) for _ in self.groups)
-        self.video = head(width, dropout)
-        self.audio = head(width, dropout)
+        self.fake = nn.ModuleList(build_head(width, dropout) for _ in self.groups)
+        self.video = build_head(width, dropout)
+        self.audio = build_head(width, dropout)
         self.weight_M = nn.Parameter(torch.zeros(len(self.groups)))
 
     def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int]) -> Reading:
@@ -45,7 +45,7 @@ class LateFusion(nn.Module):  # type: ignore[misc]
         return self.weight_M.masked_fill(~present_BM, -torch.inf).softmax(dim=1)
 
     def _one(self, m: int, x_BLW: torch.Tensor, group_BL: torch.Tensor, S: int) -> torch.Tensor:
-        x_BSW, used_BS = alone(x_BLW, group_BL, self.groups[m], S)
+        x_BSW, used_BS = gather_tokens(x_BLW, group_BL, self.groups[m], S)
         group_BS = torch.where(used_BS, self.groups[m], PAD)
         cls_B1 = torch.full_like(group_BL[:, :1], CLS)
         z_BW: torch.Tensor = self.fusions[m](torch.cat([x_BLW[:, :1], x_BSW], 1), torch.cat([cls_B1, group_BS], 1))

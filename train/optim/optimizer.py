@@ -23,7 +23,7 @@ def make_optimizer(model: Detector, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.lr, fused=True)
 
 
-def lr_at(config: TrainConfig, progress: float) -> float:
+def compute_lr(config: TrainConfig, progress: float) -> float:
     """Learning rate when the share `progress` of all steps is done: a line up from 0, then a cosine down to 0.
 
     A function of progress alone, so a resumed run has no scheduler to restore.

@@ -9,7 +9,7 @@ from unmask.train.config import TrainConfig
 from unmask.train.models.detector import ModelShape
 from unmask.train.models.early_fusion import EarlyFusion
 from unmask.train.models.late_fusion import LateFusion
-from unmask.train.models.modality_slots import CLS, PAD, alone, pooled
+from unmask.train.models.modality_slots import CLS, PAD, gather_tokens, mean_pool
 from unmask.train.models.transformer_fusion import TransformerFusion, across_modalities, within_modality
 
 # CLS, two tokens of modality 0, one of modality 1, an empty slot.
@@ -123,10 +123,10 @@ def test_in_late_fusion_the_picture_is_judged_by_the_picture_alone(late):
 def test_the_tokens_of_one_modality_are_moved_together_in_their_order():
     group = torch.tensor([[CLS, 1, 0, 1, PAD], [CLS, 0, PAD, PAD, PAD]])
     x = torch.arange(10.0).reshape(2, 5, 1)
-    tokens, used = alone(x, group, 1, 2)
+    tokens, used = gather_tokens(x, group, 1, 2)
     assert used.tolist() == [[True, True], [False, False]]
     assert tokens[0, :, 0].tolist() == [1.0, 3.0]
-    mean, present = pooled(x, group, (0, 1))
+    mean, present = mean_pool(x, group, (0, 1))
     assert mean[..., 0].tolist() == [[2.0, 2.0], [6.0, 0.0]]
     assert present.tolist() == [[True, True], [True, False]]
 

@@ -15,7 +15,7 @@ from unmask.manifests.manifest import DATASETS
 from unmask.metrics.binary import by_domain
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
-from unmask.train.monitor.live_table import Board, epochs_view, marks
+from unmask.train.monitor.live_table import Board, mark_deciding, render_epochs
 from unmask.train.validation import choose_judge
 
 CPU = torch.device("cpu")
@@ -48,7 +48,7 @@ def line(epoch: int, *, domain: float | None = 0.6, best: int = 1, aucs: dict | 
 
 def text(lines: list[dict], width: int = 160) -> str:
     console = Console(file=StringIO(), width=width)
-    console.print(epochs_view(lines, console))
+    console.print(render_epochs(lines, console))
     return console.file.getvalue()
 
 
@@ -102,7 +102,7 @@ def test_a_star_marks_what_the_best_epoch_is_chosen_by(make_data, made_item, few
     clips = np.arange(len(data.clips))
     is_fake = data.clips.label == 1
     found = by_domain(is_fake, np.linspace(0.1, 0.9, len(clips)), data.clips.domain, data.clips.datasets)
-    assert {name for name, mark in marks(found).items() if mark} == set(choose_judge(data, clips).datasets)
+    assert {name for name, mark in mark_deciding(found).items() if mark} == set(choose_judge(data, clips).datasets)
 
 
 def test_a_terminal_gets_a_live_table_with_warnings_above_it(caplog):
