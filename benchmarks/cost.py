@@ -122,7 +122,7 @@ def _setup(data: TokenData, size: SizeName, precision: str, device: torch.device
 
 def operations(prepared: Prepared, batch: int) -> list[Operation]:
     """Of a step of `batch` clips, from those of COUNTED."""
-    _step(prepared, COUNTED[0])()  # the first one makes the optimiser's state as well
+    _step(prepared, COUNTED[0])()  # the first one makes the optimizer's state as well
     few, more = (counted(_step(prepared, clips)) for clips in COUNTED)
     assert [one.name for one in few] == [one.name for one in more], "a step of other operations"
     by = (batch - COUNTED[1]) / (COUNTED[1] - COUNTED[0])
@@ -133,7 +133,7 @@ def operations(prepared: Prepared, batch: int) -> list[Operation]:
 
 
 def _step(prepared: Prepared, clips: int) -> Callable[[], None]:
-    """A whole optimiser step through the training loop, on one batch of the longest clip."""
+    """A whole optimizer step through the training loop, on one batch of the longest clip."""
     drawn = Drawn(prepared.setup.sampler, [[Portion(np.full(clips, prepared.longest), {})]])
     setup = replace(prepared.setup, sampler=drawn, steps=1)  # type: ignore[arg-type]
     return lambda: void(_train_epoch(setup, 1, Board("bench", 1, 1, 0)))

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from one_step import compute_losses
 
 from unmask.train.auto_size import SIZES, Size, activation_bytes, resolved
 from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
-from unmask.train.losses.total import Totals, losses
 from unmask.train.models.detector import Detector
 from unmask.train.presets import PRESETS, preset_config
-from unmask.train.run_setup import shape_for
+from unmask.train.run_setup import build_shape
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 GIB = 1 << 30
@@ -75,10 +75,10 @@ def test_a_step_keeps_no_more_than_it_was_said_to(make_data, mixed, monkeypatch,
     names, clips = data.chosen(config), np.arange(48)
     sampler = Sampler.of(data, names, clips, config)
     model, batch = (
-        Detector(shape_for(data, config, names, sampler)),
+        Detector(build_shape(data, config, names, sampler)),
         data.batch(clips[data.lengths(names)[clips].sum(axis=1) > 0], names, device=CPU),
     )
-    kept = _kept_bytes(model, lambda: losses(model(batch), batch, Totals.of([batch], model), model, config))
+    kept = _kept_bytes(model, lambda: compute_losses(model, config, batch))
     said = activation_bytes(SIZES[size], len(batch), batch.slots)
     assert kept <= said
     if config.fusion in ("joint", "cross", "within"):

@@ -19,8 +19,8 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.fit import fit, run_folder
 from unmask.train.models.detector import Detector
-from unmask.train.models.gradient_reversal import ganin_strength
-from unmask.train.optim.optimizer import lr_at
+from unmask.train.models.gradient_reversal import compute_ganin_strength
+from unmask.train.optim.optimizer import compute_lr
 from unmask.train.presets import PRESETS, preset_config
 from unmask.train.run_folder import INPUTS, load_run, load_state
 from unmask.train.scoring import by_item, score_clips
@@ -273,7 +273,7 @@ def test_every_step_has_the_learning_rate_and_the_reversal_of_its_place(make_dat
         return forward(self, batch, reversal)
 
     def noted(*given):
-        rates.append(setups[0].optimiser.param_groups[0]["lr"])
+        rates.append(setups[0].optimizer.param_groups[0]["lr"])
         clipped(*given)
 
     setups, prepared = [], fit_module.prepare
@@ -284,8 +284,8 @@ def test_every_step_has_the_learning_rate_and_the_reversal_of_its_place(make_dat
     fit(make_data(mixed(60)), config, tmp_path / "run", device=CPU)
     total = 3 * setups[0].steps
     places = (np.arange(total) + 0.5) / total
-    assert rates == pytest.approx([lr_at(config, place) for place in places])
-    assert reversals == pytest.approx([config.grl_max * ganin_strength(place) for place in places])
+    assert rates == pytest.approx([compute_lr(config, place) for place in places])
+    assert reversals == pytest.approx([config.grl_max * compute_ganin_strength(place) for place in places])
     assert 0 < reversals[0] < reversals[-1] < config.grl_max
 
 
@@ -311,8 +311,8 @@ def test_a_step_that_ruins_the_weights_ends_the_run(make_data, mixed, tmp_path: 
 
 def test_the_learning_rate_rises_and_falls_to_nothing():
     config = TrainConfig(lr=1.0, warmup=0.1)
-    assert [lr_at(config, p) for p in (0.0, 0.05, 0.1, 0.55, 1.0)] == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
-    assert np.isfinite([lr_at(TrainConfig(warmup=0.0), p) for p in (0.0, 1.0)]).all()
+    assert [compute_lr(config, p) for p in (0.0, 0.05, 0.1, 0.55, 1.0)] == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
+    assert np.isfinite([compute_lr(TrainConfig(warmup=0.0), p) for p in (0.0, 1.0)]).all()
 
 
 @pytest.mark.parametrize(
@@ -320,10 +320,10 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
     [
         ({"domain_loss": "dann"}, ("archive",), "domain_loss=dann does nothing"),
         ({"domain_loss": "none"}, ("archive",), ""),
-        ({"domain_loss": "coral", "batch_size": 4}, ("archive", "dff"), "one of 4 has too few"),
+        ({"domain_loss": "coral", "batch_size": 4}, ("archive", "dff"), "4 clips per batch are too few"),
         ({"domain_loss": "coral"}, ("archive", "dff"), ""),
-        ({"supcon_weight": 0.1, "batch_size": 1}, ("archive", "dff"), "a batch of one does nothing"),
-        ({"infonce_weight": 0.1}, ("archive", "dff"), "no two real clips have picture and sound"),
+        ({"supcon_weight": 0.1, "batch_size": 1}, ("archive", "dff"), "train.batch_size=1 does nothing"),
+        ({"infonce_weight": 0.1}, ("archive", "dff"), "fewer than two real clips have image and audio"),
     ],
 )
 def test_a_loss_that_has_nothing_to_work_on_is_told(

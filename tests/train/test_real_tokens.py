@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from one_step import compute_losses
 
 from unmask.cache.stage import extract, open_streams
 from unmask.core.work_folder import WorkFolder
@@ -20,12 +21,11 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.losses.total import Totals, losses
 from unmask.train.models.detector import Detector
-from unmask.train.optim.optimizer import clip, make_optimiser
+from unmask.train.optim.optimizer import clip, make_optimizer
 from unmask.train.presets import PRESETS, preset_config
 from unmask.train.run_folder import load_run
-from unmask.train.run_setup import shape_for
+from unmask.train.run_setup import build_shape
 from unmask.train.scoring import by_item, score_clips
 
 CPU = torch.device("cpu")
@@ -55,13 +55,13 @@ def test_32_real_clips_are_learned_by_heart(data: TokenData, name: str):
     clips = _some(data, config, names)
     sampler = Sampler.of(data, names, clips, config)
     torch.manual_seed(0)
-    model = Detector(shape_for(data, config, names, sampler))
-    batch, optimiser = data.batch(clips, names, device=CPU), make_optimiser(model, config)
+    model = Detector(build_shape(data, config, names, sampler))
+    batch, optimizer = data.batch(clips, names, device=CPU), make_optimizer(model, config)
     for _ in range(60):
-        losses(model(batch, 0.05), batch, Totals.of([batch], model), model, config).total.backward()
+        compute_losses(model, config, batch, outputs=model(batch, 0.05)).total.backward()
         clip(model, config.clip_norm)
-        optimiser.step()
-        optimiser.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
     found = score_clips(model, data, clips, device=CPU)
     assert auc(batch.host.label == 1, found.fake) == 1.0, "by what is shown of each clip"
 

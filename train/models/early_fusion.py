@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from unmask.train.models.modality_slots import pooled
+from unmask.train.models.modality_slots import mean_pool
 
 
 class EarlyFusion(nn.Module):  # type: ignore[misc]
@@ -29,7 +29,7 @@ class EarlyFusion(nn.Module):  # type: ignore[misc]
 
     def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor) -> torch.Tensor:
         """(B, L, W) tokens with CLS in slot 0, (B, L) their modalities -> (B, W)."""
-        mean_BMW, present_BM = pooled(x_BLW, group_BL, self.groups)
+        mean_BMW, present_BM = mean_pool(x_BLW, group_BL, self.groups)
         # A layer over the modalities side by side is a sum of one map a modality. A missing one has no term (a vector
         # of zeros would be a token like another), and the sum is taken over those there, so that it keeps its scale.
         term_BMW = torch.stack([first(mean_BMW[:, m]) for m, first in enumerate(self.first)], dim=1)

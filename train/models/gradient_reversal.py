@@ -25,6 +25,6 @@ def reverse_gradient(features: torch.Tensor, strength: float) -> torch.Tensor:
     return result
 
 
-def ganin_strength(progress: float) -> float:
+def compute_ganin_strength(progress: float) -> float:
     """2 / (1 + exp(-10 p)) - 1: from 0 at the start of training (p = 0) to almost 1 at its end (p = 1)."""
     return 2.0 / (1.0 + math.exp(-10.0 * progress)) - 1.0

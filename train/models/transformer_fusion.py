@@ -73,7 +73,7 @@ Pattern = Literal["joint", "within", "cross"]
 its own."""
 
 
-class Fusion(nn.Module):  # type: ignore[misc]
+class TransformerFusion(nn.Module):  # type: ignore[misc]
     """Blocks and a last norm. Only CLS leaves, so in the last block only CLS asks: the same numbers, half the work."""
 
     def __init__(

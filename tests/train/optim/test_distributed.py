@@ -1,4 +1,4 @@
-"""Several processes take the steps of one. Real processes, joined by gloo on the CPU."""
+"""Several processes take the steps of one. Real processes, join_world by gloo on the CPU."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.optim.distributed import World, joined
+from unmask.train.optim.distributed import World, join_world
 from unmask.train.run_folder import load_state
-from unmask.train.run_setup import _resolved_alike
+from unmask.train.run_setup import _resolve_alike
 
 CPU = torch.device("cpu")
 TWO_PARTS = TrainConfig(size="small", epochs=2, batch_size=8, accumulate=2, lr=2e-3, ema=0.9)
@@ -95,7 +95,7 @@ class _Rank(World):
 
 def test_all_processes_take_the_settings_that_the_first_one_found():
     mine = TrainConfig(size="large", precision="fp32", batch_size=64, accumulate=2)
-    found = _resolved_alike(mine, _Rank(CPU, 1, 2))
+    found = _resolve_alike(mine, _Rank(CPU, 1, 2))
     assert (found.size, found.precision, found.batch_size, found.accumulate) == ("small", "bf16", 32, 2)
 
 
@@ -126,4 +126,4 @@ def test_a_number_of_processes_without_their_address_is_wrong_usage(monkeypatch)
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="WORLD_SIZE=2"):
-        joined(CPU)
+        join_world(CPU)
