@@ -17,7 +17,7 @@ from unmask.manifests.scan.discovery import Found, find, unclaimed
 from unmask.manifests.scan.incremental import reused
 from unmask.manifests.scan.probe import probed
 from unmask.manifests.scan.summary import lines, reasons
-from unmask.manifests.splits.grammar import parse
+from unmask.manifests.splits.registry import parse
 from unmask.manifests.splits.schemes import resplit
 
 Say = Callable[[str], None]

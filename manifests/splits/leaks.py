@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from unmask.manifests.manifest import Manifest, MediaRow, Split
+from unmask.manifests.manifest import Manifest, Split
 from unmask.manifests.splits.identity_graph import NEAR, SAME_FILE, Ints, Links
-from unmask.manifests.splits.split_columns import SPLITS, columns, positions, table_of
+from unmask.manifests.splits.split_columns import SPLITS, columns, positions
 
 MARKER = "+leaks:"
 _MARKED = re.compile(re.escape(MARKER) + r"(\d+)")
@@ -69,12 +69,6 @@ def find_leaks(links: Links, splits: Ints) -> Leaks:
     counts = np.stack([links.rows.T @ (splits == split).astype(np.int64) for split in range(3)], axis=1)
     leaking = np.flatnonzero((counts > 0).sum(axis=1) > 1)
     return Leaks(links.keys.take(pa.array(leaking)).to_pylist(), counts[leaking])
-
-
-def leaks(rows: Sequence[MediaRow]) -> dict[str, tuple[Split, ...]]:
-    """Person, source or equal file -> the splits it is in, for all that are in more than one."""
-    found = leaks_of(Manifest(table_of(rows), {}))
-    return {leak.key: tuple(sorted(leak.items)) for leak in found}
 
 
 def allowed_leaks(split_scheme: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from casts import leaks
 from small_media import picture
 
 from unmask.core.errors import MissingInput, UsageError
@@ -17,7 +18,6 @@ from unmask.manifests.manifest import MediaRow, read_manifest, write_manifest
 from unmask.manifests.scan.discovery import find
 from unmask.manifests.scan.scan import scan
 from unmask.manifests.scan.single_files import manifest_of_files
-from unmask.manifests.splits.schemes import leaks
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from casts import leaks
 
 from unmask.manifests.findings import ScanReport
 from unmask.manifests.manifest import DATASETS, Manifest, MediaRow
 from unmask.manifests.scan.scan import scan
-from unmask.manifests.splits.schemes import assign, leaks
+from unmask.manifests.splits.schemes import assign
 
 pytestmark = pytest.mark.corpus
 

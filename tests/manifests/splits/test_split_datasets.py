@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from casts import cells, row, splits_by_name
+from casts import cells, leaks, row, splits_by_name
 
 from unmask.manifests.datasets import faceforensics_lists as ffpp_lists
 from unmask.manifests.manifest import MediaRow
-from unmask.manifests.splits.schemes import assign, leaks
+from unmask.manifests.splits.schemes import assign
 
 LEAK_PROOF = ("default", "grouped")
 

@@ -6,11 +6,11 @@ import json
 
 import pyarrow as pa
 import pytest
-from casts import row, splits_by_name
+from casts import leaks, row, splits_by_name
 
 from unmask.core.errors import UsageError
 from unmask.manifests.manifest import from_rows
-from unmask.manifests.splits.leaks import allowed_leaks, leaks, leaks_of
+from unmask.manifests.splits.leaks import allowed_leaks, leaks_of
 from unmask.manifests.splits.schemes import assign, resplit
 
 ROWS = [

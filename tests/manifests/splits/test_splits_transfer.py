@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from casts import cells, row, splits_by_name
+from casts import cells, leaks, row, splits_by_name
 from test_split_datasets import celeb_df, deep_voice, ffpp
 
 from unmask.core.errors import UsageError
-from unmask.manifests.splits.leaks import leaks
 from unmask.manifests.splits.schemes import assign
 
 
