@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unmask.manifests.datasets import LAYOUTS
-from unmask.manifests.datasets import faceforensics_lists as ffpp_lists
+from unmask.manifests.datasets import LAYOUTS, faceforensics
 from unmask.manifests.datasets.base import Scanned
 from unmask.manifests.manifest import MediaRow
 
@@ -31,9 +30,9 @@ def test_faceforensics_fakes_carry_method_both_sequences_and_the_published_split
 
 
 def test_the_published_lists_of_faceforensics_are_shipped_whole():
-    splits = list(ffpp_lists.official_splits().values())
+    splits = list(faceforensics.official_splits().values())
     assert [splits.count(name) for name in ("train", "val", "test")] == [720, 140, 140]
-    assert len({ffpp_lists.videos().get(str(n).zfill(3), str(n).zfill(3)) for n in range(1000)}) == 977
+    assert len({faceforensics.videos().get(str(n).zfill(3), str(n).zfill(3)) for n in range(1000)}) == 977
 
 
 @pytest.mark.parametrize(
@@ -92,8 +91,8 @@ def test_faceforensics_leaves_out_masks_lists_and_sequences_that_it_does_not_hav
 
 
 def test_seven_pairs_of_faceforensics_straddle_the_published_split():
-    splits = ffpp_lists.official_splits()
-    straddling = {first for first in ffpp_lists.videos() if splits[first] != splits[ffpp_lists.videos()[first]]}
+    splits = faceforensics.official_splits()
+    straddling = {first for first in faceforensics.videos() if splits[first] != splits[faceforensics.videos()[first]]}
     assert straddling == {"606", "640", "756", "838", "876", "955", "983"}
 
 
