@@ -15,7 +15,7 @@ import soundfile
 from PIL import Image
 
 from unmask.core.process_pool import available_cores
-from unmask.manifests.scan.discovery import find
+from unmask.manifests.scan.discovery import find_datasets
 from unmask.manifests.scan.scan import scan
 from unmask.manifests.splits.schemes import resplit
 
@@ -36,7 +36,7 @@ def measured() -> str:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "data"
         _write(root)
-        read, found = _timed(lambda: [dataset.scan() for dataset in find(root)])
+        read, found = _timed(lambda: [dataset.scan() for dataset in find_datasets(root)])
         assert sum(len(part.rows) for part in found) == FILES
         whole, (manifest, _) = _timed(lambda: scan(root, say=_silent))
         split, _ = _timed(lambda: resplit(manifest, "default", 0))

@@ -9,8 +9,8 @@ import numpy as np
 
 from unmask.manifests.splits.grammar import Transfer
 from unmask.manifests.splits.identity_graph import Ints
-from unmask.manifests.splits.identity_partition import cut, in_two
-from unmask.manifests.splits.leak_proof import TWO, fill, hold_out
+from unmask.manifests.splits.identity_partition import deal_in_two, divide_identities
+from unmask.manifests.splits.leak_proof import TWO, assign_free_rows, hold_out
 from unmask.manifests.splits.split_columns import FREE, OUT, TEST, TRAIN, VAL, Columns
 
 
@@ -38,12 +38,12 @@ def assign_default(rows: Columns, argument: None, seed: int) -> Ints:
 
 def assign_leave_one_out(rows: Columns, dataset: str, seed: int) -> Ints:
     """`dataset` is test; train and val come from the other datasets."""
-    return assign_train_val(rows, np.where(rows.of([dataset]), TEST, FREE), seed)
+    return assign_train_val(rows, np.where(rows.select_datasets([dataset]), TEST, FREE), seed)
 
 
 def assign_cross(rows: Columns, transfer: Transfer, seed: int) -> Ints:
     """Train and val from some datasets, test from others; all other datasets are OUT."""
-    trained, tested = rows.of(transfer.train), rows.of(transfer.test)
+    trained, tested = rows.select_datasets(transfer.train), rows.select_datasets(transfer.test)
     if transfer.test_official:
         tested &= rows.official == TEST
     locks = np.where(trained, FREE, np.where(tested, TEST, OUT))
@@ -57,11 +57,13 @@ def assign_train_val(rows: Columns, locks: Ints, seed: int) -> Ints:
 
     `locks` (R,): TEST, TRAIN, VAL, FREE or OUT per row.
     """
-    locks[rows.links.touched_by(locks == TEST) & (locks != TEST)] = OUT
+    locks[rows.links.find_linked(locks == TEST) & (locks != TEST)] = OUT
     locks = hold_out(rows.links, locks)
-    return fill(rows, hold_out(rows.links, cut(rows, locks, seed, in_two, parts=2)), seed, TWO)
+    return assign_free_rows(
+        rows, hold_out(rows.links, divide_identities(rows, locks, seed, deal_in_two, parts=2)), seed, TWO
+    )
 
 
 def _assign_leak_proof(rows: Columns, locks: Ints, seed: int) -> Ints:
     locks = hold_out(rows.links, locks)
-    return fill(rows, hold_out(rows.links, cut(rows, locks, seed)), seed)
+    return assign_free_rows(rows, hold_out(rows.links, divide_identities(rows, locks, seed)), seed)

@@ -113,11 +113,11 @@ def test_a_scale_outside_its_range_is_refused(tmp_path, scale):
 
 
 def test_pairs_of_faceforensics_come_from_all_official_splits():
-    official = faceforensics.official_splits()
+    official = faceforensics.read_official_splits()
     splits = [{official[sequence] for sequence in pair} for pair in FF_PAIRS]
     assert splits[:3] == [{"train"}, {"val"}, {"test"}]
     assert all(len(split) == 1 for split in splits)
-    assert not {sequence for pair in FF_PAIRS for sequence in pair} & set(faceforensics.videos())
+    assert not {sequence for pair in FF_PAIRS for sequence in pair} & set(faceforensics.read_shared_videos())
 
 
 def test_fakes_join_people_of_one_small_clique_only():

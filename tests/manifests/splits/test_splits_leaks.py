@@ -26,7 +26,7 @@ ROWS = [
 def test_official_is_refused_with_the_leaks_and_two_ways_out():
     with pytest.raises(UsageError) as refused:
         assign(ROWS, "official", 7)
-    assert "2 people, sources or files" in refused.value.problem
+    assert "2 identities, sources or files" in refused.value.problem
     assert "ann (train 1, test 1)" in refused.value.problem
     assert "same-file same (train 1, val 1)" in refused.value.problem
     assert "official-strict" in refused.value.hint
