@@ -28,9 +28,8 @@ def find_level_conflicts(dataset: str, rows: Sequence[MediaRow]) -> list[Conflic
     real, fake = ({row.compression for row in rows if row.label == label} for label in (0, 1))
     if real == fake or not real or not fake:
         return []
-    problem = (
-        f"real files are {_list_levels(real)}, but fakes are {_list_levels(fake)}: the compression tells the label"
-    )
+    levels = f"real files are {_list_levels(real)}, but fakes are {_list_levels(fake)}"
+    problem = f"{levels}: the compression level gives the label away"
     common = sorted(level for level in real & fake if level)
     remedy = f"Choose one with --compression {common[0]}" if common else "Get both in the same level"
     return [Conflict(dataset, ".", problem, remedy)]

@@ -169,7 +169,7 @@ def test_a_table_as_the_data_root_must_have_its_columns(make_tree):
     root = make_tree(("half.csv", "path,people\n"), ("own.csv", "path,label\n1.wav,0\n"))
     with pytest.raises(MissingInput, match="not a dataset: missing column label"):
         find_datasets(root / "half.csv")
-    with pytest.raises(MissingInput, match="no column path, label"):
+    with pytest.raises(MissingInput, match="missing column path, label"):
         find_datasets(make_tree("notes.txt", root="notes") / "notes.txt")
     (found,) = find_datasets(root / "own.csv")
     assert (found.key, found.root) == ("own", root)

@@ -139,7 +139,7 @@ def test_a_listed_video_that_is_not_there_is_reported(make_tree):
     listed = ("List_of_testing_videos.txt", "1 Celeb-real/id4_0000.mp4\n1 Celeb-real/id5_0000.mp4\nnonsense\n")
     scanned = LAYOUTS["celeb_df"].scan(make_tree("Celeb-real/id4_0000.mp4", listed))
     assert any("line 3" in str(conflict) for conflict in scanned.conflicts)
-    assert any("1 of the 2 videos" in str(conflict) for conflict in scanned.conflicts)
+    assert any("1 of the 2 listed videos" in str(conflict) for conflict in scanned.conflicts)
 
 
 def test_deep_voice_takes_the_label_from_dashes_and_counts_only_speakers_with_an_original(make_tree):
@@ -211,7 +211,7 @@ def test_a_face_that_lies_in_two_splits_is_read_once(make_tree):
     (conflict,) = scanned.conflicts
     assert (conflict.path, conflict.remedy) == (
         f"val/fake/{name}.jpg",
-        f"Remove it or test/fake/{name}.png, which was read",
+        f"Remove it or test/fake/{name}.png, which is used",
     )
 
 

@@ -105,7 +105,7 @@ def test_sound_alone_is_no_video(tmp_path):
     (tmp_path / "a.wav").rename(tmp_path / "a.mp4")
     reason = probe_file(tmp_path / "a.mp4", "video").reason
     assert reason is not None
-    assert "no picture" in reason
+    assert "no video" in reason
 
 
 def test_a_missing_file_has_vanished(tmp_path):
