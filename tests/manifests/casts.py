@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from unmask.core.hashing import media_id
-from unmask.manifests.manifest import MediaRow, Split
+from unmask.manifests.manifest import MediaRow, Split, from_rows
+from unmask.manifests.splits.leaks import leaks_of
 
 
 def row(
@@ -40,3 +41,8 @@ def splits_by_name(rows: Sequence[MediaRow]) -> dict[str, Split | None]:
 
 def cells(rows: Sequence[MediaRow]) -> Counter[tuple[str, int | None, Split | None]]:
     return Counter((row.dataset, row.label, row.split) for row in rows)
+
+
+def leaks(rows: Sequence[MediaRow]) -> dict[str, tuple[Split, ...]]:
+    """Identity, source or equal file -> the splits it is in, for all that are in more than one."""
+    return {leak.key: tuple(sorted(leak.items)) for leak in leaks_of(from_rows(rows, {}))}

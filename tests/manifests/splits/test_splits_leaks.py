@@ -6,11 +6,11 @@ import json
 
 import pyarrow as pa
 import pytest
-from casts import row, splits_by_name
+from casts import leaks, row, splits_by_name
 
 from unmask.core.errors import UsageError
 from unmask.manifests.manifest import from_rows
-from unmask.manifests.splits.leaks import allowed_leaks, leaks, leaks_of
+from unmask.manifests.splits.leaks import allowed_leaks, leaks_of
 from unmask.manifests.splits.schemes import assign, resplit
 
 ROWS = [
@@ -26,7 +26,7 @@ ROWS = [
 def test_official_is_refused_with_the_leaks_and_two_ways_out():
     with pytest.raises(UsageError) as refused:
         assign(ROWS, "official", 7)
-    assert "2 people, sources or files" in refused.value.problem
+    assert "2 identities, sources or files" in refused.value.problem
     assert "ann (train 1, test 1)" in refused.value.problem
     assert "same-file same (train 1, val 1)" in refused.value.problem
     assert "official-strict" in refused.value.hint
