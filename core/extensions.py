@@ -35,8 +35,10 @@ def load_extension(name: str, kind: str) -> Any:
     _check(name, kind)
     module_name, attribute = name.split(":")
     found = extension_hash(f"{module_name}:module", kind)
+    if module_name not in sys.modules:
+        _IMPORTED[module_name] = found
     module = importlib.import_module(module_name)
-    if _IMPORTED.setdefault(module_name, found) != found:
+    if _IMPORTED.get(module_name, found) != found:
         raise UsageError(f"{kind} {name}: {module_name} has changed since it was imported", "start Python anew")
     if not hasattr(module, attribute):
         public = ", ".join(sorted(n for n in vars(module) if not n.startswith("_"))) or "nothing"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from unmask.core import extensions
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.extensions import extension_hash, is_extension, load_extension
 
@@ -16,7 +15,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "own_code.py").write_text("def double(x):\n    return 2 * x\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr(extensions, "_IMPORTED", {})
     monkeypatch.delitem(sys.modules, "own_code", raising=False)
     return tmp_path
 
