@@ -41,7 +41,7 @@ TIMEOUT_S = 300.0
 def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None = None) -> dict[str, int]:
     """Write the corpus under `out`; return the number of media files per dataset.
 
-    The same seed and scale give the same bytes, whatever `workers` is (processes; None: one per core). `scale` in (0, 1]
+    The same seed and scale give the same bytes, whatever `workers` is (None: one per core). `scale` in (0, 1]
     thins it, down to three groups of identities per dataset. A finished corpus is reused, an unfinished one completed;
     `UsageError` if the folder holds anything else.
     """
