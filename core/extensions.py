@@ -1,7 +1,7 @@
-"""Code of the user's own, named `module:attribute` in the settings: an encoder, a fusion, a loss.
+"""Load a user's own encoder, fusion or loss, named `module:attribute` in the settings.
 
-The module is looked for where Python looks, and in the current folder last, so that a file beside the user's data works
-and never hides an installed package.
+The module is searched on Python's path and then in the current folder, so that a local file works and never hides an
+installed package.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _IMPORTED: dict[str, str] = {}
 
 
 def is_extension(name: str) -> bool:
-    """Is `name` written as `module:attribute`?"""
+    """True if `name` has the form `module:attribute`."""
     return NAME.fullmatch(name) is not None
 
 
 def load_extension(name: str, kind: str) -> Any:
-    """The object that `module:attribute` names; `kind` ("fusion", "loss") is for the error.
+    """Import and return the object named `module:attribute`; `kind` ("fusion", "loss") appears in errors.
 
     `MissingInput` when there is no such module, `UsageError` when it has no such attribute, or when its file has
     changed since it was imported.
@@ -49,10 +49,10 @@ def load_extension(name: str, kind: str) -> Any:
 def extension_hash(name: str, kind: str) -> str:
     """16 hex digits over the name and the source of its module (of a package: every .py file of it).
 
-    Part of the fingerprints of whatever the extension makes: code that was changed makes something new.
+    Part of the fingerprint of everything computed with the extension: changed code is computed anew.
     """
     _check(name, kind)
-    source = _source(name, kind)
+    source = _find_source(name, kind)
     files = sorted(source.parent.rglob("*.py")) if source.name == "__init__.py" else [source]
     contents = [(path.relative_to(source.parent).as_posix(), full_content(path)) for path in files]
     return fingerprint("extension-1", name, contents)
@@ -63,7 +63,7 @@ def _check(name: str, kind: str) -> None:
         raise UsageError(f"{kind} {name!r}: not of the form module:attribute", f"my_module:My{kind.title()}")
 
 
-def _source(name: str, kind: str) -> Path:
+def _find_source(name: str, kind: str) -> Path:
     module_name = name.split(":")[0]
     here = str(Path.cwd())
     if here not in sys.path and not module_name.startswith("unmask."):

@@ -1,4 +1,4 @@
-"""What this machine has: the facts `unmask doctor` prints and runs keep beside their numbers."""
+"""Versions, devices and free memory of this machine, for `unmask doctor` and the records of runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GIB = 1024**3
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGE_BLOCK = 256 * 1024
 
-# Those whose version can change a number.
+# Packages whose version can change numerical results.
 PACKAGES = (
     "torch torchvision torchaudio timm transformers numpy zarr zarrs h5py pyarrow av decord soundfile facenet-pytorch "
     "scikit-learn pillow"
@@ -30,7 +30,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Package -> installed version; "missing" for one that is not there."""
+    """Package -> installed version, or "missing"."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -52,7 +52,7 @@ def gpus() -> list[dict[str, Any]]:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is the first GPU where torch can use one. `UsageError` for a device that is not here."""
+    """Return the device; `auto` is the first GPU that torch can use, else the CPU. `UsageError` if it is missing."""
     import torch
 
     if name == "auto":
@@ -67,17 +67,17 @@ def choose_device(name: str) -> torch.device:
 
 
 def memory_gib() -> tuple[float, float]:
-    """(available, total) main memory."""
+    """(available, total) main memory in GiB."""
     facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     available, total = (int(facts[name].split()[0]) / 1024**2 for name in ("MemAvailable", "MemTotal"))
     return available, total
 
 
 def return_large_blocks() -> None:
-    """From now on, arrays of this process that are freed go back to the system at once.
+    """Make this process return freed large arrays to the system at once.
 
-    glibc keeps what it frees once large blocks were freed before, and memory then grows with the number of items
-    although none is held. Elsewhere than on glibc it does nothing.
+    After large blocks were freed, glibc raises its threshold and keeps later ones, so that memory grows with the
+    number of items. No effect without glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -86,18 +86,18 @@ def return_large_blocks() -> None:
 
 
 def free_bytes(folder: Path) -> int:
-    """On the disk where `folder` lies or would lie."""
+    """Free bytes on the disk of `folder`, which need not exist yet."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     return shutil.disk_usage(existing).free
 
 
 def decoders() -> dict[str, str]:
-    """Media library -> version of what it decodes with, or why it cannot be loaded."""
+    """Media library -> its version and that of its codecs, or why it cannot be loaded."""
     found = {}
     for name in ("av", "decord", "soundfile", "PIL"):
         try:
             module = __import__(name)
-        except (ImportError, OSError) as error:  # OSError: a shared library that is not there
+        except (ImportError, OSError) as error:  # OSError: a shared library is missing
             found[name] = f"unusable: {error}"
         else:
             native = getattr(module, "library_versions", {}) or getattr(module, "__libsndfile_version__", "")

@@ -1,4 +1,4 @@
-"""Many items through one function in killable processes: a hang or a native crash costs that one item."""
+"""Run a function over many items in worker processes: a hang or a native crash costs only that item."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IN_FLIGHT_PER_WORKER = 3
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why one item has no result."""
+    """Reason why one item has no result."""
 
     reason: Reason
     problem: str

@@ -69,7 +69,7 @@ class Progress:
 
 
 def spoken(seconds: float) -> str:
-    """A length of time in the unit that people would use."""
+    """Duration in the largest unit of which it has at least two, for example "3.5 hours"."""
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"

@@ -39,11 +39,11 @@ TIMEOUT_S = 300.0
 
 
 def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None = None) -> dict[str, int]:
-    """Write the corpus under `out`; give how many media files each dataset has.
+    """Write the corpus under `out`; return the number of media files per dataset.
 
-    The same seed and scale give the same bytes, whatever `workers` is (processes; None: one a core). `scale` in (0, 1]
-    thins it, down to three groups of people a dataset. A finished corpus is reused, an unfinished one completed;
-    `UsageError` for a folder with anything else in it.
+    The same seed and scale give the same bytes, whatever `workers` is (None: one per core). `scale` in (0, 1]
+    thins it, down to three groups of identities per dataset. A finished corpus is reused, an unfinished one completed;
+    `UsageError` if the folder holds anything else.
     """
     if not 0 < scale <= 1:
         raise UsageError(
@@ -67,7 +67,7 @@ def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None 
 
 
 def _is_whole(out: Path, about: str) -> bool:
-    """Is this very corpus there? Real datasets, and corpora of other seeds, must not get mixed with it."""
+    """True if this corpus is complete in `out`. `UsageError` if `out` holds other files."""
     readme = out / "README.md"
     found = readme.read_text(encoding="utf-8") if readme.is_file() else None
     if found not in (about, about + UNFINISHED) and out.exists() and any(out.iterdir()):
