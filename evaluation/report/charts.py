@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
 from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
 
 from unmask.core.html.svg_charts import Axis, Series, fitted_axis, histogram, line_chart, unit
 from unmask.evaluation.predictions import CONTROL
 from unmask.evaluation.results import POOLED, Evaluation
-from unmask.metrics.curves import reliability, roc, shares
+from unmask.metrics.calibration import reliability
 
 # Drawn beside the model's curve: the two that a reader should fear most.
 BESIDE = ("metadata only", "linear probe")
@@ -45,12 +46,18 @@ def _roc(
     for control in BESIDE:
         if evaluation_has(evaluation, control, name):
             score = _column(predictions, CONTROL + control)[part]
-            series.append(Series(control, *roc(is_fake, score), f"thin {styles[control]}"))
-    series.append(Series("model", *roc(is_fake, _column(predictions, "score")[part]), "model"))
+            series.append(Series(control, *_roc_points(is_fake, score), f"thin {styles[control]}"))
+    series.append(Series("model", *_roc_points(is_fake, _column(predictions, "score")[part]), "model"))
     x, y = unit("reals called fake"), unit("fakes found")
     chart = line_chart(f"ROC, {name}", series, x, y, width=280, height=250, diagonal=True)
     row = evaluation.model.row(name)
     return Chart(f"{name}: AUC {row.auc:.3f}, {row.n_real} real, {row.n_fake} fake", chart)
+
+
+def _roc_points(is_fake: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+    """False positive and true positive rate (0..1) as the threshold falls."""
+    alarms, hits, _ = roc_curve(is_fake, score, drop_intermediate=False)
+    return alarms.tolist(), hits.tolist()
 
 
 def evaluation_has(evaluation: Evaluation, control: str, row: str) -> bool:
@@ -59,7 +66,7 @@ def evaluation_has(evaluation: Evaluation, control: str, row: str) -> bool:
 
 def score_chart(predictions: pa.Table) -> Chart:
     is_fake, score = _fakes(predictions), _column(predictions, "score")
-    real, fake = shares(score[~is_fake], SCORE_BINS), shares(score[is_fake], SCORE_BINS)
+    real, fake = bin_shares(score[~is_fake]), bin_shares(score[is_fake])
     y = fitted_axis("share of the class", [0.0, *real, *fake])
     bars = [("real", "real", real), ("fake", "fake", fake)]
     drawn = histogram("Scores of real and fake items", bars, unit("probability of fake"), y)
@@ -67,12 +74,18 @@ def score_chart(predictions: pa.Table) -> Chart:
     return Chart("Scores by class: the less the two overlap, the better", drawn, keys)
 
 
+def bin_shares(score: NDArray[np.float64]) -> list[float]:
+    """Share of the scores in each of SCORE_BINS equal bins of 0..1; all 0 without scores."""
+    counts, _ = np.histogram(score, SCORE_BINS, (0.0, 1.0))
+    return [count / max(1, len(score)) for count in counts.tolist()]
+
+
 def calibration_chart(evaluation: Evaluation, predictions: pa.Table) -> Chart:
-    x, y, _ = reliability(_fakes(predictions), _column(predictions, "score"))
+    x, y = reliability(_fakes(predictions), _column(predictions, "score"))
     line = Series("model", x, y, "model", marks=True)
     axes = unit("mean probability of fake"), unit("share that is fake")
     drawn = line_chart("Calibration", [line], *axes, diagonal=True)
-    ece = evaluation.model.row(POOLED).ece
+    ece = evaluation.model.row(POOLED)["ece"]
     figure = "n/a" if ece is None else f"{ece:.3f}"
     keys = (("model", "model"), ("chance", "perfect calibration"))
     return Chart(f"Calibration, all items: expected calibration error {figure}", drawn, keys)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.evaluation.report.contact_sheet import jpeg_uri
-from unmask.evaluation.unscored_items import cause
+from unmask.evaluation.unscored_items import find_cause
 from unmask.manifests.manifest import Kind, MediaRow
 from unmask.preprocess.outcomes import Outcome
 from unmask.preprocess.shards.media_shard import MediaShard
@@ -56,7 +56,7 @@ def lost_groups(
     """
     groups: dict[tuple[int, str, str], list[MediaRow]] = {}
     for row in sorted(lost, key=lambda row: row.path):
-        reason, _ = cause(row, outcomes.get(row.media_id))
+        reason, _ = find_cause(row, outcomes.get(row.media_id))
         groups.setdefault((row.domain_id, row.dataset, reason), []).append(row)
     ordered = sorted(groups.items(), key=lambda pair: (pair[0][:2], -len(pair[1]), pair[0]))
     seen = _thumbnails(shards, {_key(row): number for number, (_, rows) in enumerate(ordered) for row in rows}, shown)
@@ -78,7 +78,7 @@ def _group(
     first = sorted(rows, key=lambda row: _key(row) not in seen)[:count]
     files = []
     for row in first:
-        _, problem = cause(row, outcomes.get(row.media_id))
+        _, problem = find_cause(row, outcomes.get(row.media_id))
         picture = seen.get(_key(row))
         files.append(LostFile(row.path, row.kind, problem, jpeg_uri(picture) if picture else None))
     fake = sum(row.label == 1 for row in rows)

@@ -60,8 +60,8 @@ def _model(row: MetricRow, middle: float) -> Markup:
         text = Markup('<text class="nothing" x="{:.1f}" y="{:.1f}">n/a: {} here</text>')
         return text.format(_across(0.0) + 8, middle + 4, only)
     parts = [Markup('<circle class="model" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(_across(row.auc), middle)]
-    if row.auc_interval:
-        low, high = (_across(value) for value in row.auc_interval)
+    if span := row.interval("auc"):
+        low, high = map(_across, span)
         parts.insert(0, Markup('<path class="span" d="M{:.1f} {:.1f}H{:.1f}"/>').format(low, middle, high))
     value = Markup('<text class="value" x="{}" y="{:.1f}">{:.3f}</text>')
     parts.append(value.format(WIDTH - RIGHT + 14, middle + 4, row.auc))

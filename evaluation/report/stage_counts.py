@@ -10,7 +10,7 @@ from pathlib import Path
 from unmask.cache.store.profile_index import Streams
 from unmask.cache.store.token_store import Finished
 from unmask.evaluation.results import Evaluation
-from unmask.evaluation.unscored_items import reason
+from unmask.evaluation.unscored_items import format_reason
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.outcomes import Outcome
 from unmask.train.run_folder import RunSummary
@@ -142,7 +142,7 @@ def failure_lines(
     for row in rows:
         outcome = outcomes.get(row.media_id)
         if row.status == "ok" and (outcome is None or outcome.outcome == "failed"):
-            lines.append(FailureLine("preprocess", names[row.media_id], reason(row, outcome)))
+            lines.append(FailureLine("preprocess", names[row.media_id], format_reason(row, outcome)))
         elif row.status == "ok" and outcome is not None and outcome.problem:
             lines.append(FailureLine("preprocess", names[row.media_id], f"in part: {outcome.problem}"))
     for encoder, shards in finished.items():

@@ -17,7 +17,8 @@ from made_report import done, item_without_face, jpeg, lost, lost_item, made_row
 
 from unmask.evaluation.report.failed_files import SHOWN, LostFile, LostGroup, lost_groups, lost_rows
 from unmask.evaluation.report.missing_faces import Missed, missed_faces, shards_of
-from unmask.evaluation.report.page import PageData, render, visible
+from unmask.evaluation.report.page import render, visible
+from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.stage_counts import FailureLine
 
 NASTY = "a\"b'><script>alert(1)</script>\n写真\u202egpj.exe"

@@ -9,7 +9,8 @@ import pytest
 from made_report import done, lost, made_row
 
 from unmask.evaluation.report.class_differences import FACTS, Difference, LabelLine, figure, label_lines, without_face
-from unmask.evaluation.report.page import PageData, render
+from unmask.evaluation.report.page import render
+from unmask.evaluation.report.page_data import PageData
 from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.outcomes import Outcome
 

@@ -13,7 +13,9 @@ import pytest
 from made_evaluation import HOSTILE, Made
 
 from unmask.core.errors import MissingInput
-from unmask.evaluation.report.page import FAILURES_SHOWN, PageData, render
+from unmask.evaluation.report.page import render
+from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.report.sections import FAILURES_SHOWN
 from unmask.evaluation.report.stage_counts import FailureLine
 
 # The golden list: when a section is added on purpose, add it here.
@@ -145,7 +147,9 @@ def test_a_page_without_training_lines_faces_or_failures_is_whole(page_data: Pag
 
 def test_a_page_of_one_class_is_whole(page_data: PageData, made: Made) -> None:
     fakes = made.predictions.filter(pc.equal(made.predictions.column("label"), 1))
-    rows = [replace(row, n_real=0, auc=None, auc_interval=None) for row in made.evaluation.model.rows]
+    rows = [
+        replace(row, n_real=0, values={**row.values, "auc": None}, intervals={}) for row in made.evaluation.model.rows
+    ]
     evaluation = replace(
         made.evaluation,
         given=fakes.num_rows + 2,

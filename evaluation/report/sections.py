@@ -1,0 +1,162 @@
+"""The sections of the report. SECTIONS lists each one once; the page and its JSON follow it.
+
+A section is a template part in sections/ and a function that gives the variables of that part.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+from unmask.evaluation.report.charts import BESIDE, calibration_chart, roc_charts, score_chart, training_charts
+from unmask.evaluation.report.class_differences import FACTS, facts_of
+from unmask.evaluation.report.contact_sheet import Face
+from unmask.evaluation.report.forest_plot import forest, legend
+from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.results import Evaluation
+from unmask.evaluation.terminal_table import PARTIAL, beside
+from unmask.metrics import binary
+
+# More rows help no reader; all of them are in the page's JSON.
+FAILURES_SHOWN = 200
+STYLES = ("c1", "c2", "c3", "c4", "c5", "c6")
+
+Context = dict[str, Any]
+
+
+def _nothing(data: PageData) -> Context:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    id: str
+    """Anchor on the page; its template part is sections/<id>.html."""
+    title: str
+    """Heading; "{split}" stands for the evaluated split."""
+    context: Callable[[PageData], Context]
+    """Variables of the template part. `evaluation` is always there."""
+    json: Callable[[PageData], Context] = _nothing
+    """Keys of the page's JSON that the section adds."""
+
+
+def results(data: PageData) -> Context:
+    styles = _control_styles(data.evaluation)
+    return {
+        "columns": sorted(binary.METRICS, key=lambda metric: metric.weighted is None),
+        "forest": forest(data.evaluation, styles),
+        "legend": legend(data.evaluation, styles),
+    }
+
+
+def controls(data: PageData) -> Context:
+    return {"beside": beside, "partial": PARTIAL}
+
+
+def roc(data: PageData) -> Context:
+    styles = _control_styles(data.evaluation)
+    beside_model = [(styles[name], name) for name in BESIDE if name in styles]
+    return {
+        "roc": roc_charts(data.evaluation, data.predictions, styles),
+        "roc_keys": [("model", "model"), *beside_model, ("chance", "a coin toss")],
+    }
+
+
+def scores(data: PageData) -> Context:
+    return {"scores": [score_chart(data.predictions), calibration_chart(data.evaluation, data.predictions)]}
+
+
+def training(data: PageData) -> Context:
+    return {"training": training_charts(data.training)}
+
+
+def run(data: PageData) -> Context:
+    return {"headline": data.headline}
+
+
+def datasets(data: PageData) -> Context:
+    return {
+        "datasets": data.datasets,
+        "stages": data.stages,
+        "by_label": data.by_label,
+        "facts": facts_of(data.by_label),
+        **_label_differences(data),
+    }
+
+
+def datasets_json(data: PageData) -> Context:
+    return {
+        "datasets": [asdict(line) for line in data.datasets],
+        "stages": [asdict(line) for line in data.stages],
+        "by_label": [asdict(line) for line in data.by_label],
+        "differences": [asdict(one) for one in data.differences],
+    }
+
+
+def faces(data: PageData) -> Context:
+    return {"faces": _contact_sheet(data), "missed": data.missed, **_label_differences(data)}
+
+
+def faces_json(data: PageData) -> Context:
+    return {"without_face": {f"{one.dataset}/{one.label}": list(one.items) for one in data.missed or ()}}
+
+
+def failures(data: PageData) -> Context:
+    reasons = Counter((line.stage, line.reason.split(":")[0]) for line in data.failures)
+    return {
+        "lost": [(name, list(groups)) for name, groups in groupby(data.lost, lambda group: group.dataset)],
+        "lost_files": sum(group.files for group in data.lost),
+        "lost_shown": sum(len(group.shown) for group in data.lost),
+        "reasons": sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])),
+        "failures": data.failures[:FAILURES_SHOWN],
+        "failures_in_all": len(data.failures),
+    }
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section(
+        id="results",
+        title="Results on the {split} split",
+        context=results,
+        json=lambda data: {"evaluation": data.evaluation.as_json()},
+    ),
+    Section(id="controls", title="Beside guesses that never look for a forgery", context=controls),
+    Section(id="roc", title="ROC curves", context=roc),
+    Section(id="scores", title="Scores and calibration", context=scores),
+    Section(id="training", title="Training", context=training, json=lambda data: {"training": list(data.training)}),
+    Section(id="run", title="Run and machine", context=run, json=lambda data: {"headline": dict(data.headline)}),
+    Section(id="data", title="Data", context=datasets, json=datasets_json),
+    Section(id="faces", title="Extracted faces", context=faces, json=faces_json),
+    Section(
+        id="failures",
+        title="Failures",
+        context=failures,
+        json=lambda data: {"failures": [asdict(line) for line in data.failures]},
+    ),
+)
+"""In the order of the page."""
+
+
+def _control_styles(evaluation: Evaluation) -> dict[str, str]:
+    """Control -> CSS class of its color."""
+    return {control.name: style for control, style in zip(evaluation.controls, STYLES, strict=False)}
+
+
+def _label_differences(data: PageData) -> Context:
+    return {
+        "differences": [(FACTS[one.fact], one) for one in data.differences],
+        "differing": {(one.dataset, one.fact) for one in data.differences},
+    }
+
+
+def _contact_sheet(data: PageData) -> list[tuple[str, list[tuple[str, list[Face]]]]]:
+    """(dataset, [("real", faces), ("fake", faces)]) of the datasets with faces."""
+    names = [line.name for line in data.datasets]
+    rows = [
+        (name, [(word, data.faces.get((name, label), [])) for label, word in ((0, "real"), (1, "fake"))])
+        for name in names
+    ]
+    return [(name, cells) for name, cells in rows if any(faces for _, faces in cells)]
