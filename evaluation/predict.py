@@ -20,7 +20,7 @@ from unmask.cache.weights.registry import file_safe
 from unmask.core.errors import UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.open_run import OpenRun, open_run
-from unmask.evaluation.unscored_items import outcomes, reason
+from unmask.evaluation.unscored_items import format_reason, load_outcomes
 from unmask.manifests.datasets.base import KINDS
 from unmask.manifests.manifest import Kind, MediaRow
 from unmask.manifests.scan.single_files import manifest_of_files
@@ -128,7 +128,7 @@ def _judged(
     preprocess(manifest, profile.preprocess, work)
     if (run / PROJECTIONS).is_dir():
         shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
-    known = outcomes(media_folder(work, profile.preprocess))
+    known = load_outcomes(media_folder(work, profile.preprocess))
     found: dict[str, Verdict] = {}
     if any(outcome.outcome == "done" for outcome in known.values()):
         extract(manifest, profile, work, device=device)
@@ -145,7 +145,7 @@ def _unscored(loaded: LoadedRun, row: MediaRow, known: Mapping[str, Outcome]) ->
     """Of a file that could not be read, or that has no part which the run reads."""
     outcome = known.get(row.media_id)
     if outcome is None or outcome.outcome == "failed":
-        return _none(loaded, "unreadable", reason(row, outcome))
+        return _none(loaded, "unreadable", format_reason(row, outcome))
     read = {stream.spec.modality for stream in loaded.info.streams.values()}
     parts = [name for modality, name in PARTS.items() if modality in read]
     lost = f" ({outcome.problem})" if outcome.problem else ""
@@ -168,18 +168,18 @@ def _lean(info: RunInfo) -> Profile:
 
 def _scored(opened: OpenRun, known: Mapping[str, Outcome], device: torch.device) -> dict[str, Verdict]:
     """media_id -> verdict of every item that the model could score."""
-    numbers = opened.scorable()
-    judged, scores = opened.judge(list(numbers.values()), device=device)
+    numbers = opened.list_scorable()
+    items, scores = opened.score(list(numbers.values()), device=device)
     windows = _windows(opened, scores)
     threshold = opened.info.threshold
     return {
         media_id: Verdict(
             path="",
-            verdict="fake" if judged.score[position] >= threshold else "real",
+            verdict="fake" if items.score[position] >= threshold else "real",
             threshold=threshold,
-            score=float(judged.score[position]),
-            video_score=_known(judged.video_score[position]),
-            audio_score=_known(judged.audio_score[position]),
+            score=float(items.score[position]),
+            video_score=_known(items.video_score[position]),
+            audio_score=_known(items.audio_score[position]),
             clips=tuple(windows[media_id]),
             faces_found=_faces_found(known[media_id]),
             reason=known[media_id].problem,

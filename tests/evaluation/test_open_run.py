@@ -19,7 +19,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.demo.encoding import write_video
 from unmask.evaluation.ablate import ablate
 from unmask.evaluation.ablation_table import Spread, ablation_table
-from unmask.evaluation.evaluate import evaluate, evaluated
+from unmask.evaluation.evaluate import evaluate, find_evaluation
 from unmask.evaluation.open_run import check_split
 from unmask.evaluation.predict import predict
 from unmask.evaluation.predictions import read_predictions
@@ -54,9 +54,9 @@ def test_all_controls_stand_beside_the_model(evaluation: Evaluation) -> None:
     names = [table.name for table in evaluation.controls]
     assert names == ["majority guess", "modality mask only", "metadata only", "silence and duration", "linear probe"]
     assert [one.control for one in evaluation.comparisons] == names
-    judged = [row.name for row in evaluation.model.rows if row.name != "macro"]
+    scored = [row.name for row in evaluation.model.rows if row.name != "macro"]
     for table in evaluation.controls:
-        for name in judged:
+        for name in scored:
             ours, theirs = evaluation.model.row(name), table.row(name)
             assert (theirs.n_real, theirs.n_fake) == (ours.n_real, ours.n_fake)
 
@@ -72,14 +72,14 @@ def test_pictures_have_no_silence(evaluation: Evaluation) -> None:
 def test_the_same_seed_gives_the_same_evaluation(chain: Chain, evaluation: Evaluation) -> None:
     assert evaluate(chain.run, chain.work, device=CPU) == evaluation
     assert read_evaluation(chain.run) == evaluation
-    assert evaluated(chain.run) == evaluation
+    assert find_evaluation(chain.run) == evaluation
 
 
 def test_an_evaluation_of_earlier_weights_does_not_count(chain: Chain, evaluation: Evaluation, tmp_path: Path) -> None:
     run = Path(shutil.copytree(chain.run, tmp_path / "run"))
     about = json.loads((run / "inputs.json").read_text())
     (run / "inputs.json").write_text(json.dumps({**about, "best_epoch": about["best_epoch"] + 1}))
-    assert evaluated(run) is None
+    assert find_evaluation(run) is None
     with pytest.raises(MissingInput, match="not been evaluated"):
         report(chain.work, run)
 

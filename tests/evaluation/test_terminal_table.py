@@ -80,14 +80,14 @@ def test_an_evaluation_of_another_version_is_refused(made: Made, tmp_path: Path)
 
 
 def test_a_lost_item_is_our_bug(made: Made) -> None:
-    with pytest.raises(ValueError, match="one is lost"):
+    with pytest.raises(ValueError, match="an item is missing"):
         replace(made.evaluation, given=made.evaluation.given + 1)
 
 
 def test_predictions_keep_every_score(made: Made) -> None:
     table = made.predictions
     assert table.num_rows == len(made.items)
-    assert table.column("score").to_pylist() == made.judged.score.tolist()
+    assert table.column("score").to_pylist() == made.scores.score.tolist()
     assert table.column("audio_score").null_count == table.num_rows
     assert {"control: majority guess", "control: metadata only"} <= set(table.column_names)
     called = [score >= 0.5 for score in table.column("score").to_pylist()]
