@@ -20,7 +20,7 @@ PARTIAL = "* mean over the datasets that the control can score; the differences 
 
 def evaluation_table(evaluation: Evaluation) -> RenderableType:
     """Metrics per dataset, macro and pooled; then the controls, one sentence per control, and items without a score."""
-    parts: list[RenderableType] = [_figures(evaluation), _controls(evaluation)]
+    parts: list[RenderableType] = [_build_metrics_table(evaluation), _build_controls_table(evaluation)]
     if any("*" in beside(evaluation.model.row(MACRO), control.row(MACRO)) for control in evaluation.controls):
         parts.append(Text(PARTIAL))
     parts += [Text(f"- {comparison.meaning}") for comparison in evaluation.comparisons]
@@ -55,7 +55,7 @@ def spanned(value: float | None, interval: Interval | None) -> str:
     return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else f"{value:.3f} [{NOTHING}]"
 
 
-def _figures(evaluation: Evaluation) -> Table:
+def _build_metrics_table(evaluation: Evaluation) -> Table:
     title = f"{evaluation.run}: {evaluation.split} split, {evaluation.split_scheme}, profile {evaluation.profile}"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("dataset", no_wrap=True)
@@ -63,30 +63,30 @@ def _figures(evaluation: Evaluation) -> Table:
     for name in ("real", "fake", f"{first.heading} [95 %]", *(metric.heading for metric in others)):
         table.add_column(name, justify="right", no_wrap=True)
     for row in evaluation.model.rows:
-        _add(table, row.name, _cells(row))
+        _add_row(table, row.name, _format_cells(row))
     return table
 
 
-def _add(table: Table, name: str, cells: Sequence[str]) -> None:
+def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
     # Text, not str: rich reads "[n/a]" and a dataset named "[red]" in a str as markup.
     table.add_row(Text(name), *map(Text, cells), style="bold" if name in (MACRO, POOLED) else None)
 
 
-def _cells(row: MetricRow) -> list[str]:
+def _format_cells(row: MetricRow) -> list[str]:
     """120 columns have room for one interval: that of the first metric."""
     first, *others = (metric.name for metric in binary.METRICS)
     compared = spanned(row[first], row.interval(first))
     return [str(row.n_real), str(row.n_fake), compared, *(number(row[name]) for name in others)]
 
 
-def _controls(evaluation: Evaluation) -> Table:
+def _build_controls_table(evaluation: Evaluation) -> Table:
     scorers = (evaluation.model, *evaluation.controls)
-    table = Table(title="AUC beside the controls, same items", box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(title="AUC of the model and the controls, same items", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("", no_wrap=True)
     for scorer in scorers:
         table.add_column(scorer.name, justify="right")
     for row in evaluation.model.rows:
-        _add(table, row.name, [beside(row, scorer.row(row.name)) for scorer in scorers])
+        _add_row(table, row.name, [beside(row, scorer.row(row.name)) for scorer in scorers])
     return table
 
 

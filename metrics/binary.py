@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +22,7 @@ ECE_BINS = 15
 
 Summary = Literal["macro", "pooled"]
 """The mean over datasets, or all items together."""
-Weighted = Callable[[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+Weighted = Callable[[NDArray[np.bool_], NDArray[Any], NDArray[np.float64]], NDArray[np.float64]]
 """(is_fake (N,), score or called_fake (N,), weights (B, N)) -> (B,) values, NaN where one is undefined."""
 
 

@@ -54,6 +54,6 @@ def binned_sums(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Sum of probabilities, number of fakes and number of items in each of `bins` equal bins of 0..1, (bins,) each."""
     position = np.minimum((probability * bins).astype(np.int64), bins - 1)
-    predicted = np.bincount(position, probability, bins)
-    observed = np.bincount(position, is_fake.astype(np.float64), bins)
+    predicted = np.bincount(position, probability, bins).astype(np.float64)
+    observed = np.bincount(position, is_fake.astype(np.float64), bins).astype(np.float64)
     return predicted, observed, np.bincount(position, minlength=bins)

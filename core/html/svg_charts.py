@@ -1,6 +1,6 @@
-"""Charts as inline SVG: no script, no font, no picture from elsewhere.
+"""Charts as self-contained inline SVG, without scripts.
 
-Colours are the page's CSS classes, so they follow its light or dark scheme.
+Colors are CSS classes of the page, so they follow its light or dark scheme.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 38
-# More points than this cannot be told apart at the width of a page, and only make it heavier.
+# More points cannot be distinguished at the width of a page and only make it larger.
 MOST_POINTS = 200
 
 
@@ -30,9 +30,9 @@ class Series:
     x: Sequence[float]
     y: Sequence[float]
     style: str
-    """CSS class: its stroke and fill are on the page."""
+    """CSS class that sets stroke and fill."""
     marks: bool = False
-    """A dot at every point too."""
+    """Draw a dot at every point too."""
 
 
 UNIT_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -43,7 +43,7 @@ def unit(label: str) -> Axis:
 
 
 def fitted_axis(label: str, values: Sequence[float], *, whole: bool = False) -> Axis:
-    """An axis that holds all finite `values`, with three to six round ticks (`whole`: none between integers)."""
+    """Axis that covers all finite `values`, with three to six round ticks (`whole`: integers only)."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     span = high - low or max(abs(high), 1.0)
@@ -64,7 +64,7 @@ def line_chart(
     height: int = 280,
     diagonal: bool = False,
 ) -> Markup:
-    """Lines over a grid; `diagonal` adds the dashed line of a coin toss (or of perfect calibration)."""
+    """Lines over a grid; `diagonal` adds the dashed line of chance or of perfect calibration."""
     frame = _Frame(x, y, width, height)
     parts = [frame.grid()]
     if diagonal:
@@ -86,7 +86,7 @@ def histogram(
     width: int = 420,
     height: int = 280,
 ) -> Markup:
-    """Bars of (label, CSS class, heights) over equal bins of `x`, drawn over one another, half transparent."""
+    """Bars of (label, CSS class, heights) over equal bins of `x`, overlaid and half transparent."""
     frame = _Frame(x, y, width, height)
     parts = [frame.grid()]
     for label, style, heights in counts:
@@ -100,7 +100,7 @@ def histogram(
 
 
 def thinned(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> tuple[list[float], list[float]]:
-    """At most `most` of the points, the first and last always among them."""
+    """At most `most` of the points, including the first and the last."""
     if len(x) <= most:
         return list(x), list(y)
     kept = [round(number * (len(x) - 1) / (most - 1)) for number in range(most)]
@@ -109,7 +109,7 @@ def thinned(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Where numbers lie on the drawing."""
+    """Maps values of the axes to positions of the drawing."""
 
     x: Axis
     y: Axis
@@ -153,9 +153,9 @@ class _Frame:
         return Markup('<path class="line {}" d="M{}">{}</path>').format(style, steps, title) if points else Markup("")
 
     def dots(self, x: Sequence[float], y: Sequence[float], style: str) -> Markup:
-        found = zip(x, y, strict=True)
+        points = zip(x, y, strict=True)
         dot = Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3"/>')
-        return Markup("").join(dot.format(style, self.across(a), self.down(b)) for a, b in found if math.isfinite(b))
+        return Markup("").join(dot.format(style, self.across(a), self.down(b)) for a, b in points if math.isfinite(b))
 
     def bar(self, start: float, end: float, value: float) -> Markup:
         left, top = self.across(start), self.down(min(value, self.y.high))
@@ -169,6 +169,6 @@ def _svg(title: str, width: int, height: int, parts: Sequence[Markup]) -> Markup
 
 
 def _round_step(least: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 times a power of ten that is at least `least`."""
+    """Smallest of 1, 2, 2.5 and 5 times a power of ten that is at least `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9))

@@ -12,9 +12,9 @@ from itertools import groupby
 from typing import Any
 
 from unmask.evaluation.report.charts import BESIDE, calibration_chart, roc_charts, score_chart, training_charts
-from unmask.evaluation.report.class_differences import FACTS, facts_of
+from unmask.evaluation.report.class_differences import FACTS, list_facts
 from unmask.evaluation.report.contact_sheet import Face
-from unmask.evaluation.report.forest_plot import forest, legend
+from unmask.evaluation.report.forest_plot import draw_forest, list_legend
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.terminal_table import PARTIAL, beside
@@ -47,8 +47,8 @@ def results(data: PageData) -> Context:
     styles = _control_styles(data.evaluation)
     return {
         "columns": sorted(binary.METRICS, key=lambda metric: metric.weighted is None),
-        "forest": forest(data.evaluation, styles),
-        "legend": legend(data.evaluation, styles),
+        "forest": draw_forest(data.evaluation, styles),
+        "legend": list_legend(data.evaluation, styles),
     }
 
 
@@ -61,7 +61,7 @@ def roc(data: PageData) -> Context:
     beside_model = [(styles[name], name) for name in BESIDE if name in styles]
     return {
         "roc": roc_charts(data.evaluation, data.predictions, styles),
-        "roc_keys": [("model", "model"), *beside_model, ("chance", "a coin toss")],
+        "roc_keys": [("model", "model"), *beside_model, ("chance", "chance")],
     }
 
 
@@ -82,7 +82,7 @@ def datasets(data: PageData) -> Context:
         "datasets": data.datasets,
         "stages": data.stages,
         "by_label": data.by_label,
-        "facts": facts_of(data.by_label),
+        "facts": list_facts(data.by_label),
         **_label_differences(data),
     }
 
@@ -123,7 +123,7 @@ SECTIONS: tuple[Section, ...] = (
         context=results,
         json=lambda data: {"evaluation": data.evaluation.as_json()},
     ),
-    Section(id="controls", title="Beside guesses that never look for a forgery", context=controls),
+    Section(id="controls", title="Controls: classifiers that do not look for manipulations", context=controls),
     Section(id="roc", title="ROC curves", context=roc),
     Section(id="scores", title="Scores and calibration", context=scores),
     Section(id="training", title="Training", context=training, json=lambda data: {"training": list(data.training)}),

@@ -158,10 +158,10 @@ def test_a_kind_that_the_run_does_not_judge_is_named_and_not_called_unreadable(
         device=CPU,
     )
     assert picture.score is not None
-    for verdict, kind in ((video, "a video"), (sound, "a sound file")):
+    for verdict, kind in ((video, "a video"), (sound, "an audio file")):
         assert (verdict.verdict, verdict.score) == ("unjudged", None)
-        assert verdict.reason == f"this run judges still pictures, and this is {kind}"
-    assert str(video) == f"{silent}: unjudged (this run judges still pictures, and this is a video)"
+        assert verdict.reason == f"this run was trained on images, and this is {kind}"
+    assert str(video) == f"{silent}: unjudged (this run was trained on images, and this is a video)"
 
 
 def test_a_silent_video_is_not_judged_by_its_sound(chain: Chain, silent: Path, tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_a_silent_video_is_not_judged_by_its_sound(chain: Chain, silent: Path, t
     for beside in ([], [chain.data_root / "sounds/test/real/0.wav"]):
         mute, quiet, *heard = predict([silent, zeros, *beside], run, device=CPU)
         assert (mute.verdict, mute.score) == (quiet.verdict, quiet.score) == ("unjudged", None)
-        assert mute.reason == "it has no sound, and this run judges by sound"
-        assert (quiet.reason or "").startswith("it has no sound (every sample of its sound is zero)")
+        assert mute.reason == "it has no audio, and this run was trained on audio"
+        assert (quiet.reason or "").startswith("it has no audio (every sample of its sound is zero)")
         assert all(verdict.score is not None for verdict in heard)
 
 

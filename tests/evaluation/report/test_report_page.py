@@ -21,7 +21,7 @@ from unmask.evaluation.report.stage_counts import FailureLine
 # The golden list: when a section is added on purpose, add it here.
 HEADINGS = [
     "Results on the test split",
-    "Beside guesses that never look for a forgery",
+    "Controls: classifiers that do not look for manipulations",
     "ROC curves",
     "Scores and calibration",
     "Training",
@@ -113,22 +113,22 @@ def test_one_class_shows_not_applicable(html: str) -> None:
 
 
 def test_synthetic_data_are_announced_and_others_are_not(html: str, page_data: PageData) -> None:
-    assert "numbers on synthetic faces mean nothing about real deepfakes" in html
-    assert "mean nothing" not in render(replace(page_data, synthetic=False))
+    assert "results on synthetic data say nothing about real deepfakes" in html
+    assert "say nothing" not in render(replace(page_data, synthetic=False))
 
 
 def test_a_split_that_leaks_is_announced_in_red(html: str, page_data: PageData) -> None:
     leaking = replace(page_data.evaluation, split_scheme="official-v2+leaks:14")
     page = render(replace(page_data, evaluation=leaking))
     assert '<div class="banner leak" role="alert">' in page
-    assert "14 people, recordings or files" in page
+    assert "14 identities, recordings or files" in page
     assert 'role="alert"' not in html
 
 
-def test_a_centre_face_is_marked(html: str) -> None:
+def test_a_center_crop_is_marked(html: str) -> None:
     assert html.count('class="fallback"') == 2  # one of them among the files without any face
     assert ">0.99</span>" in html
-    assert ">centre</span>" in html
+    assert ">center</span>" in html
 
 
 def test_a_long_list_of_failures_is_cut_on_the_page_but_not_in_the_json(page_data: PageData) -> None:
@@ -158,7 +158,7 @@ def test_a_page_of_one_class_is_whole(page_data: PageData, made: Made) -> None:
     )
     html = render(replace(page_data, evaluation=evaluation, predictions=fakes))
     assert Page(html).headings == HEADINGS
-    assert "the scored items are of one class" in html
+    assert "all scored items are of one class" in html
 
 
 def test_predictions_of_another_evaluation_are_refused(page_data: PageData) -> None:
