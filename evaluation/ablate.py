@@ -58,7 +58,7 @@ def ablate(
         if stopped:
             break
         controls = controls or (evaluations[0].controls if evaluations else ())
-        rows.append(_row(preset, evaluations, work, problem))
+        rows.append(_build_row(preset, evaluations, work, problem))
     if not stopped and not any(row.runs for row in rows):
         raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
     ablation = Ablation(
@@ -96,11 +96,11 @@ def _train_preset(
 
 def _evaluate_run(run: Path, work: WorkFolder, device: torch.device, split: Split) -> Evaluation:
     """Evaluation of `run`; one of the same weights and split is reused."""
-    found = find_evaluation(run)
-    return found if found and found.split == split else evaluate(run, work, device=device, split=split)
+    earlier = find_evaluation(run)
+    return earlier if earlier and earlier.split == split else evaluate(run, work, device=device, split=split)
 
 
-def _row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder, problem: str | None) -> AblationRow:
+def _build_row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder, problem: str | None) -> AblationRow:
     names = [row.name for row in evaluations[0].model.rows[:-2]] if evaluations else []
     runs = tuple(evaluation.run for evaluation in evaluations)
     scored = read_predictions(work.runs / runs[0]).column("media_id").to_pylist() if runs else []

@@ -84,10 +84,10 @@ def ablation_table(ablation: Ablation) -> RenderableType:
     for control in ablation.controls:
         values = [control.row(row)[metric] for row, metric, _ in list_figures()]
         table.add_row(Text(f"({control.name})"), "", *map(number, values), "", style="dim")
-    return Group(table, *(Text(f"- {line}") for line in _sentences(ablation)))
+    return Group(table, *(Text(f"- {line}") for line in _write_notes(ablation)))
 
 
-def _sentences(ablation: Ablation) -> list[str]:
+def _write_notes(ablation: Ablation) -> list[str]:
     lines = [f"{row.preset}: not trained: {row.problem}" for row in ablation.rows if row.problem]
     kinds = {row.same_items for row in ablation.rows if row.runs}
     if len(kinds) > 1:

@@ -107,19 +107,19 @@ def predict(files: Sequence[Path], run: Path, *, device: torch.device) -> list[V
 def _refuse(path: Path, loaded: LoadedRun) -> Verdict | None:
     """Verdict of a file that no stage can process; None for all others."""
     if not path.is_file():
-        return _without_score(loaded, "unreadable", "vanished: no such file")
+        return _make_unscored(loaded, "unreadable", "vanished: no such file")
     kind, kinds = KINDS.get(path.suffix.lower()), loaded.config.kinds
     if kind is None:
-        return _without_score(
+        return _make_unscored(
             loaded, "unreadable", f"refused: not a media file by its extension; known extensions: {' '.join(KINDS)}"
         )
     if kind not in kinds:
         trained = " and ".join(PLURALS[one] for one in kinds)
-        return _without_score(loaded, "unjudged", f"this run was trained on {trained}, and this is {SINGULARS[kind]}")
+        return _make_unscored(loaded, "unjudged", f"this run was trained on {trained}, and this is {SINGULARS[kind]}")
     return None
 
 
-def _without_score(loaded: LoadedRun, verdict: Literal["unreadable", "unjudged"], why: str) -> Verdict:
+def _make_unscored(loaded: LoadedRun, verdict: Literal["unreadable", "unjudged"], why: str) -> Verdict:
     return Verdict(path="", verdict=verdict, threshold=loaded.info.threshold, reason=why)
 
 
@@ -148,11 +148,11 @@ def _explain(loaded: LoadedRun, row: MediaRow, known: Mapping[str, Outcome]) -> 
     """Verdict of a file that could not be read, or has no modality that the run was trained on."""
     outcome = known.get(row.media_id)
     if outcome is None or outcome.outcome == "failed":
-        return _without_score(loaded, "unreadable", format_reason(row, outcome))
+        return _make_unscored(loaded, "unreadable", format_reason(row, outcome))
     trained = {stream.spec.modality for stream in loaded.info.streams.values()}
     names = [name for modality, name in MODALITIES.items() if modality in trained]
     lost = f" ({outcome.problem})" if outcome.problem else ""
-    return _without_score(
+    return _make_unscored(
         loaded, "unjudged", f"it has no {' or '.join(names)}{lost}, and this run was trained on {' and '.join(names)}"
     )
 
@@ -182,8 +182,8 @@ def _score_items(opened: OpenRun, known: Mapping[str, Outcome], device: torch.de
             verdict="fake" if items.score[position] >= threshold else "real",
             threshold=threshold,
             score=float(items.score[position]),
-            video_score=_known(items.video_score[position]),
-            audio_score=_known(items.audio_score[position]),
+            video_score=_replace_nan(items.video_score[position]),
+            audio_score=_replace_nan(items.audio_score[position]),
             clips=tuple(windows[media_id]),
             faces_found=_share_of_faces(known[media_id]),
             reason=known[media_id].problem,
@@ -211,5 +211,5 @@ def _share_of_faces(outcome: Outcome) -> float | None:
     return 1 - outcome.fallback_faces / outcome.faces if outcome.faces else None
 
 
-def _known(value: float) -> float | None:
+def _replace_nan(value: float) -> float | None:
     return None if np.isnan(value) else float(value)

@@ -152,12 +152,12 @@ def _read_table(value: dict[str, Any]) -> ScoreTable:
 
 def _read_row(value: dict[str, Any]) -> MetricRow:
     """A metric that was added after the file was written is None."""
-    found = _with_tuples(value)
+    entry = _with_tuples(value)
     with_interval = [metric.name for metric in binary.METRICS if metric.weighted]
     return MetricRow(
-        **{name: found[name] for name in ("name", "n_real", "n_fake", "groups")},
-        values={metric.name: found.get(metric.name) for metric in binary.METRICS},
-        intervals={name: found.get(f"{name}_interval") for name in with_interval},
+        **{name: entry[name] for name in ("name", "n_real", "n_fake", "groups")},
+        values={metric.name: entry.get(metric.name) for metric in binary.METRICS},
+        intervals={name: entry.get(f"{name}_interval") for name in with_interval},
     )
 
 

@@ -48,13 +48,13 @@ def measure(items: ItemSet, scorer: Scorer, *, seed: int) -> Measured:
     parts = {name: items.dataset == name for name in items.datasets}
     parts[POOLED] = np.ones(len(items), np.bool_)
     draws = _resample(items, scorer, parts, seed)
-    rows = [_row(name, items, scorer, part, draws) for name, part in parts.items()]
+    rows = [_measure_part(name, items, scorer, part, draws) for name, part in parts.items()]
     *datasets, pooled = rows
     table = ScoreTable(
         name=scorer.name,
         about=scorer.about,
         threshold=scorer.threshold,
-        rows=(*datasets, _macro(items, datasets, draws), pooled),
+        rows=(*datasets, _average_datasets(items, datasets, draws), pooled),
     )
     return Measured(table, draws["auc"])
 
@@ -70,24 +70,24 @@ def compare(items: ItemSet, model: Measured, control: Measured, meaning: str) ->
     if not shared:
         text = f"Not comparable with {name}: no dataset here has both classes."
         return Comparison(control=name, datasets=(), difference=None, interval=None, beaten=False, meaning=text)
-    difference = float(np.mean([_auc(model, row) - _auc(control, row) for row in shared]))
-    draws = _mean({row: model.auc[row] - control.auc[row] for row in shared})
+    difference = float(np.mean([_get_auc(model, row) - _get_auc(control, row) for row in shared]))
+    draws = _average_resamples({row: model.auc[row] - control.auc[row] for row in shared})
     inside = np.isin(items.dataset, shared)
     span = interval(draws, difference, items.is_fake[inside], items.group[inside])
     beaten = span is not None and span[0] > 0
-    text = _sentence(name, difference, known=span is not None, beaten=beaten, meaning=meaning)
+    text = _describe_comparison(name, difference, known=span is not None, beaten=beaten, meaning=meaning)
     return Comparison(
         control=name, datasets=tuple(shared), difference=difference, interval=span, beaten=beaten, meaning=text
     )
 
 
-def _auc(measured: Measured, row: str) -> float:
+def _get_auc(measured: Measured, row: str) -> float:
     value = measured.table.row(row).auc
     assert value is not None
     return value
 
 
-def _sentence(name: str, difference: float, *, known: bool, beaten: bool, meaning: str) -> str:
+def _describe_comparison(name: str, difference: float, *, known: bool, beaten: bool, meaning: str) -> str:
     if beaten:
         return f"The model beats {name} by {difference:.3f} AUC, in more than 97 % of resamples of the groups."
     if difference <= 0:
@@ -117,13 +117,13 @@ def _resample(items: ItemSet, scorer: Scorer, parts: dict[str, NDArray[np.bool_]
     return draws
 
 
-def _row(name: str, items: ItemSet, scorer: Scorer, part: NDArray[np.bool_], draws: Draws) -> MetricRow:
+def _measure_part(name: str, items: ItemSet, scorer: Scorer, part: NDArray[np.bool_], draws: Draws) -> MetricRow:
     fakes, group = items.is_fake[part], items.group[part]
     values: dict[str, float | None] = {metric.name: None for metric in binary.METRICS}
     intervals: dict[str, Interval | None] = dict.fromkeys(draws)
     if scorer.applies is None or scorer.applies[part].any():
         values = point_figures(fakes, scorer.score[part], scorer.threshold)
-        intervals = _intervals(values, {metric: drawn[name] for metric, drawn in draws.items()}, fakes, group)
+        intervals = _compute_intervals(values, {metric: drawn[name] for metric, drawn in draws.items()}, fakes, group)
     return MetricRow(
         name=name,
         n_real=int((~fakes).sum()),
@@ -144,7 +144,7 @@ def point_figures(is_fake: NDArray[np.bool_], score: NDArray[np.float64], thresh
     }
 
 
-def _intervals(
+def _compute_intervals(
     values: dict[str, float | None],
     draws: dict[str, NDArray[np.float64]],
     is_fake: NDArray[np.bool_],
@@ -157,7 +157,7 @@ def _intervals(
     }
 
 
-def _macro(items: ItemSet, rows: list[MetricRow], draws: Draws) -> MetricRow:
+def _average_datasets(items: ItemSet, rows: list[MetricRow], draws: Draws) -> MetricRow:
     """Mean over the datasets with both classes."""
     chosen = [row for row in rows if row.auc is not None]
     values: dict[str, float | None] = {}
@@ -166,18 +166,20 @@ def _macro(items: ItemSet, rows: list[MetricRow], draws: Draws) -> MetricRow:
         values[metric.name] = float(np.mean(known)) if known else None
     inside = np.isin(items.dataset, [row.name for row in chosen])
     fakes, group = items.is_fake[inside], items.group[inside]
-    means = {metric: _mean({row.name: drawn[row.name] for row in chosen}) for metric, drawn in draws.items()}
+    means = {
+        metric: _average_resamples({row.name: drawn[row.name] for row in chosen}) for metric, drawn in draws.items()
+    }
     return MetricRow(
         name=MACRO,
         n_real=sum(row.n_real for row in chosen),
         n_fake=sum(row.n_fake for row in chosen),
         groups=len(np.unique(group)),
         values=values,
-        intervals=_intervals(values, means, fakes, group),
+        intervals=_compute_intervals(values, means, fakes, group),
     )
 
 
-def _mean(values: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+def _average_resamples(values: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
     """(B,) mean over the datasets, per resample without those that lost a class in it."""
     if not values:
         return np.zeros(0)

@@ -31,12 +31,12 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
     return Group(*parts)
 
 
-def evaluation_text(evaluation: Evaluation) -> str:
+def format_evaluation(evaluation: Evaluation) -> str:
     """`evaluation_table` as plain text, for a pipe, a file or a narrow terminal."""
-    return plain_text(evaluation_table(evaluation))
+    return format_plain(evaluation_table(evaluation))
 
 
-def plain_text(table: RenderableType) -> str:
+def format_plain(table: RenderableType) -> str:
     """`table` without colors, wide enough for every column."""
     console = Console(width=WIDTH, file=io.StringIO(), color_system=None)
     with console.capture() as captured:
@@ -48,7 +48,7 @@ def number(value: float | None, digits: int = 3) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
 
 
-def spanned(value: float | None, interval: Interval | None) -> str:
+def format_with_interval(value: float | None, interval: Interval | None) -> str:
     """0.912 [0.871, 0.950]; 0.912 [n/a] with too few groups for an interval."""
     if value is None:
         return NOTHING
@@ -75,7 +75,7 @@ def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
 def _format_cells(row: MetricRow) -> list[str]:
     """120 columns have room for one interval: that of the first metric."""
     first, *others = (metric.name for metric in binary.METRICS)
-    compared = spanned(row[first], row.interval(first))
+    compared = format_with_interval(row[first], row.interval(first))
     return [str(row.n_real), str(row.n_fake), compared, *(number(row[name]) for name in others)]
 
 

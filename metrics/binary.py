@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from unmask.metrics.bootstrap import weighted_auc, weighted_balanced_accuracy
-from unmask.metrics.calibration import binned_sums
+from unmask.metrics.calibration import sum_bins
 
 ECE_BINS = 15
 
@@ -58,13 +58,13 @@ class Metric:
 
 def auc(is_fake: ArrayLike, score: ArrayLike) -> float:
     """Probability that a fake item scores above a real one, ties counting half."""
-    fake, score = _arrays(is_fake, score)
+    fake, score = _check_arrays(is_fake, score)
     return float(roc_auc_score(fake, score)) if _has_both(fake) else math.nan
 
 
 def equal_error_rate(is_fake: ArrayLike, score: ArrayLike) -> float:
     """Rate at which missed fakes and false alarms are equal, interpolated between the points of the ROC curve."""
-    fake, score = _arrays(is_fake, score)
+    fake, score = _check_arrays(is_fake, score)
     if not _has_both(fake):
         return math.nan
     alarms, hits, _ = roc_curve(fake, score, drop_intermediate=False)
@@ -77,16 +77,16 @@ def equal_error_rate(is_fake: ArrayLike, score: ArrayLike) -> float:
 
 
 def average_precision(is_fake: ArrayLike, score: ArrayLike) -> float:
-    fake, score = _arrays(is_fake, score)
+    fake, score = _check_arrays(is_fake, score)
     return float(average_precision_score(fake, score)) if _has_both(fake) else math.nan
 
 
 def calibration_error(is_fake: ArrayLike, probability: ArrayLike, bins: int = ECE_BINS) -> float:
     """ECE: mean distance of predicted and observed share of fakes over `bins` equal bins, weighted by their items."""
-    fake, probability = _arrays(is_fake, probability)
+    fake, probability = _check_arrays(is_fake, probability)
     if not len(fake):
         return math.nan
-    predicted, observed, _ = binned_sums(fake, probability, bins)
+    predicted, observed, _ = sum_bins(fake, probability, bins)
     return float(np.abs(predicted - observed).sum() / len(fake))
 
 
@@ -95,34 +95,34 @@ def calibration_error(is_fake: ArrayLike, probability: ArrayLike, bins: int = EC
 
 def accuracy(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
     hits, misses, alarms, passed = confusion(is_fake, called_fake)
-    return _ratio(hits + passed, hits + misses + alarms + passed)
+    return _divide(hits + passed, hits + misses + alarms + passed)
 
 
 def balanced_accuracy(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
     """Mean of the recalls of the fake and of the real class."""
     hits, misses, alarms, passed = confusion(is_fake, called_fake)
-    return (_ratio(hits, hits + misses) + _ratio(passed, passed + alarms)) / 2
+    return (_divide(hits, hits + misses) + _divide(passed, passed + alarms)) / 2
 
 
 def precision(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
     hits, _, alarms, _ = confusion(is_fake, called_fake)
-    return _ratio(hits, hits + alarms)
+    return _divide(hits, hits + alarms)
 
 
 def recall(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
     hits, misses, _, _ = confusion(is_fake, called_fake)
-    return _ratio(hits, hits + misses)
+    return _divide(hits, hits + misses)
 
 
 def f1(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
     """F1 of the fake class; NaN without a fake item."""
     hits, misses, alarms, _ = confusion(is_fake, called_fake)
-    return _ratio(2 * hits, 2 * hits + misses + alarms) if hits + misses else math.nan
+    return _divide(2 * hits, 2 * hits + misses + alarms) if hits + misses else math.nan
 
 
 def confusion(is_fake: ArrayLike, called_fake: ArrayLike) -> tuple[int, int, int, int]:
     """Fakes called fake, fakes called real, reals called fake, reals called real."""
-    fake, called = _arrays(is_fake, called_fake)
+    fake, called = _check_arrays(is_fake, called_fake)
     fakes, calls = fake > 0, called > 0
     return (
         int((fakes & calls).sum()),
@@ -202,15 +202,15 @@ def by_domain(
 def macro(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """Mean of each metric over the datasets that define it; NaN if none does."""
     listed = list(rows)
-    return {metric.name: _mean([row[metric.name] for row in listed]) for metric in METRICS}
+    return {metric.name: _average([row[metric.name] for row in listed]) for metric in METRICS}
 
 
-def _mean(values: list[float]) -> float:
+def _average(values: list[float]) -> float:
     defined = [value for value in values if not math.isnan(value)]
     return sum(defined) / len(defined) if defined else math.nan
 
 
-def _ratio(part: int, whole: int) -> float:
+def _divide(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
@@ -218,7 +218,7 @@ def _has_both(fake: NDArray[np.float64]) -> bool:
     return len(np.unique(fake)) == 2
 
 
-def _arrays(is_fake: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _check_arrays(is_fake: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     fake, scores = np.asarray(is_fake, np.float64), np.asarray(score, np.float64)
     if fake.shape != scores.shape or fake.ndim != 1:
         raise ValueError(f"labels of shape {fake.shape}, scores of shape {scores.shape}: expected (N,) of both")

@@ -54,15 +54,15 @@ def weighted_auc(
     real = np.add.reduceat(drawn * ~fakes, starts, axis=1)
     fake = np.add.reduceat(drawn * fakes, starts, axis=1)
     below = np.cumsum(real, axis=1) - real / 2
-    return _ratio((fake * below).sum(axis=1), real.sum(axis=1) * fake.sum(axis=1))
+    return _divide((fake * below).sum(axis=1), real.sum(axis=1) * fake.sum(axis=1))
 
 
 def weighted_balanced_accuracy(
     is_fake: NDArray[np.bool_], called_fake: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(B,) mean of the recalls of the fake and of the real class; NaN if a class is absent."""
-    fakes = _ratio(weights @ (is_fake & called_fake), weights @ is_fake.astype(np.float64))
-    reals = _ratio(weights @ (~is_fake & ~called_fake), weights @ (~is_fake).astype(np.float64))
+    fakes = _divide(weights @ (is_fake & called_fake), weights @ is_fake.astype(np.float64))
+    reals = _divide(weights @ (~is_fake & ~called_fake), weights @ (~is_fake).astype(np.float64))
     return (fakes + reals) / 2
 
 
@@ -85,7 +85,7 @@ def interval(
     return min(float(low), point), max(float(high), point)
 
 
-def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+def _divide(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.full(below.shape, np.nan)
     np.divide(above, below, out=out, where=below > 0)
     return out

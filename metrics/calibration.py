@@ -44,12 +44,12 @@ def cross_entropy(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> flo
 
 def reliability(is_fake: NDArray[np.bool_], probability: NDArray[np.float64]) -> tuple[list[float], list[float]]:
     """Mean probability and share of fakes in each of ten equal bins that contains items."""
-    predicted, observed, counts = binned_sums(is_fake, probability, RELIABILITY_BINS)
+    predicted, observed, counts = sum_bins(is_fake, probability, RELIABILITY_BINS)
     filled = counts > 0
     return (predicted[filled] / counts[filled]).tolist(), (observed[filled] / counts[filled]).tolist()
 
 
-def binned_sums(
+def sum_bins(
     is_fake: NDArray[np.generic], probability: NDArray[np.float64], bins: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Sum of probabilities, number of fakes and number of items in each of `bins` equal bins of 0..1, (bins,) each."""

@@ -30,7 +30,7 @@ class Chart:
     """(CSS class, name) of its lines, if the section has no common legend."""
 
 
-def roc_charts(evaluation: Evaluation, predictions: pa.Table, styles: dict[str, str]) -> list[Chart]:
+def draw_roc_charts(evaluation: Evaluation, predictions: pa.Table, styles: dict[str, str]) -> list[Chart]:
     """Pooled, then one per dataset with both classes; the controls of BESIDE as thin lines."""
     dataset = np.array(predictions.column("dataset").to_pylist(), np.str_)
     names = [row.name for row in evaluation.model.rows if row.auc is not None and row.name in set(dataset.tolist())]
@@ -43,20 +43,20 @@ def roc_charts(evaluation: Evaluation, predictions: pa.Table, styles: dict[str, 
 def _draw_roc(
     name: str, predictions: pa.Table, part: NDArray[np.bool_], evaluation: Evaluation, styles: dict[str, str]
 ) -> Chart:
-    is_fake = _labels(predictions)[part]
+    is_fake = _read_labels(predictions)[part]
     series = []
     for control in BESIDE:
         if _has_auc(evaluation, control, name):
-            score = _column(predictions, CONTROL + control)[part]
-            series.append(Series(control, *_roc_points(is_fake, score), f"thin {styles[control]}"))
-    series.append(Series("model", *_roc_points(is_fake, _column(predictions, "score")[part]), "model"))
+            score = _read_column(predictions, CONTROL + control)[part]
+            series.append(Series(control, *_compute_roc(is_fake, score), f"thin {styles[control]}"))
+    series.append(Series("model", *_compute_roc(is_fake, _read_column(predictions, "score")[part]), "model"))
     x, y = unit("false positive rate"), unit("true positive rate")
     chart = line_chart(f"ROC, {name}", series, x, y, width=280, height=250, diagonal=True)
     row = evaluation.model.row(name)
     return Chart(f"{name}: AUC {row.auc:.3f}, {row.n_real} real, {row.n_fake} fake", chart)
 
 
-def _roc_points(is_fake: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+def _compute_roc(is_fake: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[list[float], list[float]]:
     """False positive and true positive rate (0..1) as the threshold falls."""
     alarms, hits, _ = roc_curve(is_fake, score, drop_intermediate=False)
     return alarms.tolist(), hits.tolist()
@@ -66,9 +66,9 @@ def _has_auc(evaluation: Evaluation, control: str, row: str) -> bool:
     return any(table.name == control and table.row(row).auc is not None for table in evaluation.controls)
 
 
-def score_chart(predictions: pa.Table) -> Chart:
-    is_fake, score = _labels(predictions), _column(predictions, "score")
-    real, fake = bin_shares(score[~is_fake]), bin_shares(score[is_fake])
+def draw_scores(predictions: pa.Table) -> Chart:
+    is_fake, score = _read_labels(predictions), _read_column(predictions, "score")
+    real, fake = count_shares(score[~is_fake]), count_shares(score[is_fake])
     y = fitted_axis("share of the class", [0.0, *real, *fake])
     bars = [("real", "real", real), ("fake", "fake", fake)]
     drawn = histogram("Scores of real and fake items", bars, unit("probability of fake"), y)
@@ -76,14 +76,14 @@ def score_chart(predictions: pa.Table) -> Chart:
     return Chart("Scores per class; less overlap is better", drawn, keys)
 
 
-def bin_shares(score: NDArray[np.float64]) -> list[float]:
+def count_shares(score: NDArray[np.float64]) -> list[float]:
     """Share of the scores in each of SCORE_BINS equal bins of 0..1; all 0 without scores."""
     counts, _ = np.histogram(score, SCORE_BINS, (0.0, 1.0))
     return [count / max(1, len(score)) for count in counts.tolist()]
 
 
-def calibration_chart(evaluation: Evaluation, predictions: pa.Table) -> Chart:
-    x, y = reliability(_labels(predictions), _column(predictions, "score"))
+def draw_calibration(evaluation: Evaluation, predictions: pa.Table) -> Chart:
+    x, y = reliability(_read_labels(predictions), _read_column(predictions, "score"))
     line = Series("model", x, y, "model", marks=True)
     axes = unit("mean probability of fake"), unit("share of fakes")
     drawn = line_chart("Calibration", [line], *axes, diagonal=True)
@@ -93,23 +93,23 @@ def calibration_chart(evaluation: Evaluation, predictions: pa.Table) -> Chart:
     return Chart(f"Calibration, all items: expected calibration error {figure}", drawn, keys)
 
 
-def training_charts(lines: Sequence[dict[str, Any]]) -> list[Chart]:
+def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
     """Losses, validation AUC and accuracy of the domain discriminators, per epoch."""
     if not lines:
         return []
     epochs = [float(line["epoch"]) for line in lines]
     x = fitted_axis("epoch", epochs, whole=True)
     losses = [
-        Series("training", epochs, _values(lines, "train", "fake"), "training"),
-        Series("validation", epochs, _values(lines, "validation", "loss"), "model"),
+        Series("training", epochs, _read_values(lines, "train", "fake"), "training"),
+        Series("validation", epochs, _read_values(lines, "validation", "loss"), "model"),
     ]
     areas = [
-        Series("macro", epochs, _values(lines, "validation", "macro", "auc"), "model"),
-        Series("pooled", epochs, _values(lines, "validation", "pooled", "auc"), "training"),
+        Series("macro", epochs, _read_values(lines, "validation", "macro", "auc"), "model"),
+        Series("pooled", epochs, _read_values(lines, "validation", "pooled", "auc"), "training"),
     ]
     domains = [
-        Series("discriminators", epochs, _values(lines, "validation", "domain_accuracy"), "model"),
-        Series("chance", epochs, _values(lines, "validation", "domain_chance"), "chance"),
+        Series("discriminators", epochs, _read_values(lines, "validation", "domain_accuracy"), "model"),
+        Series("chance", epochs, _read_values(lines, "validation", "domain_chance"), "chance"),
     ]
     best = lines[-1]["best_epoch"]
     return [
@@ -130,7 +130,7 @@ def _draw_lines(caption: str, series: list[Series], x: Axis, y: str) -> Chart:
     return Chart(caption, drawn, tuple((line.style, line.label) for line in series))
 
 
-def _values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:
+def _read_values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:
     """One value per epoch; NaN, a gap in the line, if an epoch has none."""
     values = []
     for line in lines:
@@ -141,14 +141,14 @@ def _values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:
     return values
 
 
-def _labels(predictions: pa.Table) -> NDArray[np.bool_]:
+def _read_labels(predictions: pa.Table) -> NDArray[np.bool_]:
     return np.array([label == 1 for label in predictions.column("label").to_pylist()], np.bool_)
 
 
-def _column(predictions: pa.Table, name: str) -> NDArray[np.float64]:
+def _read_column(predictions: pa.Table, name: str) -> NDArray[np.float64]:
     return np.array(predictions.column(name).to_pylist(), np.float64)
 
 
 def _has_both(predictions: pa.Table, part: NDArray[np.bool_]) -> bool:
-    is_fake = _labels(predictions)[part]
+    is_fake = _read_labels(predictions)[part]
     return bool(is_fake.any() and not is_fake.all())

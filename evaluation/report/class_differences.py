@@ -138,18 +138,18 @@ def compare_labels(
             cells.setdefault((row.domain_id, row.dataset), ([], []))[row.label].append(row)
     lines, differences = [], []
     for (_, dataset), parts in sorted(cells.items()):
-        values = [{fact.name: _values(fact, part, outcomes) for fact in facts} for part in parts]
+        values = [{fact.name: _read_values(fact, part, outcomes) for fact in facts} for part in parts]
         for label, part, found in zip(LABELS, parts, values, strict=True):
             if part:
-                lines.append(LabelLine(dataset, label, len(part), {name: _mean(one) for name, one in found.items()}))
+                lines.append(LabelLine(dataset, label, len(part), {name: _average(one) for name, one in found.items()}))
         units = [_list_units(part) for part in parts]
         differences += [
-            one for fact in facts if (one := _difference(dataset, fact, [v[fact.name] for v in values], units))
+            one for fact in facts if (one := _compare_labels(dataset, fact, [v[fact.name] for v in values], units))
         ]
     return lines, sorted(differences, key=lambda one: -one.auc)
 
 
-def _values(fact: Fact, rows: Sequence[MediaRow], outcomes: Mapping[str, Outcome]) -> NDArray[np.float64]:
+def _read_values(fact: Fact, rows: Sequence[MediaRow], outcomes: Mapping[str, Outcome]) -> NDArray[np.float64]:
     """(N,) NaN if a file has no such value."""
     return np.array([fact.of(outcomes[row.media_id]) for row in rows], np.float64)
 
@@ -158,12 +158,12 @@ def _list_units(rows: Sequence[MediaRow]) -> NDArray[np.str_]:
     return np.array([row.group or row.media_id for row in rows], np.str_)
 
 
-def _mean(values: NDArray[np.float64]) -> float | None:
+def _average(values: NDArray[np.float64]) -> float | None:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else None
 
 
-def _difference(
+def _compare_labels(
     dataset: str, fact: Fact, values: list[NDArray[np.float64]], units: list[NDArray[np.str_]]
 ) -> Difference | None:
     """None if the labels do not differ in `fact`, or by no more than chance."""
@@ -181,12 +181,12 @@ def _difference(
 
 def _is_significant(values: list[NDArray[np.float64]], units: list[NDArray[np.str_]]) -> bool:
     """Mann-Whitney test on group means, as files of one group are not independent; on files if groups are few."""
-    merged = [_by_group(value, unit) for value, unit in zip(values, units, strict=True)]
+    merged = [_average_groups(value, unit) for value, unit in zip(values, units, strict=True)]
     compared = merged if min(map(len, merged)) >= FLAG_GROUPS else values
     return bool(mannwhitneyu(*compared).pvalue < CHANCE)
 
 
-def _by_group(values: NDArray[np.float64], units: NDArray[np.str_]) -> NDArray[np.float64]:
+def _average_groups(values: NDArray[np.float64], units: NDArray[np.str_]) -> NDArray[np.float64]:
     _, place = np.unique(units, return_inverse=True)
     means = np.bincount(place, values) / np.bincount(place)
     return np.asarray(means, np.float64)

@@ -38,20 +38,20 @@ def contact_sheet(shards: Iterable[Path], rows: Iterable[MediaRow]) -> dict[Cell
     """Up to six faces per cell: the same ones on every call, independent of splits and scores."""
     wanted = choose_candidates(rows)
     sheet: dict[Cell, list[Face]] = {}
-    open_cells = {_cell_of(row) for row in wanted.values()}
+    open_cells = {_get_cell(row) for row in wanted.values()}
     for path in shards:
         if not open_cells:
             break
         for row, face in _read_faces(MediaShard(path), wanted):
-            taken = sheet.setdefault(_cell_of(row), [])
+            taken = sheet.setdefault(_get_cell(row), [])
             if len(taken) < PER_CELL:
                 taken.append(face)
             if len(taken) == PER_CELL:
-                open_cells.discard(_cell_of(row))
+                open_cells.discard(_get_cell(row))
     return sheet
 
 
-def _cell_of(row: MediaRow) -> Cell:
+def _get_cell(row: MediaRow) -> Cell:
     return row.dataset, int(row.label or 0)
 
 
@@ -59,10 +59,10 @@ def choose_candidates(rows: Iterable[MediaRow]) -> dict[str, MediaRow]:
     """CANDIDATES rows per cell by media_id: a fixed random sample, because ids are hashes."""
     cells: dict[Cell, list[MediaRow]] = {}
     for row in sorted(rows, key=lambda row: row.media_id):
-        found = cells.setdefault(_cell_of(row), [])
-        if row.kind != "audio" and row.status == "ok" and row.label is not None and len(found) < CANDIDATES:
-            found.append(row)
-    return {row.media_id: row for found in cells.values() for row in found}
+        chosen = cells.setdefault(_get_cell(row), [])
+        if row.kind != "audio" and row.status == "ok" and row.label is not None and len(chosen) < CANDIDATES:
+            chosen.append(row)
+    return {row.media_id: row for chosen in cells.values() for row in chosen}
 
 
 def _read_faces(shard: MediaShard, wanted: dict[str, MediaRow]) -> Iterable[tuple[MediaRow, Face]]:

@@ -60,7 +60,7 @@ def group_lost(
         groups.setdefault((row.domain_id, row.dataset, reason), []).append(row)
     ordered = sorted(groups.items(), key=lambda pair: (pair[0][:2], -len(pair[1]), pair[0]))
     seen = _read_thumbnails(
-        shards, {_key(row): number for number, (_, rows) in enumerate(ordered) for row in rows}, shown
+        shards, {_get_key(row): number for number, (_, rows) in enumerate(ordered) for row in rows}, shown
     )
     places = _share_places([len(rows) for _, rows in ordered], shown)
     return [
@@ -77,11 +77,11 @@ def _make_group(
     seen: Mapping[Key, bytes],
     count: int,
 ) -> LostGroup:
-    first = sorted(rows, key=lambda row: _key(row) not in seen)[:count]
+    first = sorted(rows, key=lambda row: _get_key(row) not in seen)[:count]
     files = []
     for row in first:
         _, problem = find_cause(row, outcomes.get(row.media_id))
-        thumbnail = seen.get(_key(row))
+        thumbnail = seen.get(_get_key(row))
         files.append(LostFile(row.path, row.kind, problem, encode_jpeg_uri(thumbnail) if thumbnail else None))
     fake = sum(row.label == 1 for row in rows)
     return LostGroup(dataset, reason, len(rows) - fake, fake, tuple(files))
@@ -89,17 +89,17 @@ def _make_group(
 
 def _read_thumbnails(shards: Iterable[Path], groups: Mapping[Key, int], most: int) -> dict[Key, bytes]:
     """JPEGs of lost items, at most `most` per group."""
-    found: dict[Key, bytes] = {}
+    thumbnails: dict[Key, bytes] = {}
     left = dict.fromkeys(groups.values(), most)
     for path in shards:
         shard = MediaShard(path)
         for position, entry in enumerate(shard.entries):
             key = (str(entry["media_id"]), str(entry["content"]))
-            wanted = entry["reason"] and key not in found and left.get(groups.get(key, -1), 0)
+            wanted = entry["reason"] and key not in thumbnails and left.get(groups.get(key, -1), 0)
             if wanted and (thumbnail := shard.thumbnail(position)):
-                found[key] = thumbnail
+                thumbnails[key] = thumbnail
                 left[groups[key]] -= 1
-    return found
+    return thumbnails
 
 
 def _share_places(sizes: Sequence[int], places: int) -> list[int]:
@@ -117,5 +117,5 @@ def _has_failed(outcome: Outcome | None) -> bool:
     return outcome is not None and outcome.outcome == "failed"
 
 
-def _key(row: MediaRow) -> Key:
+def _get_key(row: MediaRow) -> Key:
     return row.media_id, row.content

@@ -27,7 +27,7 @@ def draw_forest(evaluation: Evaluation, styles: dict[str, str]) -> Markup:
     return head.format(WIDTH, height, label) + Markup("").join(parts) + Markup("</svg>")
 
 
-def _across(value: float) -> float:
+def _map_x(value: float) -> float:
     return LEFT + (value - LOW) / (1 - LOW) * (WIDTH - LEFT - RIGHT)
 
 
@@ -36,7 +36,7 @@ def _draw_grid(height: int) -> Markup:
     for tick in TICKS:
         style = ' class="coin"' if tick == 0.5 else ""
         line = Markup('<path{} d="M{:.1f} {}V{}"/><text x="{:.1f}" y="{}" text-anchor="middle">{}</text>')
-        lines.append(line.format(Markup(style), _across(tick), TOP, bottom, _across(tick), bottom + 16, f"{tick:g}"))
+        lines.append(line.format(Markup(style), _map_x(tick), TOP, bottom, _map_x(tick), bottom + 16, f"{tick:g}"))
     name = Markup('<text class="axis" x="{:.1f}" y="{}" text-anchor="middle">AUC (0.5: chance)</text>')
     lines.append(name.format((LEFT + WIDTH - RIGHT) / 2, height - 6))
     return Markup('<g class="grid">{}</g>').format(Markup("").join(lines))
@@ -51,17 +51,17 @@ def _draw_mark(row: MetricRow, middle: float, style: str) -> Markup:
     if row.auc is None:
         return Markup("")
     tick = Markup('<path class="mark {}" d="M{:.1f} {:.1f}v14"><title>{:.3f}</title></path>')
-    return tick.format(style, _across(row.auc), middle - 7, row.auc)
+    return tick.format(style, _map_x(row.auc), middle - 7, row.auc)
 
 
 def _draw_model(row: MetricRow, middle: float) -> Markup:
     if row.auc is None:
         only = "only fakes" if row.n_fake else "only reals"
         text = Markup('<text class="nothing" x="{:.1f}" y="{:.1f}">n/a: {} here</text>')
-        return text.format(_across(0.0) + 8, middle + 4, only)
-    parts = [Markup('<circle class="model" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(_across(row.auc), middle)]
+        return text.format(_map_x(0.0) + 8, middle + 4, only)
+    parts = [Markup('<circle class="model" cx="{:.1f}" cy="{:.1f}" r="5"/>').format(_map_x(row.auc), middle)]
     if span := row.interval("auc"):
-        low, high = map(_across, span)
+        low, high = map(_map_x, span)
         parts.insert(0, Markup('<path class="span" d="M{:.1f} {:.1f}H{:.1f}"/>').format(low, middle, high))
     value = Markup('<text class="value" x="{}" y="{:.1f}">{:.3f}</text>')
     parts.append(value.format(WIDTH - RIGHT + 14, middle + 4, row.auc))

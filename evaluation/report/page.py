@@ -29,7 +29,7 @@ def render(data: PageData) -> str:
     if data.predictions.num_rows != data.evaluation.scored:
         raise MissingInput(f"{data.evaluation.run}: predictions and evaluation differ", "make evaluate")
     templates = environment("unmask.evaluation.report")
-    templates.filters |= {"number": number, "figure": figure, "visible": visible}
+    templates.filters |= {"number": number, "figure": figure, "visible": escape_invisible}
     json: dict[str, Any] = {"synthetic": data.synthetic}
     for section in sections.SECTIONS:
         json |= section.json(data)
@@ -50,7 +50,7 @@ def _render_section(section: sections.Section, data: PageData, templates: Enviro
     return {"id": section.id, "title": title, "body": Markup(body)}  # escaped by the part's own rendering
 
 
-def visible(name: str) -> str:
+def escape_invisible(name: str) -> str:
     """`name` with its invisible and direction-changing characters (newlines, controls) escaped."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
 
@@ -64,12 +64,16 @@ def _list_cards(evaluation: Evaluation) -> list[tuple[str, str, str]]:
             defined = sum(one[metric.name] is not None for one in evaluation.model.rows[:-2])
             about = f"mean of {defined} datasets" if summary == "macro" else "all items together"
             cards.append(
-                (f"{summary} {metric.title}", number(row[metric.name]), _remark(row.interval(metric.name), about))
+                (
+                    f"{summary} {metric.title}",
+                    number(row[metric.name]),
+                    _describe_interval(row.interval(metric.name), about),
+                )
             )
     pooled = evaluation.model.row("pooled")
     counts = f"{pooled.n_real} real, {pooled.n_fake} fake"
     return [*cards, (f"{evaluation.split} items", str(evaluation.scored), counts)]
 
 
-def _remark(span: Interval | None, otherwise: str) -> str:
+def _describe_interval(span: Interval | None, otherwise: str) -> str:
     return f"95 %: {span[0]:.3f} to {span[1]:.3f}" if span else otherwise

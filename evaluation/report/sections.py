@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
-from unmask.evaluation.report.charts import BESIDE, calibration_chart, roc_charts, score_chart, training_charts
+from unmask.evaluation.report.charts import BESIDE, draw_calibration, draw_roc_charts, draw_scores, draw_training
 from unmask.evaluation.report.class_differences import FACTS, list_facts
 from unmask.evaluation.report.contact_sheet import Face
 from unmask.evaluation.report.forest_plot import draw_forest, list_legend
@@ -27,7 +27,7 @@ STYLES = ("c1", "c2", "c3", "c4", "c5", "c6")
 Context = dict[str, Any]
 
 
-def _nothing(data: PageData) -> Context:
+def _add_nothing(data: PageData) -> Context:
     return {}
 
 
@@ -39,12 +39,12 @@ class Section:
     """Heading; "{split}" stands for the evaluated split."""
     context: Callable[[PageData], Context]
     """Variables of the template part. `evaluation` is always there."""
-    json: Callable[[PageData], Context] = _nothing
+    json: Callable[[PageData], Context] = _add_nothing
     """Keys of the page's JSON that the section adds."""
 
 
-def results(data: PageData) -> Context:
-    styles = _control_styles(data.evaluation)
+def show_results(data: PageData) -> Context:
+    styles = _assign_styles(data.evaluation)
     return {
         "columns": sorted(binary.METRICS, key=lambda metric: metric.weighted is None),
         "forest": draw_forest(data.evaluation, styles),
@@ -52,32 +52,32 @@ def results(data: PageData) -> Context:
     }
 
 
-def controls(data: PageData) -> Context:
+def show_controls(data: PageData) -> Context:
     return {"beside": beside, "partial": PARTIAL}
 
 
-def roc(data: PageData) -> Context:
-    styles = _control_styles(data.evaluation)
+def show_roc(data: PageData) -> Context:
+    styles = _assign_styles(data.evaluation)
     beside_model = [(styles[name], name) for name in BESIDE if name in styles]
     return {
-        "roc": roc_charts(data.evaluation, data.predictions, styles),
+        "roc": draw_roc_charts(data.evaluation, data.predictions, styles),
         "roc_keys": [("model", "model"), *beside_model, ("chance", "chance")],
     }
 
 
-def scores(data: PageData) -> Context:
-    return {"scores": [score_chart(data.predictions), calibration_chart(data.evaluation, data.predictions)]}
+def show_scores(data: PageData) -> Context:
+    return {"scores": [draw_scores(data.predictions), draw_calibration(data.evaluation, data.predictions)]}
 
 
-def training(data: PageData) -> Context:
-    return {"training": training_charts(data.training)}
+def show_training(data: PageData) -> Context:
+    return {"training": draw_training(data.training)}
 
 
-def run(data: PageData) -> Context:
+def show_run(data: PageData) -> Context:
     return {"headline": data.headline}
 
 
-def datasets(data: PageData) -> Context:
+def show_datasets(data: PageData) -> Context:
     return {
         "datasets": data.datasets,
         "stages": data.stages,
@@ -87,7 +87,7 @@ def datasets(data: PageData) -> Context:
     }
 
 
-def datasets_json(data: PageData) -> Context:
+def export_datasets(data: PageData) -> Context:
     return {
         "datasets": [asdict(line) for line in data.datasets],
         "stages": [asdict(line) for line in data.stages],
@@ -96,15 +96,15 @@ def datasets_json(data: PageData) -> Context:
     }
 
 
-def faces(data: PageData) -> Context:
-    return {"faces": _contact_sheet(data), "missed": data.missed, **_label_differences(data)}
+def show_faces(data: PageData) -> Context:
+    return {"faces": _arrange_sheet(data), "missed": data.missed, **_label_differences(data)}
 
 
-def faces_json(data: PageData) -> Context:
+def export_faces(data: PageData) -> Context:
     return {"without_face": {f"{one.dataset}/{one.label}": list(one.items) for one in data.missed or ()}}
 
 
-def failures(data: PageData) -> Context:
+def show_failures(data: PageData) -> Context:
     reasons = Counter((line.stage, line.reason.split(":")[0]) for line in data.failures)
     return {
         "lost": [(name, list(groups)) for name, groups in groupby(data.lost, lambda group: group.dataset)],
@@ -120,27 +120,29 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         id="results",
         title="Results on the {split} split",
-        context=results,
+        context=show_results,
         json=lambda data: {"evaluation": data.evaluation.as_json()},
     ),
-    Section(id="controls", title="Controls: classifiers that do not look for manipulations", context=controls),
-    Section(id="roc", title="ROC curves", context=roc),
-    Section(id="scores", title="Scores and calibration", context=scores),
-    Section(id="training", title="Training", context=training, json=lambda data: {"training": list(data.training)}),
-    Section(id="run", title="Run and machine", context=run, json=lambda data: {"headline": dict(data.headline)}),
-    Section(id="data", title="Data", context=datasets, json=datasets_json),
-    Section(id="faces", title="Extracted faces", context=faces, json=faces_json),
+    Section(id="controls", title="Controls: classifiers that do not look for manipulations", context=show_controls),
+    Section(id="roc", title="ROC curves", context=show_roc),
+    Section(id="scores", title="Scores and calibration", context=show_scores),
+    Section(
+        id="training", title="Training", context=show_training, json=lambda data: {"training": list(data.training)}
+    ),
+    Section(id="run", title="Run and machine", context=show_run, json=lambda data: {"headline": dict(data.headline)}),
+    Section(id="data", title="Data", context=show_datasets, json=export_datasets),
+    Section(id="faces", title="Extracted faces", context=show_faces, json=export_faces),
     Section(
         id="failures",
         title="Failures",
-        context=failures,
+        context=show_failures,
         json=lambda data: {"failures": [asdict(line) for line in data.failures]},
     ),
 )
 """In the order of the page."""
 
 
-def _control_styles(evaluation: Evaluation) -> dict[str, str]:
+def _assign_styles(evaluation: Evaluation) -> dict[str, str]:
     """Control -> CSS class of its color."""
     return {control.name: style for control, style in zip(evaluation.controls, STYLES, strict=False)}
 
@@ -152,7 +154,7 @@ def _label_differences(data: PageData) -> Context:
     }
 
 
-def _contact_sheet(data: PageData) -> list[tuple[str, list[tuple[str, list[Face]]]]]:
+def _arrange_sheet(data: PageData) -> list[tuple[str, list[tuple[str, list[Face]]]]]:
     """(dataset, [("real", faces), ("fake", faces)]) of the datasets with faces."""
     names = [line.name for line in data.datasets]
     rows = [

@@ -147,14 +147,16 @@ def make_page_data(made: Made) -> PageData:
         differences=[Difference("archive", "without_face", 0.1, 0.5, 0.7)],
         missed=[
             Missed("archive", "real", 3, 30, ("1.mp4", "2.mp4", "3.mp4"), ()),
-            Missed("archive", "fake", 25, 50, tuple(f"{n}.mp4" for n in range(25)), (Face(HOSTILE, picture(2), None),)),
+            Missed(
+                "archive", "fake", 25, 50, tuple(f"{n}.mp4" for n in range(25)), (Face(HOSTILE, face_uri(2), None),)
+            ),
         ],
-        lost=[LostGroup("archive", "unreadable", 0, 1, (LostFile(HOSTILE, "video", "<b>no</b> reader", picture(3)),))],
-        faces={("archive", 0): [Face(HOSTILE, picture(0), 0.99), Face("b.mp4", picture(1), None)]},
+        lost=[LostGroup("archive", "unreadable", 0, 1, (LostFile(HOSTILE, "video", "<b>no</b> reader", face_uri(3)),))],
+        faces={("archive", 0): [Face(HOSTILE, face_uri(0), 0.99), Face("b.mp4", face_uri(1), None)]},
     )
 
 
-def picture(seed: int) -> str:
+def face_uri(seed: int) -> str:
     noise = np.random.default_rng(seed).integers(0, 255, (4, 4, 3)).astype(np.uint8)
     memory = io.BytesIO()
     Image.fromarray(noise).resize((88, 88)).save(memory, "JPEG")

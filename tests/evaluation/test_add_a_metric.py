@@ -13,7 +13,7 @@ from made_evaluation import Made, make_evaluation, make_page_data
 from unmask.evaluation.ablation_table import list_figures
 from unmask.evaluation.report.page import render
 from unmask.evaluation.results import FILE, Evaluation, read_evaluation, write_evaluation
-from unmask.evaluation.terminal_table import WIDTH, evaluation_text, number
+from unmask.evaluation.terminal_table import WIDTH, format_evaluation, number
 from unmask.metrics import binary
 
 
@@ -37,7 +37,7 @@ def test_a_metric_of_the_guide_is_in_every_table(with_brier: Made, tmp_path: Pat
     assert all("brier" in row for row in rows)
     assert read_evaluation(tmp_path) == evaluation
 
-    text = evaluation_text(evaluation)
+    text = format_evaluation(evaluation)
     assert "Brier" in text
     assert max(map(len, text.splitlines())) <= WIDTH
     pooled = next(line for line in text.splitlines() if line.strip().startswith("pooled")).split()
@@ -59,7 +59,7 @@ def test_an_evaluation_from_before_the_metric_was_added_reads_as_none(
     old: Evaluation = read_evaluation(tmp_path)
     assert old.model.row("pooled")["brier"] is None
     assert old.model.row("pooled").auc == made.evaluation.model.row("pooled").auc
-    assert "n/a" in evaluation_text(old)
+    assert "n/a" in format_evaluation(old)
 
 
 def test_the_keys_of_a_row_are_the_metrics_and_their_intervals(made: Made) -> None:

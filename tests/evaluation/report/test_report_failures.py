@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_evaluation import picture
+from made_evaluation import face_uri
 from made_report import done, item_without_face, jpeg, lost, lost_item, made_row, write_media
 
 from unmask.evaluation.report.failed_files import SHOWN, LostFile, LostGroup, find_lost_rows, group_lost
 from unmask.evaluation.report.missing_faces import Missed, find_missed_faces, find_shards
-from unmask.evaluation.report.page import render, visible
+from unmask.evaluation.report.page import escape_invisible, render
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.stage_counts import FailureLine
 
@@ -77,7 +77,7 @@ def test_no_more_are_shown_than_asked_for_no_group_before_its_turn_and_all_are_c
     assert all(len(one.shown) <= min(unfinished, default=most) + 1 for one in found)
 
 
-def test_the_pictures_of_a_crowd_of_failures_are_capped(tmp_path: Path) -> None:
+def test_thumbnails_of_many_failures_are_capped(tmp_path: Path) -> None:
     rows = [made_row(number) for number in range(SHOWN + 10)]
     media = write_media(tmp_path, rows, [lost_item(row, jpeg(number)) for number, row in enumerate(rows)])
     outcomes = {row.media_id: lost(row) for row in rows}
@@ -88,19 +88,19 @@ def test_the_pictures_of_a_crowd_of_failures_are_capped(tmp_path: Path) -> None:
 
 def test_the_page_shows_a_thumbnail_or_names_the_kind(page_data: PageData) -> None:
     files = (
-        LostFile("a.png", "image", "cut", picture(0)),
+        LostFile("a.png", "image", "cut", face_uri(0)),
         LostFile("b.png", "image", "cut", None),
         LostFile("c.wav", "audio", "cut", None),
         LostFile("d.mp4", "video", None, None),
     )
     html = section(render(replace(page_data, lost=[group(*files)])), "failures")
     assert html.count("<img") == 1
-    assert f'src="{picture(0)}"' in html
+    assert f'src="{face_uri(0)}"' in html
     assert re.findall(r'class="blank">(\w+)<', html) == ["image", "audio", "video"]
 
 
 def test_a_name_is_text_and_what_cannot_be_seen_in_it_is_spelled_out(page_data: PageData) -> None:
-    groups = [group(LostFile(NASTY, "image", f"cannot read {NASTY}", picture(0)))]
+    groups = [group(LostFile(NASTY, "image", f"cannot read {NASTY}", face_uri(0)))]
     failures = [FailureLine("preprocess", NASTY, NASTY)]
     html = render(replace(page_data, lost=groups, failures=failures))
     assert html.count("<script") == 1
@@ -113,8 +113,8 @@ def test_a_name_is_text_and_what_cannot_be_seen_in_it_is_spelled_out(page_data: 
 
 
 def test_names_that_can_be_seen_stay_as_they_are() -> None:
-    assert visible("Ünïcödé 写真 (2).png") == "Ünïcödé 写真 (2).png"
-    assert visible("half\udce9") == "half\\udce9"  # a byte that is no UTF-8, as Python keeps it
+    assert escape_invisible("Ünïcödé 写真 (2).png") == "Ünïcödé 写真 (2).png"
+    assert escape_invisible("half\udce9") == "half\\udce9"  # a byte that is no UTF-8, as Python keeps it
 
 
 def test_how_many_are_not_shown_is_said_and_the_json_has_them_all(page_data: PageData) -> None:
@@ -164,7 +164,7 @@ def test_the_page_counts_find_missed_faces_per_label_and_its_json_names_every_fi
 @pytest.mark.parametrize(
     ("missed", "said"), [([], "a face was found in at least one frame"), (None, "The profile uses no face detector")]
 )
-def test_nothing_missed_and_nothing_looked_for_are_told_apart(
+def test_no_missing_face_and_no_face_detector_are_told_apart(
     page_data: PageData, missed: list[Missed] | None, said: str
 ) -> None:
     html = section(render(replace(page_data, missed=missed, differences=[])), "faces")

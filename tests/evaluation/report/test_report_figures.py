@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmask.core.html.svg_charts import Series, fitted_axis, histogram, line_chart, thinned, unit
-from unmask.evaluation.report.charts import bin_shares
+from unmask.evaluation.report.charts import count_shares
 from unmask.evaluation.report.contact_sheet import PER_CELL, contact_sheet
 from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
@@ -61,8 +61,8 @@ def test_bars_stand_on_the_axis_and_empty_bins_have_none() -> None:
 
 
 def test_shares_add_up_to_one() -> None:
-    assert sum(bin_shares(np.array([0.0, 0.3, 1.0]))) == pytest.approx(1.0)
-    assert sum(bin_shares(np.zeros(0))) == 0.0
+    assert sum(count_shares(np.array([0.0, 0.3, 1.0]))) == pytest.approx(1.0)
+    assert sum(count_shares(np.zeros(0))) == 0.0
 
 
 def row(number: int, label: int, kind: str = "image", status: str = "ok") -> MediaRow:

@@ -1,4 +1,4 @@
-"""What preprocessing found and cut, real beside fake: means, and differences that are more than chance."""
+"""Preprocessing of real and fake files compared: means, and differences beyond chance."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from unmask.preprocess.outcomes import Outcome
 Made = tuple[list[MediaRow], dict[str, Outcome]]
 
 
-def sounds(real: list[float], fake: list[float], groups: int = 1000) -> Made:
-    """Sounds of which so many seconds were cut off at the start."""
+def audio_files(real: list[float], fake: list[float], groups: int = 1000) -> Made:
+    """Audio files with these seconds cut at the start."""
     cuts = [(0, cut) for cut in real] + [(1, cut) for cut in fake]
     rows = [made_row(n, label, "audio", group=f"{label}-{n % groups}") for n, (label, _) in enumerate(cuts)]
     quality = {"silent_share": 0.1, "clipped_share": 0.0, "nan_share": 0.0, "dc": 0.0}
@@ -61,38 +61,38 @@ def test_a_file_without_faces_at_all_is_no_file_in_which_faces_were_missed() -> 
     assert not without_face(done(made_row(0)))
 
 
-def test_faces_that_nobody_looked_for_have_no_columns() -> None:
+def test_without_a_face_detector_there_are_no_face_columns() -> None:
     row = made_row(0)
     (line,), _ = compare_labels([row], {row.media_id: done(row, faces=1, fallback_faces=1)}, searched=False)
     assert "without_face" not in line.means
 
 
-def test_leading_silence_of_the_fakes_is_told() -> None:
-    rows, outcomes = sounds([0.0, 0.01] * 10, [0.3, 0.5] * 10)
+def test_leading_silence_of_the_fakes_is_reported() -> None:
+    rows, outcomes = audio_files([0.0, 0.01] * 10, [0.3, 0.5] * 10)
     _, (one,) = compare_labels(rows, outcomes, searched=True)
     assert (one.fact, one.real, one.fake) == ("cut_start_s", pytest.approx(0.005), pytest.approx(0.4))
     assert one.auc == 1.0
 
 
-def test_a_fact_that_fakes_have_less_of_is_told_too() -> None:
-    _, (one,) = compare_labels(*sounds([0.3, 0.5] * 10, [0.0, 0.01] * 10), searched=True)
+def test_a_fact_that_is_lower_for_fakes_is_reported_too() -> None:
+    _, (one,) = compare_labels(*audio_files([0.3, 0.5] * 10, [0.0, 0.01] * 10), searched=True)
     assert (one.real, one.auc) == (pytest.approx(0.4), 1.0)
 
 
-def test_equal_labels_and_a_handful_of_files_are_not_told() -> None:
-    assert compare_labels(*sounds([0.0, 0.4] * 20, [0.4, 0.0] * 20), searched=True)[1] == []
-    assert compare_labels(*sounds([0.0] * 4, [0.4] * 4), searched=True)[1] == []
+def test_equal_labels_and_a_few_files_are_not_reported() -> None:
+    assert compare_labels(*audio_files([0.0, 0.4] * 20, [0.4, 0.0] * 20), searched=True)[1] == []
+    assert compare_labels(*audio_files([0.0] * 4, [0.4] * 4), searched=True)[1] == []
 
 
 def test_many_files_of_a_few_groups_count_as_few() -> None:
     # A hundred clips a label, but of six recordings each: their order could be chance.
     cuts = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     real, fake = [cuts[n % 6] for n in range(102)], [cuts[n % 6] + 0.15 for n in range(102)]
-    assert compare_labels(*sounds(real, fake), searched=True)[1] != []
-    assert compare_labels(*sounds(real, fake, groups=6), searched=True)[1] == []
+    assert compare_labels(*audio_files(real, fake), searched=True)[1] != []
+    assert compare_labels(*audio_files(real, fake, groups=6), searched=True)[1] == []
 
 
-def test_faces_missed_more_often_in_fakes_are_told() -> None:
+def test_faces_missed_more_often_in_fakes_are_reported() -> None:
     rows = [made_row(number, number % 2, group=str(number)) for number in range(200)]
     outcomes = {
         row.media_id: done(row, faces=1, fallback_faces=int(number % 10 in (1, 3))) for number, row in enumerate(rows)
