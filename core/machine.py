@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,10 @@ PACKAGES = (
 ).split()
 
 
-def versions() -> dict[str, str]:
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Package -> installed version, or "missing"."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -127,3 +128,20 @@ def describe(folder: Path) -> dict[str, Any]:
         "decoders": decoders(),
         "versions": versions(),
     }
+
+
+# Named in evaluation.json, whose figures they can change.
+EVALUATION_PACKAGES = ("unmask", "torch", "numpy", "timm", "transformers", "scikit-learn")
+
+
+def describe_device(device: torch.device) -> dict[str, str]:
+    """Device, cores, memory and versions as short texts, without a host or user name."""
+    import torch
+
+    cuda = device.type == "cuda"
+    facts = {
+        "device": torch.cuda.get_device_name(device) if cuda else f"CPU ({platform.machine()})",
+        "cores": str(available_cores()),
+        "memory": f"{memory_gib()[1]:.0f} GiB",
+    }
+    return facts | versions(EVALUATION_PACKAGES)

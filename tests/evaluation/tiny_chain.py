@@ -1,4 +1,4 @@
-"""A small work folder that went through every stage: pictures, sounds and one damaged file, the tiny profile."""
+"""A small work folder that went through every stage: images, audio files and one damaged file, the tiny profile."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def _write_media(root: Path) -> None:
     for split, count in COUNTS.items():
         for label in ("real", "fake"):
             for number in range(count):
-                _picture(root / "pictures" / split / label / f"{number}.png", random, bright=label == "fake")
-                _sound(root / "sounds" / split / label / f"{number}.wav", random, hum=label == "fake")
+                _write_image(root / "pictures" / split / label / f"{number}.png", random, bright=label == "fake")
+                _write_audio(root / "sounds" / split / label / f"{number}.wav", random, hum=label == "fake")
     (root / "pictures" / DAMAGED).write_bytes(b"\x89PNG\r\n\x1a\n but no picture")
 
 
-def _picture(path: Path, random: np.random.Generator, *, bright: bool) -> None:
+def _write_image(path: Path, random: np.random.Generator, *, bright: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = random.integers(0, 128, (48, 48, 3)) + (100 if bright else 0)
     Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
-def _sound(path: Path, random: np.random.Generator, *, hum: bool) -> None:
+def _write_audio(path: Path, random: np.random.Generator, *, hum: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = 0.1 * random.normal(size=RATE // 2)
     tone = 0.2 * np.sin(np.arange(RATE // 2) * 0.1) if hum else 0

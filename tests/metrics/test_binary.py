@@ -75,7 +75,7 @@ def test_macro_leaves_out_datasets_that_do_not_define_a_metric():
 
 
 def test_labels_and_scores_of_different_length_are_refused():
-    with pytest.raises(ValueError, match="one of each an item"):
+    with pytest.raises(ValueError, match="of both"):
         metrics.auc([1, 0], [0.5])
 
 

@@ -1,11 +1,11 @@
-"""Temperature and threshold, fitted on validation items."""
+"""Temperature and threshold fitted on validation items, and the bins of a reliability diagram."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_threshold
+from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_threshold, reliability
 from unmask.train.scoring import probability
 
 
@@ -50,3 +50,8 @@ def test_cross_entropy_worked_by_hand():
     # -ln 0.75 for a fake at 0.75, -ln 0.5 for a real one at 0.5.
     expected = -(np.log(0.75) + np.log(0.5)) / 2
     assert cross_entropy(np.array([True, False]), np.array([np.log(3.0), 0.0])) == pytest.approx(expected)
+
+
+def test_reliability_worked_by_hand():
+    means, shares = reliability(np.array([True, False, True]), np.array([0.12, 0.18, 1.0]))
+    assert (means, shares) == (pytest.approx([0.15, 1.0]), [0.5, 1.0])

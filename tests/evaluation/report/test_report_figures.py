@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
 from unmask.core.html.svg_charts import Series, fitted_axis, histogram, line_chart, thinned, unit
+from unmask.evaluation.report.charts import count_shares
 from unmask.evaluation.report.contact_sheet import PER_CELL, contact_sheet
 from unmask.manifests.manifest import MediaRow
-from unmask.metrics.curves import reliability, roc, shares
 from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
@@ -61,28 +60,9 @@ def test_bars_stand_on_the_axis_and_empty_bins_have_none() -> None:
     assert float(bar.get("y", "")) + float(bar.get("height", "")) == pytest.approx(100 - 38)
 
 
-def test_a_roc_worked_by_hand() -> None:
-    # By falling score: fake, then a fake and a real at once, then a real.
-    alarms, found = roc(np.array([True, False, True, False]), np.array([0.9, 0.5, 0.5, 0.1]))
-    assert list(zip(alarms, found, strict=True)) == [(0, 0), (0, 0.5), (0.5, 1), (1, 1)]
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
-def test_the_area_under_the_curve_is_the_auc(items: list[tuple[bool, int]]) -> None:
-    is_fake, score = np.array([one[0] for one in items]), np.array([one[1] / 5 for one in items])
-    if len(np.unique(is_fake)) == 2:
-        alarms, found = roc(is_fake, score)
-        assert np.trapezoid(found, alarms) == pytest.approx(roc_auc_score(is_fake, score))
-
-
-def test_reliability_worked_by_hand() -> None:
-    means, fakes, counts = reliability(np.array([True, False, True]), np.array([0.12, 0.18, 1.0]))
-    assert (means, fakes, counts) == (pytest.approx([0.15, 1.0]), [0.5, 1.0], [2, 1])
-
-
 def test_shares_add_up_to_one() -> None:
-    assert sum(shares(np.array([0.0, 0.3, 1.0]))) == pytest.approx(1.0)
-    assert sum(shares(np.zeros(0))) == 0.0
+    assert sum(count_shares(np.array([0.0, 0.3, 1.0]))) == pytest.approx(1.0)
+    assert sum(count_shares(np.zeros(0))) == 0.0
 
 
 def row(number: int, label: int, kind: str = "image", status: str = "ok") -> MediaRow:
