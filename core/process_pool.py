@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
@@ -55,7 +55,7 @@ def run_isolated(
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    pending: deque[tuple[Item, ProcessFuture]] = deque()
+    pending: deque[tuple[Item, ProcessFuture[Any]]] = deque()
     with ProcessPool(
         max_workers=workers, context=context, initializer=_begin, initargs=(memory_gib, initializer)
     ) as pool:
@@ -87,7 +87,7 @@ def _data_bytes() -> int:
 
 
 def _outcome(
-    item: Item, future: ProcessFuture, timeout_s: float, memory_gib: float | None
+    item: Item, future: ProcessFuture[Any], timeout_s: float, memory_gib: float | None
 ) -> tuple[Item, Result | Failure]:
     try:
         return item, future.result()

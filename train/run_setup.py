@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.amp.grad_scaler import GradScaler
 
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.projections.projection import keep_fitted
@@ -62,7 +63,7 @@ class Setup:
     model: Detector
     objective: Objective
     optimizer: torch.optim.AdamW
-    scaler: torch.amp.GradScaler
+    scaler: GradScaler
     inputs: dict[str, Any]
     """Of RunInfo."""
     standing: Standing
@@ -116,11 +117,13 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     model = Detector(shape).to(device)
     judged = copy.deepcopy(model) if config.ema else model
     optimizer = make_optimizer(model, config)
-    scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+    scaler = GradScaler(device.type, enabled=config.precision == "fp16")
     # The scaler initializes itself on the first loss it scales, and a process may have no batch in a step.
     scaler.scale(torch.zeros((), device=device))
     if earlier:
-        kept = {"model": model, "optimiser": optimizer, "scaler": scaler} | ({"average": judged} if config.ema else {})
+        kept: dict[str, Any] = {"model": model, "optimiser": optimizer, "scaler": scaler} | (
+            {"average": judged} if config.ema else {}
+        )
         for name, part in kept.items():
             part.load_state_dict(earlier[name])
     elif world.first:

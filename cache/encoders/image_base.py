@@ -44,7 +44,8 @@ class ImageEncoder:
     @cached_property
     def _network(self) -> Any:
         # Channels last: a quarter faster on a CPU, and the layout of half precision on a GPU.
-        return freeze(self._load(), self._device).to(memory_format=torch.channels_last)
+        # torch lists no such overload of Module.to.
+        return freeze(self._load(), self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, S, S, 3) uint8 RGB -> (B, T, D) float32, T = spec.tokens_per_frame, row by row of the grid."""

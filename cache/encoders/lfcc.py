@@ -31,7 +31,7 @@ SCALES = (1.0, 3.0, 8.0)
 NORMALISATION = "coefficient 0 plus 25, coefficient n times (n + 1) / 12, differences times 3 and 8"
 
 
-class _Frames(nn.Module):  # type: ignore[misc]
+class _Frames(nn.Module):
     """(B, A) -> (B, F, 60)."""
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ IMAGE_ARCHITECTURE = Architecture(
     std=(0.5, 0.5, 0.5),
     arguments={"img_size": 64, "depth": 2},
 )
-AUDIO_SIZES = {
+AUDIO_SIZES: dict[str, Any] = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
@@ -40,7 +40,7 @@ AUDIO_SIZES = {
     "num_conv_pos_embedding_groups": 2,
 }
 WORDS, MAX_WORDS = 1024, 64
-TEXT_SIZES = {
+TEXT_SIZES: dict[str, Any] = {
     "vocab_size": WORDS,
     "hidden_size": 32,
     "num_hidden_layers": 2,

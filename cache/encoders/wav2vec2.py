@@ -20,7 +20,7 @@ from unmask.cache.weights.resolve import obtain_weights
 from unmask.preprocess.profiles import EncoderChoice
 
 
-class Wav2Vec2Frames(nn.Module):  # type: ignore[misc]
+class Wav2Vec2Frames(nn.Module):
     """(B, A) -> (B, F, D): layer 0 is the input of the first layer, k the output of layer k; the last one is normed.
 
     Equal to transformers' hidden_states[layer] below the last layer, without computing the layers above. The mean over

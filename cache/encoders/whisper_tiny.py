@@ -33,8 +33,11 @@ WINDOW, HOP = 400, 160
 WINDOW_SAMPLES = 30 * SAMPLE_RATE
 
 
-class LogMel(nn.Module):  # type: ignore[misc]
+class LogMel(nn.Module):
     """(B, A) -> (B, M, A // 160): Whisper's input, as transformers' WhisperFeatureExtractor computes it."""
+
+    filters_MK: torch.Tensor
+    window: torch.Tensor
 
     def __init__(self, bands: int) -> None:
         super().__init__()
@@ -51,7 +54,7 @@ class LogMel(nn.Module):  # type: ignore[misc]
             return (torch.maximum(mel_BMF, loudest_B11 - 8.0) + 4.0) / 4.0
 
 
-class WhisperFrames(nn.Module):  # type: ignore[misc]
+class WhisperFrames(nn.Module):
     """(B, A) -> (B, F, D): the output of a layer, or the mean over several layers.
 
     `norm`: the last layer of `encoder` is Whisper's last layer, whose output is normed.

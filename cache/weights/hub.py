@@ -79,8 +79,8 @@ def add_timm_tag(name: str) -> str:
         raise UsageError(
             f"weights {name!r}: neither a path nor a timm model", "python -c 'import timm; timm.list_models()'"
         )
-    tag = timm.get_pretrained_cfg(name).tag
-    return f"{name}.{tag}" if tag else name
+    about = timm.get_pretrained_cfg(name)
+    return f"{name}.{about.tag}" if about and about.tag else name
 
 
 def _ask(answered: threading.Event, seconds: float) -> None:

@@ -16,15 +16,15 @@ from unmask.manifests.findings import Conflict, Ignored, Refused, Trouble, list_
 from unmask.manifests.manifest import DATASETS, Compression, Kind, MediaRow, Split
 
 KINDS: dict[str, Kind] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"), "image"),  # type: ignore[dict-item]
-    **dict.fromkeys((".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac"), "audio"),  # type: ignore[dict-item]
-    **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"), "video"),  # type: ignore[dict-item]
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"), "image"),
+    **dict.fromkeys((".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac"), "audio"),
+    **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"), "video"),
 }
 TABLES = {".csv", ".tsv", ".json", ".xlsx", ".parquet", ".pkl"}
 SPLIT_NAMES: dict[str, Split] = {
-    **dict.fromkeys(("train", "training"), "train"),  # type: ignore[dict-item]
-    **dict.fromkeys(("val", "valid", "validation"), "val"),  # type: ignore[dict-item]
-    **dict.fromkeys(("test", "testing"), "test"),  # type: ignore[dict-item]
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 LABEL_NAMES = {"real": 0, "fake": 1}
 # FaceForensics++'s own loader writes c0 for what its folders call raw.

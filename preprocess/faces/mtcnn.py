@@ -159,7 +159,8 @@ def _suppress(candidates: _Candidates, group: torch.Tensor, max_iou: float) -> t
     # Shift each group far from the others; in 64 bits, because 32 would round the boxes of the last groups to pixels.
     boxes = candidates.boxes
     apart = group.double() * (boxes.max() - boxes.min() + 1 if len(group) else 0)
-    return nms(boxes.double() + apart[:, None], candidates.scores.double(), max_iou)
+    kept: torch.Tensor = nms(boxes.double() + apart[:, None], candidates.scores.double(), max_iou)
+    return kept
 
 
 def _normalize(pixels: torch.Tensor) -> torch.Tensor:

@@ -28,7 +28,7 @@ class Compared:
     features: torch.Tensor
 
 
-class Projections(nn.Module):  # type: ignore[misc]
+class Projections(nn.Module):
     """Projection heads as in SimCLR: the features keep what the comparison discards."""
 
     def __init__(self, width: int) -> None:

@@ -124,7 +124,7 @@ class Outputs:
     """For the contrastive losses; None in a model trained without them."""
 
 
-class Detector(nn.Module):  # type: ignore[misc]
+class Detector(nn.Module):
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
         self.shape = shape
@@ -191,7 +191,7 @@ class Detector(nn.Module):  # type: ignore[misc]
         return [p for name, p in self.named_parameters() if not name.startswith("discriminators.")]
 
 
-class FusionWithHeads(nn.Module):  # type: ignore[misc]
+class FusionWithHeads(nn.Module):
     """A fusion whose features all heads read."""
 
     def __init__(self, fusion: nn.Module, width: int, dropout: float) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from unmask.train.models.modality_slots import mean_pool
 
 
-class EarlyFusion(nn.Module):  # type: ignore[misc]
+class EarlyFusion(nn.Module):
     def __init__(self, groups: Sequence[int], width: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.groups = tuple(groups)
@@ -35,4 +35,5 @@ class EarlyFusion(nn.Module):  # type: ignore[misc]
         term_BMW = torch.stack([first(mean_BMW[:, m]) for m, first in enumerate(self.first)], dim=1)
         share_BM = present_BM / present_BM.sum(dim=1, keepdim=True).clamp(min=1)
         # CLS, equal for all clips, is the layer's bias.
-        return self.mlp(x_BLW[:, 0] + (term_BMW * share_BM[..., None]).sum(dim=1))
+        z_BW: torch.Tensor = self.mlp(x_BLW[:, 0] + (term_BMW * share_BM[..., None]).sum(dim=1))
+        return z_BW

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 
-class _Reversal(torch.autograd.Function):  # type: ignore[misc]
+class _Reversal(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: torch.Tensor, strength: float) -> torch.Tensor:
         ctx.strength = strength
@@ -21,7 +21,7 @@ class _Reversal(torch.autograd.Function):  # type: ignore[misc]
 
 def reverse_gradient(features: torch.Tensor, strength: float) -> torch.Tensor:
     """The identity forwards; backwards the gradient is multiplied by -`strength`. Strength 0 cuts it off."""
-    result: torch.Tensor = _Reversal.apply(features, strength)
+    result: torch.Tensor = _Reversal.apply(features, strength)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -23,7 +23,7 @@ class Reading:
     """(B,) each."""
 
 
-class Heads(nn.Module):  # type: ignore[misc]
+class Heads(nn.Module):
     """Three small heads on the same features."""
 
     def __init__(self, width: int, dropout: float) -> None:

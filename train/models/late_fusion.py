@@ -16,7 +16,7 @@ from unmask.train.models.heads import Reading, build_head
 from unmask.train.models.modality_slots import CLS, PAD, gather_tokens
 
 
-class LateFusion(nn.Module):  # type: ignore[misc]
+class LateFusion(nn.Module):
     gives_logits = True
 
     def __init__(self, groups: Sequence[int], build: Callable[[], nn.Module], width: int, dropout: float) -> None:

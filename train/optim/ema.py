@@ -15,6 +15,6 @@ def compute_decay(decay: float, step: int) -> float:
     return min(decay, (1 + step) / (10 + step))
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def update_average(average: Detector, model: Detector, decay: float) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
