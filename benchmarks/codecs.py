@@ -30,14 +30,14 @@ from PIL import Image
 from zarr.codecs import BloscCodec, GzipCodec, TransposeCodec, ZstdCodec
 
 from benchmarks.timing import in_turn
-from unmask.core.atomic_files import new_folder
-from unmask.core.checksums import seal
+from unmask.core.atomic_files import create_folder
+from unmask.core.checksums import write_checksums
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.manifests.scan.scan import scan
 from unmask.preprocess.profiles import offline
 from unmask.preprocess.shards.media_shard import MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import preprocess
 
 FILES = {"image": 60, "video": 25, "audio": 30}
@@ -148,7 +148,7 @@ def _extract_sample(corpus: Path, folder: Path) -> None:
     work, settings = WorkFolder(folder / "work"), offline().preprocess
     manifest = Manifest(whole.table.take(_draw_rows(whole)), whole.roots)
     preprocess(manifest, settings, work)
-    shards = needed_shards(media_folder(work, settings), manifest)
+    shards = find_shards(get_media_folder(work, settings), manifest)
     for array in ("faces", "audio"):
         np.save(folder / f"{array}.npy", np.concatenate([MediaShard(path).array(array) for path in shards]))
         (folder / f"{array}.txt").write_text(str(shards[0]))
@@ -281,13 +281,13 @@ def _measure_other_costs(faces: Array, layout: Layout, folder: Path) -> list[str
     place = folder / "faces"
 
     def synced() -> None:
-        with new_folder(folder / "synced") as fresh:
+        with create_folder(folder / "synced") as fresh:
             shutil.copytree(place, fresh, dirs_exist_ok=True)
 
     variants: dict[str, Callable[[], object]] = {
         "compress and write": partial(_write, place, layout, faces),
         "join the clips": partial(np.concatenate, clips),
-        "SHA-256": partial(seal, place),
+        "SHA-256": partial(write_checksums, place),
         "copy and fsync": synced,
     }
     taken = in_turn(variants, ROUNDS)

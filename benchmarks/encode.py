@@ -25,8 +25,8 @@ from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow, from_rows
 from unmask.preprocess.profiles import EncoderChoice, Profile, offline
 from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
-from unmask.preprocess.shards.shard_plan import make_plan, media_folder
-from unmask.preprocess.task import item_key
+from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan
+from unmask.preprocess.task import make_item_key
 
 ENCODERS = ("efficientnet_lite0", "whisper_tiny", "lfcc", "vit_b16")
 FACES_PER_CLIP, SAMPLES_PER_CLIP = 8, 64_000
@@ -100,8 +100,8 @@ def _make_media(root: Path, clips: int) -> tuple[WorkFolder, Manifest]:
     """Make a work folder with `clips` files of noise, one clip each."""
     work, settings, random = WorkFolder(root), offline().preprocess, np.random.default_rng(0)
     rows = [_make_row(number) for number in range(clips)]
-    keys = {item_key(row): row for row in rows}
-    folder, about = media_folder(work, settings), settings.model_dump(mode="json")
+    keys = {make_item_key(row): row for row in rows}
+    folder, about = get_media_folder(work, settings), settings.model_dump(mode="json")
     made = [_make_clip(random) for _ in range(min(clips, DISTINCT))]
     for shard in make_plan(folder, list(keys)):
         items = [

@@ -11,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 
 from benchmarks.timing import in_turn, table
-from benchmarks.tokens import made_store
+from benchmarks.tokens import make_store
 from unmask.cache.store.token_store import TokenStore
 
 CLIPS, PER_SHARD, TOKENS = 8_000, 256, 48
@@ -25,7 +25,7 @@ def main() -> str:
 
 
 def _time_loading(folder: Path) -> str:
-    store = made_store(folder / "tokens", np.full(CLIPS, TOKENS), PER_SHARD)
+    store = make_store(folder / "tokens", np.full(CLIPS, TOKENS), PER_SHARD)
     tokens = store.load()[0]
     np.save(folder / "all.npy", tokens)
     ways: dict[str, Callable[[], object]] = {
@@ -54,6 +54,6 @@ def _load_with_zarr(store: TokenStore, shape: tuple[int, ...]) -> Callable[[], N
 
 def _time_opening(folder: Path) -> str:
     lengths = np.ones(SHARDS * CLIPS_PER_SHARD, np.int64)
-    store = made_store(folder / "many", lengths, CLIPS_PER_SHARD)
+    store = make_store(folder / "many", lengths, CLIPS_PER_SHARD)
     seconds = in_turn({f"opening {SHARDS} shards": lambda: TokenStore(store.folder)})
     return "\n".join(f"{name:32} {taken:12.3f} s for {len(lengths):,} clips" for name, taken in seconds.items())

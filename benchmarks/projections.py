@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 
 from unmask.cache.projections.pca import fit_pca
 from unmask.cache.projections.projection import projection
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.cache.store.token_store import TokenStore
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
@@ -59,7 +59,7 @@ def _measure_dataset(whole: Manifest, dataset: str, work: WorkFolder) -> list[st
     profile = Profile(name="bench", encoders=choices)
     preprocess(manifest, profile.preprocess, work)
     extract(manifest, profile, work, device=torch.device("cpu"))
-    stores = open_streams(work, manifest, profile).stores
+    stores = open_tokens(work, manifest, profile).stores
     return [_format_row(dataset, name, stores[name], manifest) for name in SETS[dataset]]
 
 

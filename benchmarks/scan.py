@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 from unmask.manifests.scan.discovery import find_datasets
 from unmask.manifests.scan.scan import scan
 from unmask.manifests.splits.schemes import resplit
@@ -45,7 +45,7 @@ def measure() -> str:
     probing = max(whole - read - split, 1e-9)
     lines = {
         "walk and names": read,
-        f"probe headers, {available_cores()} workers": probing,
+        f"probe headers, {count_cores()} workers": probing,
         "whole first scan": whole,
         "second scan, nothing changed": again,
     }

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.core.hashing import media_id, quick_content
-from unmask.core.process_pool import available_cores
+from unmask.core.hashing import hash_quickly, make_media_id
+from unmask.core.process_pool import count_cores
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.datasets.base import KINDS
 from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows, write_manifest
@@ -55,12 +55,12 @@ def compare_wall_time(root: Path) -> str:
         often = _measure_wall(
             _make_manifest(videos, len(videos) * (COPIES + 1), Path(name) / "often"), Path(name) / "work-often"
         )
-    wall, larger = (often - once) / COPIES, max(decoding, detecting) / available_cores()
+    wall, larger = (often - once) / COPIES, max(decoding, detecting) / count_cores()
     return "\n".join(
         [
-            f"{len(videos)} videos on {available_cores()} cores: wall {wall:.2f} s per run without starting",
+            f"{len(videos)} videos on {count_cores()} cores: wall {wall:.2f} s per run without starting",
             f"    {wall / larger:.2f} times the larger of decoding and detection, divided by the cores (aim 1.3)",
-            f"    {wall * available_cores() / (decoding + detecting):.2f} times both together",
+            f"    {wall * count_cores() / (decoding + detecting):.2f} times both together",
             f"    decoding {decoding:8.2f} s of one core",
             f"    detection {detecting:7.2f} s of one core",
             f"    starting {once - wall:8.2f} s per run",
@@ -127,13 +127,13 @@ def _make_manifest(files: list[Path], count: int, root: Path) -> Manifest:
         shutil.copyfile(path, root / name)
         rows.append(
             MediaRow(
-                media_id=media_id("bench", name),
+                media_id=make_media_id("bench", name),
                 dataset="bench",
                 domain_id=-1,
                 path=name,
                 kind=KINDS[path.suffix.lower()],
                 label=0,
-                content=quick_content(root / name),
+                content=hash_quickly(root / name),
             )
         )
     return from_rows(rows, {"bench": str(root)})

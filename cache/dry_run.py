@@ -14,13 +14,13 @@ from unmask.cache.encoder_runner import Runner
 from unmask.cache.extraction_plan import StoreJob, plan_stores
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.profile_index import hash_media
-from unmask.core.machine import free_bytes
-from unmask.core.progress import spoken
+from unmask.core.machine import get_free_bytes
+from unmask.core.progress import format_duration
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
 from unmask.preprocess.shards.media_shard import MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 
 BYTES_PER_NUMBER = 2
 
@@ -48,11 +48,13 @@ class Estimate:
     def lines(self) -> list[str]:
         rows = [
             f"{one.name:32} {one.clips:8} clips {one.tokens:10} tokens {one.bytes / 1e6:9,.1f} MB"
-            f"   about {spoken(one.seconds)}"
+            f"   about {format_duration(one.seconds)}"
             for one in self.streams
         ]
         size, seconds = (sum(getattr(one, name) for one in self.streams) for name in ("bytes", "seconds"))
-        total = f"total {size / 1e6:,.1f} MB ({self.free_bytes / 1e6:,.0f} MB are free), about {spoken(seconds)}"
+        total = (
+            f"total {size / 1e6:,.1f} MB ({self.free_bytes / 1e6:,.0f} MB are free), about {format_duration(seconds)}"
+        )
         warning = ["warning: not enough disk space"] * (size > self.free_bytes)
         return ["nothing was written", *rows, f"{total} on {self.device}", *warning]
 
@@ -61,7 +63,7 @@ def estimate(
     manifest: Manifest, profile: Profile, work: WorkFolder, *, device: torch.device, batch_size: int = 64
 ) -> Estimate:
     """Estimate what the same call of `extract` would do. Writes nothing."""
-    paths = needed_shards(media_folder(work, profile.preprocess), manifest)
+    paths = find_shards(get_media_folder(work, profile.preprocess), manifest)
     shards = {path.name: MediaShard(path) for path in paths}
     versions = {path.name: hash_media(path) for path in paths}
     jobs = plan_stores(manifest, profile, work, versions, device)
@@ -70,7 +72,7 @@ def estimate(
             _estimate_store(job, [shards[name] for name in sorted(job.missing)], profile, device, batch_size)
             for job in jobs
         ),
-        free_bytes=free_bytes(work.tokens),
+        free_bytes=get_free_bytes(work.tokens),
         device=str(device),
     )
 

@@ -19,7 +19,7 @@ from unmask.cache.encoder_runner import Runner, stack_waves
 from unmask.cache.encoders.audio_base import count_tokens
 from unmask.cache.spec import EncoderSpec, Modality
 from unmask.cache.store.ragged import ClipKey
-from unmask.preprocess.profiles import ViewSettings
+from unmask.preprocess.profiles import AugmentationSettings
 from unmask.preprocess.shards.media_shard import MediaShard
 
 
@@ -69,7 +69,7 @@ class ShardMedia:
         stream.synchronize()
         return replace(self, faces_there=faces, audio_there=audio)
 
-    def augment(self, settings: ViewSettings, number: int) -> Self:
+    def augment(self, settings: AugmentationSettings, number: int) -> Self:
         """The same clips in augmented version `number`; 0 is the clean one."""
         if number == 0:
             return self

@@ -18,13 +18,13 @@ from unmask.cache.projections.pca import list_train_items, name_pca
 from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection, projection
 from unmask.cache.spec import Encoder, EncoderSpec
 from unmask.cache.store.token_store import Finished, create_store, read_spec
-from unmask.core.atomic_files import sweep
+from unmask.core.atomic_files import remove_leftovers
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice, Profile
-from unmask.preprocess.shards.shard_plan import media_fingerprint
+from unmask.preprocess.shards.shard_plan import hash_media_settings
 
 log = logging.getLogger("unmask")
 
@@ -75,12 +75,12 @@ def plan_stores(
 
 def prepare_stores(jobs: Sequence[StoreJob], profile: Profile, shards: int) -> None:
     """Create the stores' folders and log what will be done. `MissingInput` for a store that was edited."""
-    media = media_fingerprint(profile.preprocess)
+    media = hash_media_settings(profile.preprocess)
     for job in jobs:
         why = _explain_new(job.folder, job.spec, media)
         create_store(job.folder, job.spec, media)
         read_spec(job.folder)
-        sweep(job.folder)
+        remove_leftovers(job.folder)
         _announce(job, shards, why)
 
 
@@ -97,7 +97,7 @@ def list_folders(jobs: Sequence[StoreJob]) -> tuple[dict[str, str], dict[str, li
 
 
 def _plan_stores(manifest: Manifest, profile: Profile, work: WorkFolder, device: torch.device) -> Iterator[StoreJob]:
-    media = media_fingerprint(profile.preprocess)
+    media = hash_media_settings(profile.preprocess)
     for choice in profile.encoders:
         clean = make_encoder(choice, device)
         name = clean.spec.projection

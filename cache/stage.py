@@ -20,18 +20,18 @@ from unmask.cache.extraction_plan import StoreJob, list_folders, plan_stores, pr
 from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER
 from unmask.cache.store.inventory import LOCK
-from unmask.cache.store.profile_index import Streams, hash_media, open_streams, write_index
+from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tokens, write_index
 from unmask.cache.store.token_store import TokenStore, write_tokens
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 from unmask.core.progress import Progress
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
 from unmask.preprocess.shards.media_shard import MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 
-__all__ = ["Streams", "extract", "open_streams"]
+__all__ = ["ProfileTokens", "extract", "open_tokens"]
 
 # Shards that may wait for the writer while the next is encoded.
 WRITES_AHEAD = 2
@@ -47,14 +47,14 @@ def extract(
     when memory is short). Batch size, device and order change no key. `MissingInput` when `preprocess` has not run or
     weights are missing.
     """
-    with locked(work.locks / LOCK, "another extract or gc"):
+    with hold_lock(work.locks / LOCK, "another extract or gc"):
         return _extract(manifest, profile, work, device, batch_size)
 
 
 def _extract(
     manifest: Manifest, profile: Profile, work: WorkFolder, device: torch.device, batch_size: int
 ) -> list[StageReport]:
-    shards = needed_shards(media_folder(work, profile.preprocess), manifest)
+    shards = find_shards(get_media_folder(work, profile.preprocess), manifest)
     versions = {shard.name: hash_media(shard) for shard in shards}
     jobs = plan_stores(manifest, profile, work, versions, device)
     prepare_stores(jobs, profile, len(shards))

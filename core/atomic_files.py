@@ -20,7 +20,7 @@ NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
+def create_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write; it replaces `path` when the block ends without an error.
 
     `NoSpace` when the disk is full; `path` is then as it was.
@@ -39,7 +39,7 @@ def new_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def create_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder to fill; it becomes `path` when the block ends without an error.
 
     An existing `path` is moved aside first, so that old and new files never mix. `NoSpace` when the disk is full.
@@ -62,7 +62,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -71,7 +71,7 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def sweep(folder: Path, names: Collection[str] | None = None) -> int:
+def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> int:
     """Remove temporary files and folders of killed runs from `folder`; return how many.
 
     With `names`, only those whose target has one of these names: other processes may be writing the rest.

@@ -6,17 +6,17 @@ import json
 from pathlib import Path
 
 from unmask.core.atomic_files import write_json
-from unmask.core.hashing import full_content
+from unmask.core.hashing import hash_file
 
 FILE = "checksums.json"
 
 
-def seal(folder: Path) -> None:
+def write_checksums(folder: Path) -> None:
     """Write the checksums of all files in `folder`."""
-    write_json(folder / FILE, {name: full_content(folder / name) for name in _names(folder)})
+    write_json(folder / FILE, {name: hash_file(folder / name) for name in _names(folder)})
 
 
-def damage(folder: Path) -> list[str]:
+def find_damage(folder: Path) -> list[str]:
     """Names of files that are missing, added or changed since `seal`; empty if the folder is intact."""
     try:
         sealed: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -24,7 +24,7 @@ def damage(folder: Path) -> list[str]:
         return [FILE]
     present = _names(folder)
     damaged = set(sealed) ^ set(present)
-    damaged |= {name for name in present if name in sealed and full_content(folder / name) != sealed[name]}
+    damaged |= {name for name in present if name in sealed and hash_file(folder / name) != sealed[name]}
     return sorted(damaged)
 
 

@@ -92,7 +92,7 @@ class BadMedia(Exception):
         return f"{self.path}: {self.problem}. {self.remedy}".rstrip()
 
 
-def told(error: BaseException) -> UnmaskError | None:
+def as_user_error(error: BaseException) -> UnmaskError | None:
     """Convert an exception that the user can fix to an UnmaskError; return None for bugs."""
     if isinstance(error, UnmaskError):
         return error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.hashing import fingerprint, full_content
+from unmask.core.hashing import fingerprint, hash_file
 
 NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _IMPORTED: dict[str, str] = {}
@@ -34,7 +34,7 @@ def load_extension(name: str, kind: str) -> Any:
     """
     _check(name, kind)
     module_name, attribute = name.split(":")
-    found = extension_hash(f"{module_name}:module", kind)
+    found = hash_extension(f"{module_name}:module", kind)
     if module_name not in sys.modules:
         _IMPORTED[module_name] = found
     module = importlib.import_module(module_name)
@@ -46,7 +46,7 @@ def load_extension(name: str, kind: str) -> Any:
     return getattr(module, attribute)
 
 
-def extension_hash(name: str, kind: str) -> str:
+def hash_extension(name: str, kind: str) -> str:
     """16 hex digits over the name and the source of its module (of a package: every .py file of it).
 
     Part of the fingerprint of everything computed with the extension: changed code is computed anew.
@@ -54,7 +54,7 @@ def extension_hash(name: str, kind: str) -> str:
     _check(name, kind)
     source = _find_source(name, kind)
     files = sorted(source.parent.rglob("*.py")) if source.name == "__init__.py" else [source]
-    contents = [(path.relative_to(source.parent).as_posix(), full_content(path)) for path in files]
+    contents = [(path.relative_to(source.parent).as_posix(), hash_file(path)) for path in files]
     return fingerprint("extension-1", name, contents)
 
 

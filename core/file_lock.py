@@ -12,7 +12,7 @@ from unmask.core.errors import UsageError
 
 
 @contextmanager
-def locked(path: Path, what: str, *, shared: bool = False) -> Iterator[None]:
+def hold_lock(path: Path, what: str, *, shared: bool = False) -> Iterator[None]:
     """Hold the lock file `path` (created if missing) during the block; the system releases it if the process dies.
 
     Several `shared` holders may hold it at once, an exclusive one only alone. `UsageError` if it is already held.

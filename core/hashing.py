@@ -20,13 +20,13 @@ def fingerprint(*parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def media_id(dataset: str, path: str) -> str:
+def make_media_id(dataset: str, path: str) -> str:
     """128-bit hex identifier of a media file, from its dataset and its path within the dataset."""
     text = f"{dataset}\0{path}".encode("utf-8", "surrogateescape")
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def quick_content(path: Path) -> str:
+def hash_quickly(path: Path) -> str:
     """32 hex digits over the size and the first, middle and last 64 KiB: cheap enough for terabytes.
 
     Files that differ only elsewhere get the same digest; `full_content` distinguishes them.
@@ -40,7 +40,7 @@ def quick_content(path: Path) -> str:
     return digest.hexdigest()
 
 
-def full_content(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """64 hex digits of SHA-256 over the whole file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

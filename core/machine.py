@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmask.core.errors import UsageError
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ PACKAGES = (
 ).split()
 
 
-def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+def read_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Package -> installed version, or "missing"."""
     found = {"python": platform.python_version()}
     for name in packages:
@@ -41,7 +41,7 @@ def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     return found
 
 
-def gpus() -> list[dict[str, Any]]:
+def list_gpus() -> list[dict[str, Any]]:
     """Name and memory in GiB of each CUDA device torch can use."""
     import torch
 
@@ -67,7 +67,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def memory_gib() -> tuple[float, float]:
+def read_memory_gib() -> tuple[float, float]:
     """(available, total) main memory in GiB."""
     facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     available, total = (int(facts[name].split()[0]) / 1024**2 for name in ("MemAvailable", "MemTotal"))
@@ -86,13 +86,13 @@ def return_large_blocks() -> None:
         mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
 
 
-def free_bytes(folder: Path) -> int:
+def get_free_bytes(folder: Path) -> int:
     """Free bytes on the disk of `folder`, which need not exist yet."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     return shutil.disk_usage(existing).free
 
 
-def decoders() -> dict[str, str]:
+def list_decoders() -> dict[str, str]:
     """Media library -> its version and that of its codecs, or why it cannot be loaded."""
     found = {}
     for name in ("av", "decord", "soundfile", "PIL"):
@@ -115,18 +115,18 @@ def _codec_version(native: Any) -> str:
 
 def describe(folder: Path) -> dict[str, Any]:
     """Everything above in one JSON-able dictionary; `folder` is where output would go."""
-    available, total = memory_gib()
+    available, total = read_memory_gib()
     return {
         "python": sys.executable,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cores": available_cores(),
+        "cores": count_cores(),
         "cores_total": os.cpu_count(),
         "memory_available_gib": round(available, 1),
         "memory_total_gib": round(total, 1),
-        "disk_free_gib": round(free_bytes(folder) / GIB, 1),
-        "gpus": gpus(),
-        "decoders": decoders(),
-        "versions": versions(),
+        "disk_free_gib": round(get_free_bytes(folder) / GIB, 1),
+        "gpus": list_gpus(),
+        "decoders": list_decoders(),
+        "versions": read_versions(),
     }
 
 
@@ -141,7 +141,7 @@ def describe_device(device: torch.device) -> dict[str, str]:
     cuda = device.type == "cuda"
     facts = {
         "device": torch.cuda.get_device_name(device) if cuda else f"CPU ({platform.machine()})",
-        "cores": str(available_cores()),
-        "memory": f"{memory_gib()[1]:.0f} GiB",
+        "cores": str(count_cores()),
+        "memory": f"{read_memory_gib()[1]:.0f} GiB",
     }
-    return facts | versions(EVALUATION_PACKAGES)
+    return facts | read_versions(EVALUATION_PACKAGES)

@@ -10,7 +10,7 @@ import os
 SPIN_COUNT = "1000"
 
 
-def wait_briefly() -> None:
+def limit_openmp_spinning() -> None:
     """Set GOMP_SPINCOUNT for this process and its children, unless the user has set it or OMP_WAIT_POLICY."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)

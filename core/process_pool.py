@@ -31,7 +31,7 @@ class Failure:
     problem: str
 
 
-def available_cores() -> int:
+def count_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 

@@ -116,21 +116,21 @@ def _inner(annotation: Any) -> type[BaseModel] | None:
 
 def _similar(model: type[BaseModel], parts: Sequence[str], owner: type[BaseModel], under: str) -> str:
     here = under + "".join(f"{part}." for part in parts[:-1])
-    beside = known_keys(owner, here)
-    names = (*known_keys(model, under), *beside, *(f"{here}{name}" for name in owner.model_fields))
+    beside = list_keys(owner, here)
+    names = (*list_keys(model, under), *beside, *(f"{here}{name}" for name in owner.model_fields))
     by_last = {name.rpartition(".")[2]: name for name in names}
     close = difflib.get_close_matches(parts[-1].rpartition(".")[2], by_last, n=1, cutoff=0.7)
     meant = f"did you mean {by_last[close[0]]}? " if close else ""
     return f"{meant}known keys: {', '.join(beside)}"
 
 
-def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+def list_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     """Dotted names of all settings of `model`."""
     names: list[str] = []
     for name, field in model.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            names += known_keys(inner, f"{prefix}{name}.")
+            names += list_keys(inner, f"{prefix}{name}.")
         else:
             names.append(f"{prefix}{name}")
     return names

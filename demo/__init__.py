@@ -14,7 +14,7 @@ from pathlib import Path
 
 from unmask.core.atomic_files import write_text
 from unmask.core.errors import UsageError
-from unmask.core.process_pool import Failure, available_cores, run_isolated
+from unmask.core.process_pool import Failure, count_cores, run_isolated
 from unmask.core.progress import Progress
 from unmask.demo.corpus import all_items
 from unmask.demo.dataset_lists import meta_data, testing_videos
@@ -58,7 +58,7 @@ def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None 
     write_text(out / "README.md", about + UNFINISHED)
     for folder in sorted({(out / item.path).parent for item in items}):
         folder.mkdir(parents=True, exist_ok=True)
-    _write_media(out, seed, items, workers or available_cores())
+    _write_media(out, seed, items, workers or count_cores())
     _write_texts(out, seed, items)
     write_text(out / AV_ROOT / "meta_data.csv", meta_data(items))
     write_text(out / "Celeb-DF-v2/List_of_testing_videos.txt", testing_videos(items))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import UsageError
 from unmask.core.hashing import fingerprint
@@ -25,7 +25,7 @@ from unmask.manifests.manifest import Split, read_manifest
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.run_folder import run_folder, summary_of
+from unmask.train.run_folder import read_summary, run_folder
 
 log = logging.getLogger("unmask")
 
@@ -49,7 +49,7 @@ def ablate(
         raise UsageError("nothing to compare", "name at least one preset and one seed")
     began = time.time()
     manifest = read_manifest(work.manifest)
-    data = TokenData.load(manifest, open_streams(work, manifest))
+    data = TokenData.load(manifest, open_tokens(work, manifest))
     rows: list[AblationRow] = []
     controls: tuple[ScoreTable, ...] = ()
     stopped = False
@@ -111,7 +111,7 @@ def _build_row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder,
         same_items=fingerprint(sorted(scored)),
         figures={title: _spread(evaluations, row, metric) for row, metric, title in list_figures()},
         datasets={name: _spread(evaluations, name, "auc") for name in names},
-        train_seconds=float(np.mean([summary_of(work.runs / run).train_seconds for run in runs])) if runs else None,
+        train_seconds=float(np.mean([read_summary(work.runs / run).train_seconds for run in runs])) if runs else None,
         problem=problem,
     )
 

@@ -70,7 +70,7 @@ def list_figures() -> list[tuple[str, str, str]]:
     return [(row, metric.name, f"{row} {metric.heading}") for metric in binary.METRICS for row in metric.ablation]
 
 
-def ablation_table(ablation: Ablation) -> RenderableType:
+def render_ablation(ablation: Ablation) -> RenderableType:
     """One row per preset, then the controls, then notes on which rows may be compared."""
     title = f"ablation: {ablation.split} split, profile {ablation.profile}, {len(ablation.seeds)} seed(s)"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")

@@ -20,7 +20,7 @@ from unmask.evaluation.results import Evaluation, read_evaluation, write_evaluat
 from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.unscored_items import list_reasons, load_outcomes
 from unmask.manifests.manifest import MediaRow, Split, read_manifest
-from unmask.manifests.splits.leaks import allowed_leaks
+from unmask.manifests.splits.leaks import count_allowed_leaks
 from unmask.train.run_folder import load_run
 
 log = logging.getLogger("unmask")
@@ -145,7 +145,7 @@ def _join_schemes(items: ItemSet) -> str:
 
 def _write_notes(opened: OpenRun, scope: _Scope) -> tuple[str, ...]:
     notes, items = [], scope.items
-    if leaking := allowed_leaks(_join_schemes(items)):
+    if leaking := count_allowed_leaks(_join_schemes(items)):
         leak = f"{leaking} identities, recordings or files are in several splits"
         notes.append(f"THIS SPLIT LEAKS: {leak}. Do not report these results.")
     if scope.out_of_scope:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.predictions import Predictions
@@ -18,7 +18,7 @@ from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
 from unmask.train.data.token_data import TokenData
 from unmask.train.run_folder import LoadedRun, RunInfo, load_run
-from unmask.train.scoring import ClipScores, by_item, probability, score_clips
+from unmask.train.scoring import ClipScores, average_by_item, compute_probability, score_clips
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class OpenRun:
         clips = self._select_clips()
         clips = clips[np.isin(self.data.clips.item[clips], np.array(sorted(wanted), np.int64))]
         scores = score_clips(self.loaded.model, self.data, clips, device=device, batch_size=batch_size)
-        items = by_item(scores, self.data)
+        items = average_by_item(scores, self.data)
         return Predictions(
             logit=items.fake,
-            score=probability(items.fake, self.info.temperature),
-            video_score=probability(items.video),
-            audio_score=probability(items.audio),
+            score=compute_probability(items.fake, self.info.temperature),
+            video_score=compute_probability(items.video),
+            audio_score=compute_probability(items.audio),
             clips=items.clips,
         ), scores
 
@@ -75,7 +75,7 @@ def open_run(
     Raise `MissingInput` if they are not of the encoders and settings that the run was trained with.
     """
     loaded = load_run(run, device)
-    streams = open_streams(work, manifest, profile or loaded.info.profile)
+    streams = open_tokens(work, manifest, profile or loaded.info.profile)
     data = TokenData.load(manifest, streams)
     check_streams(run, loaded.info, data)
     media = work.media / streams.media

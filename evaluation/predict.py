@@ -13,24 +13,24 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from unmask.cache.encoders import file_safe
+from unmask.cache.encoders import make_file_safe
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.spec import Modality
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.core.errors import UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.open_run import OpenRun, open_run
 from unmask.evaluation.unscored_items import format_reason, load_outcomes
 from unmask.manifests.datasets.base import KINDS
 from unmask.manifests.manifest import Kind, MediaRow
-from unmask.manifests.scan.single_files import manifest_of_files
+from unmask.manifests.scan.single_files import make_file_manifest
 from unmask.preprocess.outcomes import Outcome
-from unmask.preprocess.profiles import Profile, ViewSettings
+from unmask.preprocess.profiles import AugmentationSettings, Profile
 from unmask.preprocess.shards.media_shard import MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import preprocess
 from unmask.train.run_folder import LoadedRun, RunInfo, load_run
-from unmask.train.scoring import ClipScores, probability
+from unmask.train.scoring import ClipScores, compute_probability
 
 PLURALS: dict[Kind, str] = {"image": "images", "audio": "audio files", "video": "videos"}
 SINGULARS: dict[Kind, str] = {"image": "an image", "audio": "an audio file", "video": "a video"}
@@ -127,15 +127,15 @@ def _run_stages(
     files: Sequence[Path], loaded: LoadedRun, run: Path, work: WorkFolder, device: torch.device
 ) -> dict[Path, Verdict]:
     """Resolved path -> verdict; the files of the stages are in `work`."""
-    manifest, profile = manifest_of_files(files), _reduce_profile(loaded.info)
+    manifest, profile = make_file_manifest(files), _reduce_profile(loaded.info)
     preprocess(manifest, profile.preprocess, work)
     if (run / PROJECTIONS).is_dir():
         shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
-    known = load_outcomes(media_folder(work, profile.preprocess))
+    known = load_outcomes(get_media_folder(work, profile.preprocess))
     scored: dict[str, Verdict] = {}
     if any(outcome.outcome == "done" for outcome in known.values()):
         extract(manifest, profile, work, device=device)
-        streams = open_streams(work, manifest, profile)
+        streams = open_tokens(work, manifest, profile)
         if any(store.lengths.any() for store in streams.stores.values()):
             scored = _score_items(open_run(run, work, manifest, device, profile=profile), known, device)
     verdicts = {}
@@ -162,12 +162,12 @@ def _reduce_profile(info: RunInfo) -> Profile:
 
     Tokens stay the same, because no token depends on another encoder.
     """
-    used = [choice for choice in info.profile.encoders if file_safe(choice.name) in info.streams]
-    specs = [info.streams[file_safe(choice.name)].spec for choice in used]
+    used = [choice for choice in info.profile.encoders if make_file_safe(choice.name) in info.streams]
+    specs = [info.streams[make_file_safe(choice.name)].spec for choice in used]
     encoders = tuple(
         choice.model_copy(update={"projection": spec.projection}) for choice, spec in zip(used, specs, strict=True)
     )
-    return info.profile.model_copy(update={"encoders": encoders, "views": ViewSettings()})
+    return info.profile.model_copy(update={"encoders": encoders, "views": AugmentationSettings()})
 
 
 def _score_items(opened: OpenRun, known: Mapping[str, Outcome], device: torch.device) -> dict[str, Verdict]:
@@ -199,7 +199,7 @@ def _list_windows(opened: OpenRun, scores: ClipScores) -> dict[str, list[ClipVer
         shard = MediaShard(path)
         spans |= {key: (start, end) for key, (start, end) in zip(shard.clip_keys, shard.spans.tolist(), strict=True)}
     table, windows = opened.data.clips, defaultdict(list)
-    scored = probability(scores.fake.astype(np.float64), opened.info.temperature)
+    scored = compute_probability(scores.fake.astype(np.float64), opened.info.temperature)
     for clip, score in zip(scores.clips.tolist(), scored.tolist(), strict=True):
         media_id = str(table.media_id[clip])
         start, end = spans[media_id, int(table.clip[clip])]

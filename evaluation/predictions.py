@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer
@@ -61,7 +61,7 @@ def write_predictions(run: Path, items: ItemSet, scores: Predictions, threshold:
         "verdict": pa.array(np.where(scores.score >= threshold, "fake", "real")),
     }
     columns |= {CONTROL + control.name: pa.array(control.score) for control in controls}
-    with new_file(run / FILE) as temporary:
+    with create_file(run / FILE) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 

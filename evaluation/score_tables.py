@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.results import MACRO, POOLED, Comparison, MetricRow, ScoreTable
 from unmask.metrics import binary
-from unmask.metrics.bootstrap import Interval, interval, resampled
+from unmask.metrics.bootstrap import Interval, compute_interval, resample_statistic
 
 Draws = dict[str, dict[str, NDArray[np.float64]]]
 """Metric with a weighted form -> row of the table -> (B,) values, one per resample."""
@@ -73,7 +73,7 @@ def compare(items: ItemSet, model: Measured, control: Measured, meaning: str) ->
     difference = float(np.mean([_get_auc(model, row) - _get_auc(control, row) for row in shared]))
     draws = _average_resamples({row: model.auc[row] - control.auc[row] for row in shared})
     inside = np.isin(items.dataset, shared)
-    span = interval(draws, difference, items.is_fake[inside], items.group[inside])
+    span = compute_interval(draws, difference, items.is_fake[inside], items.group[inside])
     beaten = span is not None and span[0] > 0
     text = _describe_comparison(name, difference, known=span is not None, beaten=beaten, meaning=meaning)
     return Comparison(
@@ -111,7 +111,7 @@ def _resample(items: ItemSet, scorer: Scorer, parts: dict[str, NDArray[np.bool_]
         return np.stack(values, axis=1)
 
     draws: Draws = {}
-    values = resampled(items.group, statistic, seed=seed)
+    values = resample_statistic(items.group, statistic, seed=seed)
     for number, (metric, name, *_) in enumerate(columns):
         draws.setdefault(metric, {})[name] = values[:, number]
     return draws
@@ -152,7 +152,7 @@ def _compute_intervals(
 ) -> dict[str, Interval | None]:
     points = {metric: values[metric] for metric in draws}
     return {
-        metric: None if point is None else interval(draws[metric], point, is_fake, group)
+        metric: None if point is None else compute_interval(draws[metric], point, is_fake, group)
         for metric, point in points.items()
     }
 

@@ -18,10 +18,10 @@ WIDTH = 120
 PARTIAL = "* mean over the datasets that the control can score; the differences below are over these datasets only"
 
 
-def evaluation_table(evaluation: Evaluation) -> RenderableType:
+def render_evaluation(evaluation: Evaluation) -> RenderableType:
     """Metrics per dataset, macro and pooled; then the controls, one sentence per control, and items without a score."""
     parts: list[RenderableType] = [_build_metrics_table(evaluation), _build_controls_table(evaluation)]
-    if any("*" in beside(evaluation.model.row(MACRO), control.row(MACRO)) for control in evaluation.controls):
+    if any("*" in format_beside(evaluation.model.row(MACRO), control.row(MACRO)) for control in evaluation.controls):
         parts.append(Text(PARTIAL))
     parts += [Text(f"- {comparison.meaning}") for comparison in evaluation.comparisons]
     parts += [Text(f"- {note}", style="bold red" if "LEAKS" in note else "") for note in evaluation.notes]
@@ -33,7 +33,7 @@ def evaluation_table(evaluation: Evaluation) -> RenderableType:
 
 def format_evaluation(evaluation: Evaluation) -> str:
     """`evaluation_table` as plain text, for a pipe, a file or a narrow terminal."""
-    return format_plain(evaluation_table(evaluation))
+    return format_plain(render_evaluation(evaluation))
 
 
 def format_plain(table: RenderableType) -> str:
@@ -86,11 +86,11 @@ def _build_controls_table(evaluation: Evaluation) -> Table:
     for scorer in scorers:
         table.add_column(scorer.name, justify="right")
     for row in evaluation.model.rows:
-        _add_row(table, row.name, [beside(row, scorer.row(row.name)) for scorer in scorers])
+        _add_row(table, row.name, [format_beside(row, scorer.row(row.name)) for scorer in scorers])
     return table
 
 
-def beside(model: MetricRow, control: MetricRow) -> str:
+def format_beside(model: MetricRow, control: MetricRow) -> str:
     """AUC of the control, with a star if it covers fewer items than the model's: see PARTIAL."""
     fewer = (control.n_real, control.n_fake) != (model.n_real, model.n_fake)
     return number(control.auc) + ("*" if fewer and control.auc is not None else "")

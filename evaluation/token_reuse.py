@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from unmask.cache.store.inventory import inventory
+from unmask.cache.store.inventory import list_stores
 from unmask.cache.store.token_store import Finished, read_spec
 from unmask.core.work_folder import WorkFolder
-from unmask.train.token_usage import token_use
+from unmask.train.token_usage import list_token_use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class StoreUse:
 
 def store_uses(work: WorkFolder, runs: Collection[str], since: float) -> tuple[StoreUse, ...]:
     """One entry per store that any of `runs` was trained on. `since`: seconds since 1970."""
-    used = [facts for facts in inventory(work, token_use(work.runs)) if set(facts.runs) & set(runs)]
+    used = [facts for facts in list_stores(work, list_token_use(work.runs)) if set(facts.runs) & set(runs)]
     return tuple(
         StoreUse(
             encoder=facts.encoder,

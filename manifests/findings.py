@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.stage_report import StageReport
 
@@ -83,7 +83,7 @@ def write_findings(path: Path, report: ScanReport) -> None:
         _add(columns, "conflict", conflict.dataset, conflict.path, conflict.problem, conflict.remedy)
     for ignored in report.ignored:
         _add(columns, "ignored", ignored.dataset, ignored.path, ignored.reason, "")
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.hashing import fingerprint
 
@@ -79,9 +79,9 @@ class MediaRow:
     """None: in no split of this scheme (for example a fake whose two identities are in different splits)."""
     split_scheme: str = ""
     content: str = ""
-    """Hash of the file's content (unmask.core.hashing.quick_content)."""
+    """Hash of the file's content (unmask.core.hashing.hash_quickly)."""
     sha256: str | None = None
-    """Of the whole file (unmask.core.hashing.full_content); None unless scanned with --full-content."""
+    """Of the whole file (unmask.core.hashing.hash_file); None unless scanned with --full-content."""
     bytes: int = 0
     mtime_ns: int | None = None
     """Modification time in nanoseconds since 1970. A file with the same time and `bytes` is not probed again."""
@@ -192,7 +192,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write Parquet (zstd), atomically; format, version and roots are in the schema's metadata."""
     about = {"format": FORMAT, "version": VERSION, "roots": manifest.roots}
     table = manifest.table.replace_schema_metadata({FORMAT: json.dumps(about, sort_keys=True)})
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unmask.media.audio_readers import Waveform
-from unmask.media.silence import compute_silence_limit, levels
+from unmask.media.silence import compute_rms, compute_silence_limit
 
 # The largest positive sample of 16 bits. Lossy codecs overshoot; larger samples are clipped in playback.
 FULL_SCALE = 32767 / 32768
@@ -35,7 +35,7 @@ def measure_quality(waveforms: Sequence[Waveform], silence_db: float) -> Quality
         return None
     samples = np.concatenate([waveform.channels.ravel() for waveform in decoded])
     finite = np.isfinite(samples)
-    rms = np.concatenate([levels(waveform.mono, waveform.rate) for waveform in decoded])
+    rms = np.concatenate([compute_rms(waveform.mono, waveform.rate) for waveform in decoded])
     return Quality(
         nan_share=float(1 - finite.mean()),
         clipped_share=float((np.abs(samples[finite]) >= FULL_SCALE).sum() / len(samples)),

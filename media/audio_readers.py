@@ -22,8 +22,8 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
-from unmask.media.containers import DECODING_ERRORS, opened
-from unmask.media.silence import frame_width, levels
+from unmask.media.containers import DECODING_ERRORS, open_container
+from unmask.media.silence import compute_rms, get_frame_length
 from unmask.media.timeline import get_clock_zero
 
 AUDIO_ERRORS = (soundfile.SoundFileError, *DECODING_ERRORS)
@@ -99,7 +99,7 @@ def open_pyav(path: Path) -> Iterator[Track]:
 
     Raises one of `DECODING_ERRORS` or `NoAudio`.
     """
-    with opened(path) as container:
+    with open_container(path) as container:
         stream = container.streams.best("audio")
         if not isinstance(stream, AudioStream):
             raise NoAudio
@@ -148,13 +148,15 @@ def read_rms(path: Path) -> tuple[NDArray[np.float64], int]:
         with soundfile.SoundFile(str(path)) as file:
             rate = int(file.samplerate)
             # Not int16: libsndfile would read the samples of a float file as 0 and 1.
-            blocks = file.blocks(blocksize=FRAMES_PER_BLOCK * frame_width(rate), dtype="float32", always_2d=True)
-            return _concatenate([levels(block.mean(axis=1), rate) for block in blocks if len(block)]), rate
+            blocks = file.blocks(blocksize=FRAMES_PER_BLOCK * get_frame_length(rate), dtype="float32", always_2d=True)
+            return _concatenate([compute_rms(block.mean(axis=1), rate) for block in blocks if len(block)]), rate
     except soundfile.LibsndfileError:
         pass
     with _open_first_track(path) as (container, rate):
-        size = FRAMES_PER_BLOCK * frame_width(rate)
-        return _concatenate([levels(block, rate) for block in _to_blocks(_decode_mono(container, rate), size)]), rate
+        size = FRAMES_PER_BLOCK * get_frame_length(rate)
+        return _concatenate(
+            [compute_rms(block, rate) for block in _to_blocks(_decode_mono(container, rate), size)]
+        ), rate
 
 
 @contextmanager
@@ -164,7 +166,7 @@ def _open_first_track(path: Path) -> Iterator[tuple[InputContainer, int]]:
     Without the folder in the message: what is stored is the same on every machine.
     """
     try:
-        with opened(path) as container:
+        with open_container(path) as container:
             if not container.streams.audio:
                 raise BadMedia(path, "unreadable", "there is no sound in it")
             yield container, int(container.streams.audio[0].rate)

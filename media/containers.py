@@ -16,7 +16,7 @@ DECODING_ERRORS = (av.FFmpegError, ValueError)
 PLAYLISTS = {"concat", "dash", "hls", "imf", "rtsp", "sdp"}
 
 
-def opened(path: Path) -> InputContainer:
+def open_container(path: Path) -> InputContainer:
     """The container of `path`, never of files that it names. Raises one of `DECODING_ERRORS`.
 
     Metadata in unknown encodings is ignored.

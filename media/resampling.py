@@ -21,6 +21,6 @@ def resample(samples: NDArray[np.float32], rate: int, to_rate: int) -> NDArray[n
     return np.asarray(result.numpy(), np.float32)
 
 
-def as_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     """Full scale 1 -> 32768, rounded and clipped. Inverse of the readers: 16-bit audio is unchanged."""
     return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), np.int16)

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
-from unmask.media.containers import DECODING_ERRORS, opened
+from unmask.media.containers import DECODING_ERRORS, open_container
 
 # Duration of a single frame if the file has no frame rate.
 SINGLE_FRAME_S = 0.04
@@ -56,7 +56,7 @@ class Timeline:
 def read_timeline(path: Path, *, max_pixels: int, max_seconds: float) -> Timeline:
     """Raises `BadMedia`: "refused" over the limits, "unreadable" if no frame decodes or the file is truncated."""
     try:
-        with opened(path) as container:
+        with open_container(path) as container:
             if not container.streams.video:
                 raise BadMedia(path, "unreadable", "no video track in it", "Is it an audio recording?")
             if container.streams.video[0].codec_context is None:

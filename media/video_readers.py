@@ -13,7 +13,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from unmask.media.containers import opened
+from unmask.media.containers import open_container
 from unmask.media.timeline import Timeline
 
 Frame = NDArray[np.uint8]
@@ -77,7 +77,7 @@ def select_readers(timeline: Timeline) -> list[str]:
 def _decode_sparsely(path: Path, timeline: Timeline, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
     """The frames at the ticks `wanted`, up to the first that fails to arrive."""
     try:
-        with opened(path) as container:
+        with open_container(path) as container:
             stream = container.streams.video[0]
             # Other codecs do not mark non-reference frames, or mark only some of them (sub-layers of H.265).
             if stream.codec_context.name != "h264":
@@ -109,7 +109,7 @@ def _decode_requested(container: InputContainer, stream: VideoStream, ticks: fro
 
 def _decode_in_full(path: Path, timeline: Timeline, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
     """The frames at the ticks `wanted`, or the next one; all frames in between are decoded."""
-    with opened(path) as container:
+    with open_container(path) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         frames, at = container.decode(stream), -1

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from unmask.metrics.bootstrap import weighted_auc, weighted_balanced_accuracy
+from unmask.metrics.bootstrap import compute_weighted_auc, compute_weighted_balanced_accuracy
 from unmask.metrics.calibration import sum_bins
 
 ECE_BINS = 15
@@ -138,7 +138,7 @@ METRICS: tuple[Metric, ...] = (
         title="AUC",
         function=auc,
         needs_both_classes=True,
-        weighted=weighted_auc,
+        weighted=compute_weighted_auc,
         cards=("macro", "pooled"),
         ablation=("macro", "pooled"),
     ),
@@ -159,7 +159,7 @@ METRICS: tuple[Metric, ...] = (
         function=balanced_accuracy,
         needs_threshold=True,
         needs_both_classes=True,
-        weighted=weighted_balanced_accuracy,
+        weighted=compute_weighted_balanced_accuracy,
         cards=("pooled",),
         ablation=("macro",),
     ),
@@ -183,7 +183,7 @@ def measure(is_fake: ArrayLike, probability: ArrayLike, threshold: float = 0.5) 
     return {metric.name: metric(is_fake, probability, threshold) for metric in METRICS}
 
 
-def by_domain(
+def measure_by_domain(
     is_fake: NDArray[np.bool_],
     probability: NDArray[np.float64],
     domain: NDArray[np.int64],
@@ -199,7 +199,7 @@ def by_domain(
     return rows
 
 
-def macro(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
+def average_domains(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """Mean of each metric over the datasets that define it; NaN if none does."""
     listed = list(rows)
     return {metric.name: _average([row[metric.name] for row in listed]) for metric in METRICS}

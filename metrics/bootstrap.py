@@ -22,7 +22,7 @@ Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """(B, N) weights, how often each item was drawn -> (B, K) values, NaN where one is undefined."""
 
 
-def resampled(
+def resample_statistic(
     group: NDArray[np.int64], statistic: Statistic, *, seed: int, count: int = RESAMPLES
 ) -> NDArray[np.float64]:
     """(count, K) values of `statistic` over resamples of the groups; `group` (N,) is 0..G-1."""
@@ -38,7 +38,7 @@ def resampled(
     return np.concatenate(blocks)
 
 
-def weighted_auc(
+def compute_weighted_auc(
     is_fake: NDArray[np.bool_], score: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(B,) probability that a fake item scores above a real one, ties counting half; NaN if a class is absent.
@@ -57,7 +57,7 @@ def weighted_auc(
     return _divide((fake * below).sum(axis=1), real.sum(axis=1) * fake.sum(axis=1))
 
 
-def weighted_balanced_accuracy(
+def compute_weighted_balanced_accuracy(
     is_fake: NDArray[np.bool_], called_fake: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(B,) mean of the recalls of the fake and of the real class; NaN if a class is absent."""
@@ -66,7 +66,7 @@ def weighted_balanced_accuracy(
     return (fakes + reals) / 2
 
 
-def interval(
+def compute_interval(
     values: NDArray[np.float64],
     point: float,
     is_fake: NDArray[np.bool_],

@@ -42,7 +42,7 @@ def cross_entropy(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> flo
     return float(np.mean(np.logaddexp(0.0, np.where(is_fake, -logit, logit)))) if len(logit) else float("nan")
 
 
-def reliability(is_fake: NDArray[np.bool_], probability: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+def bin_reliability(is_fake: NDArray[np.bool_], probability: NDArray[np.float64]) -> tuple[list[float], list[float]]:
     """Mean probability and share of fakes in each of ten equal bins that contains items."""
     predicted, observed, counts = sum_bins(is_fake, probability, RELIABILITY_BINS)
     filled = counts > 0

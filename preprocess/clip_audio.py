@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from unmask.core.errors import BadMedia
 from unmask.media.audio_quality import Quality, measure_quality
 from unmask.media.audio_readers import AUDIO_ERRORS, AUDIO_READERS, NoAudio, Track, Waveform
-from unmask.media.resampling import as_int16, resample
+from unmask.media.resampling import resample, to_int16
 from unmask.media.timeline import REMEDY
 from unmask.preprocess.clip_windows import ClipPlan, Window
 from unmask.preprocess.profiles import PreprocessSettings
@@ -35,7 +35,7 @@ class ClipAudio:
     """None if the windows contain no sample."""
 
 
-def read_sounds(
+def read_clip_audio(
     path: Path,
     plan_of: Callable[[Track], ClipPlan],
     settings: PreprocessSettings,
@@ -73,7 +73,7 @@ def _cut_clip(path: Path, waveform: Waveform, window: Window, rate: int) -> NDAr
     if not LOWEST_RATE <= waveform.rate <= HIGHEST_RATE:
         problem = f"sample rate of {waveform.rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE} Hz"
         raise BadMedia(path, "refused", problem, "Is its header right?")
-    return as_int16(_align_to_window(resample(waveform.mono, waveform.rate, rate), waveform, window, rate))
+    return to_int16(_align_to_window(resample(waveform.mono, waveform.rate, rate), waveform, window, rate))
 
 
 def _align_to_window(

@@ -10,18 +10,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from unmask.core.machine import free_bytes
+from unmask.core.machine import get_free_bytes
 from unmask.core.process_pool import Failure
-from unmask.core.progress import spoken
+from unmask.core.progress import format_duration
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.jobs import list_jobs
-from unmask.preprocess.partition import WHOLE, Part
+from unmask.preprocess.partition import WHOLE, Partition
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_shard import MediaItem, write_shard
-from unmask.preprocess.shards.shard_plan import extend_plan, holding, media_folder, usable_rows
+from unmask.preprocess.shards.shard_plan import extend_plan, get_media_folder, select_shards, select_usable_rows
 from unmask.preprocess.stage import Limits, make_failed_item, make_task, run_in_workers
-from unmask.preprocess.task import Task, item_key
+from unmask.preprocess.task import Task, make_item_key
 from unmask.preprocess.trim_silence import plan_clips
 
 # Items per dataset and kind: enough to include 1080p and 256 px, few enough for a minute at most.
@@ -63,7 +63,7 @@ class Estimate:
             f"items  {self.items} to preprocess ({kinds}); {self.finished} are finished",
             f"clips  about {self.clips}",
             f"bytes  about {self.bytes / 1e6:,.0f} MB; {self.free_bytes / 1e6:,.0f} MB are free",
-            f"time   about {spoken(self.seconds)} on {self.workers} workers"
+            f"time   about {format_duration(self.seconds)} on {self.workers} workers"
             f" (measured on {self.sampled} of the items{failed})",
         ]
         return lines + ["warning: not enough free disk space"] * (self.bytes > self.free_bytes)
@@ -83,12 +83,12 @@ def estimate(
     limits: Limits,
     *,
     retry: Collection[str] = (),
-    partition: Part = WHOLE,
+    partition: Partition = WHOLE,
 ) -> Estimate:
     """Estimate of the same call of `preprocess`. Writes nothing under `work`."""
-    folder = media_folder(work, settings)
-    rows = {item_key(row): row for row in usable_rows(manifest)}
-    shards = partition.select(holding(extend_plan(folder, list(rows)), rows))
+    folder = get_media_folder(work, settings)
+    rows = {make_item_key(row): row for row in select_usable_rows(manifest)}
+    shards = partition.select(select_shards(extend_plan(folder, list(rows)), rows))
     todo = [rows[key] for job in list_jobs(folder, shards, rows, retry) for key in job.keys]
     sample = _draw_sample(todo)
     began = time.monotonic()
@@ -104,7 +104,7 @@ def estimate(
         kinds=dict(Counter(row.kind for row in todo)),
         clips=clips,
         bytes=size,
-        free_bytes=free_bytes(folder),
+        free_bytes=get_free_bytes(folder),
         seconds=seconds / limits.workers + (start if todo else 0.0),
         workers=limits.workers,
         sampled=len(sample),

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.stage_report import StageReport
 from unmask.manifests.manifest import MediaRow
@@ -87,7 +87,7 @@ def make_report(outcomes: Sequence[Outcome], fresh: set[str]) -> StageReport:
 
 def write_outcomes(folder: Path, outcomes: Sequence[Outcome]) -> None:
     table = pa.Table.from_pylist([asdict(outcome) for outcome in outcomes], schema=SCHEMA)
-    with new_file(folder / FILE) as temporary:
+    with create_file(folder / FILE) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 

@@ -13,28 +13,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.core.atomic_files import new_folder
-from unmask.core.checksums import damage
+from unmask.core.atomic_files import create_folder
+from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.outcomes import collect_outcomes, make_report, write_outcomes
 from unmask.preprocess.profiles import PreprocessSettings
-from unmask.preprocess.shards.shard_plan import PlannedShard, holding, make_plan, media_folder, usable_rows
-from unmask.preprocess.task import item_key
+from unmask.preprocess.shards.shard_plan import (
+    PlannedShard,
+    get_media_folder,
+    make_plan,
+    select_shards,
+    select_usable_rows,
+)
+from unmask.preprocess.task import make_item_key
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Partition:
     """Partition `number` of `count`, counted from 1."""
 
     number: int = 1
     count: int = 1
 
     @classmethod
-    def parse(cls, text: str) -> Part:
+    def parse(cls, text: str) -> Partition:
         """From "2/8". Raises `UsageError` for anything else."""
         match = re.fullmatch(r"(\d+)/(\d+)", text)
         partition = cls(*map(int, match.groups())) if match else cls(0, 0)
@@ -54,15 +60,15 @@ class Part:
         return f"{self.number}/{self.count}"
 
 
-WHOLE = Part()
+WHOLE = Partition()
 
 
 @contextmanager
-def working_on(work: WorkFolder, folder: Path, partition: Part = WHOLE) -> Iterator[None]:
+def lock_partition(work: WorkFolder, folder: Path, partition: Partition = WHOLE) -> Iterator[None]:
     """Lock this partition of `folder` against other calls. Different partitions can run at the same time."""
     what, name = "another call of `unmask preprocess` or `unmask merge`", f"preprocess-{folder.name}"
     own = f"{name}-{partition.number}-of-{partition.count}"
-    with locked(work.locks / name, what, shared=not partition.is_whole), locked(work.locks / own, what):
+    with hold_lock(work.locks / name, what, shared=not partition.is_whole), hold_lock(work.locks / own, what):
         yield
 
 
@@ -74,14 +80,14 @@ def merge(
     Without `others`, all machines worked in `work` itself. Raises `MissingInput` if a shard is unfinished everywhere or
     damaged.
     """
-    folder = media_folder(work, settings)
-    with working_on(work, folder):
-        rows = {item_key(row): row for row in usable_rows(manifest)}
-        shards = holding(make_plan(folder, list(rows)), rows)
+    folder = get_media_folder(work, settings)
+    with lock_partition(work, folder):
+        rows = {make_item_key(row): row for row in select_usable_rows(manifest)}
+        shards = select_shards(make_plan(folder, list(rows)), rows)
         present = {shard.name for shard in shards if (folder / shard.name).is_dir()}
         for shard in shards:
             if shard.name not in present:
-                _copy_shard(folder / shard.name, [media_folder(other, settings) / shard.name for other in others])
+                _copy_shard(folder / shard.name, [get_media_folder(other, settings) / shard.name for other in others])
         _refuse_unfinished(folder, shards)
         outcomes = collect_outcomes(manifest.rows(), [folder / shard.name for shard in shards])
         write_outcomes(folder, outcomes)
@@ -93,11 +99,11 @@ def _copy_shard(path: Path, sources: Sequence[Path]) -> None:
     """Copy the shard from the first folder that has it, if any."""
     for source in sources:
         if source.is_dir():
-            damaged = damage(source)
+            damaged = find_damage(source)
             if damaged:
                 problem = f"{source}: damaged ({', '.join(damaged[:3])})"
                 raise MissingInput(problem, "remove it and run its partition again")
-            with new_folder(path) as folder:
+            with create_folder(path) as folder:
                 shutil.copytree(source, folder, dirs_exist_ok=True)
             return
 

@@ -79,7 +79,7 @@ class EncoderChoice(Settings):
     """`auto`: half precision on a GPU, with an error bound that a test checks; `float32`: on every device."""
 
 
-class ViewSettings(Settings):
+class AugmentationSettings(Settings):
     """Augmentations: changed copies of the clips, cached too, so that training on tokens can augment."""
 
     count: int = Field(0, ge=0, le=16)
@@ -95,7 +95,7 @@ class Profile(Settings):
     name: str
     preprocess: PreprocessSettings = PreprocessSettings()
     encoders: tuple[EncoderChoice, ...]
-    views: ViewSettings = ViewSettings()
+    views: AugmentationSettings = AugmentationSettings()
 
 
 def offline() -> Profile:

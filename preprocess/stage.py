@@ -9,21 +9,21 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from unmask.core.atomic_files import sweep
+from unmask.core.atomic_files import remove_leftovers
 from unmask.core.errors import MissingInput
 from unmask.core.machine import return_large_blocks
-from unmask.core.process_pool import Failure, available_cores, run_isolated
+from unmask.core.process_pool import Failure, count_cores, run_isolated
 from unmask.core.progress import Progress
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.jobs import Job, list_jobs
 from unmask.preprocess.outcomes import collect_outcomes, make_report, write_outcomes
-from unmask.preprocess.partition import WHOLE, Part, working_on
+from unmask.preprocess.partition import WHOLE, Partition, lock_partition
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_shard import MediaItem, write_shard
-from unmask.preprocess.shards.shard_plan import holding, make_plan, media_folder, usable_rows
-from unmask.preprocess.task import Task, item_key
+from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan, select_shards, select_usable_rows
+from unmask.preprocess.task import Task, make_item_key
 
 Result = TypeVar("Result")
 
@@ -37,7 +37,7 @@ PRELOADED = ("unmask.preprocess.worker",)
 class Limits:
     """Resources of the worker processes."""
 
-    workers: int = field(default_factory=available_cores)
+    workers: int = field(default_factory=count_cores)
     """Number of processes."""
     timeout_s: float = 120.0
     """Wall-clock seconds per item."""
@@ -52,7 +52,7 @@ def preprocess(
     limits: Limits | None = None,
     *,
     retry: Collection[str] = (),
-    partition: Part = WHOLE,
+    partition: Partition = WHOLE,
 ) -> StageReport:
     """Write the media shards of `manifest` and the outcome of each of its rows.
 
@@ -61,13 +61,13 @@ def preprocess(
     the same bytes under any limits.
     """
     return_large_blocks()
-    folder = media_folder(work, settings)
+    folder = get_media_folder(work, settings)
     reused = folder.is_dir()
     limits = limits or Limits()
-    with working_on(work, folder, partition):
-        rows = {item_key(row): row for row in usable_rows(manifest)}
-        shards = partition.select(holding(make_plan(folder, list(rows)), rows))
-        sweep(folder, None if partition.is_whole else {shard.name for shard in shards})
+    with lock_partition(work, folder, partition):
+        rows = {make_item_key(row): row for row in select_usable_rows(manifest)}
+        shards = partition.select(select_shards(make_plan(folder, list(rows)), rows))
+        remove_leftovers(folder, None if partition.is_whole else {shard.name for shard in shards})
         jobs = list_jobs(folder, shards, rows, retry)
         _log_plan(folder, reused, partition, len(shards), jobs)
         tasks = {key: make_task(manifest, rows[key], settings) for job in jobs for key in job.keys}
@@ -160,7 +160,7 @@ def make_task(manifest: Manifest, row: MediaRow, settings: PreprocessSettings) -
     )
 
 
-def _log_plan(folder: Path, reused: bool, partition: Part, shards: int, jobs: Sequence[Job]) -> None:
+def _log_plan(folder: Path, reused: bool, partition: Partition, shards: int, jobs: Sequence[Job]) -> None:
     why = "reused: same settings and program version" if reused else "new: first run with these settings"
     pending = sum(not job.finished for job in jobs)
     which = "" if partition.is_whole else f" of partition {partition}"

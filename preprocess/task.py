@@ -25,6 +25,6 @@ class Task:
     """Why the file must not be opened; None for nearly every file."""
 
 
-def item_key(row: MediaRow) -> str:
+def make_item_key(row: MediaRow) -> str:
     """Key of the item in shards: a path with changed content or text is a new item."""
     return fingerprint(row.media_id, row.content, row.kind, row.text)

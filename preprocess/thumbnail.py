@@ -11,7 +11,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from unmask.core.errors import BadMedia, Reason
 from unmask.manifests.manifest import Kind
-from unmask.media.containers import opened
+from unmask.media.containers import open_container
 from unmask.media.images import DECODER_ERRORS, check_size
 
 SIDE = 96
@@ -43,7 +43,7 @@ def _decode_image(path: Path, max_pixels: int) -> Image.Image:
 
 
 def _decode_first_frame(path: Path, max_pixels: int) -> Image.Image:
-    with opened(path) as container:
+    with open_container(path) as container:
         frame = next(container.decode(container.streams.video[0]))
         check_size(path, (frame.width, frame.height), max_pixels)
         return Image.fromarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4))

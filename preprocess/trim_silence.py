@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from unmask.media.audio_readers import Track, Waveform
-from unmask.media.silence import compute_silence_limit, frame_width, levels
+from unmask.media.silence import compute_rms, compute_silence_limit, get_frame_length
 from unmask.preprocess.clip_windows import ClipPlan, plan_windows
 from unmask.preprocess.profiles import PreprocessSettings
 
@@ -28,7 +28,7 @@ def find_sound(track: Track, silence_db: float) -> tuple[float, float]:
     ends = [waveform for waveform in (track.read(*span) for span in spans) if waveform.channels.size]
     if not ends:
         return track.start_s, track.end_s
-    rms = [levels(waveform.mono, waveform.rate) for waveform in ends]
+    rms = [compute_rms(waveform.mono, waveform.rate) for waveform in ends]
     limit = compute_silence_limit(rms, silence_db)
     loud = [np.flatnonzero(each > limit) for each in rms]
     begin = _get_begin(ends[0], loud[0]) if len(loud[0]) else ends[0].end_s
@@ -60,11 +60,11 @@ def plan_clips(
 
 
 def _get_begin(waveform: Waveform, loud: np.ndarray) -> float:
-    return waveform.begin_s + int(loud[0]) * frame_width(waveform.rate) / waveform.rate
+    return waveform.begin_s + int(loud[0]) * get_frame_length(waveform.rate) / waveform.rate
 
 
 def _get_end(waveform: Waveform, loud: np.ndarray, frames: int) -> float:
     """An incomplete last frame, under 10 ms, belongs to the one before it."""
     if int(loud[-1]) == frames - 1:
         return waveform.end_s
-    return waveform.begin_s + (int(loud[-1]) + 1) * frame_width(waveform.rate) / waveform.rate
+    return waveform.begin_s + (int(loud[-1]) + 1) * get_frame_length(waveform.rate) / waveform.rate

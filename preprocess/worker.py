@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
-from unmask.core.hashing import quick_content
+from unmask.core.hashing import hash_quickly
 from unmask.media.audio_readers import Track
 from unmask.media.images import read_image
 from unmask.media.timeline import Timeline, read_timeline
-from unmask.preprocess.clip_audio import ClipAudio, read_sounds
+from unmask.preprocess.clip_audio import ClipAudio, read_clip_audio
 from unmask.preprocess.clip_frames import read_clips, select_frames
 from unmask.preprocess.clip_windows import ClipPlan, Window
 from unmask.preprocess.faces.cropping import crop_faces
@@ -101,7 +101,7 @@ def _check_file(task: Task) -> None:
         # Opening a pipe would block until somebody writes into it.
         if not stat.S_ISREG(task.path.stat().st_mode):
             raise BadMedia(task.path, "unreadable", "a folder, pipe, socket or device, not a file")
-        content = quick_content(task.path)
+        content = hash_quickly(task.path)
     except FileNotFoundError as error:
         raise BadMedia(task.path, "vanished", "no longer there", RESCAN) from error
     except OSError as error:
@@ -146,7 +146,7 @@ def _preprocess_audio(path: Path, settings: PreprocessSettings) -> MediaItem:
             raise BadMedia(path, "refused", problem, "Cut it or raise preprocess.max_seconds")
         return plan_clips(track.start_s, track.end_s, track, settings)
 
-    audio = read_sounds(path, plan_of, settings)
+    audio = read_clip_audio(path, plan_of, settings)
     if audio is None:
         raise BadMedia(path, "too_short", "no audio in it")
     pairs = zip(audio.plan.windows, audio.samples, strict=True)
@@ -175,7 +175,7 @@ def _read_video_audio(path: Path, timeline: Timeline, settings: PreprocessSettin
         return plan_clips(timeline.start_s, timeline.end_s, track, settings, least_s=least_s)
 
     try:
-        audio = read_sounds(path, plan_of, settings, readers=("pyav",))
+        audio = read_clip_audio(path, plan_of, settings, readers=("pyav",))
     except BadMedia as error:
         return _VideoAudio(plan_of(None), problem=error.problem)
     if audio is None:

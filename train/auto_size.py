@@ -10,7 +10,7 @@ import torch
 
 from unmask.cache.spec import TOKEN_WIDTH
 from unmask.core.errors import UsageError
-from unmask.core.machine import GIB, memory_gib
+from unmask.core.machine import GIB, read_memory_gib
 from unmask.train.config import TrainConfig
 
 SizeName = Literal["large", "small"]
@@ -47,7 +47,7 @@ STEPS_PER_EPOCH = 12
 MIN_BATCH = 16
 
 
-def resolved(
+def resolve_auto(
     config: TrainConfig, device: torch.device, train_clips: int, *, processes: int = 1, slots: int = 1
 ) -> TrainConfig:
     """`config` with size, batch size, accumulation and precision chosen for this machine.
@@ -109,7 +109,7 @@ def _count_batches(clips: int, size: Size, slots: int, device: torch.device) -> 
 
 def _get_memory(device: torch.device) -> float:
     """Bytes; on a CPU the total, not the free memory, so that one machine always gives the same numbers."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else memory_gib()[1] * GIB
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else read_memory_gib()[1] * GIB
 
 
 def _choose_batch(train_clips: int, most: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unmask.core.errors import MissingInput
-from unmask.core.extensions import extension_hash, is_extension
+from unmask.core.extensions import hash_extension, is_extension
 from unmask.core.hashing import fingerprint
 from unmask.train.config import TrainConfig
 from unmask.train.losses.objective import LOSS_TERMS
@@ -16,7 +16,7 @@ from unmask.train.models.fusions import FUSIONS, load_fusion
 
 def hash_extensions(config: TrainConfig) -> dict[str, str]:
     """ "fusion NAME" or "loss NAME" -> hash of its source, of all that `config` uses beside the built-in ones."""
-    hashes = {f"loss {name}": extension_hash(name, "loss") for name in config.extra_losses}
+    hashes = {f"loss {name}": hash_extension(name, "loss") for name in config.extra_losses}
     for term in LOSS_TERMS:
         if _is_users(term.value) and term.is_active(config):
             hashes[f"loss {term.name}"] = fingerprint("term-1", _read_source(term.value), term.weight_in(config))
@@ -26,7 +26,7 @@ def hash_extensions(config: TrainConfig) -> dict[str, str]:
 def hash_fusion(name: str) -> dict[str, str]:
     """The same of a fusion alone; empty for a built-in one."""
     if name not in FUSIONS and is_extension(name):
-        return {f"fusion {name}": extension_hash(name, "fusion")}
+        return {f"fusion {name}": hash_extension(name, "fusion")}
     if name in FUSIONS and _is_users(FUSIONS[name]):
         return {f"fusion {name}": fingerprint("fusion-1", _read_source(FUSIONS[name]))}
     return {}

@@ -15,7 +15,7 @@ import torch
 
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import UsageError
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch
 from unmask.train.data.device_transfer import to_device
@@ -35,7 +35,7 @@ from unmask.train.run_folder import (
     LOCK,
     SUMMARY,
     RunSummary,
-    finished,
+    load_finished,
     read_metrics,
     run_folder,
     run_key,
@@ -59,7 +59,7 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
     one class, when memory runs out, or when the loss is no longer a number. Under `torchrun` every process calls this.
     """
     world = join_world(device)
-    with locked(run / LOCK, "another training of this run") if world.first else nullcontext():
+    with hold_lock(run / LOCK, "another training of this run") if world.first else nullcontext():
         summary = _fit(data, config, run, world, resume)
     if not summary.stopped:  # one that was stopped may be alone: the others are within a step
         world.wait()
@@ -68,7 +68,7 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
 
 
 def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> RunSummary:
-    if resume and (summary := finished(run, run_key(config, data))):
+    if resume and (summary := load_finished(run, run_key(config, data))):
         log.info("%s: trained before on the same inputs, reused", run.name)
         if world.first:
             (run / INPUTS).touch()  # the run last asked for is the one that evaluate and predict take

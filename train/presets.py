@@ -110,7 +110,7 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
 }
 
 
-def preset_config(name: str) -> TrainConfig:
+def make_preset(name: str) -> TrainConfig:
     """The settings of a preset, with its name in them. `UsageError` when there is no such preset."""
     if name not in PRESETS:
         raise UsageError(f"no preset {name!r}", f"presets: {', '.join(PRESETS)}")

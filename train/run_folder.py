@@ -26,7 +26,7 @@ import torch
 from pydantic import Field, ValidationError
 
 from unmask.cache.spec import EncoderSpec
-from unmask.core.atomic_files import new_file, write_json, write_text
+from unmask.core.atomic_files import create_file, write_json, write_text
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
@@ -205,7 +205,7 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
     # Through memory: torch names the archive's folder after the file, and has an error of its own for a full disk.
     content = io.BytesIO()
     torch.save(dict(state), content)
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         temporary.write_bytes(content.getbuffer())
 
 
@@ -219,7 +219,7 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
     return state
 
 
-def finished(run: Path, key: str) -> RunSummary | None:
+def load_finished(run: Path, key: str) -> RunSummary | None:
     """The summary of a run that is finished, was made from the inputs `key`, and whose files can all be read."""
     if not (run / SUMMARY).is_file():
         return None
@@ -227,7 +227,7 @@ def finished(run: Path, key: str) -> RunSummary | None:
         if _read_json(run / INPUTS).get("key") != key:
             return None
         load_state(run / BEST, torch.device("cpu"))
-        return summary_of(run).model_copy(update={"reused": True})
+        return read_summary(run).model_copy(update={"reused": True})
     except MissingInput as error:
         log.warning("%s: the finished run is damaged", error.problem)
         return None
@@ -263,7 +263,7 @@ def _check_whole(run: Path, state: Mapping[str, Any]) -> None:
         raise MissingInput(f"{run / METRICS}: fewer epochs than were trained", REMEDY)
 
 
-def summary_of(run: Path) -> RunSummary:
+def read_summary(run: Path) -> RunSummary:
     """Of a finished run."""
     try:
         summary = RunSummary.model_validate(_read_json(run / SUMMARY))

@@ -15,9 +15,9 @@ from torch.amp.grad_scaler import GradScaler
 
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.projections.projection import keep_fitted
-from unmask.core.atomic_files import sweep, write_json
+from unmask.core.atomic_files import remove_leftovers, write_json
 from unmask.core.errors import UsageError
-from unmask.train.auto_size import SIZES, resolved
+from unmask.train.auto_size import SIZES, resolve_auto
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
 from unmask.train.data.clip_table import UNKNOWN, permute_labels
@@ -110,7 +110,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
                 world.size - config.accumulate,
             )
     else:
-        config = _resolve_alike(resolved(config, device, len(train), processes=world.size, slots=longest), world)
+        config = _resolve_alike(resolve_auto(config, device, len(train), processes=world.size, slots=longest), world)
     sampler = Sampler.of(data, names, train, config)
     shape = build_shape(data, config, names, sampler)
     torch.manual_seed(config.seed)
@@ -132,7 +132,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         for one in {model, judged}:
             compile_blocks(one)
     if world.first:
-        sweep(run)
+        remove_leftovers(run)
     judge = choose_judge(data, validation)
     inputs = describe_inputs(data, config, shape, key, judge.criterion)
     placed = data.placed(device, names)

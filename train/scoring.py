@@ -101,7 +101,7 @@ def _columns(outputs: Outputs, batch: Batch) -> torch.Tensor:
     return torch.cat([torch.stack([outputs.fake, picture, sound, batch.pattern.float()], 1), outputs.domain], 1)
 
 
-def by_item(scores: ClipScores, data: TokenData) -> ItemScores:
+def average_by_item(scores: ClipScores, data: TokenData) -> ItemScores:
     """Mean logits per media item, however many clips it has."""
     items, first, member = np.unique(data.clips.item[scores.clips], return_index=True, return_inverse=True)
 
@@ -115,6 +115,6 @@ def by_item(scores: ClipScores, data: TokenData) -> ItemScores:
     return ItemScores(items, scores.clips[first], counts, mean(scores.fake), mean(scores.video), mean(scores.audio))
 
 
-def probability(logit: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
+def compute_probability(logit: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
     """Calibrated probability of being fake."""
     return 0.5 * (1.0 + np.tanh(np.asarray(logit, np.float64) / (2.0 * temperature)))

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from sklearn import config_context
 
 from unmask.core.errors import UsageError
-from unmask.metrics.binary import by_domain, macro, measure
+from unmask.metrics.binary import average_domains, measure, measure_by_domain
 from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_threshold
 from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector
-from unmask.train.scoring import ItemScores, by_item, probability, score_clips
+from unmask.train.scoring import ItemScores, average_by_item, compute_probability, score_clips
 
 log = logging.getLogger("unmask")
 
@@ -70,14 +70,14 @@ class Validation:
 
 def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, device: torch.device) -> Validation:
     scores = score_clips(model, data, clips, device=device)
-    items = by_item(scores, data)
+    items = average_by_item(scores, data)
     is_fake = data.clips.label[items.first] == 1
-    chance = probability(items.fake)
+    chance = compute_probability(items.fake)
     if not np.isfinite(chance).all():
         raise UsageError("the scores are NaN or infinite", "use a smaller train.lr")
     # The inputs are checked already; scikit-learn's own checks take longer than a small validation split.
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        domains = by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
+        domains = measure_by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
         pooled = measure(is_fake, chance)
         temperature, threshold = fit_calibration(is_fake, items)
     found, guessed = measure_domain_accuracy(scores.domain, scores.pattern, data.clips.domain[clips])
@@ -85,7 +85,7 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
         items=len(is_fake),
         loss=cross_entropy(is_fake, items.fake),
         pooled=pooled,
-        macro=macro(domains.values()),
+        macro=average_domains(domains.values()),
         domains=domains,
         domain_accuracy=found,
         domain_chance=guessed,
@@ -97,7 +97,7 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
 
 def fit_calibration(is_fake: NDArray[np.bool_], items: ItemScores) -> tuple[float, float]:
     temperature = fit_temperature(is_fake, items.fake)
-    return temperature, fit_threshold(is_fake, probability(items.fake, temperature))
+    return temperature, fit_threshold(is_fake, compute_probability(items.fake, temperature))
 
 
 def measure_domain_accuracy(

@@ -11,7 +11,7 @@ from unmask.cache.augmentations.audio import AUDIO_AUGMENTATIONS, augment_audio
 from unmask.cache.augmentations.images import IMAGE_AUGMENTATIONS, augment_faces
 from unmask.cache.augmentations.random_draws import Augmentation
 from unmask.core.hashing import fingerprint
-from unmask.preprocess.profiles import ViewSettings
+from unmask.preprocess.profiles import AugmentationSettings
 
 __all__ = ["AUGMENTATIONS", "augment_audio", "augment_faces", "name_augmentation"]
 
@@ -28,7 +28,7 @@ _FIRST = {
 """The registries of version 1. They stay as written here: other registries get a name of their own by themselves."""
 
 
-def name_augmentation(settings: ViewSettings, number: int, modality: str) -> str:
+def name_augmentation(settings: AugmentationSettings, number: int, modality: str) -> str:
     """Name for the key of the tokens: "augment-1 seed 0 strength 1 view 2"; "" for number 0, the clean clip.
 
     A registry other than the first is "augment-1-<hash>": an added, removed, reordered or changed augmentation makes

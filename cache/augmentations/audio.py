@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from unmask.cache.augmentations.audio_codecs import CODECS, Wave, list_codecs
 from unmask.cache.augmentations.random_draws import Augmentation, draw_parameters, seed_generator, spread_evenly
 from unmask.cache.augmentations.spectral_filters import generate_noise, limit_band, measure_level
-from unmask.media.resampling import as_int16
-from unmask.preprocess.profiles import ViewSettings
+from unmask.media.resampling import to_int16
+from unmask.preprocess.profiles import AugmentationSettings
 
 CLEANEST_DB, NOISE_DB, NOISIEST_DB = 40.0, 25.0, 5.0
 """Signal to noise: the best, how far below it the range of strength 1 ends, and where every range ends. The next three
@@ -66,7 +66,7 @@ def augment_audio(
     audio_offsets: NDArray[np.int64],
     keys: Sequence[tuple[str, int]],
     sample_rate: int,
-    settings: ViewSettings,
+    settings: AugmentationSettings,
     number: int,
 ) -> NDArray[np.int16]:
     """(A,) mono -> (A,): augmented version `number` of every clip, in step with the clean one; 0 returns `audio`.
@@ -84,7 +84,7 @@ def augment_audio(
         parameters = draw_parameters(AUDIO_AUGMENTATIONS, random, settings.strength, sample_rate)
         if own.stop > own.start:
             wave = audio[own].astype(np.float32) / np.float32(32768)
-            augmented[own] = as_int16(apply_to_wave(wave, sample_rate, parameters, random))
+            augmented[own] = to_int16(apply_to_wave(wave, sample_rate, parameters, random))
     return augmented
 
 

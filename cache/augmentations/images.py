@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from unmask.cache.augmentations.random_draws import Augmentation, draw_parameters, seed_generator, spread_evenly
-from unmask.preprocess.profiles import ViewSettings
+from unmask.preprocess.profiles import AugmentationSettings
 
 TONE, TINT, HUE, GAMMA = 0.15, 0.2, np.radians(6.0), 0.25
 BLUR, NOISE = 1.5, 6.0
@@ -79,7 +79,7 @@ def augment_faces(
     faces: NDArray[np.uint8],
     face_offsets: NDArray[np.int64],
     keys: Sequence[tuple[str, int]],
-    settings: ViewSettings,
+    settings: AugmentationSettings,
     number: int,
 ) -> NDArray[np.uint8]:
     """(F, S, S, 3) RGB -> the same shape: augmented version `number` of every clip; 0 returns `faces` itself.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unmask.preprocess.profiles import ViewSettings
+from unmask.preprocess.profiles import AugmentationSettings
 
 PROBABILITY = 0.5
 """Each augmentation is applied to half of the clips, as in the better of two settings of Wang et al. (images.py)."""
@@ -45,7 +45,7 @@ class Augmentation:
 
 
 def seed_generator(
-    modality: Literal["faces", "sound"], settings: ViewSettings, number: int, key: tuple[str, int]
+    modality: Literal["faces", "sound"], settings: AugmentationSettings, number: int, key: tuple[str, int]
 ) -> np.random.Generator:
     """Random generator of one clip: equal for equal seed, number and clip in every process.
 

@@ -22,7 +22,7 @@ from unmask.cache.weights.sources import (
     Source,
 )
 from unmask.core.errors import UsageError
-from unmask.core.extensions import extension_hash, is_extension
+from unmask.core.extensions import hash_extension, is_extension
 from unmask.preprocess.profiles import EncoderChoice
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def make_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
     # The same for every encoder, so no maker has to set it.
     encoder.spec = replace(
         encoder.spec,
-        name=file_safe(choice.name),
+        name=make_file_safe(choice.name),
         projection=choice.projection,
         precision=choice.precision,
     )
@@ -158,7 +158,7 @@ def find_source(name: str) -> Source | None:
     `UsageError` for an unknown name, `MissingInput` for `module:attribute` without such a module.
     """
     if is_own(name):
-        extension_hash(name, "encoder")  # the module is there; importing it may take seconds
+        hash_extension(name, "encoder")  # the module is there; importing it may take seconds
         return None
     return find_entry(name).source
 
@@ -180,7 +180,7 @@ def is_own(name: str) -> bool:
     return is_extension(name) and not name.startswith(TIMM)
 
 
-def file_safe(name: str) -> str:
+def make_file_safe(name: str) -> str:
     """The encoder's name in specs, stores and folders: some file systems do not allow ":"."""
     return name.replace(":", "-", 1)
 

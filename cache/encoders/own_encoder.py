@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from unmask.core.errors import UsageError
-from unmask.core.extensions import extension_hash, load_extension
+from unmask.core.extensions import hash_extension, load_extension
 from unmask.core.hashing import fingerprint
 from unmask.preprocess.profiles import EncoderChoice
 
@@ -28,7 +28,7 @@ def make_own_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
     problem = _find_problem(encoder)
     if problem:
         raise UsageError(f"encoder {choice.name}: {problem}", "docs/add-an-encoder.md has a complete example")
-    source = extension_hash(choice.name, "encoder")
+    source = hash_extension(choice.name, "encoder")
     encoder.spec = replace(encoder.spec, weights_hash=fingerprint(encoder.spec.weights_hash, source))
     return encoder
 

@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.ragged import Piece, Ragged, offsets_of
+from unmask.cache.store.ragged import Piece, Ragged, compute_offsets
 from unmask.cache.store.token_store import Finished, TokenStore
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.hashing import fingerprint
 
@@ -49,7 +49,7 @@ ENCODER_NAME, SHARD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*"), re.compil
 def write_hdf5(path: Path, stores: Mapping[str, TokenStore], about: Mapping[str, Any]) -> None:
     """Write the tokens of all `stores` (encoder -> its store) to one file. `about` is stored as JSON."""
     with (
-        new_file(path) as temporary,
+        create_file(path) as temporary,
         h5py.File(temporary, "w", alignment_threshold=PAGE, alignment_interval=PAGE) as file,
     ):
         for name, store in stores.items():
@@ -138,7 +138,7 @@ def _write_encoder(group: Any, store: TokenStore) -> None:
     failed = "".join(_dump_json(about.failed) + "\n" for about in shards).encode()
     small: dict[str, NDArray[Any]] = {
         "times": store.times.astype("<f4"),
-        "offsets": offsets_of(store.lengths),
+        "offsets": compute_offsets(store.lengths),
         "media_id": _encode_names([media_id for media_id, _ in store.keys]),
         "clip": np.array([clip for _, clip in store.keys], "<i4"),
         "shard": _encode_names(store.shards),

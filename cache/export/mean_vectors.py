@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from unmask.cache.store.ragged import ClipKey, Ragged
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.manifests.manifest import Manifest
 
@@ -44,7 +44,7 @@ class Vectors:
         return len(self.keys)
 
 
-def mean_vectors(stores: Mapping[str, Ragged], per: Per) -> Vectors:
+def pool_tokens(stores: Mapping[str, Ragged], per: Per) -> Vectors:
     """Average the tokens of `stores`, which hold the same clips, per clip or over all clips of a media file."""
     first = next(iter(stores.values()))
     if any(store.keys != first.keys for store in stores.values()):
@@ -70,7 +70,7 @@ def _compute_means(store: Ragged, rows: NDArray[np.int64], count: int) -> NDArra
     return np.divide(total, tokens_of, out=np.full_like(total, np.nan), where=tokens_of > 0)
 
 
-def item_facts(manifest: Manifest | None, vectors: Vectors) -> dict[str, list[Any]]:
+def read_item_columns(manifest: Manifest | None, vectors: Vectors) -> dict[str, list[Any]]:
     """Columns `FACTS` of the manifest for each row of `vectors`; None where unknown."""
     if manifest is None:
         return {name: [None] * len(vectors) for name in FACTS}
@@ -88,7 +88,7 @@ def write_parquet(path: Path, vectors: Vectors, facts: Mapping[str, list[Any]]) 
         values = pa.array(means.reshape(-1))
         absent = pa.array(np.isnan(means[:, 0]))
         columns[name] = pa.FixedSizeListArray.from_arrays(values, means.shape[1], mask=absent)
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 
@@ -98,7 +98,7 @@ def write_npz(path: Path, vectors: Vectors, facts: Mapping[str, list[Any]]) -> N
     columns["label"] = np.array([-1 if label is None else label for label in facts["label"]], np.int8)
     columns |= {name: np.array([value or "" for value in facts[name]], np.str_) for name in ("dataset", "split")}
     arrays: dict[str, Any] = columns | vectors.means
-    with new_file(path) as temporary, temporary.open("wb") as file:
+    with create_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
 
 

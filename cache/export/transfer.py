@@ -12,14 +12,14 @@ from unmask.cache.export.hdf5_file import REMEDY, Hdf5Tokens, read_about, write_
 from unmask.cache.store.profile_index import LATEST, read_index, write_index
 from unmask.cache.store.ragged import REPAIR
 from unmask.cache.store.token_store import Finished, TokenStore, create_store, write_tokens
-from unmask.core.atomic_files import sweep
-from unmask.core.checksums import damage
+from unmask.core.atomic_files import remove_leftovers
+from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.progress import Progress
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import Profile
-from unmask.preprocess.shards.shard_plan import media_fingerprint
+from unmask.preprocess.shards.shard_plan import hash_media_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class LatestTokens:
     stores: dict[str, TokenStore]
 
 
-def latest_streams(work: WorkFolder) -> LatestTokens:
+def open_latest(work: WorkFolder) -> LatestTokens:
     """Open the tokens of the last profile.
 
     `MissingInput` when there are none, or a shard is missing, damaged or foreign.
@@ -47,7 +47,7 @@ def latest_streams(work: WorkFolder) -> LatestTokens:
 
 def export_hdf5(work: WorkFolder, out: Path) -> LatestTokens:
     """Write all clean tokens of the last profile to `out`; return them."""
-    latest = latest_streams(work)
+    latest = open_latest(work)
     about = {"profile": latest.profile.model_dump(mode="json"), "media": latest.media, "shards": latest.shards}
     write_hdf5(out, latest.stores, about)
     return latest
@@ -79,7 +79,7 @@ def _check_about(path: Path, about: Mapping[str, object]) -> tuple[Profile, str,
         profile, media, shards = Profile.model_validate(about["profile"]), about["media"], about["shards"]
     except (ValidationError, KeyError) as error:
         raise MissingInput(f"{path}: exported by another version of this program", REMEDY) from error
-    if media != media_fingerprint(profile.preprocess) or not isinstance(shards, list):
+    if media != hash_media_settings(profile.preprocess) or not isinstance(shards, list):
         raise MissingInput(f"{path}: made from another version's media", REMEDY)
     return profile, media, shards
 
@@ -96,12 +96,12 @@ def _refuse_other_media(folder: Path, tokens: Hdf5Tokens) -> None:
 def _import_store(folder: Path, tokens: Hdf5Tokens, bar: Progress) -> StageReport:
     report = StageReport(f"import {tokens.encoder}", given=len(tokens))
     create_store(folder, tokens.spec, tokens.media)
-    sweep(folder)
+    remove_leftovers(folder)
     first = token = 0
     for shard, about in tokens.about.items():
         lengths = tokens.lengths[first : first + len(about.keys)]
         rows = slice(token, token + int(lengths.sum()))
-        if Finished.read(folder / shard, tokens.fingerprint) == about and not damage(folder / shard):
+        if Finished.read(folder / shard, tokens.fingerprint) == about and not find_damage(folder / shard):
             report.skipped += len(about.keys) - len(about.failed)
         else:
             write_tokens(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.cache.spec import TOKEN_WIDTH
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput, UsageError
 
 ORTHOGONAL = "orthogonal-seed"
@@ -48,7 +48,7 @@ class Projection:
         return (centred @ self.matrix).astype(np.float16)
 
     def write(self, path: Path) -> None:
-        with new_file(path) as temporary, temporary.open("wb") as file:
+        with create_file(path) as temporary, temporary.open("wb") as file:
             np.savez(file, mean=self.mean, matrix=self.matrix)
 
     @classmethod

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.ragged import Ragged, offsets_of, ranges
+from unmask.cache.store.ragged import Ragged, compute_offsets, concatenate_ranges
 
 # Clips copied at once: limits the extra memory during loading.
 BLOCK = 2048
@@ -38,7 +38,7 @@ class InMemory:
             tokens, times, offsets = store.load()
             return cls(store.spec, store.lengths, offsets[:-1], torch.from_numpy(tokens), times)
         clips = np.arange(len(store)) if clips is None else clips
-        lengths = lengths_of(store, clips)
+        lengths = get_lengths(store, clips)
         begin, total = np.cumsum(lengths) - lengths, int(lengths.sum())
         held = torch.empty((total, store.spec.width), dtype=torch.float16, device=device)
         times = np.empty(total, np.float32)
@@ -68,8 +68,8 @@ class InMemory:
     def gather(self, clips: NDArray[np.int64]) -> tuple[torch.Tensor, NDArray[np.float32], NDArray[np.int64]]:
         """Tokens (N, D) float16 on the device, times (N,) and offsets (B + 1,) of the clips at these positions."""
         lengths = self.lengths[clips]
-        rows = ranges(self.begin[clips], lengths)
-        return self._select_rows(rows), self.times[rows], offsets_of(lengths)
+        rows = concatenate_ranges(self.begin[clips], lengths)
+        return self._select_rows(rows), self.times[rows], compute_offsets(lengths)
 
     def _select_rows(self, rows: NDArray[np.int64]) -> torch.Tensor:
         if self.device.type == "cpu":
@@ -80,7 +80,7 @@ class InMemory:
         return self.tokens.index_select(0, there)
 
 
-def lengths_of(store: Ragged, clips: NDArray[np.int64]) -> NDArray[np.int64]:
+def get_lengths(store: Ragged, clips: NDArray[np.int64]) -> NDArray[np.int64]:
     """(len(clips),) tokens of the clips at these positions of `store`; 0 for position -1."""
     lengths = np.zeros(len(clips), np.int64)
     lengths[clips >= 0] = store.lengths[clips[clips >= 0]]

@@ -15,7 +15,7 @@ from unmask.cache.store.profile_index import LATEST, list_referenced_folders, re
 from unmask.cache.store.token_store import Finished, read_spec
 from unmask.core.atomic_files import TEMPORARY
 from unmask.core.errors import MissingInput
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import Profile
 
@@ -93,7 +93,7 @@ def _read_reference(path: Path, latest: str | None) -> Reference:
     return Reference(path, profile, shards, frozenset(list_referenced_folders(path)), whole, latest=path.stem == latest)
 
 
-def inventory(work: WorkFolder, runs: Sequence[RunUse]) -> list[StoreFacts]:
+def list_stores(work: WorkFolder, runs: Sequence[RunUse]) -> list[StoreFacts]:
     """Describe every store of `work`. `runs`: as train/token_usage.py lists them."""
     known = list_references(work)
     return [_describe_store(folder, known, runs) for folder in list_store_folders(work)]
@@ -151,7 +151,7 @@ def measure_size(path: Path) -> int:
     return total
 
 
-def disk_use(work: WorkFolder) -> dict[str, int]:
+def measure_disk_use(work: WorkFolder) -> dict[str, int]:
     """Path under the work folder -> bytes, largest first: each media folder, token store and run, and the rest."""
     divided = [folder for folder in (work.media, work.tokens, work.runs) if folder.is_dir()]
     parts = [part for folder in divided for part in folder.iterdir()]
@@ -165,7 +165,7 @@ def remove_stores(work: WorkFolder, folders: Sequence[str]) -> None:
 
     After a kill a store is complete, or renamed so that the next call removes the rest.
     """
-    with locked(work.locks / LOCK, "extract or gc"):
+    with hold_lock(work.locks / LOCK, "extract or gc"):
         for name in folders:
             aside = work.tokens / f"{TEMPORARY}{uuid.uuid4().hex}-{name}"
             (work.tokens / name).rename(aside)

@@ -24,13 +24,13 @@ from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
-from unmask.preprocess.shards.shard_plan import media_fingerprint, media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder, hash_media_settings
 
 LATEST = "latest.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Streams:
+class ProfileTokens:
     """The opened token stores of a profile, one per encoder, over the same clips."""
 
     profile: Profile
@@ -67,7 +67,7 @@ def write_index(
     """Write the index, as the last step of `extract`: every store in it is finished."""
     about = {
         "profile": profile.model_dump(mode="json"),
-        "media": media_fingerprint(profile.preprocess),
+        "media": hash_media_settings(profile.preprocess),
         "shards": shards,
         "streams": dict(folders),
         "views": dict(views or {}),
@@ -77,16 +77,16 @@ def write_index(
     write_json(work.tokens / LATEST, about)
 
 
-def open_streams(work: WorkFolder, manifest: Manifest, profile: Profile | None = None) -> Streams:
+def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = None) -> ProfileTokens:
     """Open the tokens of `manifest` from every encoder of `profile` (None: the last one extracted).
 
     `MissingInput` when a shard is missing, damaged in size, foreign, or older than the media it was made from.
     """
     path = work.tokens / (LATEST if profile is None else f"{profile.fingerprint()}.json")
     profile, media, listed, folders = read_index(path)
-    if media != media_fingerprint(profile.preprocess):
+    if media != hash_media_settings(profile.preprocess):
         raise MissingInput(f"{path}: tokens of another version's media", f"make manifest, then {REMEDY}")
-    needed = needed_shards(media_folder(work, profile.preprocess), manifest)
+    needed = find_shards(get_media_folder(work, profile.preprocess), manifest)
     names = [shard.name for shard in needed]
     absent = sorted(set(names) - set(listed))
     if absent:
@@ -97,7 +97,7 @@ def open_streams(work: WorkFolder, manifest: Manifest, profile: Profile | None =
         for encoder, of_views in read_augmented_folders(path).items()
     }
     _refuse_stale(needed, [*stores.values(), *chain.from_iterable(views.values())])
-    return Streams(profile, media, names, stores, views)
+    return ProfileTokens(profile, media, names, stores, views)
 
 
 def _refuse_stale(shards: list[Path], stores: Sequence[TokenStore]) -> None:

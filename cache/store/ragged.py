@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.memory_map import map_file
 from unmask.core.errors import MissingInput
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 
 REMEDY = "make extract-features"
 REPAIR = "unmask cache verify --repair"
@@ -122,7 +122,7 @@ class Ragged:
         maps = self.parts
         parts = [maps[piece][start:stop] for piece, start, stop in stretches]
         tokens = np.concatenate(parts) if parts else np.zeros((0, self.spec.width), np.float16)
-        return tokens, self.times[ranges(self._begin[clips], lengths)], offsets_of(lengths)
+        return tokens, self.times[concatenate_ranges(self._begin[clips], lengths)], compute_offsets(lengths)
 
     def load(self) -> Gathered:
         """Read all tokens into one array, with several threads."""
@@ -134,20 +134,20 @@ class Ragged:
                 stop = min(start + step, piece.rows)
                 jobs.append((piece, tokens[first + start : first + stop], start))
             first += piece.rows
-        with ThreadPoolExecutor(available_cores(), thread_name_prefix="load-tokens") as readers:
+        with ThreadPoolExecutor(count_cores(), thread_name_prefix="load-tokens") as readers:
             for _ in readers.map(lambda job: job[0].read_into(job[1], job[2]), jobs):
                 pass
-        return tokens, self.times.copy(), offsets_of(self.lengths)
+        return tokens, self.times.copy(), compute_offsets(self.lengths)
 
 
-def ranges(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+def concatenate_ranges(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Concatenate the ranges [begin[k], begin[k] + lengths[k])."""
     first = np.cumsum(lengths) - lengths
     rows: NDArray[np.int64] = np.arange(int(lengths.sum())) + np.repeat(begin - first, lengths)
     return rows
 
 
-def offsets_of(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+def compute_offsets(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     """(C + 1,): clip c has the tokens offsets[c] : offsets[c + 1]."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])

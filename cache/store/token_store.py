@@ -24,10 +24,10 @@ import zarr
 from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.ragged import REMEDY, REPAIR, ClipKey, Piece, Ragged, offsets_of
-from unmask.core.atomic_files import new_folder, write_json
+from unmask.cache.store.ragged import REMEDY, REPAIR, ClipKey, Piece, Ragged, compute_offsets
+from unmask.core.atomic_files import create_folder, write_json
 from unmask.core.checksums import FILE as CHECKSUMS
-from unmask.core.checksums import damage, seal
+from unmask.core.checksums import find_damage, write_checksums
 from unmask.core.errors import MissingInput
 
 __all__ = ["REMEDY", "ClipKey", "Finished", "TokenStore", "create_store", "read_spec", "write_tokens"]
@@ -73,12 +73,12 @@ def write_tokens(
     media shard, `failed` the refused clips with reasons. `ValueError` for arrays that do not fit together or do not fit
     the store, and for values that are not finite.
     """
-    offsets = offsets_of(lengths)
+    offsets = compute_offsets(lengths)
     spec, media = read_spec(path.parent)
     if fingerprint != spec.fingerprint(media):
         raise ValueError(f"{path}: tokens of {fingerprint} in a store of {spec.fingerprint(media)}")
     _check_tokens(path, spec.width, keys, tokens, times, offsets)
-    with new_folder(path) as folder:
+    with create_folder(path) as folder:
         attributes: dict[str, Any] = {"format": FORMAT, "version": VERSION, "fingerprint": fingerprint}
         attributes |= {"shard": path.name, "source": source, "keys": [list(key) for key in keys]}
         attributes["failed"] = dict(failed or {})
@@ -93,7 +93,7 @@ def write_tokens(
             # Write all-zero chunks as well, so that a missing chunk file always means damage.
             everything: Any = {"write_empty_chunks": True}
             group.create_array(name, data=array, chunks=chunks, compressors=None, fill_value=0, config=everything)
-        seal(folder)
+        write_checksums(folder)
 
 
 def _check_tokens(
@@ -195,7 +195,7 @@ def find_damaged_shards(folder: Path, shards: Sequence[str]) -> dict[str, list[s
     spec, media = read_spec(folder)
     found = {}
     for name in shards:
-        wrong = damage(folder / name)
+        wrong = find_damage(folder / name)
         if not wrong:
             try:
                 _Opened.of(folder / name, spec.fingerprint(media), spec.width)

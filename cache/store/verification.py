@@ -12,16 +12,16 @@ from typing import Any
 
 from unmask.cache.store.inventory import LOCK, Reference, list_references, list_store_folders
 from unmask.cache.store.token_store import SPEC, find_damaged_shards, read_spec
-from unmask.core.checksums import damage
+from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
-from unmask.core.file_lock import locked
-from unmask.core.process_pool import available_cores
+from unmask.core.file_lock import hold_lock
+from unmask.core.process_pool import count_cores
 from unmask.core.progress import Progress
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
-from unmask.preprocess.partition import working_on
-from unmask.preprocess.shards.shard_plan import media_folder, read_plan, usable_rows
-from unmask.preprocess.task import item_key
+from unmask.preprocess.partition import lock_partition
+from unmask.preprocess.shards.shard_plan import get_media_folder, read_plan, select_usable_rows
+from unmask.preprocess.task import make_item_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def verify(work: WorkFolder) -> list[Damage]:
     stores = list_store_folders(work)
     shards = [path for store in stores for path in sorted(store.glob("shard-*.zarr"))]
     found = list(_check_specs(work, stores)) + list(_find_missing(work))
-    with Progress("verify", len(media) + len(shards), "shards") as bar, ThreadPoolExecutor(available_cores()) as pool:
+    with Progress("verify", len(media) + len(shards), "shards") as bar, ThreadPoolExecutor(count_cores()) as pool:
         for path, wrong in zip([*media, *shards], pool.map(_find_damage, [*media, *shards]), strict=True):
             bar.advance(failed=int(bool(wrong)))
             if wrong:
@@ -53,11 +53,11 @@ def verify(work: WorkFolder) -> list[Damage]:
 
 def _find_damage(shard: Path) -> list[str]:
     if not (shard.parent / SPEC).is_file():
-        return damage(shard)
+        return find_damage(shard)
     try:
         return find_damaged_shards(shard.parent, [shard.name]).get(shard.name, [])
     except MissingInput:  # reported once, for the store
-        return damage(shard)
+        return find_damage(shard)
 
 
 def _check_specs(work: WorkFolder, stores: Iterable[Path]) -> Iterator[Damage]:
@@ -75,7 +75,7 @@ def _find_missing(work: WorkFolder) -> Iterator[Damage]:
     """Find the shards that a profile index lists and that do not exist."""
     for reference in list_references(work):
         listed = [work.tokens / folder / shard for folder in sorted(reference.whole) for shard in reference.shards]
-        listed += [media_folder(work, reference.profile.preprocess) / shard for shard in reference.shards]
+        listed += [get_media_folder(work, reference.profile.preprocess) / shard for shard in reference.shards]
         # Imported tokens are complete without their media.
         for path in listed:
             if not path.is_dir() and (path.parent.is_dir() or path.parent.parent == work.tokens):
@@ -92,9 +92,9 @@ def remove_damaged(work: WorkFolder, found: Sequence[Damage], manifest: Manifest
     kept = {path for path in media if not _can_be_made_again(path, manifest)}
     removed = [one.path for one in found if work.root / one.path not in kept]
     with ExitStack() as stack:
-        stack.enter_context(locked(work.locks / LOCK, "extract or gc"))
+        stack.enter_context(hold_lock(work.locks / LOCK, "extract or gc"))
         for folder in sorted({path.parent for path in media - kept}):
-            stack.enter_context(working_on(work, folder))
+            stack.enter_context(lock_partition(work, folder))
         for name in removed:
             _remove(work.root / name)
     return removed, sorted(_get_path_name(work, path) for path in kept)
@@ -110,18 +110,18 @@ def _remove(path: Path) -> None:
 def _can_be_made_again(shard: Path, manifest: Manifest | None) -> bool:
     if manifest is None:
         return False
-    rows = {item_key(row): row for row in usable_rows(manifest)}
+    rows = {make_item_key(row): row for row in select_usable_rows(manifest)}
     wanted = [planned.items for planned in read_plan(shard.parent) if planned.name == shard.name]
     items = [rows.get(key) for items in wanted for key in items]
     return bool(items) and all(row is not None and manifest.locate(row).is_file() for row in items)
 
 
-def touched(work: WorkFolder, removed: Collection[str]) -> list[Reference]:
+def find_affected_profiles(work: WorkFolder, removed: Collection[str]) -> list[Reference]:
     """The profiles that a removed path belongs to, the latest last."""
 
     def is_affected(reference: Reference) -> bool:
         folders = [work.tokens / folder for folder in reference.stores]
-        folders.append(media_folder(work, reference.profile.preprocess))
+        folders.append(get_media_folder(work, reference.profile.preprocess))
         return any((work.root / path).parent in folders for path in removed)
 
     return [reference for reference in list_references(work) if is_affected(reference)]

@@ -18,7 +18,7 @@ from unmask.cache.encoders import ENCODERS, find_source
 from unmask.cache.weights import hub
 from unmask.cache.weights.sources import Files, Package, Source
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.hashing import fingerprint, full_content
+from unmask.core.hashing import fingerprint, hash_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Availability:
     """Origin of the weights, or the command that fetches them."""
 
 
-def inventory() -> list[Availability]:
+def list_weights() -> list[Availability]:
     """List every encoder of the registry with the state of its default weights on this machine."""
     return list(_list_availability())
 
@@ -169,7 +169,7 @@ def _describe_remedy(source: Source, given: str | None) -> str:
 
 @lru_cache(maxsize=256)
 def _hash_file(path: str, size: int, changed_ns: int) -> str:
-    return full_content(Path(path))
+    return hash_file(Path(path))
 
 
 def _hash_unchanged(path: Path) -> str:

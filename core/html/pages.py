@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 
-def environment(package: str) -> Environment:
+def make_environment(package: str) -> Environment:
     """Environment of the templates in `package`; a page puts the global `css` into its <style>."""
     templates = Environment(
         loader=PackageLoader(package, "."),

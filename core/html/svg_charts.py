@@ -38,11 +38,11 @@ class Series:
 UNIT_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def unit(label: str) -> Axis:
+def make_unit_axis(label: str) -> Axis:
     return Axis(label, 0.0, 1.0, UNIT_TICKS)
 
 
-def fitted_axis(label: str, values: Sequence[float], *, whole: bool = False) -> Axis:
+def fit_axis(label: str, values: Sequence[float], *, whole: bool = False) -> Axis:
     """Axis that covers all finite `values`, with three to six round ticks (`whole`: integers only)."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
@@ -54,7 +54,7 @@ def fitted_axis(label: str, values: Sequence[float], *, whole: bool = False) -> 
     return Axis(label, first * step, last * step, tuple(number * step for number in range(first, last + 1)))
 
 
-def line_chart(
+def draw_line_chart(
     title: str,
     series: Sequence[Series],
     x: Axis,
@@ -70,14 +70,14 @@ def line_chart(
     if diagonal:
         parts.append(frame.draw_path([0.0, 1.0], [0.0, 1.0], "chance"))
     for line in series:
-        xs, ys = thinned(line.x, line.y)
+        xs, ys = thin_points(line.x, line.y)
         parts.append(frame.draw_path(xs, ys, line.style, line.label))
         if line.marks:
             parts.append(frame.draw_dots(xs, ys, line.style))
     return _wrap_svg(title, width, height, parts)
 
 
-def histogram(
+def draw_histogram(
     title: str,
     counts: Sequence[tuple[str, str, Sequence[float]]],
     x: Axis,
@@ -101,7 +101,7 @@ def histogram(
     return _wrap_svg(title, width, height, parts)
 
 
-def thinned(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> tuple[list[float], list[float]]:
+def thin_points(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> tuple[list[float], list[float]]:
     """At most `most` of the points, including the first and the last."""
     if len(x) <= most:
         return list(x), list(y)

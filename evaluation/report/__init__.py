@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.evaluate import find_evaluation
@@ -26,7 +26,7 @@ from unmask.evaluation.report.stage_counts import (
 )
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.manifests.manifest import read_manifest
-from unmask.train.run_folder import finished, load_run, read_metrics
+from unmask.train.run_folder import load_finished, load_run, read_metrics
 
 __all__ = ["report"]
 
@@ -37,10 +37,10 @@ def report(work: WorkFolder, run: Path) -> Path:
     if evaluation is None:
         raise MissingInput(f"{run.name}: its current weights have not been evaluated", "make evaluate")
     manifest, loaded = read_manifest(work.manifest), load_run(run, torch.device("cpu"))
-    streams = open_streams(work, manifest, loaded.info.profile)
+    streams = open_tokens(work, manifest, loaded.info.profile)
     rows, media = list(manifest.rows()), work.media / streams.media
     known, tokens = load_outcomes(media), read_finished_shards(streams)
-    summary, lost = finished(run, loaded.info.key), find_lost_rows(rows, known)
+    summary, lost = load_finished(run, loaded.info.key), find_lost_rows(rows, known)
     searched = streams.profile.preprocess.detector != "none"
     lines, differences = compare_labels(rows, known, searched=searched)
     data = PageData(

@@ -12,10 +12,10 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from unmask.core.html.svg_charts import Axis, Series, fitted_axis, histogram, line_chart, unit
+from unmask.core.html.svg_charts import Axis, Series, draw_histogram, draw_line_chart, fit_axis, make_unit_axis
 from unmask.evaluation.predictions import CONTROL
 from unmask.evaluation.results import POOLED, Evaluation
-from unmask.metrics.calibration import reliability
+from unmask.metrics.calibration import bin_reliability
 
 # Controls drawn beside the model's ROC curve: the two that matter most.
 BESIDE = ("metadata only", "linear probe")
@@ -50,8 +50,8 @@ def _draw_roc(
             score = _read_column(predictions, CONTROL + control)[part]
             series.append(Series(control, *_compute_roc(is_fake, score), f"thin {styles[control]}"))
     series.append(Series("model", *_compute_roc(is_fake, _read_column(predictions, "score")[part]), "model"))
-    x, y = unit("false positive rate"), unit("true positive rate")
-    chart = line_chart(f"ROC, {name}", series, x, y, width=280, height=250, diagonal=True)
+    x, y = make_unit_axis("false positive rate"), make_unit_axis("true positive rate")
+    chart = draw_line_chart(f"ROC, {name}", series, x, y, width=280, height=250, diagonal=True)
     row = evaluation.model.row(name)
     return Chart(f"{name}: AUC {row.auc:.3f}, {row.n_real} real, {row.n_fake} fake", chart)
 
@@ -69,9 +69,9 @@ def _has_auc(evaluation: Evaluation, control: str, row: str) -> bool:
 def draw_scores(predictions: pa.Table) -> Chart:
     is_fake, score = _read_labels(predictions), _read_column(predictions, "score")
     real, fake = count_shares(score[~is_fake]), count_shares(score[is_fake])
-    y = fitted_axis("share of the class", [0.0, *real, *fake])
+    y = fit_axis("share of the class", [0.0, *real, *fake])
     bars = [("real", "real", real), ("fake", "fake", fake)]
-    drawn = histogram("Scores of real and fake items", bars, unit("probability of fake"), y)
+    drawn = draw_histogram("Scores of real and fake items", bars, make_unit_axis("probability of fake"), y)
     keys = (("real", "real items"), ("fake", "fake items"))
     return Chart("Scores per class; less overlap is better", drawn, keys)
 
@@ -83,10 +83,10 @@ def count_shares(score: NDArray[np.float64]) -> list[float]:
 
 
 def draw_calibration(evaluation: Evaluation, predictions: pa.Table) -> Chart:
-    x, y = reliability(_read_labels(predictions), _read_column(predictions, "score"))
+    x, y = bin_reliability(_read_labels(predictions), _read_column(predictions, "score"))
     line = Series("model", x, y, "model", marks=True)
-    axes = unit("mean probability of fake"), unit("share of fakes")
-    drawn = line_chart("Calibration", [line], *axes, diagonal=True)
+    axes = make_unit_axis("mean probability of fake"), make_unit_axis("share of fakes")
+    drawn = draw_line_chart("Calibration", [line], *axes, diagonal=True)
     ece = evaluation.model.row(POOLED)["ece"]
     figure = "n/a" if ece is None else f"{ece:.3f}"
     keys = (("model", "model"), ("chance", "perfect calibration"))
@@ -98,7 +98,7 @@ def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
     if not lines:
         return []
     epochs = [float(line["epoch"]) for line in lines]
-    x = fitted_axis("epoch", epochs, whole=True)
+    x = fit_axis("epoch", epochs, whole=True)
     losses = [
         Series("training", epochs, _read_values(lines, "train", "fake"), "training"),
         Series("validation", epochs, _read_values(lines, "validation", "loss"), "model"),
@@ -126,7 +126,7 @@ def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
 
 def _draw_lines(caption: str, series: list[Series], x: Axis, y: str) -> Chart:
     values = [value for line in series for value in line.y]
-    drawn = line_chart(caption, series, x, fitted_axis(y, values), width=300, height=230)
+    drawn = draw_line_chart(caption, series, x, fit_axis(y, values), width=300, height=230)
     return Chart(caption, drawn, tuple((line.style, line.label) for line in series))
 
 

@@ -34,7 +34,7 @@ class Face:
     """Detector confidence; None for a center crop, taken when no face was found."""
 
 
-def contact_sheet(shards: Iterable[Path], rows: Iterable[MediaRow]) -> dict[Cell, list[Face]]:
+def build_contact_sheet(shards: Iterable[Path], rows: Iterable[MediaRow]) -> dict[Cell, list[Face]]:
     """Up to six faces per cell: the same ones on every call, independent of splits and scores."""
     wanted = choose_candidates(rows)
     sheet: dict[Cell, list[Face]] = {}

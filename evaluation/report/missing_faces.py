@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.evaluation.report.class_differences import LABELS, without_face
-from unmask.evaluation.report.contact_sheet import Cell, Face, choose_candidates, contact_sheet
+from unmask.evaluation.report.contact_sheet import Cell, Face, build_contact_sheet, choose_candidates
 from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.outcomes import Outcome
-from unmask.preprocess.shards.shard_plan import holding, read_plan
-from unmask.preprocess.task import item_key
+from unmask.preprocess.shards.shard_plan import read_plan, select_shards
+from unmask.preprocess.task import make_item_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,9 @@ def find_missed_faces(media: Path, rows: Iterable[MediaRow], outcomes: Mapping[s
 def make_sheet(media: Path, rows: Iterable[MediaRow]) -> dict[Cell, list[Face]]:
     """Contact sheet of `rows`; opens only the shards that contain the shown faces."""
     drawn = list(choose_candidates(rows).values())
-    return contact_sheet(find_shards(media, drawn), drawn)
+    return build_contact_sheet(find_shards(media, drawn), drawn)
 
 
 def find_shards(media: Path, rows: Iterable[MediaRow]) -> list[Path]:
     """Shards in `media` that contain `rows`."""
-    return [media / shard.name for shard in holding(read_plan(media), map(item_key, rows))]
+    return [media / shard.name for shard in select_shards(read_plan(media), map(make_item_key, rows))]

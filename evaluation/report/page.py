@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from unmask.core.atomic_files import write_text
 from unmask.core.errors import MissingInput
-from unmask.core.html.pages import environment
+from unmask.core.html.pages import make_environment
 from unmask.evaluation.report import sections
 from unmask.evaluation.report.class_differences import figure
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import Evaluation, Interval
 from unmask.evaluation.terminal_table import number
-from unmask.manifests.splits.leaks import allowed_leaks
+from unmask.manifests.splits.leaks import count_allowed_leaks
 from unmask.metrics import binary
 
 
@@ -28,7 +28,7 @@ def render(data: PageData) -> str:
     """One self-contained HTML document. Every text from a file or a name is escaped."""
     if data.predictions.num_rows != data.evaluation.scored:
         raise MissingInput(f"{data.evaluation.run}: predictions and evaluation differ", "make evaluate")
-    templates = environment("unmask.evaluation.report")
+    templates = make_environment("unmask.evaluation.report")
     templates.filters |= {"number": number, "figure": figure, "visible": escape_invisible}
     json: dict[str, Any] = {"synthetic": data.synthetic}
     for section in sections.SECTIONS:
@@ -37,7 +37,7 @@ def render(data: PageData) -> str:
         evaluation=data.evaluation,
         cards=_list_cards(data.evaluation),
         synthetic=data.synthetic,
-        leaks=allowed_leaks(data.evaluation.split_scheme),
+        leaks=count_allowed_leaks(data.evaluation.split_scheme),
         sections=[_render_section(section, data, templates) for section in sections.SECTIONS],
         json=json,
     )

@@ -17,7 +17,7 @@ from unmask.evaluation.report.contact_sheet import Face
 from unmask.evaluation.report.forest_plot import draw_forest, list_legend
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import Evaluation
-from unmask.evaluation.terminal_table import PARTIAL, beside
+from unmask.evaluation.terminal_table import PARTIAL, format_beside
 from unmask.metrics import binary
 
 # More rows help no reader; all of them are in the page's JSON.
@@ -53,7 +53,7 @@ def show_results(data: PageData) -> Context:
 
 
 def show_controls(data: PageData) -> Context:
-    return {"beside": beside, "partial": PARTIAL}
+    return {"beside": format_beside, "partial": PARTIAL}
 
 
 def show_roc(data: PageData) -> Context:

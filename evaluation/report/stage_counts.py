@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.cache.store.profile_index import Streams
+from unmask.cache.store.profile_index import ProfileTokens
 from unmask.cache.store.token_store import Finished
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.unscored_items import format_reason
@@ -93,7 +93,7 @@ def _count_dataset(name: str, rows: list[MediaRow], outcomes: Outcomes) -> Datas
 def count_stages(
     rows: Sequence[MediaRow],
     outcomes: Outcomes,
-    streams: Streams,
+    streams: ProfileTokens,
     finished: Mapping[str, list[Finished]],
     evaluation: Evaluation,
 ) -> list[StageLine]:
@@ -124,7 +124,7 @@ def count_stages(
     return lines
 
 
-def read_finished_shards(streams: Streams) -> dict[str, list[Finished]]:
+def read_finished_shards(streams: ProfileTokens) -> dict[str, list[Finished]]:
     """Encoder -> its finished token shards."""
     finished: dict[str, list[Finished]] = {}
     for encoder, store in streams.stores.items():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from unmask.core.hashing import media_id
+from unmask.core.hashing import make_media_id
 from unmask.manifests.datasets.file_tree import REMEDIES, Tree, fold, list_folders
 from unmask.manifests.datasets.sidecars import Sidecars, collect_sidecars, split_suffix
 from unmask.manifests.findings import Conflict, Ignored, Refused, Trouble, list_ignored
@@ -221,7 +221,7 @@ class _Reading:
 
 def make_row(key: str, domain_id: int, file: File, facts: Facts, sidecars: Sidecars) -> MediaRow:
     return MediaRow(
-        media_id=media_id(key, file.path),
+        media_id=make_media_id(key, file.path),
         dataset=key,
         domain_id=domain_id,
         path=file.path,

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from unmask.core.errors import MissingInput
 from unmask.manifests.manifest import BATCH, Manifest, MediaRow, read_manifest
-from unmask.manifests.scan.probe import FIELDS, told
+from unmask.manifests.scan.probe import FIELDS, with_probe
 
 
-def previous_manifest(path: Path) -> Manifest | None:
+def read_previous_manifest(path: Path) -> Manifest | None:
     """Manifest of an earlier scan; None where it is missing or unreadable."""
     try:
         return read_manifest(path)
@@ -38,7 +38,7 @@ def reuse_probes(
         probes = (probe for batch in earlier for probe in batch.to_pylist())
         for row, position in zip(rows[start : start + BATCH], part.to_pylist(), strict=True):
             probe = next(probes) if position is not None else None
-            yield told(row, probe) if probe and _is_unchanged(root / row.path, probe) else None
+            yield with_probe(row, probe) if probe and _is_unchanged(root / row.path, probe) else None
 
 
 def _select_usable(previous: Manifest, full_content: bool) -> pa.Table:

@@ -16,12 +16,12 @@ import soundfile
 from PIL import Image, UnidentifiedImageError
 
 from unmask.core.errors import BadMedia
-from unmask.core.hashing import full_content as sha256
-from unmask.core.hashing import quick_content
+from unmask.core.hashing import hash_file as sha256
+from unmask.core.hashing import hash_quickly
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
 from unmask.manifests.manifest import Kind, MediaRow
-from unmask.media.containers import opened
+from unmask.media.containers import open_container
 
 # Files per task: starting a task costs as much as ten headers. A chunk that crashes is repeated file by file.
 CHUNK = 32
@@ -81,10 +81,10 @@ def probe_rows(
             probes = _probe_singly(chunk, workers, timeout_s) if isinstance(result, Failure) else result
             for row, probe in zip(waiting.popleft(), probes, strict=True):
                 progress.advance(failed=int(probe.reason is not None))
-                yield told(row, {name: getattr(probe, name) for name in FIELDS})
+                yield with_probe(row, {name: getattr(probe, name) for name in FIELDS})
 
 
-def told(row: MediaRow, probe: Mapping[str, Any]) -> MediaRow:
+def with_probe(row: MediaRow, probe: Mapping[str, Any]) -> MediaRow:
     """`row` with the FIELDS of a probe."""
     return replace(row, **probe, status="ok" if probe["reason"] is None else "failed")
 
@@ -109,7 +109,7 @@ def probe_file(path: Path, kind: Kind, *, full_content: bool = False) -> Probe:
             raise BadMedia(path, "unreadable", "not a file", BROKEN)
         if not attributes["bytes"]:
             raise BadMedia(path, "unreadable", "the file is empty", BROKEN)
-        attributes["content"] = quick_content(path)
+        attributes["content"] = hash_quickly(path)
         if full_content:
             attributes["sha256"] = sha256(path)
         return Probe(**attributes, **READERS[kind](path))
@@ -173,7 +173,7 @@ def _probe_video(path: Path) -> dict[str, Any]:
 
 def _probe_container(path: Path) -> dict[str, Any]:
     try:
-        with opened(path) as container:
+        with open_container(path) as container:
             return _read_streams(container)
     except (av.error.FFmpegError, ValueError) as error:
         raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({_remove_folder(path, error)})", BROKEN) from error

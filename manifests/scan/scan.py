@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets.base import Scanned
 from unmask.manifests.datasets.custom_folder import SHAPE
@@ -51,7 +51,7 @@ def scan(
     if not any(part.rows for part in scanned.values()):
         raise MissingInput(f"{data_root}: no dataset found{_describe_ignored(found, scanned)}", _write_hint())
     report = _start_report(data_root, found, scanned)
-    rows = _probe_all(found, scanned, report, previous, workers or available_cores(), full_content)
+    rows = _probe_all(found, scanned, report, previous, workers or count_cores(), full_content)
     manifest = from_rows(rows, {dataset.key: str(dataset.root.resolve()) for dataset in found})
     if keep:
         keep(manifest)

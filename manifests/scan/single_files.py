@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.hashing import media_id
-from unmask.core.process_pool import available_cores
+from unmask.core.hashing import make_media_id
+from unmask.core.process_pool import count_cores
 from unmask.manifests.datasets.base import KINDS
 from unmask.manifests.datasets.sidecars import read_text_beside
 from unmask.manifests.findings import escape_non_utf8
@@ -18,7 +18,7 @@ from unmask.manifests.scan.probe import probe_rows
 DATASET = "files"
 
 
-def manifest_of_files(files: Sequence[Path]) -> Manifest:
+def make_file_manifest(files: Sequence[Path]) -> Manifest:
     """One row per file, without label or split, in the order of `files`; duplicates become one row.
 
     `MissingInput` for a missing file, `UsageError` for a suffix that is not image, audio or video.
@@ -28,7 +28,7 @@ def manifest_of_files(files: Sequence[Path]) -> Manifest:
     paths = list(dict.fromkeys(_check_path(path) for path in files))
     root = Path(os.path.commonpath([path.parent for path in paths]))
     rows = [(_make_row(path, path.relative_to(root).as_posix()), path) for path in paths]
-    workers = min(len(rows), available_cores())
+    workers = min(len(rows), count_cores())
     return from_rows(probe_rows(rows, total=len(rows), workers=workers), {DATASET: str(root)})
 
 
@@ -43,7 +43,7 @@ def _check_path(path: Path) -> Path:
 
 def _make_row(path: Path, name: str) -> MediaRow:
     return MediaRow(
-        media_id=media_id(DATASET, name),
+        media_id=make_media_id(DATASET, name),
         dataset=DATASET,
         domain_id=-1,
         path=name,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unmask.core.errors import MissingInput
-from unmask.core.hashing import quick_content
+from unmask.core.hashing import hash_quickly
 from unmask.manifests.manifest import Manifest, MediaRow
 
 
@@ -34,6 +34,6 @@ def _find_problem(manifest: Manifest, row: MediaRow) -> Literal["vanished", "cha
         about = path.stat()
         if (about.st_size, about.st_mtime_ns) == (row.bytes, row.mtime_ns):
             return None
-        return None if about.st_size == row.bytes and quick_content(path) == row.content else "changed"
+        return None if about.st_size == row.bytes and hash_quickly(path) == row.content else "changed"
     except (OSError, MissingInput):  # MissingInput: replaced by a link that leads out of the dataset
         return "vanished"

@@ -12,7 +12,7 @@ from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.findings import ScanReport, escape_unprintable
 from unmask.manifests.manifest import Manifest
 from unmask.manifests.scan.discovery import NO_DATASET, FoundDataset
-from unmask.manifests.splits.leaks import leaks_of
+from unmask.manifests.splits.leaks import find_manifest_leaks
 
 # Conflicts shown per dataset; the rest is counted. A wrong copy of a dataset repeats one problem thousands of times.
 SHOWN = 5
@@ -89,7 +89,7 @@ def _describe_unread(data_root: Path, report: ScanReport) -> Iterator[str]:
 
 
 def _describe_leaks(manifest: Manifest) -> Iterator[str]:
-    leaking = leaks_of(manifest)
+    leaking = find_manifest_leaks(manifest)
     if len(leaking):
         first = ", ".join(escape_unprintable(leak) for leak in leaking.first(SHOWN))
         scheme = pc.first(manifest.table.column("split_scheme")).as_py()

@@ -58,7 +58,7 @@ class Leaks:
         return {"leaks": len(self), "files_held_out": int(self.counts[:, 1:].sum()), "first": listed}
 
 
-def leaks_of(manifest: Manifest, near: pa.Table | None = None) -> Leaks:
+def find_manifest_leaks(manifest: Manifest, near: pa.Table | None = None) -> Leaks:
     """Leaks of the manifest's current split. `near`: clusters of near-duplicates, see `identity_graph.link`."""
     rows, order = read_columns(manifest.table, near)
     return find_leaks(rows.links, index_splits(manifest.table.column("split"))[order])
@@ -71,7 +71,7 @@ def find_leaks(links: Links, splits: Ints) -> Leaks:
     return Leaks(links.keys.take(pa.array(leaking)).to_pylist(), counts[leaking])
 
 
-def allowed_leaks(split_scheme: str) -> int:
+def count_allowed_leaks(split_scheme: str) -> int:
     """Number of leaks recorded in `split_scheme` by --allow-leaks, else 0. A report on a leaking split must say so."""
     marked = _MARKED.search(split_scheme)
     return int(marked[1]) if marked else 0

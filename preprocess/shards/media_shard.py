@@ -35,8 +35,8 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 from zarrs import ZarrsCodecPipeline
 
-from unmask.core.atomic_files import new_folder
-from unmask.core.checksums import damage, seal
+from unmask.core.atomic_files import create_folder
+from unmask.core.checksums import find_damage, write_checksums
 from unmask.core.errors import MissingInput
 from unmask.media.audio_quality import Quality
 from unmask.preprocess.shards.appendable_array import AppendableArray
@@ -96,7 +96,7 @@ def write_shard(path: Path, items: Iterable[MediaItem], *, face_size: int, setti
 
     Faces and audio are written as the items arrive, so that at most one chunk of them is in memory.
     """
-    with new_folder(path) as folder:
+    with create_folder(path) as folder:
         group = zarr.create_group(store=str(folder), zarr_format=3)
         faces = AppendableArray(group, "faces", (face_size, face_size, 3), np.uint8)
         audio = AppendableArray(group, "audio", (), np.int16)
@@ -113,7 +113,7 @@ def write_shard(path: Path, items: Iterable[MediaItem], *, face_size: int, setti
             group.create_array(name, data=array, chunks=chunks, compressors=SMALL_ARRAYS)
         entries = [_make_entry(item) for item in stripped]
         group.attrs.put({"format": FORMAT, "version": VERSION, "settings": settings, "items": entries})
-        seal(folder)
+        write_checksums(folder)
 
 
 def _strip_arrays(item: MediaItem) -> MediaItem:
@@ -257,7 +257,7 @@ class MediaShard:
 
 def shard_is_whole(path: Path) -> bool:
     """True if every file of the shard has the checksum from when it was written."""
-    return path.is_dir() and not damage(path)
+    return path.is_dir() and not find_damage(path)
 
 
 def _use_zarrs(array: Any) -> Any:

@@ -17,7 +17,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_shard import VERSION as SHARD_VERSION
-from unmask.preprocess.task import item_key
+from unmask.preprocess.task import make_item_key
 
 FORMAT = "unmask-media-plan"
 VERSION = 1
@@ -35,19 +35,19 @@ class PlannedShard:
 
     name: str
     items: tuple[str, ...]
-    """Keys (unmask.preprocess.task.item_key) in their order in the shard."""
+    """Keys (unmask.preprocess.task.make_item_key) in their order in the shard."""
 
 
-def media_fingerprint(settings: PreprocessSettings) -> str:
+def hash_media_settings(settings: PreprocessSettings) -> str:
     """Folder name of the shards of these settings and this version of the program."""
     return fingerprint("media", SHARD_VERSION, REVISION, settings.model_dump(mode="json"))
 
 
-def media_folder(work: WorkFolder, settings: PreprocessSettings) -> Path:
-    return work.media / media_fingerprint(settings)
+def get_media_folder(work: WorkFolder, settings: PreprocessSettings) -> Path:
+    return work.media / hash_media_settings(settings)
 
 
-def usable_rows(manifest: Manifest) -> list[MediaRow]:
+def select_usable_rows(manifest: Manifest) -> list[MediaRow]:
     """Rows to preprocess, in manifest order: those the scan could read."""
     return [row for row in manifest.rows() if row.status == "ok"]
 
@@ -82,16 +82,16 @@ def read_plan(folder: Path) -> list[PlannedShard]:
     return [PlannedShard(shard["name"], tuple(shard["items"])) for shard in about["shards"]]
 
 
-def holding(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[PlannedShard]:
+def select_shards(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[PlannedShard]:
     """The shards of `plan` that contain any of `keys`, in order."""
     wanted = set(keys)
     return [shard for shard in plan if not wanted.isdisjoint(shard.items)]
 
 
-def needed_shards(folder: Path, manifest: Manifest) -> list[Path]:
+def find_shards(folder: Path, manifest: Manifest) -> list[Path]:
     """Finished shards that contain the manifest's items. Raises `MissingInput` if one is missing."""
-    keys = [item_key(row) for row in usable_rows(manifest)]
-    shards = holding(read_plan(folder), keys)
+    keys = [make_item_key(row) for row in select_usable_rows(manifest)]
+    shards = select_shards(read_plan(folder), keys)
     missing = set(keys) - {key for shard in shards for key in shard.items}
     unfinished = [shard.name for shard in shards if not (folder / shard.name).is_dir()]
     if missing or unfinished:

@@ -18,7 +18,7 @@ from unmask.cache import profile_choice as auto
 from unmask.cache.encoders import ENCODERS
 from unmask.cache.profile_choice import resolve_profile
 from unmask.cache.weights import hub
-from unmask.cache.weights.resolve import Availability, find_weights, inventory, needs_weights, obtain_weights
+from unmask.cache.weights.resolve import Availability, find_weights, list_weights, needs_weights, obtain_weights
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import PROFILES, Profile
@@ -196,11 +196,11 @@ def test_a_timm_name_is_looked_up_under_its_owner_with_its_tag(empty_hub_cache: 
 
 
 def test_the_doctor_sees_every_encoder():
-    states = {line.encoder: line.state for line in inventory()}
+    states = {line.encoder: line.state for line in list_weights()}
     assert set(states) == set(ENCODERS)
     assert states["efficientnet_lite0"] == states["whisper_tiny"] == states["minilm"] == "found"
     assert states["lfcc"] == states["metadata"] == "no weights needed"
-    assert Availability("sbert", "not found", "") in [Availability(x.encoder, x.state, "") for x in inventory()]
+    assert Availability("sbert", "not found", "") in [Availability(x.encoder, x.state, "") for x in list_weights()]
 
 
 @pytest.mark.parametrize("given", [None, "vit_small_patch14_dinov2.lvd142m"])

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from unmask.core.openmp import SPIN_COUNT, wait_briefly
+from unmask.core.openmp import SPIN_COUNT, limit_openmp_spinning
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_the_users_own_choice_is_kept(monkeypatch: pytest.MonkeyPatch, given: di
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    wait_briefly()
+    limit_openmp_spinning()
     assert os.environ.get("GOMP_SPINCOUNT") == found
 
 

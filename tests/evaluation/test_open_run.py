@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from tiny_chain import CPU, DAMAGED, Chain
 
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.demo.encoding import write_video
 from unmask.evaluation.ablate import ablate
-from unmask.evaluation.ablation_table import Spread, ablation_table
+from unmask.evaluation.ablation_table import Spread, render_ablation
 from unmask.evaluation.evaluate import evaluate, find_evaluation
 from unmask.evaluation.open_run import check_split
 from unmask.evaluation.predict import predict
@@ -30,7 +30,7 @@ from unmask.evaluation.token_reuse import store_uses
 from unmask.manifests.manifest import from_rows, read_manifest, write_manifest
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.presets import preset_config
+from unmask.train.presets import make_preset
 from unmask.train.run_folder import load_run
 
 
@@ -136,8 +136,8 @@ def test_a_folder_is_wrong_usage(chain: Chain) -> None:
 
 
 def trained(chain: Chain, preset: str, run: Path) -> Path:
-    config = preset_config(preset).changed({"epochs": 1})
-    fit(TokenData.load(chain.manifest, open_streams(chain.work, chain.manifest)), config, run, device=CPU)
+    config = make_preset(preset).changed({"epochs": 1})
+    fit(TokenData.load(chain.manifest, open_tokens(chain.work, chain.manifest)), config, run, device=CPU)
     return run
 
 
@@ -190,7 +190,7 @@ def test_the_report_is_written_with_the_damaged_file_escaped(chain: Chain, evalu
 
 def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> None:
     work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
-    presets = {name: preset_config(name) for name in ("image-baseline", "video-baseline")}
+    presets = {name: make_preset(name) for name in ("image-baseline", "video-baseline")}
     first = ablate(work, presets, [0, 0], device=CPU)
     assert first.seeds == (0,), "the same seed twice has no deviation"
     image, video = first.rows
@@ -206,7 +206,7 @@ def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> 
     (store,) = first.stores
     assert (store.runs, store.computed) == (1, 0)
     assert image.train_seconds
-    printed = format_plain(ablation_table(first))
+    printed = format_plain(render_ablation(first))
     assert f"{image.train_seconds:,.1f} s" in printed
     assert "shared by the 1 runs of this table; clips encoded for it: 0." in printed
     assert "video-baseline: not trained: " in printed
@@ -239,7 +239,7 @@ def test_an_empty_ablation_is_wrong_usage(chain: Chain) -> None:
 
 def test_a_table_that_is_stopped_leaves_the_earlier_one(chain: Chain, tmp_path: Path, monkeypatch) -> None:
     work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
-    presets = {"image-baseline": preset_config("image-baseline")}
+    presets = {"image-baseline": make_preset("image-baseline")}
     ablate(work, presets, [0], device=CPU)
     before = (work.runs / "ablation.json").read_bytes()
 

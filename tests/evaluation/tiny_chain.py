@@ -11,7 +11,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, write_manifest
 from unmask.manifests.scan.scan import scan
@@ -20,7 +20,7 @@ from unmask.preprocess.stage import Limits, preprocess
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.presets import preset_config
+from unmask.train.presets import make_preset
 from unmask.train.run_folder import run_folder
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ class Chain:
 
 
 def config() -> TrainConfig:
-    return preset_config("full").changed({"epochs": 2, "patience": 2})
+    return make_preset("full").changed({"epochs": 2, "patience": 2})
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     write_manifest(work.manifest, manifest)
     preprocess(manifest, profile.preprocess, work, Limits(workers=1))
     extract(manifest, profile, work, device=CPU)
-    data = TokenData.load(manifest, open_streams(work, manifest, profile))
+    data = TokenData.load(manifest, open_tokens(work, manifest, profile))
     run = run_folder(work.runs, data, config())
     fit(data, config(), run, device=CPU)
     return Chain(root, work, run, manifest)

@@ -12,8 +12,8 @@ from tiny_media import click, first_loud_s, numbered_frame, numbered_video, writ
 
 from unmask.core.errors import BadMedia
 from unmask.media.audio_readers import AUDIO_READERS, Waveform, read_rms, read_start
-from unmask.media.resampling import as_int16, resample
-from unmask.preprocess.clip_audio import read_sounds
+from unmask.media.resampling import resample, to_int16
+from unmask.preprocess.clip_audio import read_clip_audio
 from unmask.preprocess.clip_windows import ClipPlan, Window
 from unmask.preprocess.profiles import PreprocessSettings
 
@@ -22,7 +22,7 @@ RATE = 16_000
 
 def sounds_of(path: Path, *windows: tuple[float, float], readers=tuple(AUDIO_READERS)):
     plan = ClipPlan(tuple(Window(*window) for window in windows))
-    return read_sounds(path, lambda _: plan, PreprocessSettings(sample_rate=RATE), readers=readers)
+    return read_clip_audio(path, lambda _: plan, PreprocessSettings(sample_rate=RATE), readers=readers)
 
 
 def wav(path: Path, samples: np.ndarray, rate: int = RATE, subtype: str = "PCM_16") -> Path:
@@ -106,7 +106,7 @@ def test_every_sample_format_is_read(tmp_path, subtype, reader):
 
 def test_non_finite_samples_become_silence_and_loud_ones_are_clipped():
     waveform = Waveform(0.0, RATE, np.array([[0.0, np.nan, np.inf, -np.inf, 2.0, -2.0, 0.5]], np.float32))
-    assert as_int16(waveform.mono).tolist() == [0, 0, 0, 0, 32767, -32768, 16384]
+    assert to_int16(waveform.mono).tolist() == [0, 0, 0, 0, 32767, -32768, 16384]
 
 
 def test_an_unusual_rate_is_resampled_without_a_huge_filter():

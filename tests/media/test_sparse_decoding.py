@@ -64,7 +64,7 @@ def test_decoding_begins_at_the_last_key_frame_before_a_late_clip(ahead, monkeyp
     timeline, seeks = timeline_of(ahead), []
     key, next_key = timeline.keyframes[-2:].tolist()
     positions = np.searchsorted(timeline.pts, [key, next_key]) + 1
-    monkeypatch.setattr(readers, "opened", lambda path: _Watched(av.open(str(path)), seeks))
+    monkeypatch.setattr(readers, "open_container", lambda path: _Watched(av.open(str(path)), seeks))
     assert [read_number(frame) for frame in read_with_pyav(ahead, timeline, positions)] == positions.tolist()
     assert (seeks, in_full) == ([key, next_key], [])
 

@@ -18,7 +18,7 @@ from PIL import Image
 from tiny_media import KINDS as TINY_KINDS
 from tiny_media import manifest_of
 
-from unmask.core.hashing import media_id, quick_content
+from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.datasets.base import KINDS as SCANNED_KINDS
@@ -27,7 +27,7 @@ from unmask.preprocess import worker as item
 from unmask.preprocess.outcomes import Outcome, read_outcomes
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards.media_shard import Clip, MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 from unmask.preprocess.task import Task
 
@@ -80,13 +80,13 @@ def odd_manifest(root: Path) -> Manifest:
     """The file that is to vanish comes last: shards are finished while it is still to be read."""
     rows = [
         MediaRow(
-            media_id=media_id("odd", name),
+            media_id=make_media_id("odd", name),
             dataset="odd",
             domain_id=0,
             path=name,
             kind=KINDS[Path(name).suffix],
             label=0,
-            content=quick_content(root / name) if (root / name).is_file() else "",
+            content=hash_quickly(root / name) if (root / name).is_file() else "",
         )
         for name in [*sorted(EXPECTED.keys() - {VANISHING}), VANISHING]
     ]
@@ -105,11 +105,11 @@ def finished(tmp_path_factory) -> Finished:
     (root / "gone.jpg").unlink()
     Image.new("RGB", (48, 48), "blue").save(root / "overwritten.png")
     work = WorkFolder(root.parent / "work")
-    folder = media_folder(work, SETTINGS)
+    folder = get_media_folder(work, SETTINGS)
     with growing(root / GROWING), deleted_when(root / VANISHING, lambda: any(folder.glob("shard-*"))):
         report = preprocess(manifest, SETTINGS, work, Limits(workers=2, timeout_s=30))
     outcomes = {one.path: one for one in read_outcomes(folder)}
-    return Finished(root, manifest, report, needed_shards(folder, manifest), outcomes)
+    return Finished(root, manifest, report, find_shards(folder, manifest), outcomes)
 
 
 def test_no_file_is_lost(finished):
@@ -185,7 +185,7 @@ def test_a_file_without_read_permission_is_unreadable(monkeypatch, tmp_path):
     def locked(path: Path) -> str:  # root, who runs many a container, may read everything
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(item, "quick_content", locked)
+    monkeypatch.setattr(item, "hash_quickly", locked)
     path = tmp_path / "locked.png"
     path.touch()
     task = Task(media_id="m", content="", path=path, kind="image", text=None, settings=SETTINGS)

@@ -14,10 +14,10 @@ from tiny_media import manifest_of
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
-from unmask.preprocess.partition import Part, merge, working_on
+from unmask.preprocess.partition import Partition, lock_partition, merge
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards import shard_plan as plan
-from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
@@ -42,12 +42,12 @@ def manifest(tmp_path_factory) -> Manifest:
 
 def run(manifest: Manifest, root: Path, part: str = "1/1") -> WorkFolder:
     work = WorkFolder(root)
-    preprocess(manifest, SETTINGS, work, Limits(workers=1), partition=Part.parse(part))
+    preprocess(manifest, SETTINGS, work, Limits(workers=1), partition=Partition.parse(part))
     return work
 
 
 def media(work: WorkFolder) -> dict[str, bytes]:
-    folder = media_folder(work, SETTINGS)
+    folder = get_media_folder(work, SETTINGS)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -62,13 +62,13 @@ def alone(manifest, tmp_path_factory) -> WorkFolder:
 @pytest.mark.parametrize("text", ["", "3", "0/2", "3/2", "1/0", "a/b", "-1/2", "1/2/3"])
 def test_an_invalid_partition_number_is_wrong_usage(text):
     with pytest.raises(UsageError, match="not a partition number"):
-        Part.parse(text)
+        Partition.parse(text)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 9])
 def test_partitions_are_disjoint_and_complete(count):
     shards = [plan.PlannedShard(str(number), ()) for number in range(7)]
-    parts = [Part(number, count).select(shards) for number in range(1, count + 1)]
+    parts = [Partition(number, count).select(shards) for number in range(1, count + 1)]
     assert sorted(chain(*parts), key=shards.index) == shards
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
@@ -90,7 +90,7 @@ def test_partitions_in_one_shared_folder_merge_to_the_bytes_of_one_machine(manif
 
 
 def test_a_partition_reports_its_own_items_alone(manifest, tmp_path):
-    report = preprocess(manifest, SETTINGS, WorkFolder(tmp_path), Limits(workers=1), partition=Part(7, 7))
+    report = preprocess(manifest, SETTINGS, WorkFolder(tmp_path), Limits(workers=1), partition=Partition(7, 7))
     assert (report.given, report.done) == (2, 2)
 
 
@@ -103,7 +103,7 @@ def test_a_missing_partition_is_reported(manifest, tmp_path):
 def test_a_damaged_shard_is_not_merged(manifest, alone, tmp_path):
     other = WorkFolder(tmp_path / "other")
     shutil.copytree(alone.root, other.root)
-    shard = next(media_folder(other, SETTINGS).glob("shard-*"))
+    shard = next(get_media_folder(other, SETTINGS).glob("shard-*"))
     with (shard / "zarr.json").open("a") as file:
         file.write(" ")
     with pytest.raises(MissingInput, match="damaged"):
@@ -112,8 +112,8 @@ def test_a_damaged_shard_is_not_merged(manifest, alone, tmp_path):
 
 def test_a_partition_leaves_the_temporary_files_of_another_alone(manifest, tmp_path):
     work = run(manifest, tmp_path, "1/2")
-    folder = media_folder(work, SETTINGS)
-    theirs = Part(2, 2).select(plan.read_plan(folder))[0].name
+    folder = get_media_folder(work, SETTINGS)
+    theirs = Partition(2, 2).select(plan.read_plan(folder))[0].name
     (folder / f".tmp-{'0' * 32}-{theirs}").mkdir()
     run(manifest, tmp_path, "1/2")
     assert (folder / f".tmp-{'0' * 32}-{theirs}").is_dir()
@@ -121,7 +121,7 @@ def test_a_partition_leaves_the_temporary_files_of_another_alone(manifest, tmp_p
 
 def test_two_partitions_run_together_but_not_the_same_one_twice_or_the_whole(tmp_path):
     work, folder = WorkFolder(tmp_path), tmp_path / "media" / "f"
-    with working_on(work, folder, Part(1, 2)), working_on(work, folder, Part(2, 2)):
-        for other in (Part(1, 2), Part()):
-            with pytest.raises(UsageError, match="at work"), working_on(work, folder, other):
+    with lock_partition(work, folder, Partition(1, 2)), lock_partition(work, folder, Partition(2, 2)):
+        for other in (Partition(1, 2), Partition()):
+            with pytest.raises(UsageError, match="at work"), lock_partition(work, folder, other):
                 pass

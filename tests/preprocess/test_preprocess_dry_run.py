@@ -11,11 +11,11 @@ from tiny_media import manifest_of, numbered_video
 
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, from_rows
-from unmask.manifests.scan.probe import FIELDS, probe_file, told
+from unmask.manifests.scan.probe import FIELDS, probe_file, with_probe
 from unmask.preprocess.dry_run import estimate
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards import shard_plan as plan
-from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
@@ -42,7 +42,7 @@ def manifest(tmp_path_factory) -> Manifest:
     found = manifest_of(root)
     probes = (probe_file(root / row.path, row.kind) for row in found.rows())
     rows = [
-        told(row, {name: getattr(probe, name) for name in FIELDS})
+        with_probe(row, {name: getattr(probe, name) for name in FIELDS})
         for row, probe in zip(found.rows(), probes, strict=True)
     ]
     return from_rows(rows, found.roots)
@@ -53,7 +53,7 @@ def test_the_estimate_is_close_to_the_run_and_writes_nothing(manifest, tmp_path)
     expected = estimate(manifest, SETTINGS, work, LIMITS)
     assert not work.root.exists()
     preprocess(manifest, SETTINGS, work, LIMITS)
-    folder = media_folder(work, SETTINGS)
+    folder = get_media_folder(work, SETTINGS)
     size = sum(path.stat().st_size for path in folder.glob("shard-*/**/*") if path.is_file())
     assert (expected.items, expected.finished) == (30, 0)
     assert expected.kinds == {"image": 20, "audio": 6, "video": 4}

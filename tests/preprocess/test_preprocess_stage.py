@@ -25,7 +25,7 @@ from unmask.preprocess.outcomes import read_outcomes
 from unmask.preprocess.profiles import PreprocessSettings, tiny
 from unmask.preprocess.shards import shard_plan as plan
 from unmask.preprocess.shards.media_shard import MediaItem, MediaShard, shard_is_whole
-from unmask.preprocess.shards.shard_plan import media_fingerprint, media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder, hash_media_settings
 from unmask.preprocess.stage import Limits, preprocess
 from unmask.preprocess.task import Task
 from unmask.preprocess.worker import preprocess_item, start_worker
@@ -88,7 +88,7 @@ def contents(work: WorkFolder) -> dict[str, bytes]:
 
 
 def test_every_item_is_in_an_undamaged_shard(manifest, undisturbed):
-    shards = needed_shards(media_folder(undisturbed, SETTINGS), manifest)
+    shards = find_shards(get_media_folder(undisturbed, SETTINGS), manifest)
     assert len(shards) == 8
     assert all(shard_is_whole(path) for path in shards)
     entries = [entry for path in shards for entry in MediaShard(path).entries]
@@ -107,7 +107,7 @@ def test_a_run_that_is_killed_and_resumed_gives_the_same_bytes(manifest, undistu
     write_manifest(tmp_path / "manifest.parquet", manifest)
     (tmp_path / "program.py").write_text(PROGRAM)
     work = WorkFolder(tmp_path / "work")
-    folder = media_folder(work, SETTINGS)
+    folder = get_media_folder(work, SETTINGS)
     process = subprocess.Popen(
         [sys.executable, "program.py", "manifest.parquet", "work"],
         cwd=tmp_path,
@@ -132,15 +132,15 @@ def test_a_run_that_is_killed_and_resumed_gives_the_same_bytes(manifest, undistu
 
 def test_a_larger_manifest_adds_shards_and_keeps_the_finished_ones(manifest, tmp_path):
     work = WorkFolder(tmp_path)
-    folder = media_folder(work, SETTINGS)
+    folder = get_media_folder(work, SETTINGS)
     preprocess(part_of(manifest, 12), SETTINGS, work, Limits(workers=1))
     before = {path.name: path.stat().st_mtime_ns for path in folder.glob("shard-*")}
     report = preprocess(part_of(manifest, 20), SETTINGS, work, Limits(workers=1))
     assert (report.done, report.skipped) == (8, 11)
     assert len(report.failed) == 1
     assert before.items() <= {path.name: path.stat().st_mtime_ns for path in folder.glob("shard-*")}.items()
-    assert len(needed_shards(folder, part_of(manifest, 20))) == 3
-    assert len(needed_shards(folder, part_of(manifest, 5))) == 1
+    assert len(find_shards(folder, part_of(manifest, 20))) == 3
+    assert len(find_shards(folder, part_of(manifest, 5))) == 1
 
 
 def test_a_changed_file_is_a_new_item(manifest, tmp_path):
@@ -152,22 +152,22 @@ def test_a_changed_file_is_a_new_item(manifest, tmp_path):
     Image.new("RGB", (40, 40), "blue").save(root / "one.png")
     report = preprocess(manifest_of(root), SETTINGS, work, Limits(workers=1))
     assert report.done == 1
-    (shard,) = needed_shards(media_folder(work, SETTINGS), manifest_of(root))
+    (shard,) = find_shards(get_media_folder(work, SETTINGS), manifest_of(root))
     np.testing.assert_array_equal(MediaShard(shard).clip(0).faces[0, 0, 0], [0, 0, 255])
 
 
 def test_missing_shards_are_reported(manifest, tmp_path):
     with pytest.raises(MissingInput, match="60 items not preprocessed"):
-        needed_shards(tmp_path, manifest)
+        find_shards(tmp_path, manifest)
 
 
 def test_settings_name_the_folder_and_nothing_else_does():
-    assert media_fingerprint(SETTINGS) == media_fingerprint(tiny().preprocess)
-    assert media_fingerprint(SETTINGS) != media_fingerprint(SETTINGS.changed({"face_size": 65}))
+    assert hash_media_settings(SETTINGS) == hash_media_settings(tiny().preprocess)
+    assert hash_media_settings(SETTINGS) != hash_media_settings(SETTINGS.changed({"face_size": 65}))
 
 
 def test_the_outcomes_count_the_content_of_each_item(manifest, undisturbed):
-    outcomes = read_outcomes(media_folder(undisturbed, SETTINGS))
+    outcomes = read_outcomes(get_media_folder(undisturbed, SETTINGS))
     assert [one.media_id for one in outcomes] == manifest.table.column("media_id").to_pylist()
     video = next(one for one in outcomes if one.path == "0.mp4")
     assert (video.outcome, video.reader, video.clips, video.faces) == ("done", "pyav", 1, 4)

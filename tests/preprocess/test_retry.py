@@ -16,7 +16,7 @@ from unmask.preprocess.outcomes import read_outcomes
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards import shard_plan as plan
 from unmask.preprocess.shards.media_shard import MediaShard, shard_is_whole
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
@@ -60,7 +60,7 @@ def run(manifest: Manifest, work: WorkFolder, *retry: str) -> StageReport:
 
 
 def written(work: WorkFolder) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in media_folder(work, SETTINGS).glob("shard-*")}
+    return {path.name: path.stat().st_mtime_ns for path in get_media_folder(work, SETTINGS).glob("shard-*")}
 
 
 def test_nothing_is_retried_unless_requested(files, manifest, work):
@@ -78,7 +78,7 @@ def test_only_items_with_the_named_reason_are_retried_and_only_their_shard_chang
     assert (report.done, report.skipped, sorted(report.failed)) == (1, 5, ["tiny/2.png", "tiny/6.png"])
     after = written(work)
     assert len({name for name in before if before[name] != after[name]}) == 1
-    assert [one.outcome for one in read_outcomes(media_folder(work, SETTINGS))].count("done") == 6
+    assert [one.outcome for one in read_outcomes(get_media_folder(work, SETTINGS))].count("done") == 6
 
 
 def test_a_retried_shard_has_the_same_bytes_as_one_without_failures(files, manifest, work, tmp_path):
@@ -91,7 +91,7 @@ def test_a_retried_shard_has_the_same_bytes_as_one_without_failures(files, manif
         for w in (work, undisturbed)
     )
     assert one == two
-    assert all(shard_is_whole(path) for path in needed_shards(media_folder(work, SETTINGS), manifest))
+    assert all(shard_is_whole(path) for path in find_shards(get_media_folder(work, SETTINGS), manifest))
 
 
 def test_items_that_fail_again_in_the_same_way_leave_the_shards_untouched(manifest, work):
@@ -110,7 +110,7 @@ def test_an_item_of_another_manifest_in_the_same_shard_is_unchanged(files, manif
 
 
 def test_a_shard_read_back_item_by_item_is_what_was_written(manifest, work):
-    for path in needed_shards(media_folder(work, SETTINGS), manifest):
+    for path in find_shards(get_media_folder(work, SETTINGS), manifest):
         shard = MediaShard(path)
         items = [shard.item(position) for position in range(len(shard.entries))]
         assert [item.media_id for item in items] == [entry["media_id"] for entry in shard.entries]

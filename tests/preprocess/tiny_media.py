@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.core.hashing import media_id, quick_content
+from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows
 
 BITS, BAR, HEIGHT = 10, 16, 64
@@ -105,13 +105,13 @@ def manifest_of(root: Path, names: Sequence[str] | None = None, **row: Any) -> M
     paths = sorted(path.name for path in root.iterdir() if path.suffix in KINDS) if names is None else names
     rows = [
         MediaRow(
-            media_id=media_id("tiny", name),
+            media_id=make_media_id("tiny", name),
             dataset="tiny",
             domain_id=0,
             path=name,
             kind=KINDS[Path(name).suffix],
             label=0,
-            content=quick_content(root / name) if (root / name).is_file() else "",
+            content=hash_quickly(root / name) if (root / name).is_file() else "",
             **row,
         )
         for name in paths

@@ -21,9 +21,9 @@ from unmask.train.fit import fit, run_folder
 from unmask.train.models.detector import Detector
 from unmask.train.models.gradient_reversal import compute_ganin_strength
 from unmask.train.optim.optimizer import compute_lr
-from unmask.train.presets import PRESETS, preset_config
+from unmask.train.presets import PRESETS, make_preset
 from unmask.train.run_folder import INPUTS, load_run, load_state
-from unmask.train.scoring import by_item, score_clips
+from unmask.train.scoring import average_by_item, score_clips
 
 CPU = torch.device("cpu")
 QUICK = TrainConfig(size="small", epochs=4, batch_size=16, lr=2e-3, patience=4)
@@ -42,7 +42,9 @@ def assert_same_bytes(one: dict[str, torch.Tensor], other: dict[str, torch.Tenso
 
 def item_auc(run: Path, data, split: str) -> float:
     loaded = load_run(run, CPU)
-    items = by_item(score_clips(loaded.model, data, data.select(loaded.info.shape.streams, split), device=CPU), data)
+    items = average_by_item(
+        score_clips(loaded.model, data, data.select(loaded.info.shape.streams, split), device=CPU), data
+    )
     return auc(data.clips.label[items.first], items.fake)
 
 
@@ -166,7 +168,7 @@ def test_a_run_folder_of_other_inputs_is_not_overwritten(make_data, mixed, tmp_p
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_trains(make_data, mixed, tmp_path: Path, name: str):
     data = make_data(mixed(60))
-    config = preset_config(name).model_copy(update={"epochs": 1})
+    config = make_preset(name).model_copy(update={"epochs": 1})
     summary = fit(data, config, run_folder(tmp_path, data, config), device=CPU)
     assert Path(summary.run).name.startswith(f"{name}-s0-")
     run = load_run(Path(summary.run), CPU)
@@ -184,7 +186,7 @@ def test_presets_begin_with_full_and_unknown_names_are_answered_with_the_list():
     assert next(iter(PRESETS)) == "full"
     assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 15
     with pytest.raises(UsageError, match="full-no-adversarial"):
-        preset_config("fool")
+        make_preset("fool")
 
 
 def test_each_epoch_leaves_one_line_with_all_metrics(make_data, mixed, tmp_path: Path, caplog):

@@ -15,7 +15,7 @@ from unmask.train.data.batch import MODALITIES, Batch
 from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector, ModelShape, Outputs
 from unmask.train.optim.optimizer import clip, make_optimizer
-from unmask.train.presets import PRESETS, preset_config
+from unmask.train.presets import PRESETS, make_preset
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear", "ear_two", "reader")
@@ -26,7 +26,7 @@ preset = pytest.mark.parametrize("name", PRESETS)
 
 
 def model_of(name: str, data: TokenData, **changes: object) -> tuple[Detector, TrainConfig, tuple[str, ...]]:
-    config = preset_config(name).model_copy(update={"size": "small"} | changes)
+    config = make_preset(name).model_copy(update={"size": "small"} | changes)
     names = data.chosen(config)
     torch.manual_seed(0)
     datasets = data.clips.datasets if len(data.clips.datasets) > 1 else (*data.clips.datasets, "another")
@@ -48,8 +48,8 @@ def test_the_suite_is_over_all_fifteen_presets():
     assert len(PRESETS) == 15
     names = ("image-baseline", "audio-baseline", "video-baseline", "early-fusion", "late-fusion", "cross-attention")
     assert {*names, "contrastive", "full"} < set(PRESETS)
-    assert {preset_config(name).fusion for name in PRESETS} == {"joint", "within", "cross", "early", "late"}
-    assert {preset_config(name).domain_loss for name in PRESETS} == {"none", "dann", "cdan", "coral"}
+    assert {make_preset(name).fusion for name in PRESETS} == {"joint", "within", "cross", "early", "late"}
+    assert {make_preset(name).domain_loss for name in PRESETS} == {"none", "dann", "cdan", "coral"}
 
 
 @preset

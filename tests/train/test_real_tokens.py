@@ -9,7 +9,7 @@ import pytest
 import torch
 from one_step import compute_losses
 
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import write_manifest
 from unmask.manifests.scan.scan import scan
@@ -23,10 +23,10 @@ from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
 from unmask.train.models.detector import Detector
 from unmask.train.optim.optimizer import clip, make_optimizer
-from unmask.train.presets import PRESETS, preset_config
+from unmask.train.presets import PRESETS, make_preset
 from unmask.train.run_folder import load_run
 from unmask.train.run_setup import build_shape
-from unmask.train.scoring import by_item, score_clips
+from unmask.train.scoring import average_by_item, score_clips
 
 CPU = torch.device("cpu")
 CLIPS = 32
@@ -39,7 +39,7 @@ def data(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> TokenData:
     write_manifest(work.manifest, manifest)
     preprocess(manifest, profile.preprocess, work, Limits())
     extract(manifest, profile, work, device=CPU)
-    return TokenData.load(manifest, open_streams(work, manifest, profile)).placed(CPU)
+    return TokenData.load(manifest, open_tokens(work, manifest, profile)).placed(CPU)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def real_size(tiny_model: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_32_real_clips_are_learned_by_heart(data: TokenData, name: str):
-    config = preset_config(name).changed({"size": "small", "dropout": 0.0, "lr": 1e-3})
+    config = make_preset(name).changed({"size": "small", "dropout": 0.0, "lr": 1e-3})
     names = data.chosen(config)
     clips = _some(data, config, names)
     sampler = Sampler.of(data, names, clips, config)
@@ -80,9 +80,9 @@ def test_shuffled_labels_tell_nothing_of_the_test_split(data: TokenData, tmp_pat
     """One draw of labels may lean to either side, as real media have few ways to differ: the mean of five does not."""
     found = []
     for seed in range(5):
-        config = preset_config("full").changed({"seed": seed, "epochs": 6, "shuffle_labels": True})
+        config = make_preset("full").changed({"seed": seed, "epochs": 6, "shuffle_labels": True})
         fit(data, config, tmp_path / str(seed), device=CPU)
         model = load_run(tmp_path / str(seed), CPU).model
-        items = by_item(score_clips(model, data, data.select(model.shape.streams, "test"), device=CPU), data)
+        items = average_by_item(score_clips(model, data, data.select(model.shape.streams, "test"), device=CPU), data)
         found.append(auc(data.clips.label[items.first] == 1, items.fake))
     assert 0.4 < np.mean(found) < 0.6, found

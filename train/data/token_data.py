@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.spec import Modality
-from unmask.cache.store.profile_index import Streams
+from unmask.cache.store.profile_index import ProfileTokens
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint
 from unmask.manifests.manifest import Manifest
@@ -39,7 +39,7 @@ class TokenData:
     """Number of items with status ok that have no tokens; the clip table lacks them."""
 
     @classmethod
-    def load(cls, manifest: Manifest, streams: Streams) -> Self:
+    def load(cls, manifest: Manifest, streams: ProfileTokens) -> Self:
         """Join the manifest's items with their tokens. `MissingInput` when no item has any."""
         stores = dict(streams.stores)
         filled = (key for store in stores.values() for key, n in zip(store.keys, store.lengths, strict=True) if n)

@@ -11,8 +11,8 @@ import typer
 from typer.core import TyperGroup
 
 from unmask.cli import cache, data, models, tensors, whole
-from unmask.core.errors import Stopped, told
-from unmask.core.openmp import wait_briefly
+from unmask.core.errors import Stopped, as_user_error
+from unmask.core.openmp import limit_openmp_spinning
 
 COMMANDS = (
     data.scan,
@@ -41,7 +41,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise told(error) or error from error
+            raise as_user_error(error) or error from error
 
 
 app = typer.Typer(
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point: exit codes 0 done, 1 our bug, 2 wrong usage, 3 too many failed, 4 input missing, 130 Ctrl-C."""
     code: Any = 0
     try:
-        wait_briefly()
+        limit_openmp_spinning()
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         app(arguments)
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _ended_by(error: BaseException) -> int:
     """Tell it and the remedy on stderr, give the exit code."""
-    known = told(error)
+    known = as_user_error(error)
     if known is None:
         traceback.print_exception(error)
         print("hint: this is a bug in unmask; please report it with the lines above", file=sys.stderr)

@@ -28,12 +28,12 @@ app = typer.Typer(help="What is cached: list, measure, verify, clean, export, im
 @app.command()
 def ls(work: Work = DEFAULT_WORK, as_json: Json = False, quiet: Quiet = False) -> None:
     """Every token store: encoder, size, clips, tokens, the profiles and runs that use it, when it was last used."""
-    from unmask.cache.store.inventory import inventory
-    from unmask.train.token_usage import token_use
+    from unmask.cache.store.inventory import list_stores
+    from unmask.train.token_usage import list_token_use
 
     with opened(as_json, quiet) as console:
         folder = WorkFolder(work)
-        stores = inventory(folder, token_use(folder.runs))
+        stores = list_stores(folder, list_token_use(folder.runs))
         _show_stores(console, stores)
         console.result["stores"] = [store.as_json() for store in stores]
 
@@ -41,10 +41,10 @@ def ls(work: Work = DEFAULT_WORK, as_json: Json = False, quiet: Quiet = False) -
 @app.command()
 def du(work: Work = DEFAULT_WORK, as_json: Json = False, quiet: Quiet = False) -> None:
     """Bytes of every media folder, token store and run, and of all together."""
-    from unmask.cache.store.inventory import disk_use
+    from unmask.cache.store.inventory import measure_disk_use
 
     with opened(as_json, quiet) as console:
-        sizes = disk_use(WorkFolder(work))
+        sizes = measure_disk_use(WorkFolder(work))
         for path, size in sizes.items():
             console.say(f"{_size(size)}  {path}")
         console.say(f"{_size(sum(sizes.values()))}  in all")
@@ -87,12 +87,12 @@ def gc(
     quiet: Quiet = False,
 ) -> None:
     """Remove token stores that no profile and no run refers to. Asks first."""
-    from unmask.cache.store.inventory import inventory, remove_stores
-    from unmask.train.token_usage import token_use
+    from unmask.cache.store.inventory import list_stores, remove_stores
+    from unmask.train.token_usage import list_token_use
 
     with opened(as_json, quiet) as console:
         folder = WorkFolder(work)
-        loose = [store for store in inventory(folder, token_use(folder.runs)) if not store.referenced]
+        loose = [store for store in list_stores(folder, list_token_use(folder.runs)) if not store.referenced]
         freed = sum(store.bytes for store in loose)
         console.result |= {"unreferenced": [store.as_json() for store in loose], "bytes": freed, "removed": []}
         _show_stores(console, loose)
@@ -116,8 +116,8 @@ def export_(
     quiet: Quiet = False,
 ) -> None:
     """Write the tokens of the last profile into one file."""
-    from unmask.cache.export.mean_vectors import item_facts, mean_vectors, write_npz, write_parquet
-    from unmask.cache.export.transfer import export_hdf5, latest_streams
+    from unmask.cache.export.mean_vectors import pool_tokens, read_item_columns, write_npz, write_parquet
+    from unmask.cache.export.transfer import export_hdf5, open_latest
     from unmask.manifests.manifest import read_manifest
 
     with opened(as_json, quiet) as console:
@@ -126,11 +126,11 @@ def export_(
             latest = export_hdf5(folder, out)
             rows, unit = len(next(iter(latest.stores.values()), [])), "clips"
         else:
-            latest = latest_streams(folder)
-            vectors = mean_vectors(latest.stores, per)
+            latest = open_latest(folder)
+            vectors = pool_tokens(latest.stores, per)
             manifest = read_manifest(folder.manifest) if folder.manifest.is_file() else None
             write = write_parquet if form == "parquet" else write_npz
-            write(out, vectors, item_facts(manifest, vectors))
+            write(out, vectors, read_item_columns(manifest, vectors))
             rows, unit = len(vectors), f"{per}s"
         console.result |= {"file": str(out), "format": form, "rows": rows, "streams": list(latest.stores)}
         console.result["bytes"] = out.stat().st_size
@@ -157,7 +157,7 @@ def import_(
 
 def _repair(console: Console, folder: WorkFolder, found: Sequence[Damage], device: str, max_failures: float) -> None:
     """Remove what is damaged, then let the stages of the profiles concerned fill the gaps."""
-    from unmask.cache.store.verification import remove_damaged, touched
+    from unmask.cache.store.verification import find_affected_profiles, remove_damaged
     from unmask.manifests.manifest import read_manifest
 
     manifest = read_manifest(folder.manifest) if folder.manifest.is_file() else None
@@ -166,7 +166,7 @@ def _repair(console: Console, folder: WorkFolder, found: Sequence[Damage], devic
     for path in kept:
         console.say(f"kept, because files it was made from are gone: {path}")
     again = any((folder.root / path).is_relative_to(folder.media) for path in removed)
-    for reference in touched(folder, removed):
+    for reference in find_affected_profiles(folder, removed):
         if manifest is None:
             console.say(f"no manifest to make the tokens of {reference.name} again from")
         else:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
 
-from unmask.core.errors import told
+from unmask.core.errors import as_user_error
 from unmask.core.stage_report import StageReport
 
 log = logging.getLogger("unmask")
@@ -68,7 +68,7 @@ def opened(as_json: bool = False, quiet: bool = False) -> Iterator[Console]:
     try:
         yield console
     except BaseException as error:
-        if known := told(error):
+        if known := as_user_error(error):
             console.result |= {"error": known.problem, "hint": known.hint}
         raise
     finally:

@@ -51,7 +51,7 @@ def scan(
     """Find the datasets, probe every file, make leak-proof splits: manifest.parquet."""
     from unmask.manifests.findings import write_findings
     from unmask.manifests.manifest import write_manifest
-    from unmask.manifests.scan.incremental import previous_manifest
+    from unmask.manifests.scan.incremental import read_previous_manifest
     from unmask.manifests.scan.scan import scan as run_scan
     from unmask.manifests.splits.schemes import resplit
 
@@ -63,7 +63,7 @@ def scan(
             seed=seed,
             workers=workers,
             compression=compression,
-            previous=None if fresh else previous_manifest(folder.probes),
+            previous=None if fresh else read_previous_manifest(folder.probes),
             full_content=full_content,
             allow_leaks=allow_leaks,
             keep=partial(write_manifest, folder.probes),
@@ -158,15 +158,15 @@ def transcribe(
 ) -> None:
     """Write down what is said where there is sound and no text. Needs `pip install faster-whisper`."""
     from unmask.cache.transcription.stage import transcribe as run_transcribe
-    from unmask.core.file_lock import locked
-    from unmask.core.process_pool import available_cores
+    from unmask.core.file_lock import hold_lock
+    from unmask.core.process_pool import count_cores
     from unmask.manifests.manifest import read_manifest, write_manifest
 
     with opened(as_json, quiet) as console:
         folder = WorkFolder(work)
         manifest = read_manifest(folder.manifest)
-        with locked(folder.locks / "transcribe", "transcribe"):
-            told, report = run_transcribe(manifest, folder, workers=workers or available_cores(), timeout_s=timeout)
+        with hold_lock(folder.locks / "transcribe", "transcribe"):
+            told, report = run_transcribe(manifest, folder, workers=workers or count_cores(), timeout_s=timeout)
             write_manifest(folder.manifest, told)
         texts = len(told) - told.table.column("text").null_count
         console.result["texts"] = texts

@@ -30,11 +30,11 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train one model on the tokens, keep its best checkpoint."""
-    from unmask.cache.stage import open_streams
+    from unmask.cache.stage import open_tokens
     from unmask.manifests.manifest import read_manifest
     from unmask.train.data.token_data import TokenData
     from unmask.train.fit import fit
-    from unmask.train.presets import preset_config
+    from unmask.train.presets import make_preset
     from unmask.train.run_folder import run_folder
 
     # Of the processes that torchrun starts, the first one speaks for all.
@@ -42,9 +42,9 @@ def train(
     with opened(as_json and first, quiet or not first) as console:
         folder = WorkFolder(work)
         manifest = read_manifest(folder.manifest)
-        config = _changed(preset_config(preset), settings, assignments)
+        config = _changed(make_preset(preset), settings, assignments)
         config = config if seed is None else config.changed({"seed": seed})
-        data = TokenData.load(manifest, open_streams(folder, manifest))
+        data = TokenData.load(manifest, open_tokens(folder, manifest))
         run = run_folder(folder.runs, data, config)
         summary = fit(data, config, run, device=choose_device(device))
         console.say(f"run: {run}")
@@ -73,14 +73,14 @@ def evaluate(
 ) -> None:
     """Item-level metrics on the test split, per dataset, beside the controls."""
     from unmask.evaluation.evaluate import evaluate as run_evaluate
-    from unmask.evaluation.terminal_table import evaluation_table
+    from unmask.evaluation.terminal_table import render_evaluation
     from unmask.train.run_folder import find_run
 
     with opened(as_json, quiet) as console:
         result = run_evaluate(
             find_run(WorkFolder(work).runs, run), WorkFolder(work), device=choose_device(device), split=split
         )
-        console.show(evaluation_table(result))
+        console.show(render_evaluation(result))
         console.result |= result.as_json()
 
 
@@ -127,15 +127,15 @@ def ablate(
 ) -> None:
     """Train and evaluate presets x seeds on the same tokens: one table."""
     from unmask.evaluation.ablate import ablate as run_ablate
-    from unmask.evaluation.ablation_table import ablation_table
-    from unmask.train.presets import PRESETS, preset_config
+    from unmask.evaluation.ablation_table import render_ablation
+    from unmask.train.presets import PRESETS, make_preset
 
     with opened(as_json, quiet) as console:
         if os.environ.get("WORLD_SIZE", "1") != "1":
             raise UsageError("ablate runs as one process", "one for each GPU: --device cuda:1, with other --presets")
-        made = {name: _changed(preset_config(name), settings, assignments) for name in _names(presets) or PRESETS}
+        made = {name: _changed(make_preset(name), settings, assignments) for name in _names(presets) or PRESETS}
         result = run_ablate(WorkFolder(work), made, _numbers(seeds), device=choose_device(device))
-        console.show(ablation_table(result))
+        console.show(render_ablation(result))
         console.result |= result.as_json()
     if result.stopped:
         raise typer.Exit(Stopped.exit_code)

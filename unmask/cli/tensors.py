@@ -23,7 +23,7 @@ from unmask.cli.options import (
 )
 from unmask.core.errors import REASONS, UsageError
 from unmask.core.machine import choose_device
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 from unmask.core.work_folder import WorkFolder
 
 if TYPE_CHECKING:
@@ -57,15 +57,15 @@ def preprocess(
     """Turn media into faces and 16 kHz audio: Zarr media shards."""
     from unmask.manifests.manifest import read_manifest
     from unmask.preprocess.dry_run import estimate
-    from unmask.preprocess.partition import WHOLE, Part
+    from unmask.preprocess.partition import WHOLE, Partition
     from unmask.preprocess.stage import Limits
     from unmask.preprocess.stage import preprocess as run_preprocess
 
     with opened(as_json, quiet) as console:
-        folder, part, again = WorkFolder(work), Part.parse(shard) if shard else WHOLE, _reasons(retry)
+        folder, part, again = WorkFolder(work), Partition.parse(shard) if shard else WHOLE, _reasons(retry)
         manifest = read_manifest(folder.manifest)
         media = _profile(folder, profile, settings, assignments, console, keep=not dry_run).preprocess
-        limits = Limits(workers=workers or available_cores(), timeout_s=timeout, memory_gib=memory)
+        limits = Limits(workers=workers or count_cores(), timeout_s=timeout, memory_gib=memory)
         if device not in ("auto", "cpu"):
             console.say(f"--device {device} is ignored: face detection runs on the CPU workers")
         if dry_run:

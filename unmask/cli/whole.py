@@ -41,16 +41,16 @@ def demo(
 
 def doctor(work: Work = DEFAULT_WORK, as_json: Json = False) -> None:
     """What this machine has, and which settings it would get."""
-    from unmask.cache.weights.resolve import inventory
+    from unmask.cache.weights.resolve import list_weights
     from unmask.core.machine import describe
-    from unmask.train.auto_size import resolved
+    from unmask.train.auto_size import resolve_auto
     from unmask.train.config import TrainConfig
 
     with opened(as_json) as console:
         console.result |= describe(work)
-        config = resolved(TrainConfig(), choose_device("auto"), 0)
+        config = resolve_auto(TrainConfig(), choose_device("auto"), 0)
         console.result |= {"model_size": config.size, "precision": config.precision}
-        console.result["encoder_weights"] = {a.encoder: f"{a.state}: {a.where}".strip(": ") for a in inventory()}
+        console.result["encoder_weights"] = {a.encoder: f"{a.state}: {a.where}".strip(": ") for a in list_weights()}
         for key, value in console.result.items():
             console.say(f"{key}: {value}" if not isinstance(value, dict) else f"{key}:")
             for name, entry in value.items() if isinstance(value, dict) else ():

@@ -13,7 +13,7 @@ from unmask.cache.augmentations.audio import AUDIO_AUGMENTATIONS, KNEE, Band, No
 from unmask.cache.augmentations.audio_codecs import CODECS, list_codecs
 from unmask.cache.augmentations.random_draws import draw_parameters
 from unmask.cache.augmentations.spectral_filters import generate_noise, limit_band, measure_level
-from unmask.preprocess.profiles import ViewSettings
+from unmask.preprocess.profiles import AugmentationSettings
 
 RATE = 16_000
 EVERY_RATE = sorted({rate for codec in CODECS.values() for rate in codec.rates} | {4000, 96_000, 192_000})
@@ -114,7 +114,9 @@ def test_the_telephone_is_narrow():
 def test_the_shortest_and_silent_clips_work(samples: int):
     for wave in (np.zeros(samples, np.int16), np.full(samples, -32768, np.int16)):
         for number in range(1, 16):
-            made = augment_audio(wave, np.array([0, samples]), [("a", 0)], RATE, ViewSettings(strength=2), number)
+            made = augment_audio(
+                wave, np.array([0, samples]), [("a", 0)], RATE, AugmentationSettings(strength=2), number
+            )
             assert (made.shape, made.dtype) == ((samples,), np.int16)
             assert wave.any() or np.abs(made).max() <= 1
 
@@ -127,7 +129,7 @@ def test_silence_comes_back_as_silence(name: str):
 def test_full_scale_neither_wraps_nor_breaks():
     square = (32767 * np.sign(np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE + 0.1))).astype(np.int16)
     for number in range(1, 25):
-        made = augment_audio(square, np.array([0, RATE]), [("a", 0)], RATE, ViewSettings(strength=2), number)
+        made = augment_audio(square, np.array([0, RATE]), [("a", 0)], RATE, AugmentationSettings(strength=2), number)
         assert np.corrcoef(square.astype(float), made.astype(float))[0, 1] > 0.1
 
 
@@ -157,7 +159,7 @@ def test_a_stronger_augmentation_is_farther_from_the_clean_audio():
     clean = np.tile(wave, 12)
     distances = []
     for strength in (0.1, 0.5, 1.0, 2.0):
-        view = augment_audio(clean, offsets, keys, RATE, ViewSettings(strength=strength), 1)
+        view = augment_audio(clean, offsets, keys, RATE, AugmentationSettings(strength=strength), 1)
         distances.append(measure_level((view.astype(np.float32) - clean) / 32768))
     assert distances == sorted(distances)
 
@@ -166,5 +168,5 @@ def test_a_stronger_augmentation_is_farther_from_the_clean_audio():
 def test_any_rate_of_the_settings_works(rate: int):
     wave = (speech(rate, 0.5) * 32767).astype(np.int16)
     for number in range(1, 7):
-        made = augment_audio(wave, np.array([0, len(wave)]), [("a", 0)], rate, ViewSettings(strength=2), number)
+        made = augment_audio(wave, np.array([0, len(wave)]), [("a", 0)], rate, AugmentationSettings(strength=2), number)
         assert made.any()

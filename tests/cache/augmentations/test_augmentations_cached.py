@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from unmask.cache.stage import extract, open_streams
-from unmask.cache.store.profile_index import Streams
-from unmask.preprocess.profiles import Profile, ViewSettings
+from unmask.cache.stage import extract, open_tokens
+from unmask.cache.store.profile_index import ProfileTokens
+from unmask.preprocess.profiles import AugmentationSettings, Profile
 from unmask.train.data.token_data import TokenData
 
 CPU = torch.device("cpu")
@@ -19,13 +19,13 @@ NAMES = ("tiny_image", "tiny_audio", "tiny_text")
 
 
 @pytest.fixture
-def viewed(media) -> tuple[Any, Streams]:
+def viewed(media) -> tuple[Any, ProfileTokens]:
     media.add("video-1", "audio-2", "image-3")
     media.rows[:] = [replace(row, split="train", split_scheme="a") for row in media.rows]
-    profile: Profile = media.profile.model_copy(update={"views": ViewSettings(count=2)})
+    profile: Profile = media.profile.model_copy(update={"views": AugmentationSettings(count=2)})
     for report in extract(media.manifest, profile, media.work, device=CPU):
         report.check(0.0)
-    return media, open_streams(media.work, media.manifest, profile)
+    return media, open_tokens(media.work, media.manifest, profile)
 
 
 def test_images_and_audio_are_augmented_and_texts_are_not(viewed):

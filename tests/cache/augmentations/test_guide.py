@@ -9,7 +9,7 @@ from guides import code_blocks, execute_block
 from unmask.cache import augmentations
 from unmask.cache.augmentations import augment_faces, images, name_augmentation
 from unmask.cache.augmentations.random_draws import Augmentation, draw_parameters
-from unmask.preprocess.profiles import ViewSettings
+from unmask.preprocess.profiles import AugmentationSettings
 
 
 @pytest.fixture
@@ -33,13 +33,13 @@ def test_the_augmentation_of_the_guide_is_drawn_and_applied(registered: tuple[Au
 
 
 def test_it_makes_new_tokens_for_images_alone(registered: tuple[Augmentation, ...]):
-    assert name_augmentation(ViewSettings(), 1, "image").startswith("augment-1-")
-    assert name_augmentation(ViewSettings(), 1, "audio") == "augment-1 seed 0 strength 1 view 1"
+    assert name_augmentation(AugmentationSettings(), 1, "image").startswith("augment-1-")
+    assert name_augmentation(AugmentationSettings(), 1, "audio") == "augment-1 seed 0 strength 1 view 1"
 
 
 def test_a_clip_still_does_not_depend_on_its_neighbors(registered: tuple[Augmentation, ...]):
     faces = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
     keys = [("a", 0), ("b", 0)]
-    together = augment_faces(faces, np.array([0, 3, 6]), keys, ViewSettings(), 1)
-    alone = augment_faces(faces[3:], np.array([0, 3]), keys[1:], ViewSettings(), 1)
+    together = augment_faces(faces, np.array([0, 3, 6]), keys, AugmentationSettings(), 1)
+    alone = augment_faces(faces[3:], np.array([0, 3]), keys[1:], AugmentationSettings(), 1)
     assert together[3:].tobytes() == alone.tobytes()

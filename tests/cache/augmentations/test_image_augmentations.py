@@ -13,7 +13,7 @@ from PIL import Image
 from unmask.cache.augmentations import augment_faces
 from unmask.cache.augmentations.images import IMAGE_AUGMENTATIONS, KERNELS, Color, Jpeg, Resize, apply_to_face
 from unmask.cache.augmentations.random_draws import choose, draw_parameters, seed_generator
-from unmask.preprocess.profiles import ViewSettings
+from unmask.preprocess.profiles import AugmentationSettings
 
 NEUTRAL = Color(brightness=0, contrast=1, saturation=1, hue=0, gamma=1)
 MILD_AND_STRONG: dict[str, tuple[Any, Any]] = {
@@ -90,8 +90,8 @@ def test_noise_is_as_strong_as_it_says_and_stronger_in_light():
 def test_frames_of_a_clip_get_one_treatment_and_their_own_noise():
     frames = face()[None].repeat(3, axis=0)
     for number in range(1, 13):
-        parameters = draw(seed_generator("faces", ViewSettings(), number, ("a", 0)), 1.0)
-        view = augment_faces(frames, np.array([0, 3]), [("a", 0)], ViewSettings(), number)
+        parameters = draw(seed_generator("faces", AugmentationSettings(), number, ("a", 0)), 1.0)
+        view = augment_faces(frames, np.array([0, 3]), [("a", 0)], AugmentationSettings(), number)
         assert len({frame.tobytes() for frame in view}) == (3 if "noise" in parameters else 1)
 
 
@@ -111,7 +111,9 @@ def test_strength_widens_every_range_and_changes_no_choice():
 
 def test_a_stronger_augmentation_is_farther_from_the_clean_faces():
     faces, keys = face()[None].repeat(30, axis=0), [(f"m{number}", 0) for number in range(30)]
-    views = [augment_faces(faces, np.arange(31), keys, ViewSettings(strength=s), 1) for s in (0.1, 0.5, 1.0, 2.0)]
+    views = [
+        augment_faces(faces, np.arange(31), keys, AugmentationSettings(strength=s), 1) for s in (0.1, 0.5, 1.0, 2.0)
+    ]
     distances = [difference(view, faces) for view in views]
     assert distances == sorted(distances)
     assert distances[-1] > 2 * distances[0]
@@ -137,7 +139,7 @@ def test_a_real_face_stays_itself(corpus: Path):
     paths = sorted((corpus / "archive (2)").rglob("*.jpg"))[:12]
     faces = np.stack([np.asarray(Image.open(path).convert("RGB").resize((96, 96))) for path in paths])
     keys = [(str(number), 0) for number in range(len(faces))]
-    view = augment_faces(faces, np.arange(len(faces) + 1), keys, ViewSettings(), 1)
+    view = augment_faces(faces, np.arange(len(faces) + 1), keys, AugmentationSettings(), 1)
     flat = [(each.astype(float) - each.mean()).reshape(len(faces), -1) for each in (faces, view)]
     likeness = np.corrcoef(*flat)[: len(faces), len(faces) :]
     assert len(faces) == 12

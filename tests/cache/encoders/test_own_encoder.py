@@ -11,10 +11,10 @@ import pytest
 import torch
 from guides import code_blocks
 
-from unmask.cache.encoders import file_safe, make_encoder
+from unmask.cache.encoders import make_encoder, make_file_safe
 from unmask.cache.profile_choice import resolve_profile
-from unmask.cache.stage import extract, open_streams
-from unmask.cache.store.inventory import inventory
+from unmask.cache.stage import extract, open_tokens
+from unmask.cache.store.inventory import list_stores
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import EncoderChoice, Profile
@@ -52,13 +52,13 @@ def test_an_own_encoder_is_extracted_reused_and_listed(media, own_file: Path):
     (report,) = extract(media.manifest, profile, media.work, device=CPU)
     report.check(0.0)
     assert report.done == report.given == 5
-    store = open_streams(media.work, media.manifest, profile).stores["own_crossings-crossings"]
+    store = open_tokens(media.work, media.manifest, profile).stores["own_crossings-crossings"]
     assert store.tokens == 3 * 5 + 3
     assert np.isfinite(store.load()[0]).all()
     assert store.folder.name.startswith("own_crossings-crossings-")
     (again,) = extract(media.manifest, profile, media.work, device=CPU)
     assert (again.done, again.skipped) == (0, 5)
-    assert [facts.encoder for facts in inventory(media.work, [])] == ["own_crossings-crossings"]
+    assert [facts.encoder for facts in list_stores(media.work, [])] == ["own_crossings-crossings"]
 
 
 def test_changed_source_is_a_new_key(own_file: Path):
@@ -69,8 +69,8 @@ def test_changed_source_is_a_new_key(own_file: Path):
 
 
 def test_a_name_is_safe_in_files_and_timm_names_stay():
-    assert file_safe("pkg.module:Encoder") == "pkg.module-Encoder"
-    assert file_safe("timm:convnext_tiny.fb_in1k") == "timm-convnext_tiny.fb_in1k"
+    assert make_file_safe("pkg.module:Encoder") == "pkg.module-Encoder"
+    assert make_file_safe("timm:convnext_tiny.fb_in1k") == "timm-convnext_tiny.fb_in1k"
 
 
 def test_a_profile_without_the_module_is_refused_before_any_stage(tmp_path: Path):

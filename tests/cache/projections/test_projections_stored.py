@@ -12,7 +12,7 @@ import torch
 
 from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER, Projection, projection
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.cache.store.token_store import TokenStore
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice, Profile
@@ -39,7 +39,7 @@ def stored(media: Any, name: str, encoder: str = "tiny_image", views: int = 0) -
     )
     for report in extract(media.manifest, profile, media.work, device=CPU):
         report.check(0.0)
-    return open_streams(media.work, media.manifest, profile).stores[encoder]
+    return open_tokens(media.work, media.manifest, profile).stores[encoder]
 
 
 def test_native_tokens_have_the_encoders_own_width(split):

@@ -9,7 +9,7 @@ import pytest
 from guides import code_blocks, execute_block
 from jinja2 import ChoiceLoader, DictLoader, Environment
 
-from unmask.core.html.pages import environment
+from unmask.core.html.pages import make_environment
 from unmask.evaluation.report import page, sections
 from unmask.evaluation.report.page_data import PageData
 
@@ -22,12 +22,12 @@ def with_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sections, "SECTIONS", (*sections.SECTIONS[:-1], entry, sections.SECTIONS[-1]))
 
     def with_part(package: str) -> Environment:
-        templates = environment(package)
+        templates = make_environment(package)
         assert templates.loader is not None
         templates.loader = ChoiceLoader([templates.loader, DictLoader({"sections/methods.html": part})])
         return templates
 
-    monkeypatch.setattr(page, "environment", with_part)
+    monkeypatch.setattr(page, "make_environment", with_part)
 
 
 def test_the_section_of_the_guide_is_at_its_place_on_the_page_and_in_the_json(
@@ -44,7 +44,7 @@ def test_the_section_of_the_guide_is_at_its_place_on_the_page_and_in_the_json(
 
 
 def test_every_section_has_its_part() -> None:
-    templates = environment("unmask.evaluation.report")
+    templates = make_environment("unmask.evaluation.report")
     assert templates.loader is not None
     parts = {name for name in templates.loader.list_templates() if name.startswith("sections/")}
     assert parts == {f"sections/{section.id}.html" for section in sections.SECTIONS} | {"sections/macros.html"}

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from unmask.core.hashing import quick_content
+from unmask.core.hashing import hash_quickly
 from unmask.manifests.manifest import MediaRow
 from unmask.manifests.scan import probe
 from unmask.manifests.scan.probe import probe_file, probe_rows
@@ -52,7 +52,7 @@ def test_a_videos_header_tells_both_streams(tmp_path):
     assert (found.video_codec, found.audio_codec, found.sample_rate, found.channels) == ("h264", "aac", 16_000, 1)
     assert found.duration_s == pytest.approx(0.48, abs=0.05)
     assert "mp4" in (found.container or "")
-    assert (found.bytes, found.content) == ((tmp_path / "a.mp4").stat().st_size, quick_content(tmp_path / "a.mp4"))
+    assert (found.bytes, found.content) == ((tmp_path / "a.mp4").stat().st_size, hash_quickly(tmp_path / "a.mp4"))
     assert found.reason is None
 
 

@@ -17,7 +17,7 @@ from unmask.manifests.findings import escape_unprintable
 from unmask.manifests.manifest import MediaRow, read_manifest, write_manifest
 from unmask.manifests.scan.discovery import find_datasets
 from unmask.manifests.scan.scan import scan
-from unmask.manifests.scan.single_files import manifest_of_files
+from unmask.manifests.scan.single_files import make_file_manifest
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_files_for_a_verdict_have_no_label_split_or_dataset_number(tmp_path):
     (tmp_path / "2.txt").write_text("good evening")
     (tmp_path / "3.mp4").write_bytes(b"nothing")
     files = [tmp_path / "2.wav", tmp_path / "a/1.png", tmp_path / "3.mp4", tmp_path / "a/../2.wav"]
-    manifest = manifest_of_files(files)
+    manifest = make_file_manifest(files)
     rows: list[MediaRow] = list(manifest.rows())
     assert [row.path for row in rows] == ["2.wav", "a/1.png", "3.mp4"]
     assert {(row.dataset, row.domain_id, row.label, row.split, row.method) for row in rows} == {
@@ -171,12 +171,12 @@ def test_files_for_a_verdict_have_no_label_split_or_dataset_number(tmp_path):
 def test_files_that_cannot_be_judged_are_refused_by_name(tmp_path):
     (tmp_path / "a.doc").touch()
     with pytest.raises(MissingInput, match="no such file"):
-        manifest_of_files([tmp_path / "a.mp4"])
+        make_file_manifest([tmp_path / "a.mp4"])
     with pytest.raises(UsageError, match="not a media file"):
-        manifest_of_files([tmp_path / "a.doc"])
+        make_file_manifest([tmp_path / "a.doc"])
     odd = tmp_path / b"caf\xe9.png".decode("utf-8", "surrogateescape")
     odd.touch()
     with pytest.raises(UsageError, match=r"caf\\xe9.png: the path is not UTF-8"):
-        manifest_of_files([odd])
+        make_file_manifest([odd])
     with pytest.raises(UsageError, match="no files given"):
-        manifest_of_files([])
+        make_file_manifest([])

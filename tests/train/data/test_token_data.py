@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from unmask.cache.store.ragged import ranges
+from unmask.cache.store.ragged import concatenate_ranges
 from unmask.core.errors import MissingInput, UsageError
 from unmask.train.config import TrainConfig
 from unmask.train.data.clip_table import UNKNOWN, derive_label, permute_labels
@@ -136,7 +136,7 @@ def test_the_fingerprint_follows_labels_splits_and_encoders(make_data, made_item
 
 
 def test_ranges_by_hand():
-    assert ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
+    assert concatenate_ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
 
 
 @pytest.mark.parametrize("ahead", [False, True])

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from unmask.manifests.manifest import DATASETS
-from unmask.metrics.binary import by_domain
+from unmask.metrics.binary import measure_by_domain
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
 from unmask.train.monitor.live_table import Board, mark_deciding, render_epochs
@@ -101,7 +101,7 @@ def test_a_star_marks_what_the_best_epoch_is_chosen_by(make_data, made_item, few
     data = make_data(items)
     clips = np.arange(len(data.clips))
     is_fake = data.clips.label == 1
-    found = by_domain(is_fake, np.linspace(0.1, 0.9, len(clips)), data.clips.domain, data.clips.datasets)
+    found = measure_by_domain(is_fake, np.linspace(0.1, 0.9, len(clips)), data.clips.domain, data.clips.datasets)
     assert {name for name, mark in mark_deciding(found).items() if mark} == set(choose_judge(data, clips).datasets)
 
 

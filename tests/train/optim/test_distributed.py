@@ -13,7 +13,7 @@ from torch import multiprocessing
 
 from unmask.core.errors import UsageError
 from unmask.train import fit as fit_module
-from unmask.train.auto_size import SIZES, Size, resolved
+from unmask.train.auto_size import SIZES, Size, resolve_auto
 from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.data.token_data import TokenData
@@ -105,15 +105,15 @@ def _lines(run: Path) -> list[dict]:
 
 @pytest.mark.parametrize(("given", "batches"), [(1, 4), (2, 4), (4, 4), (3, 12)])
 def test_an_automatic_batch_is_cut_so_that_every_process_has_one(given: int, batches: int):
-    alone = resolved(TrainConfig(accumulate=given), CPU, 10_000)
-    shared = resolved(TrainConfig(accumulate=given), CPU, 10_000, processes=4)
+    alone = resolve_auto(TrainConfig(accumulate=given), CPU, 10_000)
+    shared = resolve_auto(TrainConfig(accumulate=given), CPU, 10_000, processes=4)
     assert shared.accumulate == batches
     assert shared.accumulate * shared.batch_size == alone.accumulate * alone.batch_size
 
 
 def test_batches_that_do_not_go_round_are_refused_with_the_setting():
     with pytest.raises(UsageError, match=r"train\.accumulate=4"):
-        resolved(TrainConfig(batch_size=8, accumulate=3), CPU, 10_000, processes=4)
+        resolve_auto(TrainConfig(batch_size=8, accumulate=3), CPU, 10_000, processes=4)
 
 
 def test_every_batch_of_a_step_has_one_owner():
