@@ -95,7 +95,7 @@ def _cached_run(work: WorkFolder, manifest: Manifest, config: TrainConfig, run: 
 def _epoch(setup: Setup) -> None:
     """The first epoch and its validation, which ends with scores on the CPU: no GPU is left at work."""
     _train_epoch(setup, 1, Board("bench", 1, setup.steps, 0))
-    validate(setup.judged, setup.data, setup.validation, device=setup.world.device)
+    validate(setup.validated, setup.data, setup.validation, device=setup.world.device)
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def _open_first_track(path: Path) -> Iterator[tuple[InputContainer, int]]:
     try:
         with open_container(path) as container:
             if not container.streams.audio:
-                raise BadMedia(path, "unreadable", "there is no sound in it")
+                raise BadMedia(path, "unreadable", "it contains no audio")
             yield container, int(container.streams.audio[0].rate)
     except DECODING_ERRORS as error:
         problem = str(error).replace(str(path), path.name)

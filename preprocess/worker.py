@@ -168,7 +168,7 @@ _KINDS: dict[str, Callable[[Path, PreprocessSettings], MediaItem]] = {
 
 def _read_video_audio(path: Path, timeline: Timeline, settings: PreprocessSettings) -> _VideoAudio:
     length = timeline.end_s - timeline.start_s
-    # Keep at least half of the video: one loud sound must not shrink the clip range to itself.
+    # Keep at least half of the video: one loud noise must not shrink the clip range to itself.
     least_s = min(settings.clip_seconds, length / 2)
 
     def plan_of(track: Track | None) -> ClipPlan:
@@ -182,7 +182,7 @@ def _read_video_audio(path: Path, timeline: Timeline, settings: PreprocessSettin
         return _VideoAudio(plan_of(None))
     if not any(samples.any() for samples in audio.samples):  # all zeros count as missing audio
         has_samples = any(len(samples) for samples in audio.samples)
-        problem = "every sample of its sound is zero" if has_samples else "no audio while its frames are shown"
+        problem = "every sample of its audio is zero" if has_samples else "no audio while its frames are shown"
         return _VideoAudio(audio.plan, problem=problem)
     return _VideoAudio(audio.plan, audio)
 

@@ -54,7 +54,7 @@ class TrainConfig(Settings):
 
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     focal_gamma: float = Field(0.0, ge=0)
-    """Focal loss: clips already told apart weigh (1 - p)^gamma; 0: cross-entropy."""
+    """Focal loss: clips that are already classified well weigh (1 - p)^gamma; 0: cross-entropy."""
     part_weight: float = Field(0.3, ge=0)
     """Weight of the video-fake and of the audio-fake loss beside the real/fake loss."""
     domain_loss: Literal["none", "dann", "cdan", "coral"] = "dann"

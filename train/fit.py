@@ -113,10 +113,10 @@ def _train(setup: Setup, run: Path) -> None:
             started = time.monotonic()
             means = _train_epoch(setup, epoch, board)
             if world.first:
-                found = validate(setup.judged, setup.data, setup.validation, device=world.device)
+                found = validate(setup.validated, setup.data, setup.validation, device=world.device)
                 best = best.after(epoch, found.rank(setup.judge))
                 if best.best_epoch == epoch:
-                    save_run(run, setup.judged, setup.inputs, epoch, found)
+                    save_run(run, setup.validated, setup.inputs, epoch, found)
                 line = {
                     "epoch": epoch,
                     "train": means,
@@ -161,7 +161,7 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
         scaler.update()
         optimizer.zero_grad(set_to_none=True)
         if setup.averaged:
-            update_average(setup.judged, model, compute_decay(config.ema, (epoch - 1) * setup.steps + number))
+            update_average(setup.validated, model, compute_decay(config.ema, (epoch - 1) * setup.steps + number))
         board.advance()
     means = dict(zip(objective.names, (world.summed(sums) / setup.steps).tolist(), strict=True))
     _check_finite(means, model, config)

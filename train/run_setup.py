@@ -69,13 +69,13 @@ class Setup:
     standing: Standing
     steps: int
     """Optimizer steps per epoch."""
-    judged: Detector
+    validated: Detector
     """The model that is validated and saved: the average of the weights, or `model` itself without averaging."""
     world: World
 
     @property
     def averaged(self) -> bool:
-        return self.judged is not self.model
+        return self.validated is not self.model
 
     def state(self, standing: Standing) -> dict[str, Any]:
         """Content of last.pth."""
@@ -84,7 +84,7 @@ class Setup:
             "config": self.config.model_dump(mode="json"),
             "standing": asdict(standing),
             "model": self.model.state_dict(),
-            "average": self.judged.state_dict() if self.averaged else {},
+            "average": self.validated.state_dict() if self.averaged else {},
             "optimiser": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
@@ -115,21 +115,21 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     shape = build_shape(data, config, names, sampler)
     torch.manual_seed(config.seed)
     model = Detector(shape).to(device)
-    judged = copy.deepcopy(model) if config.ema else model
+    validated = copy.deepcopy(model) if config.ema else model
     optimizer = make_optimizer(model, config)
     scaler = GradScaler(device.type, enabled=config.precision == "fp16")
     # The scaler initializes itself on the first loss it scales, and a process may have no batch in a step.
     scaler.scale(torch.zeros((), device=device))
     if earlier:
         kept: dict[str, Any] = {"model": model, "optimiser": optimizer, "scaler": scaler} | (
-            {"average": judged} if config.ema else {}
+            {"average": validated} if config.ema else {}
         )
         for name, part in kept.items():
             part.load_state_dict(earlier[name])
     elif world.first:
         _begin(run, config, data, names)
     if config.compile:
-        for one in {model, judged}:
+        for one in {model, validated}:
             compile_blocks(one)
     if world.first:
         remove_leftovers(run)
@@ -153,7 +153,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         inputs=inputs,
         standing=standing,
         steps=steps,
-        judged=judged,
+        validated=validated,
         world=world,
     )
 

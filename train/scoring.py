@@ -96,9 +96,9 @@ def cut(slots: NDArray[np.int64], batch_size: int) -> list[slice]:
 
 def _columns(outputs: Outputs, batch: Batch) -> torch.Tensor:
     """(B, 4 + G) float32: one tensor, so one transfer."""
-    picture = torch.where(batch.pattern & bit("image") > 0, outputs.video, torch.nan)
-    sound = torch.where(batch.pattern & bit("audio") > 0, outputs.audio, torch.nan)
-    return torch.cat([torch.stack([outputs.fake, picture, sound, batch.pattern.float()], 1), outputs.domain], 1)
+    image = torch.where(batch.pattern & bit("image") > 0, outputs.video, torch.nan)
+    audio = torch.where(batch.pattern & bit("audio") > 0, outputs.audio, torch.nan)
+    return torch.cat([torch.stack([outputs.fake, image, audio, batch.pattern.float()], 1), outputs.domain], 1)
 
 
 def average_by_item(scores: ClipScores, data: TokenData) -> ItemScores:

@@ -108,8 +108,8 @@ def measure_domain_accuracy(
     Only patterns that clips of several datasets show, and of which the discriminators know several. Chance is a guesser
     that always names one dataset of the pattern.
     """
-    told = np.isfinite(logits).sum(axis=1) > 1
-    logits, pattern, domain = logits[told], pattern[told], domain[told]
+    guessable = np.isfinite(logits).sum(axis=1) > 1
+    logits, pattern, domain = logits[guessable], pattern[guessable], domain[guessable]
     right = logits.argmax(axis=1) == domain
     cells = np.unique(np.stack([pattern, domain], axis=1), axis=0)
     patterns, datasets = np.unique(cells[:, 0], return_counts=True)

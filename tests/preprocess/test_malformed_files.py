@@ -136,7 +136,7 @@ def test_each_file_has_its_expected_outcome(finished, name):
     [
         ("broken_sound.mp4", "its audio cannot be decoded"),
         ("unknown_sound.mkv", "its audio cannot be decoded"),
-        ("silent_sound.mp4", "every sample of its sound is zero"),
+        ("silent_sound.mp4", "every sample of its audio is zero"),
     ],
 )
 def test_a_video_without_usable_audio_keeps_its_frames_and_says_so(finished, name, problem):

@@ -100,7 +100,7 @@ def make_batch(
     host = _columns(table, clips, {modality: count > 0 for modality, count in tokens_of.items()})
     parcel = Parcel(device)
     names = ("lengths", "pattern", "domain", "label", "video", "audio", "video_known", "audio_known")
-    video, audio = _forged(table.video_fake[clips]), _forged(table.audio_fake[clips])
+    video, audio = _mark_fake(table.video_fake[clips]), _mark_fake(table.audio_fake[clips])
     columns = (used, host.pattern, host.domain, host.label, video, audio, host.video_known, host.audio_known)
     for column in columns:
         parcel.add(column)
@@ -164,13 +164,13 @@ def _columns(table: ClipTable, clips: NDArray[np.int64], present: Mapping[Modali
         item=table.item[clips],
         domain=table.domain[clips],
         pattern=np.stack([present[modality] for modality in MODALITIES], axis=1) @ (1 << np.arange(len(MODALITIES))),
-        label=_forged(derive_label(table, clips, present["image"], present["audio"])),
+        label=_mark_fake(derive_label(table, clips, present["image"], present["audio"])),
         video_known=_known(table.video_fake[clips], present["image"]),
         audio_known=_known(table.audio_fake[clips], present["audio"]),
     )
 
 
-def _forged(column: NDArray[np.int8]) -> NDArray[np.float32]:
+def _mark_fake(column: NDArray[np.int8]) -> NDArray[np.float32]:
     return np.asarray(column == 1, np.float32)
 
 

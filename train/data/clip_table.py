@@ -75,7 +75,7 @@ def join(manifest: Manifest, keys: Iterable[ClipKey]) -> ClipTable:
 
 
 def derive_label(
-    table: ClipTable, clips: NDArray[np.int64], image: NDArray[np.bool_], sound: NDArray[np.bool_]
+    table: ClipTable, clips: NDArray[np.int64], image_shown: NDArray[np.bool_], audio_shown: NDArray[np.bool_]
 ) -> NDArray[np.int8]:
     """(B,) int8 label of each clip, given whether its image and its audio are kept.
 
@@ -83,8 +83,8 @@ def derive_label(
     genuine, the label becomes 0: the model cannot see the manipulation.
     """
     video, audio = table.video_fake[clips], table.audio_fake[clips]
-    hidden = (video == 1) & ~image | (audio == 1) & ~sound
-    genuine = (~image | (video == 0)) & (~sound | (audio == 0)) & (image | sound)
+    hidden = (video == 1) & ~image_shown | (audio == 1) & ~audio_shown
+    genuine = (~image_shown | (video == 0)) & (~audio_shown | (audio == 0)) & (image_shown | audio_shown)
     return np.where(hidden & genuine, np.int8(0), table.label[clips])
 
 

@@ -47,24 +47,24 @@ class Sampler:
     """2 * dataset + class of each clip (`clip_table.derive_label`)."""
     lengths: NDArray[np.int64]
     """(C, M) tokens of every clip of the table by modality."""
-    forged: NDArray[np.bool_]
+    manipulated: NDArray[np.bool_]
     """(C, M) modalities that are known to be fake and have tokens."""
     views: int = 0
     """Augmentations per clip beside the clean one."""
 
     @classmethod
     def of(cls, data: TokenData, names: tuple[str, ...], clips: NDArray[np.int64], config: TrainConfig) -> Self:
-        table, picture, sound = data.clips, MODALITIES.index("image"), MODALITIES.index("audio")
+        table, image, audio = data.clips, MODALITIES.index("image"), MODALITIES.index("audio")
         lengths = np.zeros((len(table), len(MODALITIES)), np.int64)
         for name in names:
             lengths[:, MODALITIES.index(data.modality(name))] += data.streams[name].lengths
         there = lengths > 0
-        forged = np.zeros_like(there)
-        forged[:, picture] = there[:, picture] & (table.video_fake == 1)
-        forged[:, sound] = there[:, sound] & (table.audio_fake == 1)
-        cells = table.domain[clips] * 2 + derive_label(table, clips, there[clips, picture], there[clips, sound])
+        manipulated = np.zeros_like(there)
+        manipulated[:, image] = there[:, image] & (table.video_fake == 1)
+        manipulated[:, audio] = there[:, audio] & (table.audio_fake == 1)
+        cells = table.domain[clips] * 2 + derive_label(table, clips, there[clips, image], there[clips, audio])
         views = data.views(names) if config.views else 0
-        return cls(config, clips, table.item[clips], cells, lengths, forged, views)
+        return cls(config, clips, table.item[clips], cells, lengths, manipulated, views)
 
     def draw(self, epoch: int) -> NDArray[np.int64]:
         """Clips of the epoch. Balanced: equally many per (dataset, class), spread evenly over items."""
@@ -111,7 +111,7 @@ class Sampler:
         present = self.lengths[clips] > 0
         chance = self._random(epoch, _KEEP).random(present.shape)
         keep = present & (chance >= self.config.modality_dropout)
-        for wanted in (self.forged[clips], present):
+        for wanted in (self.manipulated[clips], present):
             lost = wanted.any(axis=1) & ~(keep & wanted).any(axis=1)
             luckiest = np.where(wanted, chance, -1.0).argmax(axis=1)
             keep[np.arange(len(clips)), luckiest] |= lost

@@ -59,7 +59,7 @@ class ModelShape:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """Number of each stream's modality, its place in MODALITIES; all 0 where it is not told."""
+        """Number of each stream's modality, its place in MODALITIES; all 0 where it is not given."""
         return tuple(map(MODALITIES.index, self.modalities)) or (0,) * len(self.streams)
 
     @property

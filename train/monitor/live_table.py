@@ -43,7 +43,7 @@ class Board:
         """`steps` in all that are still to do, after `done` epochs; `console`: a terminal other than stderr."""
         self.epochs = epochs
         self._lines: list[dict[str, Any]] = []
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         if console is None and sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
             console = Console(stderr=True)
         self._plain = Progress(label, steps, "steps") if console is None else None
@@ -95,9 +95,9 @@ class Board:
 
     def _warn(self, found: dict[str, Any]) -> None:
         accuracy, chance = found["domain_accuracy"], found["domain_chance"]
-        if accuracy is None or accuracy < WORTH_A_WARNING or chance > WORTH_A_WARNING or "domain" in self._told:
+        if accuracy is None or accuracy < WORTH_A_WARNING or chance > WORTH_A_WARNING or "domain" in self._warned:
             return
-        self._told.add("domain")
+        self._warned.add("domain")
         log.warning(
             "the discriminators identify the dataset of %.0f %% of clips (from modalities alone: %.0f %%): features "
             "encode the dataset, so scores may not transfer to other datasets. Try a larger train.grl_max, "
