@@ -306,5 +306,16 @@ class Work:
         return found
 
 
+def write_demo(folder: str | Path, seed: int = 0, *, scale: float = 1.0) -> dict[str, int]:
+    """Write a synthetic corpus of drawn faces and synthesized speech; dataset -> files.
+
+    It has the layouts of all nine datasets, and `scale` times the usual number of files. Numbers on it mean nothing
+    about real deepfakes. A folder that already holds this corpus is left as it is.
+    """
+    from unmask.demo import write_demo
+
+    return write_demo(Path(folder), seed, scale=scale)
+
+
 def count_clusters(clusters: pa.Table) -> dict[str, int]:
     return {"files": clusters.num_rows, "clusters": len(set(clusters.column("cluster").to_pylist()))}
