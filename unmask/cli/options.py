@@ -25,6 +25,10 @@ DEFAULT_WORK = Path("work")
 DEFAULT_MAX_FAILURES = MAX_FAILURES
 
 SCHEMES = "Split scheme: default, grouped, official-strict, folds:5/0, ... (docs/splits.md)."
+PROFILES = (
+    "Encoders and preprocessing: offline (weights of installed packages), hub (downloaded weights), auto (hub if "
+    "possible, else offline) or tiny (for tests). Default: as last time, at first auto."
+)
 
 WorkOption = Annotated[Path, typer.Option("--work", help="Folder for all output.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and everything else on stderr.")]
@@ -32,7 +36,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Print only warnings and er
 
 ProfileName = Annotated[
     str | None,
-    typer.Option("--profile", help="Encoders and preprocessing: auto, offline, hub or tiny (default: as last time)."),
+    typer.Option("--profile", help=PROFILES),
 ]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="YAML file with settings.")]
 Assignments = Annotated[
@@ -53,7 +57,8 @@ Device = Annotated[str, typer.Option("--device", help="auto (a GPU if there is o
 RunFolder = Annotated[Path | None, typer.Option("--run", help="Name or folder of a run (default: the newest).")]
 SplitSeed = Annotated[int, typer.Option("--seed", help="Random seed of the split.")]
 AllowLeaks = Annotated[
-    bool, typer.Option("--allow-leaks", help="Accept a split that leaks; every report then says so.")
+    bool,
+    typer.Option("--allow-leaks", help="Accept identities or files in several splits; every report then says so."),
 ]
 Near = Annotated[
     bool, typer.Option("--near", help="Also keep near-duplicate files in the same split (decodes every file once).")
