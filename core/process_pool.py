@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import resource
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -29,6 +32,29 @@ class Failure:
 
     reason: Reason
     problem: str
+
+
+class _Worker(ForkServerProcess):
+    """A process that does not import the caller's script, which would otherwise run again in every worker unless it
+    is guarded by `if __name__ == "__main__"`.
+    """
+
+    _starting = threading.Lock()
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802
+        # multiprocessing sends the name and file of the module that is called __main__ at this moment.
+        with _Worker._starting:
+            script = sys.modules["__main__"]
+            sys.modules["__main__"] = ModuleType("__main__")
+            try:
+                return ForkServerProcess._Popen(process_obj)
+            finally:
+                sys.modules["__main__"] = script
+
+
+class _Context(ForkServerContext):
+    Process = _Worker
 
 
 def count_cores() -> int:
@@ -53,7 +79,7 @@ def run_isolated(
     `memory_gib`: what a worker may allocate beyond what it starts with. `BadMedia` raised by the function, a timeout,
     too little memory and a died process become a `Failure`; any other exception is our bug and is raised here.
     """
-    context = multiprocessing.get_context("forkserver")
+    context = _Context()
     context.set_forkserver_preload(list(preload))
     pending: deque[tuple[Item, ProcessFuture[Any]]] = deque()
     with ProcessPool(

@@ -23,7 +23,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def command(work: Path) -> Command:
-    """Run a command as a program does: its JSON object."""
+    """Run a command with --json; the object it prints."""
 
     def run(*arguments: object) -> dict[str, Any]:
         from contextlib import redirect_stdout
@@ -40,7 +40,7 @@ def command(work: Path) -> Command:
 
 @pytest.fixture(scope="module")
 def finished(command: Command, demo_corpus: Path) -> dict[str, dict[str, Any]]:
-    """Every stage once, in order."""
+    """Name -> JSON object of every stage, run once in order."""
     return {
         "scan": command("scan", demo_corpus),
         "preprocess": command("preprocess", "--profile", "tiny"),
@@ -72,12 +72,12 @@ def test_a_second_call_does_no_work(finished, command: Command):
             assert stage["skipped"] == stage["given"] > 0
 
 
-def test_the_same_training_is_not_done_twice(finished, command: Command):
+def test_the_same_training_is_reused(finished, command: Command):
     again = command("train", "--set", "train.epochs=3")
     assert again["run"] == finished["train"]["run"]
 
 
-def test_the_run_last_asked_for_is_the_one_evaluated(finished, command: Command):
+def test_evaluate_takes_the_run_that_train_named_last(finished, command: Command):
     other = command("train", "--set", "train.epochs=1")
     assert other["run"] != finished["train"]["run"]
     assert command("evaluate")["run"] == Path(other["run"]).name
@@ -97,7 +97,7 @@ def test_predict_gives_the_score_that_evaluate_gave(finished, command: Command, 
     run = Path(finished["train"]["run"])
     manifest = read_manifest(work / "manifest.parquet")
     rows = {row.media_id: row for row in manifest.rows()}
-    # Without sidecar text: predict sees the file alone.
+    # Without sidecar text: predict has only the file.
     entry = next(
         entry
         for entry in pq.read_table(run / "predictions.parquet").to_pylist()
@@ -108,9 +108,10 @@ def test_predict_gives_the_score_that_evaluate_gave(finished, command: Command, 
     assert verdict["clips"], "the clips behind the score are listed"
 
 
-def test_a_broken_file_gets_a_verdict_that_says_so(finished, command: Command, tmp_path: Path):
+def test_an_unreadable_file_gets_a_verdict_with_the_reason(finished, command: Command, tmp_path: Path):
     (tmp_path / "page.mp4").write_text("<html>not found</html>")
-    verdict = command("predict", tmp_path / "page.mp4", "--run", finished["train"]["run"])["verdicts"][0]
+    run = Path(finished["train"]["run"]).name
+    verdict = command("predict", tmp_path / "page.mp4", "--run", run)["verdicts"][0]
     assert verdict["score"] is None
     assert verdict["reason"].startswith("unreadable")
 

@@ -1,1 +1,73 @@
-"""Multimodal deepfake detection on cached tokens."""
+"""Multimodal deepfake detection on cached tokens. docs/python-api.md documents everything named here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unmask.api import Work as Work
+    from unmask.api import write_demo as write_demo
+    from unmask.clip_dataset import ClipDataset as ClipDataset
+    from unmask.clip_dataset import collate_clips as collate_clips
+    from unmask.core.errors import ItemsFailed as ItemsFailed
+    from unmask.core.errors import MissingInput as MissingInput
+    from unmask.core.errors import UnmaskError as UnmaskError
+    from unmask.core.errors import UsageError as UsageError
+    from unmask.evaluation.predict import Verdict as Verdict
+    from unmask.run import EpochTable as EpochTable
+    from unmask.run import Run as Run
+    from unmask.run import RunTable as RunTable
+    from unmask.tables import AblationTable as AblationTable
+    from unmask.tables import AuditTable as AuditTable
+    from unmask.tables import EvaluationTable as EvaluationTable
+    from unmask.tables import ManifestTable as ManifestTable
+    from unmask.tables import StageTable as StageTable
+    from unmask.tables import Table as Table
+    from unmask.tables import VerdictTable as VerdictTable
+    from unmask.train.config import TrainConfig as TrainConfig
+
+    __version__: str
+
+# Where each name is defined. It is loaded when the name is first used, so that `import unmask` loads no stage.
+_MODULES = {
+    "AblationTable": "unmask.tables",
+    "AuditTable": "unmask.tables",
+    "ClipDataset": "unmask.clip_dataset",
+    "EpochTable": "unmask.run",
+    "EvaluationTable": "unmask.tables",
+    "ItemsFailed": "unmask.core.errors",
+    "ManifestTable": "unmask.tables",
+    "MissingInput": "unmask.core.errors",
+    "Run": "unmask.run",
+    "RunTable": "unmask.run",
+    "StageTable": "unmask.tables",
+    "Table": "unmask.tables",
+    "TrainConfig": "unmask.train.config",
+    "UnmaskError": "unmask.core.errors",
+    "UsageError": "unmask.core.errors",
+    "Verdict": "unmask.evaluation.predict",
+    "VerdictTable": "unmask.tables",
+    "Work": "unmask.api",
+    "collate_clips": "unmask.clip_dataset",
+    "write_demo": "unmask.api",
+}
+
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("unmask")
+    elif name in _MODULES:
+        value = getattr(import_module(_MODULES[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""What a user meets at the door: exit codes, hints, and one JSON object."""
+"""The command line: help, exit codes, hints and the JSON object."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ import pytest
 import unmask
 from unmask.cli import app
 
+COMMANDS = sorted(path.stem for path in Path(app.__file__).parent.glob("*.py"))
+NOT_COMMANDS = {"__init__", "app", "console", "options"}
+
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as stopped:
@@ -25,6 +28,34 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
 
 def last_line(text: str) -> str:
     return text.strip().splitlines()[-1]
+
+
+def test_every_file_is_a_command(capsys):
+    shown = run(capsys, "--help")[1].split()
+    assert [name for name in COMMANDS if name not in NOT_COMMANDS and name.replace("_", "-") not in shown] == []
+
+
+@pytest.mark.parametrize("command", [name.replace("_", "-") for name in COMMANDS if name not in NOT_COMMANDS])
+def test_help_explains_every_option(capsys, command: str):
+    from typer.main import get_command
+
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert "Usage" in out
+    shown = get_command(app.app).commands[command]
+    assert shown.help
+    for one in (shown, *getattr(shown, "commands", {}).values()):
+        assert [option.name for option in one.params if not option.hidden and not option.help] == []
+
+
+def test_help_loads_no_stage():
+    program = (
+        "import sys\nfrom unmask.cli.app import main\n"
+        "try:\n    main(['preprocess', '--help'])\nexcept SystemExit:\n    print(*sys.modules, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(unmask.__file__).parents[1], check=True)
+    assert not {"torch", "numpy", "pyarrow", "unmask.preprocess"} & set(done.stderr.split())
 
 
 def test_a_wrong_option_is_exit_2_with_a_hint(capsys, tmp_path: Path):
@@ -60,25 +91,25 @@ def test_an_unknown_setting_is_exit_2(capsys, demo_corpus: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("assignment", "told"),
+    ("assignment", "message"),
     [
         ("preprocess.max_seconds=.inf", "hint: preprocess.max_seconds should be a finite number"),
         ('preprocess.margin="x', "not YAML"),
         ("preprocess.face_sise=3", "hint: did you mean preprocess.face_size?"),
     ],
 )
-def test_a_setting_that_is_not_possible_is_exit_2_with_a_hint(
-    capsys, demo_corpus: Path, tmp_path: Path, assignment: str, told: str
+def test_an_invalid_setting_is_exit_2_with_a_hint(
+    capsys, demo_corpus: Path, tmp_path: Path, assignment: str, message: str
 ):
     assert run(capsys, "scan", demo_corpus, "--work", tmp_path, "--quiet")[0] == 0
     code, _, err = run(capsys, "preprocess", "--work", tmp_path, "--set", assignment)
     assert code == 2
-    assert told in err
+    assert message in err
     assert last_line(err).startswith("hint: ")
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
-def test_a_file_that_may_not_be_read_or_written_is_exit_4_and_named(capsys, tmp_path: Path, monkeypatch, number: int):
+def test_a_file_without_permission_is_exit_4_and_named(capsys, tmp_path: Path, monkeypatch, number: int):
     def refuse(folder: Path) -> None:
         raise OSError(number, os.strerror(number), str(folder / "runs"))
 
@@ -89,7 +120,7 @@ def test_a_file_that_may_not_be_read_or_written_is_exit_4_and_named(capsys, tmp_
     assert "Traceback" not in err
 
 
-def test_our_own_bug_is_exit_1_with_its_traceback(capsys, tmp_path: Path, monkeypatch):
+def test_a_bug_is_exit_1_with_its_traceback(capsys, tmp_path: Path, monkeypatch):
     def fail(folder: Path) -> None:
         raise OSError(errno.EIO, "broken")
 
@@ -101,7 +132,7 @@ def test_our_own_bug_is_exit_1_with_its_traceback(capsys, tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize("arguments", [["doctor"], ["cache", "du"]])
-def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path, arguments: list[str]):
+def test_ctrl_c_says_that_the_same_command_continues(tmp_path: Path, arguments: list[str]):
     # A shell may have started this test with SIGINT ignored, which a child inherits.
     program = (
         "import signal, sys, time, unmask.cli.app, unmask.core.machine, unmask.cache.store.inventory\n"
@@ -121,7 +152,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path: Path, arguments: li
     assert err == "stopped by Ctrl-C\nhint: the same command goes on where it was\n"
 
 
-def test_a_device_that_is_not_here_is_exit_2(capsys, tmp_path: Path):
+def test_a_device_that_this_machine_lacks_is_a_usage_error(capsys, tmp_path: Path):
     code, _, err = run(capsys, "doctor", "--work", tmp_path)
     assert code == 0, err
     from unmask.core.errors import UsageError
@@ -144,17 +175,17 @@ def test_doctor_reports_as_json(capsys, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("preprocess", "--retry", "tiredness"), "no such reason"),
         (("preprocess", "--shard", "9/8"), "not a partition number"),
         (("ablate", "--seeds", "one"), "not whole numbers"),
     ],
 )
-def test_what_makes_no_sense_is_exit_2_before_anything_is_read(capsys, tmp_path: Path, arguments, told):
+def test_invalid_option_values_are_exit_2_before_anything_is_read(capsys, tmp_path: Path, arguments, message):
     code, _, err = run(capsys, *arguments, "--work", tmp_path)
     assert code == 2
-    assert told in err
+    assert message in err
 
 
 def test_without_a_list_every_preset_is_compared(capsys, tmp_path: Path, monkeypatch):

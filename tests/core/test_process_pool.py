@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+import unmask
 from unmask.core.errors import BadMedia, ItemsFailed
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.stage_report import StageReport
@@ -61,3 +64,16 @@ def test_too_many_failures_are_an_error_only_beyond_the_limit():
     report.check(0.05)
     with pytest.raises(ItemsFailed):
         report.check(0.04)
+
+
+def test_a_script_without_a_main_guard_is_not_run_again_by_the_workers(tmp_path: Path):
+    script = tmp_path / "experiment.py"
+    script.write_text(
+        "print('the script runs')\n"
+        "from os.path import basename\n"
+        "from unmask.core.process_pool import run_isolated\n"
+        "print(list(run_isolated(basename, ['/a/b'], workers=1, timeout_s=60)))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(unmask.__file__).parents[1])}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
+    assert done.stdout == "the script runs\n[('/a/b', 'b')]\n", done.stderr

@@ -1,1 +1,1 @@
-"""The command line's commands. Each reads options, calls its stage and prints; stages are imported inside them."""
+"""The command line, one file per command. Each reads its options, calls the API and prints the result."""

@@ -1,4 +1,4 @@
-"""The command line: one thin Typer app. The commands are the other modules here; `--help` loads no stage."""
+"""The command line: a Typer app over the commands of this folder. `--help` loads no stage."""
 
 from __future__ import annotations
 
@@ -10,34 +10,52 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from unmask.cli import cache, data, models, tensors, whole
+from unmask.cli import cache
+from unmask.cli.ablate import ablate
+from unmask.cli.audit import audit
+from unmask.cli.datasets import datasets
+from unmask.cli.demo import demo
+from unmask.cli.demo_data import demo_data
+from unmask.cli.doctor import doctor
+from unmask.cli.evaluate import evaluate
+from unmask.cli.extract import extract
+from unmask.cli.merge import merge
+from unmask.cli.predict import predict
+from unmask.cli.preprocess import preprocess
+from unmask.cli.presets import presets
+from unmask.cli.report import report
+from unmask.cli.scan import scan
+from unmask.cli.split import split
+from unmask.cli.train import train
+from unmask.cli.transcribe import transcribe
 from unmask.core.errors import Stopped, as_user_error
 from unmask.core.openmp import limit_openmp_spinning
 
 COMMANDS = (
-    data.scan,
-    data.split,
-    data.audit,
-    data.transcribe,
-    tensors.preprocess,
-    tensors.merge,
-    tensors.extract,
-    models.train,
-    models.evaluate,
-    models.report,
-    models.predict,
-    models.presets,
-    models.ablate,
-    data.datasets,
-    data.demo_data,
-    whole.demo,
-    whole.doctor,
+    scan,
+    split,
+    audit,
+    transcribe,
+    preprocess,
+    merge,
+    extract,
+    train,
+    evaluate,
+    report,
+    predict,
+    presets,
+    ablate,
+    datasets,
+    demo_data,
+    demo,
+    doctor,
 )
+"""In the order of `unmask --help`."""
 
 
 class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
-        """Typer would end Ctrl-C without a word."""
+        """Ctrl-C reaches `main`, which prints how to go on; Typer would end without a message."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
@@ -58,7 +76,7 @@ app.add_typer(cache.app, name="cache")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: exit codes 0 done, 1 our bug, 2 wrong usage, 3 too many failed, 4 input missing, 130 Ctrl-C."""
+    """Entry point. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 too many items failed, 4 input missing, 130 Ctrl-C."""
     code: Any = 0
     try:
         limit_openmp_spinning()
@@ -70,12 +88,12 @@ def main(arguments: list[str] | None = None) -> None:
         if code == 2:
             print("hint: unmask --help, unmask COMMAND --help", file=sys.stderr)
     except (Exception, KeyboardInterrupt) as error:
-        code = _ended_by(error)
+        code = _print_error(error)
     sys.exit(code)
 
 
-def _ended_by(error: BaseException) -> int:
-    """Tell it and the remedy on stderr, give the exit code."""
+def _print_error(error: BaseException) -> int:
+    """Print the error and its hint on stderr; the exit code."""
     known = as_user_error(error)
     if known is None:
         traceback.print_exception(error)

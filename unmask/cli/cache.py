@@ -1,4 +1,4 @@
-"""`unmask cache`: what lies in the cache, whether it is whole, what nobody needs, and how to give it to others."""
+"""`unmask cache`: list, measure, verify, clean, export and import the token cache."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from unmask.cli.console import Console, opened
-from unmask.cli.options import DEFAULT_MAX_FAILURES, DEFAULT_WORK, Device, Json, MaxFailures, Quiet, Work
+from unmask.cli.console import Console
+from unmask.cli.options import DEFAULT_MAX_FAILURES, Call, Device, MaxFailures, command
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
@@ -22,158 +22,149 @@ if TYPE_CHECKING:
 
 DAMAGE_SHOWN = 20
 
-app = typer.Typer(help="What is cached: list, measure, verify, clean, export, import.", no_args_is_help=True)
+app = typer.Typer(help="List, measure, verify, clean, export and import cached tokens.", no_args_is_help=True)
 
 
 @app.command()
-def ls(work: Work = DEFAULT_WORK, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Every token store: encoder, size, clips, tokens, the profiles and runs that use it, when it was last used."""
+@command()
+def ls(call: Call) -> None:
+    """List token stores: encoder, size, clips, tokens, the profiles and runs that use them, time of last use."""
     from unmask.cache.store.inventory import list_stores
     from unmask.train.token_usage import list_token_use
 
-    with opened(as_json, quiet) as console:
-        folder = WorkFolder(work)
-        stores = list_stores(folder, list_token_use(folder.runs))
-        _show_stores(console, stores)
-        console.result["stores"] = [store.as_json() for store in stores]
+    folder = call.work.folder
+    stores = list_stores(folder, list_token_use(folder.runs))
+    _show_stores(call.console, stores)
+    call.console.result["stores"] = [store.as_json() for store in stores]
 
 
 @app.command()
-def du(work: Work = DEFAULT_WORK, as_json: Json = False, quiet: Quiet = False) -> None:
-    """Bytes of every media folder, token store and run, and of all together."""
+@command()
+def du(call: Call) -> None:
+    """Show the size of every media folder, token store and run, and the total."""
     from unmask.cache.store.inventory import measure_disk_use
 
-    with opened(as_json, quiet) as console:
-        sizes = measure_disk_use(WorkFolder(work))
-        for path, size in sizes.items():
-            console.say(f"{_size(size)}  {path}")
-        console.say(f"{_size(sum(sizes.values()))}  in all")
-        console.result |= {"bytes": sizes, "total": sum(sizes.values())}
+    sizes = measure_disk_use(call.work.folder)
+    for path, size in sizes.items():
+        call.console.say(f"{_size(size)}  {path}")
+    call.console.say(f"{_size(sum(sizes.values()))}  total")
+    call.console.result |= {"bytes": sizes, "total": sum(sizes.values())}
 
 
 @app.command()
+@command()
 def verify(
-    work: Work = DEFAULT_WORK,
-    repair: Annotated[bool, typer.Option("--repair", help="Remove what is damaged and make it again.")] = False,
+    call: Call,
+    repair: Annotated[bool, typer.Option("--repair", help="Remove damaged shards and compute them again.")] = False,
     device: Device = "auto",
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
-    as_json: Json = False,
-    quiet: Quiet = False,
 ) -> None:
-    """Compare every media and token shard with the checksums it was written with."""
-    from unmask.cache.store.verification import verify as run_verify
+    """Compare every media and token shard with its checksums."""
+    from unmask.cache.store.verification import verify as find_damage
 
-    with opened(as_json, quiet) as console:
-        folder = WorkFolder(work)
-        found = run_verify(folder)
-        _tell(console, found)
-        console.result["damaged"] = [one.as_json() for one in found]
-        if found and repair:
-            _repair(console, folder, found, device, max_failures)
-            found = run_verify(folder)
-            console.result["still_damaged"] = [one.as_json() for one in found]
-        if found:
-            hint = "see the lines above" if repair else "unmask cache verify --repair"
-            raise MissingInput(f"{work}: {len(found)} damaged: {found[0]}", hint)
-        console.say("all shards are whole")
+    console, folder = call.console, call.work.folder
+    damaged = find_damage(folder)
+    _show_damage(console, damaged)
+    console.result["damaged"] = [one.as_json() for one in damaged]
+    if damaged and repair:
+        _repair(console, folder, damaged, device, max_failures)
+        damaged = find_damage(folder)
+        console.result["still_damaged"] = [one.as_json() for one in damaged]
+    if damaged:
+        hint = "see the lines above" if repair else "unmask cache verify --repair"
+        raise MissingInput(f"{folder.root}: {len(damaged)} damaged: {damaged[0]}", hint)
+    console.say("no shard is damaged")
 
 
 @app.command()
+@command()
 def gc(
-    work: Work = DEFAULT_WORK,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List only.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    call: Call,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed; remove nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking for confirmation.")] = False,
 ) -> None:
-    """Remove token stores that no profile and no run refers to. Asks first."""
+    """Remove token stores that no profile and no run uses. Asks for confirmation."""
     from unmask.cache.store.inventory import list_stores, remove_stores
     from unmask.train.token_usage import list_token_use
 
-    with opened(as_json, quiet) as console:
-        folder = WorkFolder(work)
-        loose = [store for store in list_stores(folder, list_token_use(folder.runs)) if not store.referenced]
-        freed = sum(store.bytes for store in loose)
-        console.result |= {"unreferenced": [store.as_json() for store in loose], "bytes": freed, "removed": []}
-        _show_stores(console, loose)
-        console.say(f"{len(loose)} stores that no profile and no run refers to, {_size(freed).strip()}")
-        if loose and not dry_run and (yes or _agreed(as_json)):
-            remove_stores(folder, [store.folder for store in loose])
-            console.result["removed"] = [store.folder for store in loose]
-            console.say("removed")
+    console, folder = call.console, call.work.folder
+    unused = [store for store in list_stores(folder, list_token_use(folder.runs)) if not store.referenced]
+    freed = sum(store.bytes for store in unused)
+    console.result |= {"unreferenced": [store.as_json() for store in unused], "bytes": freed, "removed": []}
+    _show_stores(console, unused)
+    console.say(f"{len(unused)} stores that no profile and no run uses, {_size(freed).strip()}")
+    if unused and not dry_run and (yes or _confirm(console.as_json)):
+        remove_stores(folder, [store.folder for store in unused])
+        console.result["removed"] = [store.folder for store in unused]
+        console.say("removed")
 
 
-@app.command(name="export")
-def export_(
+@app.command()
+@command()
+def export(
+    call: Call,
     out: Annotated[Path, typer.Argument(help="File to write.")],
     form: Annotated[
         Literal["hdf5", "parquet", "npz"],
-        typer.Option("--format", help="hdf5: all tokens; parquet, npz: their means, for scikit-learn."),
+        typer.Option("--format", help="hdf5: all tokens. parquet, npz: mean tokens, for scikit-learn."),
     ] = "hdf5",
-    per: Annotated[Literal["item", "clip"], typer.Option("--per", help="A row of the means.")] = "item",
-    work: Work = DEFAULT_WORK,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    per: Annotated[
+        Literal["item", "clip"], typer.Option("--per", help="One mean token per file or per clip.")
+    ] = "item",
 ) -> None:
-    """Write the tokens of the last profile into one file."""
+    """Write the tokens of the profile that was extracted last into one file."""
     from unmask.cache.export.mean_vectors import pool_tokens, read_item_columns, write_npz, write_parquet
     from unmask.cache.export.transfer import export_hdf5, open_latest
-    from unmask.manifests.manifest import read_manifest
 
-    with opened(as_json, quiet) as console:
-        folder = WorkFolder(work)
-        if form == "hdf5":
-            latest = export_hdf5(folder, out)
-            rows, unit = len(next(iter(latest.stores.values()), [])), "clips"
-        else:
-            latest = open_latest(folder)
-            vectors = pool_tokens(latest.stores, per)
-            manifest = read_manifest(folder.manifest) if folder.manifest.is_file() else None
-            write = write_parquet if form == "parquet" else write_npz
-            write(out, vectors, read_item_columns(manifest, vectors))
-            rows, unit = len(vectors), f"{per}s"
-        console.result |= {"file": str(out), "format": form, "rows": rows, "streams": list(latest.stores)}
-        console.result["bytes"] = out.stat().st_size
-        console.say(f"{out}: {rows} {unit}, {', '.join(latest.stores)}, {_size(out.stat().st_size).strip()}")
+    console, folder = call.console, call.work.folder
+    if form == "hdf5":
+        latest = export_hdf5(folder, out)
+        rows, unit = len(next(iter(latest.stores.values()), [])), "clips"
+    else:
+        latest = open_latest(folder)
+        vectors = pool_tokens(latest.stores, per)
+        manifest = call.work.read_manifest() if folder.manifest.is_file() else None
+        write = write_parquet if form == "parquet" else write_npz
+        write(out, vectors, read_item_columns(manifest, vectors))
+        rows, unit = len(vectors), f"{per}s"
+    console.result |= {"file": str(out), "format": form, "rows": rows, "streams": list(latest.stores)}
+    console.result["bytes"] = out.stat().st_size
+    console.say(f"{out}: {rows} {unit}, {', '.join(latest.stores)}, {_size(out.stat().st_size).strip()}")
 
 
 @app.command(name="import")
+@command()
 def import_(
-    file: Annotated[Path, typer.Argument(help="What `unmask cache export --format hdf5` wrote.")],
-    work: Work = DEFAULT_WORK,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    call: Call,
+    file: Annotated[Path, typer.Argument(help="File written by `unmask cache export --format hdf5`.")],
 ) -> None:
-    """Bring exported tokens into this work folder, as its last profile."""
+    """Read exported tokens into this work folder, as the profile that was extracted last."""
     from unmask.cache.export.transfer import import_hdf5
 
-    with opened(as_json, quiet) as console:
-        folder = WorkFolder(work)
-        reports = import_hdf5(folder, file)
-        console.stages(reports, 1.0)
-        if not folder.manifest.is_file():
-            console.say("training on them needs the manifest and the media shards too: make manifest DATA=...")
+    call.console.show_stages(import_hdf5(call.work.folder, file), 1.0)
+    if not call.work.folder.manifest.is_file():
+        call.console.say("training on them also needs the manifest and the media shards: make manifest DATA=...")
 
 
-def _repair(console: Console, folder: WorkFolder, found: Sequence[Damage], device: str, max_failures: float) -> None:
-    """Remove what is damaged, then let the stages of the profiles concerned fill the gaps."""
+def _repair(console: Console, folder: WorkFolder, damaged: Sequence[Damage], device: str, max_failures: float) -> None:
+    """Remove the damaged shards, then run the stages of the affected profiles."""
     from unmask.cache.store.verification import find_affected_profiles, remove_damaged
     from unmask.manifests.manifest import read_manifest
 
     manifest = read_manifest(folder.manifest) if folder.manifest.is_file() else None
-    removed, kept = remove_damaged(folder, found, manifest)
+    removed, kept = remove_damaged(folder, damaged, manifest)
     console.result |= {"removed": removed, "kept": kept}
     for path in kept:
-        console.say(f"kept, because files it was made from are gone: {path}")
+        console.say(f"kept, because the media files behind it are gone: {path}")
     again = any((folder.root / path).is_relative_to(folder.media) for path in removed)
     for reference in find_affected_profiles(folder, removed):
         if manifest is None:
-            console.say(f"no manifest to make the tokens of {reference.name} again from")
+            console.say(f"no manifest: the tokens of {reference.name} cannot be computed again")
         else:
-            _redo(console, folder, manifest, reference, device, max_failures, media=again)
+            _run_stages(console, folder, manifest, reference, device, max_failures, media=again)
 
 
-def _redo(
+def _run_stages(
     console: Console,
     folder: WorkFolder,
     manifest: Manifest,
@@ -188,19 +179,19 @@ def _redo(
 
     reports = [preprocess(manifest, reference.profile.preprocess, folder)] if media else []
     reports += extract(manifest, reference.profile, folder, device=choose_device(device))
-    console.stages(reports, max_failures)
+    console.show_stages(reports, max_failures)
 
 
-def _tell(console: Console, found: Sequence[Damage]) -> None:
-    for one in found[:DAMAGE_SHOWN]:
+def _show_damage(console: Console, damaged: Sequence[Damage]) -> None:
+    for one in damaged[:DAMAGE_SHOWN]:
         console.say(f"damaged: {one}")
-    if len(found) > DAMAGE_SHOWN:
-        console.say(f"and {len(found) - DAMAGE_SHOWN} more (--json lists all)")
+    if len(damaged) > DAMAGE_SHOWN:
+        console.say(f"and {len(damaged) - DAMAGE_SHOWN} more (--json lists all)")
 
 
-def _agreed(as_json: bool) -> bool:
+def _confirm(as_json: bool) -> bool:
     if as_json:
-        raise UsageError("nobody can be asked with --json", "--yes, or --dry-run")
+        raise UsageError("--json cannot ask for confirmation", "--yes, or --dry-run")
     return typer.confirm("Remove them?")
 
 

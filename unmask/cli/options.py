@@ -1,26 +1,133 @@
-"""Options that several commands share."""
+"""Options that several commands share, and `command`, which adds --work, --json and --quiet to one."""
 
 from __future__ import annotations
 
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-Work = Annotated[Path, typer.Option("--work", help="Folder for all output.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, everything else on stderr.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
-ProfileName = Annotated[
-    str | None, typer.Option("--profile", help="auto, offline, hub or tiny; default: as last time.")
-]
-SettingsFile = Annotated[Path | None, typer.Option("--settings", help="YAML file with settings.")]
-Assignments = Annotated[list[str] | None, typer.Option("--set", help="key=value, such as preprocess.face_size=160.")]
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")]
-MaxFailures = Annotated[
-    float, typer.Option("--max-failures", min=0, max=1, help="Failed share that is still a success.")
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-Run = Annotated[Path | None, typer.Option("--run", help="Folder of a run; default: the newest.")]
+from unmask.api import MAX_FAILURES, Work
+from unmask.arguments import choose_profile
+from unmask.cli.console import Console, open_console
+from unmask.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from unmask.preprocess.profiles import Profile
+    from unmask.train.config import TrainConfig
 
 DEFAULT_WORK = Path("work")
-DEFAULT_MAX_FAILURES = 0.05
+DEFAULT_MAX_FAILURES = MAX_FAILURES
+
+SCHEMES = "Split scheme: default, grouped, official-strict, folds:5/0, ... (docs/splits.md)."
+PROFILES = (
+    "Encoders and preprocessing: offline (weights of installed packages), hub (downloaded weights), auto (hub if "
+    "possible, else offline) or tiny (for tests). Default: as last time, at first auto."
+)
+
+WorkOption = Annotated[Path, typer.Option("--work", help="Folder for all output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and everything else on stderr.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")]
+
+ProfileName = Annotated[
+    str | None,
+    typer.Option("--profile", help=PROFILES),
+]
+SettingsFile = Annotated[Path | None, typer.Option("--settings", help="YAML file with settings.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one setting, for example preprocess.face_size=160 (repeatable)."),
+]
+TrainAssignments = Annotated[
+    list[str] | None, typer.Option("--set", help="Change one setting, for example train.epochs=5 (repeatable).")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Number of worker processes (default: one per CPU core).")
+]
+MaxFailures = Annotated[
+    float,
+    typer.Option("--max-failures", min=0, max=1, help="Exit with code 3 if a larger fraction of the items failed."),
+]
+Device = Annotated[str, typer.Option("--device", help="auto (a GPU if there is one), cpu, cuda or cuda:N.")]
+RunFolder = Annotated[Path | None, typer.Option("--run", help="Name or folder of a run (default: the newest).")]
+SplitSeed = Annotated[int, typer.Option("--seed", help="Random seed of the split.")]
+AllowLeaks = Annotated[
+    bool,
+    typer.Option("--allow-leaks", help="Accept identities or files in several splits; every report then says so."),
+]
+Near = Annotated[
+    bool, typer.Option("--near", help="Also keep near-duplicate files in the same split (decodes every file once).")
+]
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a command works with."""
+
+    console: Console
+    work: Work
+
+    def choose_profile(
+        self, name: str | None, settings: Path | None, assignments: list[str] | None, *, keep: bool = True
+    ) -> Profile:
+        profile = choose_profile(self.work.folder, name, settings, assignments or [], say=self.console.say, keep=keep)
+        self.console.result["profile"] = profile.name
+        return profile
+
+
+Command = Callable[..., None]
+Option = inspect.Parameter
+
+
+def command(*, work: bool = True, quiet: bool = True) -> Callable[[Command], Command]:
+    """A decorator that makes a Typer command of a function `(call: Call, options...)`.
+
+    It adds --work, --quiet (unless switched off) and --json, and prints the JSON object when the function has ended.
+    """
+    added = [Option("as_json", Option.KEYWORD_ONLY, default=False, annotation=Json)]
+    if quiet:
+        added.append(Option("quiet", Option.KEYWORD_ONLY, default=False, annotation=Quiet))
+    if work:
+        added.insert(0, Option("work", Option.KEYWORD_ONLY, default=DEFAULT_WORK, annotation=WorkOption))
+
+    def decorate(function: Command) -> Command:
+        @wraps(function)
+        def run(*, work: Path = DEFAULT_WORK, as_json: bool = False, quiet: bool = False, **options: Any) -> None:
+            # Of the processes that torchrun starts, only the first prints.
+            first = os.environ.get("RANK", "0") == "0"
+            with open_console(as_json and first, quiet or not first) as console:
+                function(Call(console, Work(work, say=console.say)), **options)
+
+        parameters = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        own = [parameter.replace(kind=Option.KEYWORD_ONLY) for parameter in parameters]
+        run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
+        del run.__wrapped__
+        return run
+
+    return decorate
+
+
+def change_settings(config: TrainConfig, settings: Path | None, assignments: list[str] | None) -> TrainConfig:
+    """`config` changed by --settings, then by --set."""
+    from unmask.core.settings import apply
+
+    return apply(config, settings, assignments or [], under="train.")
+
+
+def split_list(text: str) -> list[str]:
+    """The names in a comma-separated list."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def split_numbers(text: str) -> list[int]:
+    """The whole numbers in a comma-separated list of seeds."""
+    try:
+        return [int(name) for name in split_list(text)]
+    except ValueError as error:
+        raise UsageError(f"--seeds {text}: not whole numbers", "--seeds 0,1,2") from error

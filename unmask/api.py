@@ -1,0 +1,319 @@
+"""The Python API: `Work` has one method per stage. The command line calls the same methods."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from unmask.arguments import ProfileSettings, check_reasons, choose_profile
+from unmask.core.file_lock import hold_lock
+from unmask.core.machine import choose_device
+from unmask.core.process_pool import count_cores
+from unmask.core.work_folder import WorkFolder
+from unmask.logs import show_log
+from unmask.run import Run, RunTable, find_run, list_runs
+from unmask.tables import AblationTable, AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from unmask.clip_dataset import ClipDataset
+    from unmask.manifests.manifest import Manifest
+    from unmask.preprocess.profiles import Profile
+    from unmask.train.config import TrainConfig
+
+log = logging.getLogger("unmask")
+
+MAX_FAILURES = 0.05
+
+
+class Work:
+    """A work folder: every stage reads what earlier stages wrote there and writes its own output beside it.
+
+    Finished work is reused, so any call may be stopped and repeated. Errors are `UnmaskError`: `problem` says what is
+    wrong, `hint` what to do. Stages with a `max_failures` raise `ItemsFailed`, after they have finished, when a larger
+    fraction of the items failed. `device` is "auto", "cpu", "cuda" or "cuda:1"; `workers` the number of processes.
+    """
+
+    def __init__(self, folder: str | Path = "work", *, say: Callable[[str], None] | None = None) -> None:
+        """`say` gets the lines that summarize what was done; None: they are logged with the progress, on stderr."""
+        self.folder = WorkFolder(Path(folder))
+        self.say = say or log.info
+        self._manifest: tuple[tuple[int, int], Manifest] | None = None
+        if not log.hasHandlers():
+            show_log(logging.INFO)
+
+    def __repr__(self) -> str:
+        return f"Work({str(self.folder.root)!r})"
+
+    def scan(
+        self,
+        data: str | Path,
+        *,
+        split: str = "default",
+        seed: int = 0,
+        allow_leaks: bool = False,
+        near: bool = False,
+        compression: str | None = None,
+        full_content: bool = False,
+        fresh: bool = False,
+        workers: int | None = None,
+        max_failures: float = MAX_FAILURES,
+    ) -> ManifestTable:
+        """Find the datasets under `data`, probe every file's header, assign splits; write the manifest.
+
+        Files that did not change since the last scan are not probed again, unless `fresh`. With `near`, near-duplicate
+        files are kept in the same split. `UsageError` for a split that leaks, unless `allow_leaks`.
+        """
+        from unmask.manifests.findings import write_findings
+        from unmask.manifests.manifest import write_manifest
+        from unmask.manifests.scan.incremental import read_previous_manifest
+        from unmask.manifests.scan.scan import scan
+        from unmask.manifests.splits.schemes import resplit
+
+        manifest, report = scan(
+            Path(data),
+            scheme=split,
+            seed=seed,
+            workers=workers,
+            compression=compression,
+            previous=None if fresh else read_previous_manifest(self.folder.probes),
+            full_content=full_content,
+            allow_leaks=allow_leaks,
+            keep=partial(write_manifest, self.folder.probes),
+            say=self.say,
+        )
+        write_findings(self.folder.findings, report)
+        clusters = self._find_near_duplicates(manifest, workers) if near else None
+        if clusters is not None:
+            manifest = resplit(manifest, split, seed, allow_leaks=allow_leaks, near=clusters)
+        found = self._write(manifest, StageTable([report]), clusters)
+        found.reports.check(max_failures)
+        return found
+
+    def split(
+        self,
+        scheme: str,
+        *,
+        seed: int = 0,
+        allow_leaks: bool = False,
+        near: bool = False,
+        workers: int | None = None,
+    ) -> ManifestTable:
+        """Assign other splits (docs/splits.md) without opening a file. Media shards and tokens stay valid."""
+        from unmask.manifests.splits.schemes import resplit
+
+        manifest = self.read_manifest()
+        clusters = self._find_near_duplicates(manifest, workers) if near else None
+        changed = resplit(manifest, scheme, seed, allow_leaks=allow_leaks, near=clusters)
+        return self._write(changed, StageTable(), clusters)
+
+    def audit(self, *, seed: int = 0, near: bool = False, workers: int | None = None) -> AuditTable:
+        """Look for label shortcuts, duplicate files and split leakage; also writes audit.html."""
+        from unmask.manifests.audit.audit import audit
+        from unmask.manifests.audit.html_page import write_page
+        from unmask.manifests.scan.staleness import verify_manifest
+
+        manifest = self.read_manifest()
+        stale = verify_manifest(manifest)
+        clusters = self._find_near_duplicates(manifest, workers) if near else None
+        found = audit(manifest, self.folder.root, workers=workers, seed=seed, near=clusters, say=log.info)
+        write_page(found, self.folder.audit)
+        return AuditTable(found, stale, self.folder.audit)
+
+    def transcribe(
+        self, *, workers: int | None = None, timeout: float = 300.0, max_failures: float = MAX_FAILURES
+    ) -> ManifestTable:
+        """Transcribe the files with audio and without a text, `timeout` seconds each. Needs faster-whisper."""
+        from unmask.cache.transcription.stage import transcribe
+        from unmask.manifests.manifest import write_manifest
+
+        manifest = self.read_manifest()
+        with hold_lock(self.folder.locks / "transcribe", "transcribe"):
+            manifest, report = transcribe(manifest, self.folder, workers=workers or count_cores(), timeout_s=timeout)
+            write_manifest(self.folder.manifest, manifest)
+        found = ManifestTable(manifest, StageTable([report]))
+        self.say(f"{self.folder.manifest}: {found.count_texts()} of {len(manifest)} files have a text")
+        found.reports.check(max_failures)
+        return found
+
+    def preprocess(
+        self,
+        profile: str | Profile | None = None,
+        settings: ProfileSettings | None = None,
+        *,
+        workers: int | None = None,
+        timeout: float = 120.0,
+        memory: float = 4.0,
+        retry: Sequence[str] = (),
+        shard: str | None = None,
+        max_failures: float = MAX_FAILURES,
+    ) -> StageTable:
+        """Turn media files into face crops and 16 kHz audio, with limits per file in seconds and GiB.
+
+        `profile`: "auto", "offline", "hub" or "tiny"; None: as in the last call. It and changed `settings` are stored
+        for later calls. `retry`: reasons ("timeout", ..., "all") for which failed files are tried again. `shard`: "3/8"
+        for the third of eight parts of the work.
+        """
+        from unmask.preprocess.partition import WHOLE, Partition
+        from unmask.preprocess.stage import Limits, preprocess
+
+        reasons, partition = check_reasons(retry), Partition.parse(shard) if shard else WHOLE
+        manifest = self.read_manifest()
+        chosen = choose_profile(self.folder, profile, settings, say=self.say).preprocess
+        limits = Limits(workers=workers or count_cores(), timeout_s=timeout, memory_gib=memory)
+        report = preprocess(manifest, chosen, self.folder, limits, retry=reasons, partition=partition)
+        if not partition.is_whole:
+            self.say(f"part {partition} is finished; when all parts are: unmask merge")
+        return StageTable([report]).check(max_failures)
+
+    def extract(
+        self,
+        profile: str | Profile | None = None,
+        settings: ProfileSettings | None = None,
+        *,
+        device: str = "auto",
+        batch_size: int = 64,
+        max_failures: float = MAX_FAILURES,
+    ) -> StageTable:
+        """Compute the tokens of every encoder of the profile (see `preprocess`) that are not cached yet."""
+        from unmask.cache.stage import extract
+
+        manifest = self.read_manifest()
+        chosen = choose_profile(self.folder, profile, settings, say=self.say)
+        reports = extract(manifest, chosen, self.folder, device=choose_device(device), batch_size=batch_size)
+        return StageTable(reports).check(max_failures)
+
+    def train(self, preset: str | TrainConfig = "full", *, device: str = "auto", **settings: Any) -> Run:
+        """Train one model on the tokens; `settings` are those of docs/training.md, such as `seed=1, epochs=5`.
+
+        A finished run of the same settings on the same data is reused, an unfinished one continued. Ctrl-C (in a
+        notebook: interrupt) stops after the last whole epoch; the run is then not `finished`.
+        """
+        from unmask.cache.stage import open_tokens
+        from unmask.train.data.token_data import TokenData
+        from unmask.train.fit import fit
+        from unmask.train.presets import make_preset
+        from unmask.train.run_folder import run_folder
+
+        manifest = self.read_manifest()
+        config = (make_preset(preset) if isinstance(preset, str) else preset).changed(settings)
+        data = TokenData.load(manifest, open_tokens(self.folder, manifest))
+        run = run_folder(self.folder.runs, data, config)
+        return Run(run, self.folder, fit(data, config, run, device=choose_device(device)))
+
+    def ablate(
+        self,
+        presets: Sequence[str] | Mapping[str, TrainConfig] = (),
+        seeds: Sequence[int] = (0, 1, 2),
+        *,
+        device: str = "auto",
+        **settings: Any,
+    ) -> AblationTable:
+        """Train and evaluate `presets` (none: all) with each of `seeds` on the same tokens, all with `settings`."""
+        from unmask.evaluation.ablate import ablate
+        from unmask.train.presets import PRESETS, make_preset
+
+        named = presets if isinstance(presets, Mapping) else {name: make_preset(name) for name in presets or PRESETS}
+        configs = {name: config.changed(settings) for name, config in named.items()}
+        return AblationTable(ablate(self.folder, configs, seeds, device=choose_device(device)))
+
+    def evaluate(
+        self,
+        run: Run | str | Path | None = None,
+        split: Literal["test", "val"] = "test",
+        *,
+        device: str = "auto",
+    ) -> EvaluationTable:
+        """`Run.evaluate` of a run by its name or folder; None: the newest."""
+        return self.run(run).evaluate(split, device=device)
+
+    def predict(
+        self, files: Sequence[str | Path], run: Run | str | Path | None = None, *, device: str = "auto"
+    ) -> VerdictTable:
+        """`Run.predict` of a run by its name or folder; None: the newest."""
+        return self.run(run).predict(files, device=device)
+
+    def report(self, run: Run | str | Path | None = None) -> Path:
+        """`Run.report` of a run by its name or folder; None: the newest."""
+        return self.run(run).report()
+
+    def run(self, run: Run | str | Path | None = None) -> Run:
+        """A run by its name or folder; None: the newest. `MissingInput` where there is none."""
+        return find_run(self.folder, run)
+
+    def runs(self) -> RunTable:
+        """Every run, newest first."""
+        return list_runs(self.folder)
+
+    @property
+    def manifest(self) -> ManifestTable:
+        """The manifest as the last `scan`, `split` or `transcribe` left it."""
+        return ManifestTable(self.read_manifest(), StageTable())
+
+    def mean_tokens(
+        self, encoder: str, split: str | None = "train", *, per: Literal["item", "clip"] = "item"
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """X (N, D) float32 and y (N,) int64 (1 fake, 0 real) for scikit-learn: the mean token of each file or clip.
+
+        Only labeled files of `split` (None: of any or no split) that have tokens of `encoder`. D is 512, or the
+        encoder's own width with the projection "native".
+        """
+        from unmask.cached_tokens import mean_tokens
+
+        return mean_tokens(self.folder, self.read_manifest(), encoder, split, per)
+
+    def dataset(self, split: str | None = "train", encoders: Sequence[str] = ()) -> ClipDataset:
+        """The clips of `split` (None: all) with their tokens of `encoders` (none: all), as a torch Dataset."""
+        from unmask.cached_tokens import open_dataset
+
+        return open_dataset(self.folder, self.read_manifest(), split, encoders)
+
+    def read_manifest(self) -> Manifest:
+        """Read again only when the file has changed."""
+        from unmask.manifests.manifest import read_manifest
+
+        path = self.folder.manifest
+        state = (path.stat().st_mtime_ns, path.stat().st_ino) if path.is_file() else (0, 0)
+        if self._manifest is None or self._manifest[0] != state:
+            self._manifest = state, read_manifest(path)
+        return self._manifest[1]
+
+    def _find_near_duplicates(self, manifest: Manifest, workers: int | None) -> pa.Table:
+        """Columns media_id and cluster."""
+        from unmask.manifests.duplicates.near_duplicates import fingerprints, near_clusters, near_duplicates
+
+        clusters = near_clusters(near_duplicates(fingerprints(manifest, self.folder.fingerprints, workers)))
+        about = count_clusters(clusters)
+        self.say(f"near-duplicates: {about['files']} files in {about['clusters']} clusters")
+        return clusters
+
+    def _write(self, manifest: Manifest, reports: StageTable, clusters: pa.Table | None) -> ManifestTable:
+        from unmask.manifests.manifest import write_manifest
+
+        write_manifest(self.folder.manifest, manifest)
+        found = ManifestTable(manifest, reports, None if clusters is None else count_clusters(clusters))
+        counts = found.count_splits()
+        listed = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("train", "val", "test"))
+        self.say(f"{self.folder.manifest}: {len(manifest)} rows, {listed}, {counts.get('None', 0)} in no split")
+        return found
+
+
+def write_demo(folder: str | Path, seed: int = 0, *, scale: float = 1.0) -> dict[str, int]:
+    """Write a synthetic corpus of drawn faces and synthesized speech; dataset -> files.
+
+    It has the layouts of all nine datasets, and `scale` times the usual number of files. Numbers on it mean nothing
+    about real deepfakes. A folder that already holds this corpus is left as it is.
+    """
+    from unmask.demo import write_demo
+
+    return write_demo(Path(folder), seed, scale=scale)
+
+
+def count_clusters(clusters: pa.Table) -> dict[str, int]:
+    return {"files": clusters.num_rows, "clusters": len(set(clusters.column("cluster").to_pylist()))}

@@ -1,0 +1,49 @@
+"""Arguments that several stages take, from the names that users give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unmask.core.errors import REASONS, UsageError
+from unmask.core.work_folder import WorkFolder
+
+if TYPE_CHECKING:
+    from unmask.preprocess.profiles import Profile
+
+ProfileSettings = str | Path | Mapping[str, Any]
+"""Path of a YAML file, or settings by their dotted names: {"preprocess.face_size": 160}."""
+
+
+def choose_profile(
+    work: WorkFolder,
+    profile: str | Profile | None,
+    settings: ProfileSettings | None = None,
+    assignments: Sequence[str] = (),
+    *,
+    say: Callable[[str], None],
+    keep: bool = True,
+) -> Profile:
+    """The profile that a stage uses, changed by `settings` and then by "name=value" `assignments`.
+
+    With `keep` it is stored for later calls. A `Profile` is used as it is and not stored.
+    """
+    from unmask.cache.profile_choice import resolve_profile
+
+    if profile is not None and not isinstance(profile, str):
+        return profile
+    file = None if settings is None or isinstance(settings, Mapping) else Path(settings)
+    named = settings if isinstance(settings, Mapping) else {}
+    # JSON is YAML too, which is how assignments are read.
+    changes = [f"{name}={json.dumps(value)}" for name, value in named.items()]
+    return resolve_profile(work, profile, file, [*changes, *assignments], say=say, keep=keep)
+
+
+def check_reasons(names: Sequence[str]) -> tuple[str, ...]:
+    """Reasons for which items failed; "all" is every one. `UsageError` for an unknown name."""
+    unknown = sorted(set(names) - {*REASONS, "all"})
+    if unknown:
+        raise UsageError(f"retry: no such reason {unknown[0]!r}", f"all, or some of {','.join(REASONS)}")
+    return REASONS if "all" in names else tuple(names)

@@ -1,0 +1,45 @@
+"""`unmask ablate`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from unmask.cli.options import (
+    Call,
+    Device,
+    SettingsFile,
+    TrainAssignments,
+    change_settings,
+    command,
+    split_list,
+    split_numbers,
+)
+from unmask.core.errors import Stopped, UsageError
+
+
+@command()
+def ablate(
+    call: Call,
+    presets: Annotated[str, typer.Option("--presets", help="Presets to compare, comma-separated (default: all).")] = "",
+    seeds: Annotated[str, typer.Option("--seeds", help="Seeds to train each preset with, comma-separated.")] = "0,1,2",
+    settings: SettingsFile = None,
+    assignments: TrainAssignments = None,
+    device: Device = "auto",
+) -> None:
+    """Train and evaluate presets x seeds on the same tokens and print one table."""
+    from unmask.evaluation.ablation_table import render_ablation
+    from unmask.train.presets import PRESETS, make_preset
+
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        hint = "start one process per GPU: --device cuda:1 and other --presets for each"
+        raise UsageError("ablate cannot run under torchrun", hint)
+    names = split_list(presets) or PRESETS
+    configs = {name: change_settings(make_preset(name), settings, assignments) for name in names}
+    found = call.work.ablate(configs, split_numbers(seeds), device=device).details
+    call.console.show(render_ablation(found))
+    call.console.result |= found.as_json()
+    if found.stopped:
+        raise typer.Exit(Stopped.exit_code)

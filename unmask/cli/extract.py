@@ -1,0 +1,45 @@
+"""`unmask extract`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from unmask.cli.options import (
+    DEFAULT_MAX_FAILURES,
+    Assignments,
+    Call,
+    Device,
+    MaxFailures,
+    ProfileName,
+    SettingsFile,
+    command,
+)
+from unmask.core.machine import choose_device
+
+
+@command()
+def extract(
+    call: Call,
+    profile: ProfileName = None,
+    settings: SettingsFile = None,
+    assignments: Assignments = None,
+    device: Device = "auto",
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, help="Largest number of clips that are encoded at once.")
+    ] = 64,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate tokens, bytes and time; write nothing.")] = False,
+    max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
+) -> None:
+    """Compute tokens with every encoder of the profile (writes work/tokens). Cached tokens are reused."""
+    from unmask.cache.dry_run import estimate
+
+    manifest = call.work.read_manifest()
+    chosen = call.choose_profile(profile, settings, assignments, keep=not dry_run)
+    if dry_run:
+        at = choose_device(device)
+        call.console.show_estimate(estimate(manifest, chosen, call.work.folder, device=at, batch_size=batch_size))
+        return
+    reports = call.work.extract(chosen, device=device, batch_size=batch_size, max_failures=1)
+    call.console.show_stages(reports, max_failures)

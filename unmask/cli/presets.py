@@ -1,0 +1,15 @@
+"""`unmask presets`."""
+
+from __future__ import annotations
+
+from unmask.cli.options import Call, command
+
+
+@command(work=False, quiet=False)
+def presets(call: Call) -> None:
+    """List the systems that `train` and `ablate` know."""
+    from unmask.train.presets import PRESETS
+
+    for name, preset in PRESETS.items():
+        call.console.result[name] = (preset.__doc__ or "").split("\n")[0]
+        call.console.say(f"{name:28} {call.console.result[name]}")

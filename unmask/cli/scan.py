@@ -1,0 +1,56 @@
+"""`unmask scan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unmask.cli.options import (
+    DEFAULT_MAX_FAILURES,
+    SCHEMES,
+    AllowLeaks,
+    Call,
+    MaxFailures,
+    Near,
+    SplitSeed,
+    Workers,
+    command,
+)
+
+
+@command()
+def scan(
+    call: Call,
+    data: Annotated[Path, typer.Argument(help="Folder that holds the datasets.")],
+    scheme: Annotated[str, typer.Option("--split", help=SCHEMES)] = "default",
+    seed: SplitSeed = 0,
+    allow_leaks: AllowLeaks = False,
+    near: Near = False,
+    compression: Annotated[
+        str | None,
+        typer.Option("--compression", help="Only files of this FaceForensics++ compression level: raw, c23 or c40."),
+    ] = None,
+    full_content: Annotated[
+        bool, typer.Option("--full-content", help="Read every file completely and store its SHA-256.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Probe unchanged files again too.")] = False,
+    workers: Workers = None,
+    max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
+) -> None:
+    """Find the datasets, probe every file's header and assign leak-proof splits (writes work/manifest.parquet)."""
+    found = call.work.scan(
+        data,
+        split=scheme,
+        seed=seed,
+        allow_leaks=allow_leaks,
+        near=near,
+        compression=compression,
+        full_content=full_content,
+        fresh=fresh,
+        workers=workers,
+        max_failures=1,
+    )
+    call.console.result |= {"manifest": str(call.work.folder.manifest), **found.as_json()}
+    call.console.show_stages(found.reports, max_failures)

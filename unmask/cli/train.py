@@ -1,0 +1,30 @@
+"""`unmask train`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from unmask.cli.options import Call, Device, SettingsFile, TrainAssignments, change_settings, command
+from unmask.core.errors import Stopped
+
+
+@command()
+def train(
+    call: Call,
+    preset: Annotated[str, typer.Option("--preset", help="System to train; `unmask presets` lists them.")] = "full",
+    seed: Annotated[int | None, typer.Option("--seed", help="Short for --set train.seed=N (default: 0).")] = None,
+    settings: SettingsFile = None,
+    assignments: TrainAssignments = None,
+    device: Device = "auto",
+) -> None:
+    """Train one model on the tokens and keep its best checkpoint (writes work/runs)."""
+    from unmask.train.presets import make_preset
+
+    config = change_settings(make_preset(preset), settings, assignments)
+    run = call.work.train(config, device=device, **({} if seed is None else {"seed": seed}))
+    call.console.say(f"run: {run.folder}")
+    call.console.result |= run.summary.as_json() | {"run": str(run.folder)}
+    if run.summary.stopped:  # or `train && evaluate` would evaluate an unfinished training
+        raise typer.Exit(Stopped.exit_code)

@@ -1,0 +1,196 @@
+"""A trained run: evaluate it, score new files with it, read what its training logged."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from unmask.core.errors import MissingInput
+from unmask.core.machine import choose_device
+from unmask.core.work_folder import WorkFolder
+from unmask.tables import EvaluationTable, Row, Table, VerdictTable
+
+if TYPE_CHECKING:
+    from unmask.train.config import TrainConfig
+    from unmask.train.run_folder import RunSummary
+
+log = logging.getLogger("unmask")
+
+
+class Run:
+    """One trained model and its files, in a folder under `<work>/runs`."""
+
+    def __init__(self, folder: Path, work: WorkFolder, summary: RunSummary | None = None) -> None:
+        self.folder = folder
+        self._work = work
+        self._summary = summary
+
+    @property
+    def name(self) -> str:
+        """<preset>-s<seed>-<8 hex digits of settings and data>."""
+        return self.folder.name
+
+    @cached_property
+    def config(self) -> TrainConfig:
+        """The settings it was trained with, "auto" resolved."""
+        from unmask.train.config import TrainConfig
+        from unmask.train.run_folder import CONFIG
+
+        return TrainConfig.model_validate(_read(self.folder / CONFIG))
+
+    @property
+    def summary(self) -> RunSummary:
+        """Size, epochs, training time, validation metrics of the best epoch. `MissingInput` for an unfinished run."""
+        from unmask.train.run_folder import read_summary
+
+        return self._summary or read_summary(self.folder)
+
+    @property
+    def finished(self) -> bool:
+        """False where training was stopped: the same call of `Work.train` continues it."""
+        from unmask.train.run_folder import SUMMARY
+
+        return (self.folder / SUMMARY).is_file()
+
+    @property
+    def metrics(self) -> EpochTable:
+        """Losses and validation metrics, one row per epoch."""
+        from unmask.train.run_folder import read_metrics
+
+        return EpochTable(read_metrics(self.folder))
+
+    @property
+    def evaluation(self) -> EvaluationTable | None:
+        """The stored evaluation of the present weights; None before `evaluate`."""
+        from unmask.evaluation.evaluate import find_evaluation
+
+        found = find_evaluation(self.folder)
+        return None if found is None else EvaluationTable(found)
+
+    def evaluate(self, split: Literal["test", "val"] = "test", *, device: str = "auto") -> EvaluationTable:
+        """Metrics per dataset on `split`, beside the controls; also written to the run folder.
+
+        `MissingInput` where the manifest's split, the profile or the tokens are not those of the training.
+        """
+        from unmask.evaluation.evaluate import evaluate
+
+        return EvaluationTable(evaluate(self.folder, self._work, device=choose_device(device), split=split))
+
+    def predict(self, files: Iterable[str | Path] | str | Path, *, device: str = "auto") -> VerdictTable:
+        """Score images, audio files or videos: one `Verdict` per file, in their order."""
+        from unmask.evaluation.predict import predict
+
+        paths = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
+        with _warnings_only():  # the stages' log lines name a temporary folder
+            return VerdictTable(predict(paths, self.folder, device=choose_device(device)))
+
+    def report(self) -> Path:
+        """Write the HTML report about this run, which must have been evaluated; the page's path."""
+        from unmask.evaluation.report import report
+
+        return report(self._work, self.folder)
+
+    def as_row(self) -> Row:
+        """Its row in `Work.runs()`."""
+        about, done = self.config, self.summary if self.finished else None
+        evaluation = self._stored_evaluation()
+        return {
+            "run": self.name,
+            "preset": about.preset,
+            "seed": about.seed,
+            "finished": done is not None,
+            "epochs": done and done.epochs,
+            "best_epoch": done and done.best_epoch,
+            "validation_macro_auc": ((done and done.validation) or {}).get("macro", {}).get("auc"),
+            "evaluated": evaluation.get("split"),
+            "macro_auc": _macro_auc(evaluation),
+        }
+
+    def _stored_evaluation(self) -> Row:
+        """`evaluation.json` where it is of the present weights, read without loading them."""
+        from unmask.evaluation.results import FILE
+        from unmask.train.run_folder import INPUTS
+
+        path, inputs = self.folder / FILE, _read(self.folder / INPUTS)
+        evaluation = _read(path) if path.is_file() else {}
+        return evaluation if all(evaluation.get(name) == inputs[name] for name in ("key", "best_epoch")) else {}
+
+    def __repr__(self) -> str:
+        return f"Run({self.name}, {'finished' if self.finished else 'unfinished'})"
+
+    def _repr_html_(self) -> str:
+        return RunTable([self])._repr_html_()
+
+
+class RunTable(Table, list[Run]):
+    """One row per run, newest first."""
+
+    def as_rows(self) -> list[Row]:
+        return [run.as_row() for run in self]
+
+
+class EpochTable(Table, list[Row]):
+    """One row per epoch: seconds, training losses (`train_...`), validation metrics (`val_...`)."""
+
+    def as_rows(self) -> list[Row]:
+        return [
+            {"epoch": line["epoch"], "seconds": line["seconds"]}
+            | {f"train_{name}": value for name, value in line["train"].items()}
+            | {f"val_{name}": value for name, value in _flat(line["validation"]).items()}
+            for line in self
+        ]
+
+
+def list_runs(work: WorkFolder) -> RunTable:
+    """Every run under `work`, the one trained or asked for last first."""
+    from unmask.train.run_folder import INPUTS
+
+    found = sorted(work.runs.glob(f"*/{INPUTS}"), key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
+    return RunTable(Run(path.parent, work) for path in found)
+
+
+def find_run(work: WorkFolder, run: Run | str | Path | None) -> Run:
+    """`run` by its folder or its name; None: the newest. `MissingInput` where there is none."""
+    from unmask.train import run_folder
+
+    if isinstance(run, Run):
+        return run
+    named = None if run is None else Path(run)
+    if named is not None and (work.runs / named / run_folder.INPUTS).is_file():
+        named = work.runs / named
+    return Run(run_folder.find_run(work.runs, named), work)
+
+
+def _flat(validation: Row) -> Row:
+    """Single numbers, and the pooled and macro metrics; the metrics per dataset stay in metrics.jsonl."""
+    numbers = {name: value for name, value in validation.items() if isinstance(value, int | float)}
+    groups = ((group, validation.get(group, {})) for group in ("pooled", "macro"))
+    return numbers | {f"{group}_{name}": value for group, values in groups for name, value in values.items()}
+
+
+def _macro_auc(evaluation: Row) -> float | None:
+    rows = evaluation.get("model", {}).get("rows", ())
+    return next((row["auc"] for row in rows if row["name"] == "macro"), None)
+
+
+def _read(path: Path) -> Row:
+    try:
+        value: Row = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MissingInput(f"{path}: not readable ({error})", "train again") from error
+    return value
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    before = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
