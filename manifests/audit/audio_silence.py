@@ -1,4 +1,7 @@
-"""How long a recording, or the sound of a video, is silent: from every sample, a few seconds in memory at a time."""
+"""Silence at both ends of an audio track and in all of it. Decodes every sample, a few seconds in memory at a time.
+
+audit-silence.parquet: one row per file with audio.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
-from unmask.manifests.audit.file_facts import FactKind, Facts
+from unmask.core.fact_table import Facts, FactTable
 from unmask.media.containers import opened
 from unmask.media.silence import FACTS, facts_of_levels, frame_width, levels
 
@@ -22,49 +25,49 @@ FRAMES_AT_ONCE = 1_000  # 10 s
 Wave = NDArray[np.float32]
 
 
-def sound_facts(path: Path) -> Facts:
-    """`silence.FACTS` of one file; the duration is that of what was decoded, in seconds. `BadMedia` without sound."""
+def measure_silence(path: Path) -> Facts:
+    """`silence.FACTS` of one file; the duration is that of the decoded samples, in seconds. `BadMedia` without audio."""
     try:
-        rate, found = _by_soundfile(path)
+        rate, blocks = _read_with_soundfile(path)
     except soundfile.LibsndfileError:
-        rate, found = _by_ffmpeg(path)
-    if not found:
-        raise BadMedia(path, "too_short", "there is no sound in it")
-    seconds = sum(map(len, found)) * frame_width(rate) / rate
-    # One part: the limit between sound and silence is that of the whole recording.
-    return dict(zip(FACTS, facts_of_levels([np.concatenate(found)], seconds), strict=True))
+        rate, blocks = _read_with_ffmpeg(path)
+    if not blocks:
+        raise BadMedia(path, "too_short", "it has no audio")
+    seconds = sum(map(len, blocks)) * frame_width(rate) / rate
+    # One block: the threshold of silence is that of the whole recording.
+    return dict(zip(FACTS, facts_of_levels([np.concatenate(blocks)], seconds), strict=True))
 
 
-def _by_soundfile(path: Path) -> tuple[int, list[NDArray[np.float64]]]:
+def _read_with_soundfile(path: Path) -> tuple[int, list[NDArray[np.float64]]]:
     with soundfile.SoundFile(str(path)) as file:
         rate = int(file.samplerate)
         size = FRAMES_AT_ONCE * frame_width(rate)
-        # Not int16: libsndfile reads the samples of a float file as 0 and 1 then.
+        # Not int16: libsndfile would read the samples of a float file as 0 and 1.
         blocks = file.blocks(blocksize=size, dtype="float32", always_2d=True)
         return rate, [levels(block.mean(axis=1), rate) for block in blocks if len(block)]
 
 
-def _by_ffmpeg(path: Path) -> tuple[int, list[NDArray[np.float64]]]:
+def _read_with_ffmpeg(path: Path) -> tuple[int, list[NDArray[np.float64]]]:
     try:
         with opened(path) as container:
             if not container.streams.audio:
-                raise BadMedia(path, "unreadable", "there is no sound in it")
+                raise BadMedia(path, "unreadable", "it has no audio")
             rate = int(container.streams.audio[0].rate)
             size = FRAMES_AT_ONCE * frame_width(rate)
-            return rate, [levels(block, rate) for block in _joined(_decoded(container, rate), size)]
+            return rate, [levels(block, rate) for block in _join(_decode(container, rate), size)]
     except (av.error.FFmpegError, ValueError) as error:
         problem = str(error).replace(str(path), path.name)
         raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({problem})") from error
 
 
-def _decoded(container: Any, rate: int) -> Iterator[Wave]:
+def _decode(container: Any, rate: int) -> Iterator[Wave]:
     resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
     for decoded in container.decode(audio=0):
         for part in resampler.resample(decoded):
             yield part.to_ndarray()[0]
 
 
-def _joined(parts: Iterator[Wave], size: int) -> Iterator[Wave]:
+def _join(parts: Iterator[Wave], size: int) -> Iterator[Wave]:
     """The same samples in blocks of `size`, the last one shorter."""
     waiting: list[Wave] = []
     for part in parts:
@@ -79,11 +82,14 @@ def _joined(parts: Iterator[Wave], size: int) -> Iterator[Wave]:
         yield rest
 
 
-SOUND = FactKind(
+AUDIO_SILENCE = FactTable(
     name="audit-silence",
-    version=1,
-    columns=tuple((name, pa.float64()) for name in FACTS),
-    read=sound_facts,
+    format="unmask-audit-facts",
+    about={"name": "audit-silence", "version": 1},
+    key=("media_id", "content"),
+    columns=(*((name, pa.float64()) for name in FACTS), ("problem", pa.string())),
+    measure=measure_silence,
     chunk=4,
     timeout_s=120.0,
+    save_every=5_000,
 )
