@@ -1,4 +1,4 @@
-"""What the controls may see of every item, read from the tokens and the media shards.
+"""Inputs of the controls for every item, read from the tokens and the media shards.
 
 I items, E encoders, D width of an encoder's tokens
 """
@@ -22,22 +22,22 @@ from unmask.train.data.token_data import TokenData
 BLOCK = 2048
 
 
-def mean_tokens(
+def average_tokens(
     data: TokenData, names: Sequence[str], items: Sequence[int]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Of `items`, I rising numbers of the clip table: (I, sum of D) mean tokens, 0 without any; (I, E) has it any."""
+    """(I, sum of D) mean tokens, 0 without any, and (I, E) whether there are any; `items`: I rising item numbers."""
     chosen = np.asarray(items, np.int64)
     place = np.full(data.clips.items, -1, np.int64)
     place[chosen] = np.arange(len(chosen))
     rows = place[data.clips.item]
-    columns = [_stream_means(data.streams[name], rows, len(chosen)) for name in names]
+    columns = [_average_encoder(data.streams[name], rows, len(chosen)) for name in names]
     return np.concatenate([means for means, _ in columns], axis=1), np.stack([has for _, has in columns], axis=1)
 
 
-def _stream_means(
+def _average_encoder(
     stream: StreamTokens, rows: NDArray[np.int64], count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(count, D) and (count,); `rows` (C,) is each clip's item among those wanted, -1 for a clip of another."""
+    """(count, D) and (count,); `rows` (C,) is the position of each clip's item in `items`, -1 for other clips."""
     filled = np.flatnonzero((stream.lengths > 0) & (rows >= 0))
     total, tokens_of = torch.zeros(count, stream.spec.width), np.bincount(rows[filled], stream.lengths[filled], count)
     for start in range(0, len(filled), BLOCK):
@@ -45,15 +45,16 @@ def _stream_means(
         tokens, _ = stream.take(clips)
         row_of = np.repeat(rows[clips], stream.lengths[clips])
         total.index_add_(0, torch.from_numpy(row_of), tokens.cpu().float())
-    means: NDArray[np.float32] = total.numpy() / np.maximum(tokens_of, 1).astype(np.float32)[:, None]
-    return means, tokens_of > 0
+    sums: NDArray[np.float32] = total.numpy()
+    return sums / np.maximum(tokens_of, 1).astype(np.float32)[:, None], tokens_of > 0
 
 
-def item_silence(shards: Iterable[Path], rows: Mapping[str, MediaRow]) -> dict[str, tuple[float, ...]]:
-    """media_id -> `FACTS` of every item of `rows` that has sound, of the recording as it was before any silence was
-    cut off its ends; the duration is the manifest's.
+def measure_item_silence(shards: Iterable[Path], rows: Mapping[str, MediaRow]) -> dict[str, tuple[float, ...]]:
+    """media_id -> `SILENCE_FEATURES` of each item of `rows` with audio, as it was before its ends were trimmed.
+
+    The duration is that of the manifest.
     """
-    found: dict[str, tuple[float, ...]] = {}
+    silence: dict[str, tuple[float, ...]] = {}
     for path in shards:
         shard = MediaShard(path)
         parts: dict[str, list[NDArray[np.int16]]] = {}
@@ -63,20 +64,20 @@ def item_silence(shards: Iterable[Path], rows: Mapping[str, MediaRow]) -> dict[s
             if media_id in rows and offsets[number + 1] > offsets[number]:
                 parts.setdefault(media_id, []).append(samples[offsets[number] : offsets[number + 1]])
         cuts = {entry["media_id"]: (entry["cut_start_s"], entry["cut_end_s"]) for entry in shard.entries}
-        for media_id, heard in parts.items():
+        for media_id, clips in parts.items():
             seconds = rows[media_id].duration_s
-            facts = measure_silence(heard, float("nan") if seconds is None else seconds, rate)
-            found[media_id] = _with_cuts(facts, *cuts[media_id])
-    return found
+            facts = measure_silence(clips, float("nan") if seconds is None else seconds, rate)
+            silence[media_id] = _add_cuts(facts, *cuts[media_id])
+    return silence
 
 
-def _with_cuts(facts: tuple[float, ...], cut_start_s: float, cut_end_s: float) -> tuple[float, ...]:
+def _add_cuts(facts: tuple[float, ...], cut_start_s: float, cut_end_s: float) -> tuple[float, ...]:
     duration_s, leading_s, trailing_s, silent_share = facts
     return duration_s, cut_start_s + leading_s, cut_end_s + trailing_s, silent_share
 
 
-def silence_table(media_ids: Sequence[str], found: Mapping[str, tuple[float, ...]]) -> NDArray[np.float64]:
-    """(N, F) the facts in the order of `media_ids`, NaN where an item has no sound."""
+def build_silence_table(media_ids: Sequence[str], found: Mapping[str, tuple[float, ...]]) -> NDArray[np.float64]:
+    """(N, F) in the order of `media_ids`, NaN for items without audio."""
     nothing = (float("nan"),) * len(SILENCE_FEATURES)
     return np.array([found.get(media_id, nothing) for media_id in media_ids], np.float64).reshape(
         -1, len(SILENCE_FEATURES)

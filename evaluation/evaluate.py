@@ -11,8 +11,15 @@ import torch
 from unmask.core.errors import MissingInput
 from unmask.core.machine import describe_device
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.control_features import item_silence, mean_tokens, silence_table
-from unmask.evaluation.controls import majority, metadata_probe, modality_probe, sampled, silence_probe, token_probe
+from unmask.evaluation.control_features import average_tokens, build_silence_table, measure_item_silence
+from unmask.evaluation.controls import (
+    limit_training_items,
+    score_headers,
+    score_majority,
+    score_mean_tokens,
+    score_modality_mask,
+    score_silence,
+)
 from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.open_run import OpenRun, check_split, open_run
 from unmask.evaluation.predictions import write_predictions
@@ -40,7 +47,7 @@ def evaluate(
     check_split(run, opened.info, opened.manifest)
     numbers = opened.list_scorable()
     rows = list(opened.manifest.rows())
-    known = sampled(select_labeled([row for row in rows if row.media_id in numbers]), split, seed=seed)
+    known = limit_training_items(select_labeled([row for row in rows if row.media_id in numbers]), split, seed=seed)
     items = known.only(known.split == split)
     if not len(items):
         raise MissingInput(f"{run.name}: no item of the {split} split has tokens", "make manifest extract-features")
@@ -95,15 +102,15 @@ def _describe_scope(opened: OpenRun, known: ItemSet, split: Split, of_split: lis
 
 def _fit_controls(opened: OpenRun, known: ItemSet, numbers: dict[str, int], seed: int) -> list[Scorer]:
     """Scores of every item of `known`, which contains all splits, by each control."""
-    silence = item_silence(opened.shards, {row.media_id: row for row in known.rows})
+    silence = measure_item_silence(opened.shards, {row.media_id: row for row in known.rows})
     names = tuple(opened.data.streams)
-    means, present = mean_tokens(opened.data, names, [numbers[row.media_id] for row in known.rows])
+    means, present = average_tokens(opened.data, names, [numbers[row.media_id] for row in known.rows])
     return [
-        majority(known),
-        modality_probe(known, present),
-        metadata_probe(known, seed=seed),
-        silence_probe(known, silence_table([row.media_id for row in known.rows], silence), seed=seed),
-        token_probe(known, means, present, seed=seed),
+        score_majority(known),
+        score_modality_mask(known, present),
+        score_headers(known, seed=seed),
+        score_silence(known, build_silence_table([row.media_id for row in known.rows], silence), seed=seed),
+        score_mean_tokens(known, means, present, seed=seed),
     ]
 
 

@@ -286,9 +286,15 @@ class Work:
 
     def _find_near_duplicates(self, manifest: Manifest, workers: int | None) -> pa.Table:
         """Columns media_id and cluster."""
-        from unmask.manifests.duplicates.near_duplicates import fingerprints, near_clusters, near_duplicates
+        from unmask.manifests.duplicates.near_duplicates import (
+            cluster_near_duplicates,
+            find_near_duplicates,
+            hash_files,
+        )
 
-        clusters = near_clusters(near_duplicates(fingerprints(manifest, self.folder.fingerprints, workers)))
+        clusters = cluster_near_duplicates(
+            find_near_duplicates(hash_files(manifest, self.folder.fingerprints, workers))
+        )
         about = count_clusters(clusters)
         self.say(f"near-duplicates: {about['files']} files in {about['clusters']} clusters")
         return clusters

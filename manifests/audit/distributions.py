@@ -1,4 +1,4 @@
-"""How numbers that a viewer could notice are distributed over reals and fakes."""
+"""Distributions of duration, resolution, size and leading silence over real and fake files."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ from numpy.typing import NDArray
 from unmask.manifests.audit.results import Spread
 
 BINS = 24
-# Quantiles that the bins reach to: one broken header of a million hours must not press all others into one bin.
+# Quantiles at the ends of the bins: one broken header of a million hours must not squeeze all others into one bin.
 REACH = (0.005, 0.995)
-QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 Floats = NDArray[np.float64]
 
 
-def spreads(table: pa.Table, leading_s: Floats) -> tuple[Spread, ...]:
-    """Duration, resolution, size and leading silence of labelled rows, where any has one.
+def describe_distributions(table: pa.Table, leading_s: Floats) -> tuple[Spread, ...]:
+    """Duration, resolution, size and leading silence of labeled rows, where any row has a value.
 
-    `leading_s` (R,): NaN where nothing is known.
+    `leading_s` (R,): NaN if unknown.
     """
-    numbers = {name: _column(table, name) for name in ("duration_s", "width", "height", "bytes")}
+    numbers = {name: _read_column(table, name) for name in ("duration_s", "width", "height", "bytes")}
     shorter = np.minimum(numbers["width"], numbers["height"])
-    found = [
+    columns = [
         ("duration", "s", numbers["duration_s"]),
         ("resolution, shorter side", "px", shorter),
         ("file size", "kB", numbers["bytes"] / 1000),
         ("leading silence", "s", leading_s),
     ]
-    label = _column(table, "label")
-    return tuple(spread(name, unit, values, label) for name, unit, values in found if np.isfinite(values).any())
+    label = _read_column(table, "label")
+    return tuple(
+        describe_distribution(name, unit, values, label) for name, unit, values in columns if np.isfinite(values).any()
+    )
 
 
-def spread(name: str, unit: str, values: Floats, label: Floats) -> Spread:
+def describe_distribution(name: str, unit: str, values: Floats, label: Floats) -> Spread:
     """`values` (R,), NaN for none; `label` (R,) 0, 1 or NaN."""
     known = np.isfinite(values)
     low, high = (float(edge) for edge in np.quantile(values[known], REACH))
@@ -43,26 +45,26 @@ def spread(name: str, unit: str, values: Floats, label: Floats) -> Spread:
     return Spread(
         name=name,
         unit=unit,
-        real=_quarters(real),
-        fake=_quarters(fake),
+        real=_compute_quartiles(real),
+        fake=_compute_quartiles(fake),
         edges=(low, high),
-        real_shares=_shares(real, low, high),
-        fake_shares=_shares(fake, low, high),
+        real_shares=_compute_shares(real, low, high),
+        fake_shares=_compute_shares(fake, low, high),
     )
 
 
-def _quarters(values: Floats) -> tuple[float, ...]:
-    return tuple(np.quantile(values, QUARTERS).tolist()) if len(values) else ()
+def _compute_quartiles(values: Floats) -> tuple[float, ...]:
+    return tuple(np.quantile(values, QUARTILES).tolist()) if len(values) else ()
 
 
-def _shares(values: Floats, low: float, high: float) -> tuple[float, ...]:
-    """Empty where there is nothing to draw: no values, or only one."""
+def _compute_shares(values: Floats, low: float, high: float) -> tuple[float, ...]:
+    """Empty without values or with only one distinct value."""
     if not len(values) or high <= low:
         return ()
     counts, _ = np.histogram(np.clip(values, low, high), BINS, (low, high))
     return tuple((counts / len(values)).tolist())
 
 
-def _column(table: pa.Table, name: str) -> Floats:
+def _read_column(table: pa.Table, name: str) -> Floats:
     """(R,) NaN for null."""
     return np.asarray(table.column(name).cast(pa.float64()).to_numpy(), np.float64)

@@ -1,4 +1,4 @@
-"""All facts of the files that a shortcut could use, as one table, and the families they belong to. N files."""
+"""All features that a shortcut could use, as one table, and the families they belong to. N files."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from unmask.manifests.audit import header_features as metadata
-from unmask.manifests.audit import image_encoding as picture
-from unmask.manifests.audit.header_features import coded, metadata_facts
+from unmask.manifests import header_features
+from unmask.manifests.audit import image_encoding
+from unmask.manifests.header_features import encode_headers, encode_names, read_names
 from unmask.manifests.manifest import MediaRow
 from unmask.media import silence
 
 EVERYTHING = "all metadata"
 
-# name -> (its facts, what they are)
+# name -> (its features, what they are)
 FAMILIES: dict[str, tuple[tuple[str, ...], str]] = {
     "file size": (("bytes", "bytes_per_pixel", "bytes_per_second"), "bytes, also per pixel and per second (bitrate)"),
-    "resolution": (("width", "height", "pixels", "aspect"), "width, height and what follows from them"),
-    "length": (("duration_s", "frames", "fps"), "duration, number and rate of frames"),
-    "sound format": (("audio_codec", "sample_rate", "channels"), "codec, sample rate and channels of the sound"),
+    "resolution": (("width", "height", "pixels", "aspect"), "width, height, their product and ratio"),
+    "length": (("duration_s", "frames", "fps"), "duration, number of frames, frame rate"),
+    "sound format": (("audio_codec", "sample_rate", "channels"), "codec, sample rate and channels of the audio"),
     "encoding": (
-        ("extension", "container", "video_codec", *picture.NUMBERS, *picture.NAMES),
-        "container, codec and extension; of images JPEG tables, quality, chroma subsampling, embedded blocks",
+        ("extension", "container", "video_codec", *image_encoding.NUMBERS, *image_encoding.NAMES),
+        "container, codec and extension; for images JPEG tables, quality, chroma subsampling, embedded blocks",
     ),
     "silence and duration": (
         silence.SILENCE_FEATURES,
-        "silence at both ends and in all, duration; of files with sound",
+        "silence at both ends and in total, duration; files with audio only",
     ),
-    "streams": (("kind", "has_sound", "has_text"), "which of picture, sound and text there are, not what is in them"),
+    "streams": (("kind", "has_sound", "has_text"), "which of image, audio and text exist, not their content"),
 }
 SILENCE = "silence and duration"
 SILENT = tuple(name for name in silence.SILENCE_FEATURES if name != "duration_s")
@@ -41,46 +41,59 @@ SILENT = tuple(name for name in silence.SILENCE_FEATURES if name != "duration_s"
 class Features:
     names: tuple[str, ...]
     values: NDArray[np.float64]
-    """(N, F), NaN where a file has none. Names such as codecs are codes: ranks of their frequency."""
-    named: NDArray[np.bool_]
-    """(F,) Is it a name?"""
+    """(N, F), NaN where missing. Names such as codecs are coded by the rank of their frequency."""
+    is_name: NDArray[np.bool_]
+    """(F,)"""
     words: Mapping[str, Sequence[str | None]]
-    """(N,) of each name, as it is in the files."""
+    """Name -> (N,) its values as the files have them."""
 
-    def columns(self, names: Sequence[str]) -> list[int]:
+    def find_columns(self, names: Sequence[str]) -> list[int]:
         return [self.names.index(name) for name in names if name in self.names]
 
-    def constant(self, column: int) -> str | None:
-        """The one value that all files have; None where they differ or none has any."""
-        found = self.values[:, column]
-        if np.isnan(found).any() or len(np.unique(found)) != 1:
+    def restrict(self, names: Sequence[str], rows: NDArray[np.bool_]) -> Features:
+        """The columns `names` of the files `rows` (N,)."""
+        columns = self.find_columns(names)
+        words = {
+            name: [word for word, kept in zip(values, rows.tolist(), strict=True) if kept]
+            for name, values in self.words.items()
+            if name in names
+        }
+        kept = tuple(self.names[column] for column in columns)
+        return Features(kept, self.values[rows][:, columns], self.is_name[columns], words)
+
+    def find_constant(self, column: int) -> str | None:
+        """The one value that all files have; None if they differ or some have none."""
+        values = self.values[:, column]
+        if np.isnan(values).any() or len(np.unique(values)) != 1:
             return None
         name = self.names[column]
-        return str(self.words[name][0]) if name in self.words else f"{found[0]:g}"
+        return str(self.words[name][0]) if name in self.words else f"{values[0]:g}"
 
 
-def features(rows: Sequence[MediaRow], pictures: pa.Table, sounds: pa.Table) -> Features:
-    """`pictures` and `sounds`: N rows of the columns of picture.PICTURE and sound.SOUND, null where there are none."""
+def build_features(rows: Sequence[MediaRow], encodings: pa.Table, silences: pa.Table) -> Features:
+    """`encodings` and `silences`: N rows of IMAGE_ENCODING and AUDIO_SILENCE, null where they do not apply."""
     everyone = np.ones(len(rows), np.bool_)
-    facts, named = metadata_facts(rows, everyone)
-    words = {name: pictures.column(name).to_pylist() for name in picture.NAMES}
-    parts = [facts, *(coded(values, everyone)[:, None] for values in words.values())]
-    parts += [_numbers(pictures, picture.NUMBERS), _numbers(sounds, SILENT), _streams(rows)]
-    names = (*metadata.NUMBERS, *metadata.NAMES, *picture.NAMES, *picture.NUMBERS, *SILENT, "has_sound", "has_text")
-    flags = [*named, *[True] * len(picture.NAMES), *[False] * (len(picture.NUMBERS) + len(SILENT)), False, False]
-    own = dict(zip(metadata.NAMES, zip(*map(metadata.names_of, rows), strict=True), strict=True)) if rows else {}
+    header, is_name = encode_headers(rows, everyone)
+    words = {name: encodings.column(name).to_pylist() for name in image_encoding.NAMES}
+    parts = [header, *(encode_names(values, everyone)[:, None] for values in words.values())]
+    parts += [_to_numbers(encodings, image_encoding.NUMBERS), _to_numbers(silences, SILENT), _read_modalities(rows)]
+    names = (*header_features.NUMBERS, *header_features.NAMES, *image_encoding.NAMES, *image_encoding.NUMBERS)
+    numbers = len(image_encoding.NUMBERS) + len(SILENT) + 2
+    flags = [*is_name, *[True] * len(image_encoding.NAMES), *[False] * numbers]
+    own = dict(zip(header_features.NAMES, zip(*map(read_names, rows), strict=True), strict=True)) if rows else {}
+    names = (*names, *SILENT, "has_sound", "has_text")
     return Features(names, np.concatenate(parts, axis=1), np.array(flags), {**own, **words})
 
 
-def _numbers(table: pa.Table, names: Sequence[str]) -> NDArray[np.float64]:
+def _to_numbers(table: pa.Table, names: Sequence[str]) -> NDArray[np.float64]:
     columns = [np.array(table.column(name).to_pylist(), np.float64) for name in names]  # None becomes NaN
     return np.stack(columns, axis=1)
 
 
-def _streams(rows: Sequence[MediaRow]) -> NDArray[np.float64]:
-    """(N, 2) is there sound, is there text"""
-    return np.array([(has_sound(row), row.text is not None) for row in rows], np.float64).reshape(-1, 2)
+def _read_modalities(rows: Sequence[MediaRow]) -> NDArray[np.float64]:
+    """(N, 2) has audio, has text."""
+    return np.array([(has_audio(row), row.text is not None) for row in rows], np.float64).reshape(-1, 2)
 
 
-def has_sound(row: MediaRow) -> bool:
+def has_audio(row: MediaRow) -> bool:
     return row.kind == "audio" or row.audio_codec is not None

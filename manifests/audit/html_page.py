@@ -10,7 +10,7 @@ from unmask.core.atomic_files import write_text
 from unmask.core.html.pages import make_environment
 from unmask.manifests.audit.charts import auc_mark, flat_spreads, spread_charts
 from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
-from unmask.manifests.audit.results import FLAG_ABOVE, LEVEL, RULE, Audit, DatasetAudit, ProbeLine, sentence
+from unmask.manifests.audit.results import FLAG_ABOVE, LEVEL, RULE, Audit, DatasetAudit, ProbeLine, describe
 from unmask.manifests.audit.terminal_table import findings
 from unmask.manifests.splits.leaks import count_allowed_leaks
 
@@ -44,7 +44,7 @@ def render(audit: Audit) -> str:
 
 
 def _told(lines: Sequence[tuple[str, ProbeLine]]) -> list[tuple[str, str]]:
-    return [(name, sentence(line)) for name, line in lines]
+    return [(name, describe(line)) for name, line in lines]
 
 
 def _cards(audit: Audit) -> list[tuple[str, str, str]]:

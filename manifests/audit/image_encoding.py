@@ -1,4 +1,7 @@
-"""How an image was encoded: what tells one camera, editor or generator's writer from another. Only headers are read."""
+"""How an image was encoded, which differs between cameras, editors and generators. Only headers are read.
+
+audit-encoding.parquet: one row per image.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,16 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 from unmask.core.errors import BadMedia
+from unmask.core.fact_table import Facts, FactTable
 from unmask.core.hashing import fingerprint
-from unmask.manifests.audit.file_facts import FactKind, Facts
 
 NUMBERS = ("jpeg_quality",)
 NAMES = ("jpeg_tables", "chroma_subsampling", "progressive", "colour_mode", "embedded")
 
-# What a file may carry beside the picture; a camera leaves some of it, a generator's script rarely any.
+# Blocks that a file may have beside the pixels; cameras write some of them, scripts of generators rarely any.
 EMBEDDED = ("exif", "icc_profile", "photoshop", "adobe", "jfif", "comment", "dpi", "xmp", "transparency", "gamma")
 
-# Luminance quantisation of the JPEG standard (ITU-T T.81, table K.1), which the IJG's quality 1..100 scales.
+# Luminance quantization of the JPEG standard (ITU-T T.81, table K.1), which the IJG quality 1..100 scales.
 STANDARD = np.array(
     (
         "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62 "
@@ -33,19 +36,19 @@ _SCALE = np.where(_QUALITY < 50, 5000 // _QUALITY, 200 - 2 * _QUALITY)
 _SUMS = np.clip((STANDARD[None] * _SCALE[:, None] + 50) // 100, 1, 255).sum(axis=1)
 
 
-def picture_facts(path: Path) -> Facts:
-    """NUMBERS and NAMES of one image; None where its format has no such thing. `BadMedia` for what is no image."""
+def read_encoding(path: Path) -> Facts:
+    """NUMBERS and NAMES of one image; None where its format has no such field. `BadMedia` if it is no image."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # no pixel is decoded here
             with Image.open(path) as image:
-                return _facts(image)
+                return _describe(image)
     except (UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError, OSError) as error:
         problem = str(error).replace(str(path), path.name)
         raise BadMedia(path, "unreadable", f"Pillow cannot read it ({problem})") from error
 
 
-def _facts(image: Image.Image) -> Facts:
+def _describe(image: Image.Image) -> Facts:
     facts: Facts = dict.fromkeys((*NUMBERS, *NAMES))
     facts["colour_mode"] = image.mode
     facts["embedded"] = "+".join(name for name in EMBEDDED if name in image.info) or "nothing"
@@ -54,20 +57,27 @@ def _facts(image: Image.Image) -> Facts:
         facts["chroma_subsampling"] = " ".join(f"{wide}x{high}" for _, wide, high, _ in image.layer)
         if tables := image.quantization:
             facts["jpeg_tables"] = fingerprint([[key, [*table]] for key, table in sorted(tables.items())])[:8]
-            facts["jpeg_quality"] = jpeg_quality(next(iter(tables.values())))
+            facts["jpeg_quality"] = estimate_jpeg_quality(next(iter(tables.values())))
     return facts
 
 
-def jpeg_quality(luminance: list[int]) -> int:
-    """The IJG quality (1 to 100) whose table is the nearest in sum; the order of the 64 numbers does not matter."""
+def estimate_jpeg_quality(luminance: list[int]) -> int:
+    """The IJG quality (1 to 100) whose table has the nearest sum; the order of the 64 numbers does not matter."""
     return int(_QUALITY[np.argmin(np.abs(_SUMS - sum(luminance)))])
 
 
-PICTURE = FactKind(
+IMAGE_ENCODING = FactTable(
     name="audit-encoding",
-    version=1,
-    columns=(*((name, pa.int16()) for name in NUMBERS), *((name, pa.string()) for name in NAMES)),
-    read=picture_facts,
+    format="unmask-audit-facts",
+    about={"name": "audit-encoding", "version": 1},
+    key=("media_id", "content"),
+    columns=(
+        *((name, pa.int16()) for name in NUMBERS),
+        *((name, pa.string()) for name in NAMES),
+        ("problem", pa.string()),
+    ),
+    measure=read_encoding,
     chunk=64,
-    timeout_s=10.0,
+    timeout_s=20.0,
+    save_every=5_000,
 )

@@ -162,7 +162,7 @@ class Audit:
     @property
     def flags(self) -> list[str]:
         """Such as "own_speech: silence and duration: AUC 0.871 [0.771, 0.951], most by leading_s (0.822)"."""
-        return [f"{name}: {sentence(line)}" for name, line in self.lines("flagged")]
+        return [f"{name}: {describe(line)}" for name, line in self.lines("flagged")]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -181,7 +181,7 @@ class Audit:
         }
 
 
-def sentence(line: ProbeLine) -> str:
+def describe(line: ProbeLine) -> str:
     assert line.auc is not None, f"{line.name}: {line.verdict}"
     span = f" [{line.interval[0]:.3f}, {line.interval[1]:.3f}]" if line.interval else ""
     told = line.best and line.best.auc is not None and line.best.name != line.name

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
-from unmask.manifests.audit.results import RULE, Audit, ProbeLine, SharedSummary, sentence
+from unmask.manifests.audit.results import RULE, Audit, ProbeLine, SharedSummary, describe
 
 STYLES = {"flagged": "bold red", "suspect": "yellow", "clear": "", "untested": "dim"}
 SHORT = {"silence and duration": "silence", "sound format": "sound", EVERYTHING: "all"}
@@ -20,7 +20,7 @@ def audit_table(audit: Audit) -> RenderableType:
     parts: list[RenderableType] = [_datasets(audit), Text(RULE), Text("")]
     parts += [Text(f"FLAG {text}", style="bold red") for text in audit.flags]
     parts += [
-        Text(f"suspect {name}: {sentence(line)}", style="yellow") for name, line in audit.lines("suspect") if line.auc
+        Text(f"suspect {name}: {describe(line)}", style="yellow") for name, line in audit.lines("suspect") if line.auc
     ]
     parts += [Text(f"{line.name}, all datasets: {_figure(line)} ({line.about})") for line in audit.collection]
     parts += [Text(text, style="bold red" if bad else "") for text, bad in findings(audit)]

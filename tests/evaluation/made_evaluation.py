@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from unmask.evaluation.controls import majority, metadata_probe
+from unmask.evaluation.controls import score_headers, score_majority
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.predictions import Predictions, read_predictions, write_predictions
 from unmask.evaluation.report.class_differences import Difference, LabelLine
@@ -80,7 +80,7 @@ def make_evaluation(run: Path) -> Made:
     model = Scorer("model", "fusion", scores.score, 0.5)
     controls = [
         Scorer(control.name, control.about, control.score[test], control.threshold, meaning=control.meaning)
-        for control in (majority(known), metadata_probe(known, seed=0))
+        for control in (score_majority(known), score_headers(known, seed=0))
     ]
     ours, theirs = measure(items, model, seed=0), [measure(items, control, seed=0) for control in controls]
     evaluation = Evaluation(

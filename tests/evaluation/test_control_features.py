@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmask.manifests.audit.header_features import NAMES, NUMBERS, metadata_facts
+from unmask.manifests.header_features import NAMES, NUMBERS, encode_headers
 from unmask.manifests.manifest import MediaRow
 from unmask.media.silence import measure_silence
 
@@ -47,7 +47,7 @@ def test_no_sound_has_no_facts() -> None:
 
 def test_file_facts_are_rates_where_the_file_has_pixels_and_seconds() -> None:
     rows = [row(0, bytes=8000, width=20, height=10, frames=4, fps=2.0, duration_s=2.0)]
-    facts, named = metadata_facts(rows, np.array([True]))
+    facts, named = encode_headers(rows, np.array([True]))
     found = dict(zip((*NUMBERS, *NAMES), facts[0].tolist(), strict=True))
     assert (found["bytes_per_pixel"], found["bytes_per_second"], found["aspect"]) == (10.0, 4000.0, 2.0)
     assert np.isnan(found["sample_rate"])
@@ -61,7 +61,7 @@ def test_a_codec_that_training_never_saw_is_missing_not_invented() -> None:
         row(2, video_codec="vp9"),
         row(3, video_codec="av1"),
     ]
-    facts, _ = metadata_facts(rows, np.array([True, True, True, False]))
+    facts, _ = encode_headers(rows, np.array([True, True, True, False]))
     codes = facts[:, len(NUMBERS) + NAMES.index("video_codec")]
     assert codes[:3].tolist() == [0.0, 0.0, 1.0]
     assert np.isnan(codes[3])

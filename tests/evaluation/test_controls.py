@@ -7,7 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from unmask.evaluation.controls import majority, metadata_probe, modality_probe, silence_probe, token_probe
+from unmask.evaluation.controls import (
+    score_headers,
+    score_majority,
+    score_mean_tokens,
+    score_modality_mask,
+    score_silence,
+)
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer, measure
 from unmask.manifests.manifest import MediaRow
@@ -39,13 +45,13 @@ def auc_on_test(items: ItemSet, scorer: Scorer) -> float:
 
 def test_a_metadata_shortcut_is_found() -> None:
     items = made(leak=True)
-    probe = metadata_probe(items, seed=0)
+    probe = score_headers(items, seed=0)
     assert auc_on_test(items, probe) > 0.99
     assert measure(items.only(items.split == "test"), on_test(items, probe), seed=0).table.row("pooled").auc > 0.99
 
 
 def test_random_metadata_is_worth_a_coin_toss() -> None:
-    found = [auc_on_test(items, metadata_probe(items, seed=0)) for items in (made(600, seed) for seed in range(4))]
+    found = [auc_on_test(items, score_headers(items, seed=0)) for items in (made(600, seed) for seed in range(4))]
     assert np.mean(found) == pytest.approx(0.5, abs=0.06)
 
 
@@ -66,7 +72,7 @@ def test_the_majority_guess_is_exact() -> None:
         for n, (label, split) in enumerate(entries)
     ]
     items = ItemSet(tuple(rows))
-    table = measure(items.only(items.split == "test"), on_test(items, majority(items)), seed=0).table
+    table = measure(items.only(items.split == "test"), on_test(items, score_majority(items)), seed=0).table
     assert table.row("a")["accuracy"] == 0.5
     assert table.row("a").auc == 0.5
     assert table.row("b")["accuracy"] == 1.0
@@ -77,7 +83,7 @@ def test_the_majority_guess_is_exact() -> None:
 def test_an_unknown_dataset_gets_the_prior_of_all() -> None:
     rows = [item(0, 1, "train"), item(1, 1, "train"), item(2, 1, "train"), item(3, 0, "train")]
     items = ItemSet((*rows, item(4, 0, "test", dataset="new", domain_id=1)))
-    assert majority(items).score[-1] == 0.75
+    assert score_majority(items).score[-1] == 0.75
 
 
 def test_silence_is_a_shortcut_where_there_is_sound_and_nothing_elsewhere() -> None:
@@ -86,7 +92,7 @@ def test_silence_is_a_shortcut_where_there_is_sound_and_nothing_elsewhere() -> N
     facts = random.random((400, 4))
     facts[:, 1] = np.where(items.is_fake, 0.05, 0.5) + 0.1 * random.random(400)
     facts[::3] = np.nan
-    probe = silence_probe(items, facts, seed=0)
+    probe = score_silence(items, facts, seed=0)
     heard = np.isfinite(facts[:, 0])
     test = (items.split == "test") & heard
     assert roc_auc_score(items.is_fake[test], probe.score[test]) > 0.99
@@ -97,7 +103,7 @@ def test_silence_is_a_shortcut_where_there_is_sound_and_nothing_elsewhere() -> N
 
 def test_silence_says_nothing_about_a_dataset_of_pictures() -> None:
     items = made(40)
-    probe = silence_probe(items, np.full((40, 4), np.nan), seed=0)
+    probe = score_silence(items, np.full((40, 4), np.nan), seed=0)
     row = measure(items, probe, seed=0).table.row("made")
     assert (row.auc, row["accuracy"]) == (None, None)
     assert row.n_real + row.n_fake == 40
@@ -105,9 +111,9 @@ def test_silence_says_nothing_about_a_dataset_of_pictures() -> None:
 
 def test_streams_that_only_fakes_have_give_the_label_away() -> None:
     items = made(200)
-    probe = modality_probe(items, np.stack([np.ones(200, np.bool_), items.is_fake], axis=1))
+    probe = score_modality_mask(items, np.stack([np.ones(200, np.bool_), items.is_fake], axis=1))
     assert auc_on_test(items, probe) == 1.0
-    blind = modality_probe(items, np.ones((200, 2), np.bool_))
+    blind = score_modality_mask(items, np.ones((200, 2), np.bool_))
     assert auc_on_test(items, blind) == 0.5
 
 
@@ -122,21 +128,21 @@ def tokens(items: ItemSet, signal: float) -> tuple[NDArray[np.float32], NDArray[
 
 def test_the_linear_probe_reads_tokens() -> None:
     items = made(400)
-    assert auc_on_test(items, token_probe(items, *tokens(items, 8.0), seed=0)) > 0.85
+    assert auc_on_test(items, score_mean_tokens(items, *tokens(items, 8.0), seed=0)) > 0.85
 
 
 def test_the_linear_probe_finds_nothing_where_there_is_nothing() -> None:
     items = made(800)
-    assert auc_on_test(items, token_probe(items, *tokens(items, 0.0), seed=0)) == pytest.approx(0.5, abs=0.12)
+    assert auc_on_test(items, score_mean_tokens(items, *tokens(items, 0.0), seed=0)) == pytest.approx(0.5, abs=0.12)
 
 
 def test_one_class_in_training_gives_every_item_the_same_score() -> None:
     rows = [item(number, 1, "train", bytes=number) for number in range(10)]
     items = ItemSet((*rows, item(20, 0, "test", bytes=3), item(21, 1, "test", bytes=900)))
-    assert set(metadata_probe(items, seed=0).score.tolist()) == {1.0}
+    assert set(score_headers(items, seed=0).score.tolist()) == {1.0}
 
 
 def test_the_same_seed_gives_the_same_scores() -> None:
     items = made(120)
-    first, second = metadata_probe(items, seed=0), metadata_probe(items, seed=0)
+    first, second = score_headers(items, seed=0), score_headers(items, seed=0)
     np.testing.assert_array_equal(first.score, second.score)

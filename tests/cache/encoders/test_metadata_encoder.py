@@ -91,7 +91,7 @@ def test_only_facts_of_the_file_are_taken_from_a_row():
 @pytest.mark.parametrize("name", ["label", "dataset", "path", "split", "people", "method", "text", "content"])
 def test_anything_else_is_refused(name: str):
     assert name not in FACTS
-    with pytest.raises(ValueError, match=f"not a fact of the file: {name}"):
+    with pytest.raises(ValueError, match=f"not a header field: {name}"):
         token(**{name: "x"})
 
 

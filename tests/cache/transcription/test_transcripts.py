@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from unmask.cache.transcription import stage as transcripts
 from unmask.cache.transcription import whisper_asr as asr
 from unmask.cache.transcription.stage import transcribe
 from unmask.cli.app import main
+from unmask.core import fact_table
 from unmask.core.errors import BadMedia
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow, from_rows, read_manifest, write_manifest
@@ -80,21 +80,20 @@ def test_a_second_call_only_tries_again_what_failed(manifest: Manifest, tmp_path
     assert (report.done, report.skipped, report.failed) == (1, 5, {})
 
 
-def test_a_stopped_call_keeps_what_it_heard(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    real_note = transcripts._note
-
-    def stop_at_b(heard_row: MediaRow, *others: object) -> None:
-        if heard_row.path == "b.wav":
-            raise KeyboardInterrupt
-        real_note(heard_row, *others)
+def test_a_stopped_call_keeps_its_transcripts(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class StopsAfterTwo(fact_table.Progress):
+        def advance(self, count: int = 1, *, failed: int = 0) -> None:
+            super().advance(count, failed=failed)
+            if self.done == 2:
+                raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(transcripts, "_note", stop_at_b)
+        patch.setattr(fact_table, "Progress", StopsAfterTwo)
         with pytest.raises(KeyboardInterrupt):
             run(manifest, tmp_path)
     texts, report = run(manifest, tmp_path)
-    assert texts["a"] == "hello"
-    assert (report.done, report.skipped, len(report.failed)) == (3, 2, 1)
+    assert (texts["a"], texts["b"]) == ("hello", "world")
+    assert (report.done, report.skipped, len(report.failed)) == (2, 3, 1)
 
 
 def test_another_model_or_another_file_is_heard_anew(manifest: Manifest, tmp_path: Path):
@@ -134,10 +133,10 @@ def test_without_the_runtime_it_is_exit_4_with_the_command_that_gets_it(
     assert list(read_manifest(tmp_path / "work/manifest.parquet").rows()) == list(ROWS), "nothing is changed"
 
 
-def test_only_the_beginning_of_a_long_recording_is_heard(tmp_path: Path):
+def test_only_the_beginning_of_a_long_recording_is_transcribed(tmp_path: Path):
     rate = 8_000
     soundfile.write(tmp_path / "long.wav", np.full(rate * 130, 0.5, np.float32), rate)
-    wave = asr._decoded(tmp_path / "long.wav")
+    wave = asr._decode_beginning(tmp_path / "long.wav")
     assert (wave.dtype, len(wave)) == (np.int16, 120 * 16_000)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from unmask.manifests.duplicates import hamming_search as hamming
 from unmask.manifests.duplicates.hamming_search import REACH, pairs_between, pairs_within
-from unmask.manifests.duplicates.near_duplicates import PAIRS, near_clusters, near_duplicates
+from unmask.manifests.duplicates.near_duplicates import PAIRS, cluster_near_duplicates, find_near_duplicates
 
 
 def flipped(word: int, bits: list[int]) -> int:
@@ -78,29 +78,29 @@ def clusters(table: pa.Table) -> dict[str, str]:
 
 
 def test_what_pairs_connect_is_a_cluster_named_after_its_first_file():
-    assert clusters(near_clusters(pairs(("c", "d", 4), ("a", "b", 0), ("b", "e", 8)))) == {
+    assert clusters(cluster_near_duplicates(pairs(("c", "d", 4), ("a", "b", 0), ("b", "e", 8)))) == {
         "a": "a",
         "b": "a",
         "e": "a",
         "c": "c",
         "d": "c",
     }
-    assert near_clusters(pairs()).num_rows == 0
+    assert cluster_near_duplicates(pairs()).num_rows == 0
 
 
 def test_a_chain_falls_apart_at_its_least_alike_links_and_copies_stay_together():
     chain = [(f"{n:02}", f"{n + 1:02}", 20 if n % 4 == 3 else 2) for n in range(19)]
-    whole = near_clusters(pairs(*chain), max_size=20)
+    whole = cluster_near_duplicates(pairs(*chain), max_size=20)
     assert set(clusters(whole).values()) == {"00"}
-    parts = clusters(near_clusters(pairs(*chain), max_size=6))
+    parts = clusters(cluster_near_duplicates(pairs(*chain), max_size=6))
     assert sorted(set(parts.values())) == ["00", "04", "08", "12", "16"]
     equal = pairs(*[("a", f"b{n}", 0) for n in range(30)])
-    assert set(clusters(near_clusters(equal, max_size=5)).values()) == {"a"}
+    assert set(clusters(cluster_near_duplicates(equal, max_size=5)).values()) == {"a"}
 
 
 def test_only_the_cluster_that_is_too_big_is_cut():
     chain = [(f"x{n:02}", f"x{n + 1:02}", 10) for n in range(9)]
-    found = clusters(near_clusters(pairs(*chain, ("a", "b", 10)), max_size=5))
+    found = clusters(cluster_near_duplicates(pairs(*chain, ("a", "b", 10)), max_size=5))
     assert found == {"a": "a", "b": "a"}
 
 
@@ -116,6 +116,6 @@ def test_a_table_without_a_fingerprint_has_only_its_equal_contents(max_distance)
             "problem": ["flat"] * 3,
         }
     )
-    assert near_duplicates(table, max_distance).to_pylist() == [
+    assert find_near_duplicates(table, max_distance).to_pylist() == [
         {"first": "1", "second": "3", "kind": "content", "distance": 0}
     ]

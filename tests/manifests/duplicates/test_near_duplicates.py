@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -14,11 +15,12 @@ import pytest
 import soundfile
 from PIL import Image, ImageEnhance
 
+from unmask.core import fact_table
 from unmask.core.errors import UsageError
 from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.core.process_pool import run_isolated
-from unmask.manifests.duplicates import hash_table as fingerprints_module
-from unmask.manifests.duplicates.near_duplicates import fingerprints, near_clusters, near_duplicates
+from unmask.manifests.duplicates import hash_table
+from unmask.manifests.duplicates.near_duplicates import cluster_near_duplicates, find_near_duplicates, hash_files
 from unmask.manifests.manifest import Manifest, MediaRow, from_rows
 from unmask.manifests.scan.scan import scan
 from unmask.manifests.splits.schemes import resplit
@@ -47,7 +49,7 @@ def found(folder: Path) -> set[frozenset[str]]:
     """Pairs of file names."""
     manifest = manifest_of(folder)
     names = dict(zip(*(manifest.table.column(name).to_pylist() for name in ("media_id", "path")), strict=True))
-    pairs = near_duplicates(fingerprints(manifest, folder / "fingerprints.parquet", 1))
+    pairs = find_near_duplicates(hash_files(manifest, folder / "fingerprints.parquet", 1))
     ends = (pairs.column(name).to_pylist() for name in ("first", "second"))
     return {frozenset((names[a], names[b])) for a, b in zip(*ends, strict=True)}
 
@@ -59,10 +61,10 @@ def read(monkeypatch) -> list[str]:
 
     def in_process(function, chunks, **_):
         for chunk in chunks:
-            names.extend(Path(path).name for _, path, _ in chunk)
+            names.extend(Path(arguments[0]).name for _, arguments in chunk)
             yield chunk, function(chunk)
 
-    monkeypatch.setattr(fingerprints_module, "run_isolated", in_process)
+    monkeypatch.setattr(fact_table, "run_isolated", in_process)
     return names
 
 
@@ -171,12 +173,12 @@ def test_silence_and_a_click_have_no_fingerprint(tmp_path):
 
 
 def test_a_broken_file_is_a_row_with_its_problem_and_costs_only_itself(tmp_path, monkeypatch):
-    monkeypatch.setattr(fingerprints_module, "run_isolated", run_isolated)
+    monkeypatch.setattr(fact_table, "run_isolated", run_isolated)
     scene(0).save(tmp_path / "good.png")
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff not a picture")
     (tmp_path / "broken.mp4").write_bytes(b"\x00" * 100)
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    table = fingerprints(manifest_of(tmp_path), tmp_path / "fingerprints.parquet", 1)
+    table = hash_files(manifest_of(tmp_path), tmp_path / "fingerprints.parquet", 1)
     problems = dict(zip(table.column("content").to_pylist(), table.column("problem").to_pylist(), strict=True))
     assert problems.pop(hash_quickly(tmp_path / "good.png")) is None
     assert len(problems) == 3
@@ -187,14 +189,14 @@ def test_what_is_known_is_not_read_again_even_under_another_name(tmp_path, read)
     for n in range(3):
         scene(n).save(tmp_path / f"{n}.png")
     kept = tmp_path / "fingerprints.parquet"
-    first = fingerprints(manifest_of(tmp_path), kept, 1)
+    first = hash_files(manifest_of(tmp_path), kept, 1)
     before = kept.read_bytes()
-    assert fingerprints(manifest_of(tmp_path), kept, 1).equals(first)
+    assert hash_files(manifest_of(tmp_path), kept, 1).equals(first)
     assert (sorted(read), kept.read_bytes()) == (["0.png", "1.png", "2.png"], before)
     (tmp_path / "0.png").rename(tmp_path / "moved.png")
     scene(7).save(tmp_path / "1.png")
     read.clear()
-    again = fingerprints(manifest_of(tmp_path), kept, 1)
+    again = hash_files(manifest_of(tmp_path), kept, 1)
     assert read == ["1.png"]
     assert again.column("whole").null_count == 0
 
@@ -202,22 +204,19 @@ def test_what_is_known_is_not_read_again_even_under_another_name(tmp_path, read)
 def test_a_killed_run_goes_on_where_it_last_saved(tmp_path, read, monkeypatch):
     for n in range(6):
         scene(n).save(tmp_path / f"{n}.png")
-    monkeypatch.setattr(fingerprints_module, "SAVED_EVERY", 2)
-    monkeypatch.setattr(fingerprints_module, "CHUNK", 1)
-    real = fingerprints_module.print_chunk
 
-    def dies(chunk):
-        if Path(chunk[0][1]).name == "4.png":
+    def dies(path, kind):
+        if path.name == "4.png":
             raise KeyboardInterrupt
-        return real(chunk)
+        return hash_table.hash_file(path, kind)
 
-    kept = tmp_path / "fingerprints.parquet"
-    monkeypatch.setattr(fingerprints_module, "print_chunk", dies)
+    kept, whole = tmp_path / "fingerprints.parquet", replace(hash_table.HASH_TABLE, save_every=2, chunk=1)
+    monkeypatch.setattr(hash_table, "HASH_TABLE", replace(whole, measure=dies))
     with pytest.raises(KeyboardInterrupt):
-        fingerprints(manifest_of(tmp_path), kept, 1)
-    monkeypatch.setattr(fingerprints_module, "print_chunk", real)
+        hash_files(manifest_of(tmp_path), kept, 1)
+    monkeypatch.setattr(hash_table, "HASH_TABLE", whole)
     read.clear()
-    assert fingerprints(manifest_of(tmp_path), kept, 1).num_rows == 6
+    assert hash_files(manifest_of(tmp_path), kept, 1).num_rows == 6
     assert read == ["4.png", "5.png"]
 
 
@@ -226,9 +225,9 @@ def test_a_damaged_or_foreign_file_of_fingerprints_is_made_again(tmp_path, conte
     scene(0).save(tmp_path / "a.png")
     kept = tmp_path / "fingerprints.parquet"
     kept.write_bytes(content)
-    assert fingerprints(manifest_of(tmp_path), kept, 1).column("whole").null_count == 0
+    assert hash_files(manifest_of(tmp_path), kept, 1).column("whole").null_count == 0
     pq.write_table(pa.table({"mine": [1]}), kept)
-    assert fingerprints(manifest_of(tmp_path), kept, 1).column("whole").null_count == 0
+    assert hash_files(manifest_of(tmp_path), kept, 1).column("whole").null_count == 0
 
 
 @pytest.mark.corpus
@@ -246,9 +245,9 @@ def test_different_faces_and_recordings_of_the_corpus_are_not_taken_for_copies(c
         for path in itertools.chain((corpus / "archive (2)").rglob("*.jpg"), (corpus / "own_speech").rglob("*.flac"))
     ]
     assert len(rows) == 280
-    table = fingerprints(from_rows(rows, {"archive": str(corpus)}), tmp_path / "fingerprints.parquet", 2)
+    table = hash_files(from_rows(rows, {"archive": str(corpus)}), tmp_path / "fingerprints.parquet", 2)
     assert table.column("problem").null_count == len(rows)
-    assert near_clusters(near_duplicates(table)).num_rows == 0
+    assert cluster_near_duplicates(find_near_duplicates(table)).num_rows == 0
 
 
 @pytest.mark.corpus
@@ -256,7 +255,7 @@ def test_the_published_split_of_deepfake_images_has_copies_of_test_pictures_in_t
     """obama-480p_61 of the test is in train twice, at other resolutions: strict leaves those out."""
     folder = next(corpus.glob("Deepfake image detection dataset"))
     scanned, _ = scan(folder, scheme="official", allow_leaks=True, workers=2, say=lambda line: None)
-    near = near_clusters(near_duplicates(fingerprints(scanned, tmp_path / "fingerprints.parquet", 2)))
+    near = cluster_near_duplicates(find_near_duplicates(hash_files(scanned, tmp_path / "fingerprints.parquet", 2)))
     with pytest.raises(UsageError, match="near-duplicate"):
         resplit(scanned, "official", 0, near=near)
     rows = {Path(row.path).name: row.split for row in resplit(scanned, "official-strict", 0, near=near).rows()}
