@@ -13,6 +13,7 @@ from unmask.core.file_lock import locked
 from unmask.core.machine import choose_device
 from unmask.core.process_pool import available_cores
 from unmask.core.work_folder import WorkFolder
+from unmask.environment import set_environment
 from unmask.logs import show_log
 from unmask.run import Run, RunTable, find_run, list_runs
 from unmask.tables import AblationTable, AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
@@ -44,6 +45,7 @@ class Work:
         """`say` gets the lines that summarize what was done; None: they are logged with the progress, on stderr."""
         self.folder = WorkFolder(Path(folder))
         self.say = say or log.info
+        set_environment()
         self._manifest: tuple[tuple[int, int], Manifest] | None = None
         if not log.hasHandlers():
             show_log(logging.INFO)
