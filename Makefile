@@ -64,15 +64,16 @@ test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
 	$(VENV)/bin/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
 
 campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
-	$(VENV)/bin/python -m pytest -m campaign tests/campaigns $(ARGS)
+	$(VENV)/bin/python -m pytest -m campaign tests $(ARGS)
 
-check: setup  ## what runs before every commit: ruff, types, tests
+check: setup  ## what runs before every commit: ruff, codespell, types, tests
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory test
 
-lint: setup  ## ruff and strict types
+lint: setup  ## ruff, codespell and strict types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/codespell
 	$(VENV)/bin/mypy
 
 bench: setup  ## benchmarks, as ratios within one run

@@ -1,5 +1,5 @@
 """Timings, as ratios within one run. `make bench`, or `python -m benchmarks gather`."""
 
-from unmask.core.openmp import wait_briefly
+from unmask.core.openmp import limit_openmp_spinning
 
-wait_briefly()
+limit_openmp_spinning()

@@ -22,17 +22,17 @@ import torch
 from benchmarks.operations import Operation, counted
 from benchmarks.timing import in_turn
 from benchmarks.training import Drawn
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import read_manifest
-from unmask.train.auto_size import SIZES, SizeName, resolved
+from unmask.train.auto_size import SIZES, SizeName, resolve_auto
 from unmask.train.data.sampler import Portion
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import _train_epoch
 from unmask.train.monitor.live_table import Board
 from unmask.train.optim.distributed import World
 from unmask.train.optim.optimizer import AUTOCAST
-from unmask.train.presets import preset_config
+from unmask.train.presets import make_preset
 from unmask.train.run_setup import Setup, prepare
 
 CLIPS, EPOCHS = 100_000, 30
@@ -67,7 +67,7 @@ def main() -> str:
     logging.getLogger("unmask").setLevel(logging.ERROR)
     work = WorkFolder(Path(given).absolute())
     manifest = read_manifest(work.manifest)
-    data = TokenData.load(manifest, open_streams(work, manifest))
+    data = TokenData.load(manifest, open_tokens(work, manifest))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     here = measured_device(device)
     lines = [
@@ -113,7 +113,7 @@ class Prepared:
 
 
 def _setup(data: TokenData, size: SizeName, precision: str, device: torch.device, folder: Path) -> Prepared:
-    config = preset_config("full").changed({"size": size, "precision": precision, "modality_dropout": 0.0})
+    config = make_preset("full").changed({"size": size, "precision": precision, "modality_dropout": 0.0})
     setup = prepare(data, config, folder / f"{size}-{precision}", World(device), resume=False)
     clips = setup.sampler.clips
     lengths = data.lengths(setup.model.shape.streams)[clips].sum(axis=1)
@@ -122,7 +122,7 @@ def _setup(data: TokenData, size: SizeName, precision: str, device: torch.device
 
 def operations(prepared: Prepared, batch: int) -> list[Operation]:
     """Of a step of `batch` clips, from those of COUNTED."""
-    _step(prepared, COUNTED[0])()  # the first one makes the optimiser's state as well
+    _step(prepared, COUNTED[0])()  # the first one makes the optimizer's state as well
     few, more = (counted(_step(prepared, clips)) for clips in COUNTED)
     assert [one.name for one in few] == [one.name for one in more], "a step of other operations"
     by = (batch - COUNTED[1]) / (COUNTED[1] - COUNTED[0])
@@ -133,7 +133,7 @@ def operations(prepared: Prepared, batch: int) -> list[Operation]:
 
 
 def _step(prepared: Prepared, clips: int) -> Callable[[], None]:
-    """A whole optimiser step through the training loop, on one batch of the longest clip."""
+    """A whole optimizer step through the training loop, on one batch of the longest clip."""
     drawn = Drawn(prepared.setup.sampler, [[Portion(np.full(clips, prepared.longest), {})]])
     setup = replace(prepared.setup, sampler=drawn, steps=1)  # type: ignore[arg-type]
     return lambda: void(_train_epoch(setup, 1, Board("bench", 1, 1, 0)))
@@ -151,7 +151,7 @@ def _measured(prepared: Prepared, clips: int, device: torch.device) -> float:
 
 def measured_device(device: torch.device) -> Device:
     """Its rates for large products in the precision of training, for large copies, and for the smallest operation."""
-    config = resolved(preset_config("full"), device, 1)
+    config = resolve_auto(make_preset("full"), device, 1)
     dtype = AUTOCAST[config.precision]
     side = 8192 if device.type == "cuda" else 2048
     square = torch.randn(side, side, device=device, dtype=dtype)

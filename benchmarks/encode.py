@@ -1,7 +1,7 @@
-"""Encoding through the extract stage, against the encoder's own forward pass on tensors that are in memory already.
+"""Encoding through the extract stage, relative to the encoder's forward pass on tensors in memory.
 
-The stage reads media shards, converts, encodes, projects, checksums and writes. Starting it and loading a network are
-paid once: the difference of a long and a short run leaves them out. On a GPU where there is one, else on the CPU.
+The stage reads media shards, converts, encodes, projects, checksums and writes. Start-up and
+loading a network are excluded by the difference of a long and a short run. Runs on a GPU if there is one.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow, from_rows
 from unmask.preprocess.profiles import EncoderChoice, Profile, offline
 from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
-from unmask.preprocess.shards.shard_plan import make_plan, media_folder
-from unmask.preprocess.task import item_key
+from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan
+from unmask.preprocess.task import make_item_key
 
 ENCODERS = ("efficientnet_lite0", "whisper_tiny", "lfcc", "vit_b16")
-FACES_A_CLIP, SAMPLES_A_CLIP = 8, 64_000
+FACES_PER_CLIP, SAMPLES_PER_CLIP = 8, 64_000
 # Clips of the short and the long run: seconds on either device.
 CLIPS = {"cpu": (16, 48), "cuda": (256, 2304)}
-# Noise that a codec can do about as much with as with faces: fine grain on something smooth.
+# Distinct clips: fine noise on smooth images compresses about as well as faces.
 DISTINCT = 32
 GPU_BATCH = 64
 WARM_UP = 4
@@ -43,24 +43,24 @@ def main() -> str:
     logging.getLogger("unmask").setLevel(logging.WARNING)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as name:
-        runs = [_media(Path(name) / str(count), count) for count in (WARM_UP, *CLIPS[device.type])]
-        choices = [_choice(encoder, Path(name)) for encoder in ENCODERS]
-        lines = [_measured(choice, device, runs) for choice in choices]
+        runs = [_make_media(Path(name) / str(count), count) for count in (WARM_UP, *CLIPS[device.type])]
+        choices = [_make_choice(encoder, Path(name)) for encoder in ENCODERS]
+        lines = [_measure(choice, device, runs) for choice in choices]
     return "\n".join([f"on {device.type}, {CLIPS[device.type][1]} clips", *lines])
 
 
-def _choice(name: str, folder: Path) -> EncoderChoice:
-    """Where the weights are not on this machine, random ones: speed does not depend on them."""
+def _make_choice(name: str, folder: Path) -> EncoderChoice:
+    """Random weights where the real ones are not on this machine: speed does not depend on them."""
     if name != "vit_b16":
         return EncoderChoice(name=name)
     save_for_hf(timm.create_model("vit_base_patch16_224"), folder / name, safe_serialization=True)
     return EncoderChoice(name=name, weights=str(folder / name))
 
 
-def _measured(choice: EncoderChoice, device: torch.device, runs: list[tuple[WorkFolder, Manifest]]) -> str:
+def _measure(choice: EncoderChoice, device: torch.device, runs: list[tuple[WorkFolder, Manifest]]) -> str:
     profile = Profile(name="bench", encoders=(choice,))
-    _, short, long = (_stage(work, manifest, profile, device) for work, manifest in runs)
-    _, few, many = (_forward(choice, device, len(manifest)) for _, manifest in runs)
+    _, short, long = (_time_stage(work, manifest, profile, device) for work, manifest in runs)
+    _, few, many = (_time_forward(choice, device, len(manifest)) for _, manifest in runs)
     stage, forward, clips = long - short, many - few, len(runs[2][1]) - len(runs[1][1])
     return (
         f"{choice.name:20} stage {clips / stage:9,.1f} clips/s, its forward pass {clips / forward:9,.1f} clips/s:"
@@ -68,19 +68,19 @@ def _measured(choice: EncoderChoice, device: torch.device, runs: list[tuple[Work
     )
 
 
-def _stage(work: WorkFolder, manifest: Manifest, profile: Profile, device: torch.device) -> float:
+def _time_stage(work: WorkFolder, manifest: Manifest, profile: Profile, device: torch.device) -> float:
     began = time.perf_counter()
     (report,) = extract(manifest, profile, work, device=device, batch_size=GPU_BATCH)
     assert report.done == len(manifest)
     return time.perf_counter() - began
 
 
-def _forward(choice: EncoderChoice, device: torch.device, clips: int) -> float:
-    """The batches that the stage makes, on tensors that lie where the encoder runs."""
+def _time_forward(choice: EncoderChoice, device: torch.device, clips: int) -> float:
+    """Time the same batches as the stage's, on tensors on the encoder's device."""
     encoder = make_encoder(choice, device)
     size = GPU_BATCH if device.type == "cuda" else CPU_BATCH
-    count = clips * FACES_A_CLIP if encoder.spec.modality == "image" else clips
-    batch = _inputs(encoder.spec.modality, size).to(device)
+    count = clips * FACES_PER_CLIP if encoder.spec.modality == "image" else clips
+    batch = _make_inputs(encoder.spec.modality, size).to(device)
     with torch.inference_mode(), torch.autocast(device.type, dtype=torch.float16, enabled=device.type == "cuda"):
         encoder.encode(batch)  # loads the network
         began = time.perf_counter()
@@ -90,19 +90,19 @@ def _forward(choice: EncoderChoice, device: torch.device, clips: int) -> float:
     return time.perf_counter() - began
 
 
-def _inputs(modality: str, size: int) -> torch.Tensor:
+def _make_inputs(modality: str, size: int) -> torch.Tensor:
     if modality == "image":
         return torch.randint(0, 256, (size, 224, 224, 3), dtype=torch.uint8)
-    return torch.randn(size, SAMPLES_A_CLIP) / 10
+    return torch.randn(size, SAMPLES_PER_CLIP) / 10
 
 
-def _media(root: Path, clips: int) -> tuple[WorkFolder, Manifest]:
-    """A work folder with `clips` items of noise, one clip each."""
+def _make_media(root: Path, clips: int) -> tuple[WorkFolder, Manifest]:
+    """Make a work folder with `clips` files of noise, one clip each."""
     work, settings, random = WorkFolder(root), offline().preprocess, np.random.default_rng(0)
-    rows = [_row(number) for number in range(clips)]
-    keys = {item_key(row): row for row in rows}
-    folder, about = media_folder(work, settings), settings.model_dump(mode="json")
-    made = [_clip(random) for _ in range(min(clips, DISTINCT))]
+    rows = [_make_row(number) for number in range(clips)]
+    keys = {make_item_key(row): row for row in rows}
+    folder, about = get_media_folder(work, settings), settings.model_dump(mode="json")
+    made = [_make_clip(random) for _ in range(min(clips, DISTINCT))]
     for shard in make_plan(folder, list(keys)):
         items = [
             MediaItem(media_id=keys[key].media_id, content="c", clips=(made[number % len(made)],))
@@ -112,24 +112,24 @@ def _media(root: Path, clips: int) -> tuple[WorkFolder, Manifest]:
     return work, from_rows(rows, {"bench": "/nowhere"})
 
 
-def _row(number: int) -> MediaRow:
+def _make_row(number: int) -> MediaRow:
     about: dict[str, Any] = {"dataset": "bench", "domain_id": -1, "kind": "video", "label": 0, "content": "c"}
     return MediaRow(media_id=f"{number:032x}", path=f"{number}.mp4", **about)
 
 
-def _clip(random: np.random.Generator) -> Clip:
+def _make_clip(random: np.random.Generator) -> Clip:
     return Clip(
         start_s=0.0,
         end_s=4.0,
-        faces=_smooth(random),
-        face_times=np.arange(FACES_A_CLIP, dtype=np.float32) / 2,
-        boxes=np.zeros((FACES_A_CLIP, 4), np.float32),
-        landmarks=np.zeros((FACES_A_CLIP, 5, 2), np.float32),
-        confidence=np.ones(FACES_A_CLIP, np.float32),
-        audio=random.integers(-8000, 8000, SAMPLES_A_CLIP, dtype=np.int16),
+        faces=_make_faces(random),
+        face_times=np.arange(FACES_PER_CLIP, dtype=np.float32) / 2,
+        boxes=np.zeros((FACES_PER_CLIP, 4), np.float32),
+        landmarks=np.zeros((FACES_PER_CLIP, 5, 2), np.float32),
+        confidence=np.ones(FACES_PER_CLIP, np.float32),
+        audio=random.integers(-8000, 8000, SAMPLES_PER_CLIP, dtype=np.int16),
     )
 
 
-def _smooth(random: np.random.Generator) -> NDArray[np.uint8]:
-    coarse = random.integers(40, 216, (FACES_A_CLIP, 14, 14, 3), dtype=np.uint8).repeat(16, axis=1).repeat(16, axis=2)
+def _make_faces(random: np.random.Generator) -> NDArray[np.uint8]:
+    coarse = random.integers(40, 216, (FACES_PER_CLIP, 14, 14, 3), dtype=np.uint8).repeat(16, axis=1).repeat(16, axis=2)
     return coarse + random.integers(0, 32, coarse.shape, dtype=np.uint8)

@@ -12,7 +12,7 @@ import zarr
 from numpy.typing import NDArray
 
 from benchmarks.timing import in_turn, table
-from benchmarks.tokens import made_store
+from benchmarks.tokens import make_store
 from unmask.cache.export.hdf5_file import Hdf5Tokens, write_hdf5
 from unmask.cache.spec import TOKEN_WIDTH
 from unmask.cache.store.in_memory import InMemory
@@ -30,7 +30,7 @@ Gather = Callable[[NDArray[np.int64]], object]
 def main() -> str:
     with tempfile.TemporaryDirectory() as name:
         lengths = np.random.default_rng(0).integers(SHORTEST, LONGEST + 1, CLIPS)
-        store = made_store(Path(name) / "tokens", lengths, PER_SHARD)
+        store = make_store(Path(name) / "tokens", lengths, PER_SHARD)
         write_hdf5(Path(name) / "all.h5", {"bench": store}, {})
         exchanged = Hdf5Tokens(Path(name) / "all.h5", "bench")
         order = np.random.default_rng(1).permutation(CLIPS)

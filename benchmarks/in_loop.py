@@ -25,14 +25,14 @@ from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders import make_encoder
 from unmask.cache.projections.projection import FOLDER, projection
 from unmask.cache.spec import Encoder, Modality
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.cache.store.in_memory import InMemory
-from unmask.cache.store.ragged import ClipKey, offsets_of
+from unmask.cache.store.ragged import ClipKey, compute_offsets
 from unmask.cache.store.token_store import TokenStore
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.shards.media_shard import MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES, Batch, StreamBatch
 from unmask.train.data.stream_tokens import StreamTokens
@@ -56,7 +56,7 @@ def in_the_loop(work: WorkFolder, manifest: Manifest, config: TrainConfig, folde
     # Making augmented views would cost the loop alone.
     config = config.changed({"epochs": EPOCHS, "patience": EPOCHS, "views": False})
     cached = _seconds(lambda: _cached_run(work, manifest, config, folder / "cached", device))
-    data = TokenData.load(manifest, open_streams(work, manifest))
+    data = TokenData.load(manifest, open_tokens(work, manifest))
     setup = prepare(data, config, folder / "in-loop", World(device), resume=False)
     plain = EncodedData.of(setup, work, manifest)
     taken = {}
@@ -87,7 +87,7 @@ def _seconds(run: Callable[[], None]) -> tuple[float, float]:
 
 def _cached_run(work: WorkFolder, manifest: Manifest, config: TrainConfig, run: Path, device: torch.device) -> None:
     """All of it: opening and placing the tokens, EPOCHS epochs, and what is saved."""
-    data = TokenData.load(manifest, open_streams(work, manifest))
+    data = TokenData.load(manifest, open_tokens(work, manifest))
     summary = fit(data, config, run, device=device, resume=False)
     assert summary.epochs == EPOCHS
 
@@ -95,7 +95,7 @@ def _cached_run(work: WorkFolder, manifest: Manifest, config: TrainConfig, run: 
 def _epoch(setup: Setup) -> None:
     """The first epoch and its validation, which ends with scores on the CPU: no GPU is left at work."""
     _train_epoch(setup, 1, Board("bench", 1, setup.steps, 0))
-    validate(setup.judged, setup.data, setup.validation, device=setup.world.device)
+    validate(setup.validated, setup.data, setup.validation, device=setup.world.device)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class EncodedData(TokenData):
         data, names, device = setup.data, setup.model.shape.streams, setup.world.device
         rows = np.concatenate([setup.sampler.clips, setup.validation])
         keys = zip(data.clips.media_id[rows].tolist(), data.clips.clip[rows].tolist(), strict=True)
-        shards = needed_shards(media_folder(work, data.profile.preprocess), manifest)
+        shards = find_shards(get_media_folder(work, data.profile.preprocess), manifest)
         held = dict(_read(shards, set(map(data.modality, names)), dict(zip(keys, rows.tolist(), strict=True))))
         copies = torch.cuda.Stream(device) if device.type == "cuda" else None
         return cls(**vars(data), held=held, runners=_runners(data, names, device), copies=copies)
@@ -150,7 +150,7 @@ class EncodedData(TokenData):
         """The tokens of `rows` by one encoder; all other clips of the table have none."""
         made, stream = encode_shard(media, self.runners[name]), self.streams[name]
         lengths, begin = np.zeros(len(self.clips), np.int64), np.zeros(len(self.clips), np.int64)
-        lengths[rows], begin[rows] = made.lengths, offsets_of(made.lengths)[:-1]
+        lengths[rows], begin[rows] = made.lengths, compute_offsets(made.lengths)[:-1]
         held = InMemory(stream.spec, lengths, begin, torch.from_numpy(made.tokens), made.times)
         return replace(stream, lengths=lengths, held=held, views=())
 
@@ -209,9 +209,9 @@ def _together(parts: Sequence[_ClipMedia], sample_rate: int) -> ShardMedia:
         starts=np.array([part.start for part in parts], np.float32),
         faces=np.concatenate([part.faces for part in parts]),
         face_times=np.concatenate([part.face_times for part in parts]),
-        face_offsets=offsets_of([len(part.face_times) for part in parts]),
+        face_offsets=compute_offsets([len(part.face_times) for part in parts]),
         audio=np.concatenate([part.audio for part in parts]),
-        audio_offsets=offsets_of([len(part.audio) for part in parts]),
+        audio_offsets=compute_offsets([len(part.audio) for part in parts]),
         sample_rate=sample_rate,
         texts=[part.text for part in parts],
         facts=[None] * len(parts),

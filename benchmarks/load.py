@@ -1,4 +1,4 @@
-"""A whole store into one array, against numpy's own file of it and zarr; and opening a thousand shards."""
+"""Loading a whole store into one array, relative to numpy's file and zarr; and opening a thousand shards."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ import zarr
 from numpy.typing import NDArray
 
 from benchmarks.timing import in_turn, table
-from benchmarks.tokens import made_store
+from benchmarks.tokens import make_store
 from unmask.cache.store.token_store import TokenStore
 
 CLIPS, PER_SHARD, TOKENS = 8_000, 256, 48
-SHARDS, CLIPS_A_SHARD = 1_000, 128
+SHARDS, CLIPS_PER_SHARD = 1_000, 128
 ZARRS = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
 
 
 def main() -> str:
     with tempfile.TemporaryDirectory() as name:
-        return f"{_whole(Path(name))}\n{_opening(Path(name))}"
+        return f"{_time_loading(Path(name))}\n{_time_opening(Path(name))}"
 
 
-def _whole(folder: Path) -> str:
-    store = made_store(folder / "tokens", np.full(CLIPS, TOKENS), PER_SHARD)
+def _time_loading(folder: Path) -> str:
+    store = make_store(folder / "tokens", np.full(CLIPS, TOKENS), PER_SHARD)
     tokens = store.load()[0]
     np.save(folder / "all.npy", tokens)
     ways: dict[str, Callable[[], object]] = {
         "np.load, warm": lambda: np.load(folder / "all.npy"),
         "TokenStore.load": store.load,
-        "zarr": _by_zarr(store, tokens.shape),
+        "zarr": _load_with_zarr(store, tokens.shape),
     }
     seconds = in_turn(ways)
     with zarr.config.set(ZARRS):
-        seconds |= in_turn({"zarr with zarrs": _by_zarr(store, tokens.shape)})
+        seconds |= in_turn({"zarr with zarrs": _load_with_zarr(store, tokens.shape)})
     return table(seconds, tokens.nbytes // 1_000_000, "MB")
 
 
-def _by_zarr(store: TokenStore, shape: tuple[int, ...]) -> Callable[[], NDArray[np.float16]]:
+def _load_with_zarr(store: TokenStore, shape: tuple[int, ...]) -> Callable[[], NDArray[np.float16]]:
     arrays = [zarr.open_array(str(store.folder / name / "tokens"), mode="r") for name in store.shards]
 
     def load() -> NDArray[np.float16]:
@@ -52,8 +52,8 @@ def _by_zarr(store: TokenStore, shape: tuple[int, ...]) -> Callable[[], NDArray[
     return load
 
 
-def _opening(folder: Path) -> str:
-    lengths = np.ones(SHARDS * CLIPS_A_SHARD, np.int64)
-    store = made_store(folder / "many", lengths, CLIPS_A_SHARD)
+def _time_opening(folder: Path) -> str:
+    lengths = np.ones(SHARDS * CLIPS_PER_SHARD, np.int64)
+    store = make_store(folder / "many", lengths, CLIPS_PER_SHARD)
     seconds = in_turn({f"opening {SHARDS} shards": lambda: TokenStore(store.folder)})
     return "\n".join(f"{name:32} {taken:12.3f} s for {len(lengths):,} clips" for name, taken in seconds.items())

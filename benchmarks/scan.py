@@ -1,4 +1,4 @@
-"""Scanning 10,000 files of five datasets: walking and reading names, probing headers, and a second scan of the same."""
+"""Scan 10,000 files of five datasets: list files and read names, probe headers, then scan again without changes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from unmask.core.process_pool import available_cores
-from unmask.manifests.scan.discovery import find
+from unmask.core.process_pool import count_cores
+from unmask.manifests.scan.discovery import find_datasets
 from unmask.manifests.scan.scan import scan
 from unmask.manifests.splits.schemes import resplit
 
@@ -25,64 +25,64 @@ Result = TypeVar("Result")
 
 
 def main() -> str:
-    """In a process of its own: what other benchmarks have loaded must not count as this one's memory."""
-    program = "from benchmarks import scan; print(scan.measured())"
+    """Run in a new process, so that the memory of other benchmarks is not counted."""
+    program = "from benchmarks import scan; print(scan.measure())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return done.stdout.rstrip()
 
 
-def measured() -> str:
-    # Whoever wants the figures of a certain disk sets TMPDIR.
+def measure() -> str:
+    # Set TMPDIR to measure a certain disk.
     with tempfile.TemporaryDirectory() as name:
         root = Path(name) / "data"
         _write(root)
-        read, found = _timed(lambda: [dataset.scan() for dataset in find(root)])
+        read, found = _time(lambda: [dataset.scan() for dataset in find_datasets(root)])
         assert sum(len(part.rows) for part in found) == FILES
-        whole, (manifest, _) = _timed(lambda: scan(root, say=_silent))
-        split, _ = _timed(lambda: resplit(manifest, "default", 0))
-        again, (_, report) = _timed(lambda: scan(root, previous=manifest, say=_silent))
+        whole, (manifest, _) = _time(lambda: scan(root, say=_ignore))
+        split, _ = _time(lambda: resplit(manifest, "default", 0))
+        again, (_, report) = _time(lambda: scan(root, previous=manifest, say=_ignore))
         assert report.skipped == FILES
     probing = max(whole - read - split, 1e-9)
     lines = {
         "walk and names": read,
-        f"probe headers, {available_cores()} workers": probing,
+        f"probe headers, {count_cores()} workers": probing,
         "whole first scan": whole,
         "second scan, nothing changed": again,
     }
     shown = [f"{label:32} {FILES / seconds:12,.0f} files/s   {seconds:6.2f} s" for label, seconds in lines.items()]
-    return "\n".join([*shown, f"{'peak memory, without workers':32} {_peak_mib():12,.0f} MiB"])
+    return "\n".join([*shown, f"{'peak memory, without workers':32} {_measure_peak_mib():12,.0f} MiB"])
 
 
-def _peak_mib() -> float:
-    # Not getrusage: its maximum is handed down by the process that started this one.
+def _measure_peak_mib() -> float:
+    # Not getrusage: its maximum includes the parent process.
     facts = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(facts["VmHWM"].split()[0]) / KIB_PER_MIB
 
 
-def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
+def _time(work: Callable[[], Result]) -> tuple[float, Result]:
     started = time.perf_counter()
     result = work()
     return time.perf_counter() - started, result
 
 
-def _silent(line: str) -> None:
+def _ignore(line: str) -> None:
     pass
 
 
 def _write(root: Path) -> None:
-    """Pictures and recordings of a few hundred bytes, so that headers are timed and not the disk."""
+    """Images and audio of a few hundred bytes, so that headers are timed and not the disk."""
     samples = root.parent / "samples"
     samples.mkdir()
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(samples / "a.jpg")
     soundfile.write(samples / "a.wav", np.zeros(200, np.int16), 16_000)
     content = {path.suffix: path.read_bytes() for path in samples.iterdir()}
-    for number, path in enumerate(_paths()):
+    for number, path in enumerate(_list_paths()):
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        # What follows the end of a picture or a recording is not read, and no two files are the same.
+        # Bytes after the end of the media are not decoded; they make every file different.
         (root / path).write_bytes(content[Path(path).suffix] + number.to_bytes(4, "little"))
 
 
-def _paths() -> Iterator[str]:
+def _list_paths() -> Iterator[str]:
     share = FILES // 5
     for number in range(share):
         label, person, other = ("real", "fake")[number % 2], number % 28 + 1, (number + 1) % 28 + 1

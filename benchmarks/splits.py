@@ -1,7 +1,7 @@
-"""Generated manifests of 100 thousand and a million rows: grouped and split, each in a process of its own.
+"""Split generated manifests of 100 thousand and a million rows, each in a new process.
 
-A third each: swaps in families as in FaceForensics++ (two sequences and eight fakes of them), swaps that connect people
-as in Celeb-DF, and images without identity of which one in fifty is there twice.
+A third each: families as in FaceForensics++ (two sequences and their eight swaps), swaps that link all identities as in
+Celeb-DF, and images without identity, one in fifty of them duplicated.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ def main() -> str:
 
 
 def measure(size: int, scheme: str) -> dict[str, float]:
-    """Seconds of `resplit` alone; the peak is the whole process's, with the manifest in it."""
-    manifest = manifest_of(size)
+    """Seconds of `resplit` alone; the peak is that of the whole process, including the manifest."""
+    manifest = make_manifest(size)
     started, worked = time.perf_counter(), time.process_time()
-    made = resplit(manifest, scheme, 0)
+    result = resplit(manifest, scheme, 0)
     seconds, processor = time.perf_counter() - started, time.process_time() - worked
-    if not pc.count(made.table.column("split")).as_py():
-        raise AssertionError(f"{scheme} put nothing into a split")
-    return {"seconds": seconds, "processor": processor, "peak_bytes": _peak_bytes()}
+    if not pc.count(result.table.column("split")).as_py():
+        raise AssertionError(f"{scheme} assigned no file to a split")
+    return {"seconds": seconds, "processor": processor, "peak_bytes": _measure_peak_bytes()}
 
 
-def _peak_bytes() -> int:
-    # Not getrusage: its maximum is handed down by the process that started this one.
+def _measure_peak_bytes() -> int:
+    # Not getrusage: its maximum includes the parent process.
     facts = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(facts["VmHWM"].split()[0]) * 1024
 
 
-def manifest_of(size: int) -> Manifest:
-    """About `size` rows, always the same ones."""
+def make_manifest(size: int) -> Manifest:
+    """About `size` rows, always the same."""
     random = np.random.default_rng(0)
     third = size // 3
     parts = [_families(third), _swaps(third, random), _images(size - 2 * third, random)]
@@ -69,7 +69,7 @@ def manifest_of(size: int) -> Manifest:
 
 
 def _families(count: int) -> dict[str, Any]:
-    """Ten files a family: sequences a and b, and both swaps of them by four methods."""
+    """Ten files per family: sequences a and b, and both swaps of them by four methods."""
     family, member = np.divmod(np.arange(count), 10)
     a, b = _names("ffpp:", 2 * family), _names("ffpp:", 2 * family + 1)
     both = member >= 2
@@ -87,11 +87,11 @@ def _families(count: int) -> dict[str, Any]:
 
 
 def _swaps(count: int, random: np.random.Generator) -> dict[str, Any]:
-    """People with ten recordings each on average, five in six files swaps of two people who look alike."""
+    """Identities with ten recordings each on average; five in six files are swaps of two similar identities."""
     people = max(60, count // 60)
     target = random.integers(0, people, count)
     fake = random.random(count) < 5 / 6
-    # Donors are near in number, as they are in looks: the graph of swaps is one long connected ribbon.
+    # Donors have near numbers, as similar identities would: the swap graph is one long connected band.
     donor = (target + random.integers(1, 20, count)) % people
     names, donors = _names("celeb:id", target), _only(fake, _names("celeb:id", donor))
     return {
@@ -121,7 +121,7 @@ def _table(dataset: str, kind: str, fake: NDArray[np.bool_], method: Any, **give
     count = len(fake)
     numbers = np.arange(count)
     made: dict[str, Any] = {
-        # A multiplication by an odd number is one to one, and puts the rows out of order as hashes do.
+        # Multiplying by an odd number is a bijection that shuffles the rows, as hashes do.
         "media_id": _names(f"{dataset[:4]}", (numbers * 2_654_435_761) % 2**32),
         "path": _names(f"{dataset}/videos/", numbers),
         "content": given.get("content", _names(dataset, numbers)),
@@ -160,7 +160,7 @@ def _only(there: NDArray[np.bool_], values: NDArray[np.object_]) -> NDArray[np.o
 
 
 def _lists(first: Any, second: Any) -> pa.Array:
-    """(N,) lists of what is not None of two columns."""
+    """(N,) lists of the values of two columns that are not None."""
     values = pa.array(np.column_stack([first, second]).ravel(), pa.string())
     there = values.is_valid().to_numpy(zero_copy_only=False).reshape(-1, 2)
     offsets = np.concatenate([[0], np.cumsum(there.sum(axis=1))]).astype(np.int32)
@@ -168,7 +168,7 @@ def _lists(first: Any, second: Any) -> pa.Array:
 
 
 def _in_new_process(size: int, scheme: str) -> dict[str, float]:
-    """Memory is only ever given back by a process that ends."""
+    """Run in a new process, which starts with no memory in use."""
     program = f"import json; from benchmarks.splits import measure; print(json.dumps(measure({size}, {scheme!r})))"
     here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=here)

@@ -1,7 +1,6 @@
-"""The preprocess stage on real media: wall time against the decoding and the detection in it, and its memory as items
-grow.
+"""The preprocess stage on real media: wall time compared with decoding and detection alone, memory by number of items.
 
-UNMASK_CORPUS names the folder of media. Files are copied, so that there are enough of them.
+UNMASK_CORPUS names the folder of media. Files are copied to have enough of them.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.core.hashing import media_id, quick_content
-from unmask.core.process_pool import available_cores
+from unmask.core.hashing import hash_quickly, make_media_id
+from unmask.core.process_pool import count_cores
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.datasets.base import KINDS
 from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows, write_manifest
 from unmask.media.timeline import read_timeline
-from unmask.preprocess.clip_frames import frames_at, read_clips
+from unmask.preprocess.clip_frames import read_clips, select_frames
 from unmask.preprocess.faces.detection import detect
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.stage import preprocess
@@ -44,35 +43,37 @@ def main() -> str:
     if not root or not Path(root).is_dir():
         return "not measured: set UNMASK_CORPUS to a folder with media"
     logging.getLogger("unmask").setLevel(logging.WARNING)
-    return "\n".join([wall_against_work(Path(root)), memory(Path(root))])
+    return "\n".join([compare_wall_time(Path(root)), compare_memory(Path(root))])
 
 
-def wall_against_work(root: Path) -> str:
-    """Starting the workers is paid once a run: the difference of a long and a short run leaves it out."""
-    videos = _files(root, {"video"})
-    decoding, detecting = _work(videos)
+def compare_wall_time(root: Path) -> str:
+    """The difference of a long and a short run excludes the start of the workers."""
+    videos = _list_files(root, {"video"})
+    decoding, detecting = _measure_work(videos)
     with tempfile.TemporaryDirectory() as name:
-        once = _wall(_manifest(videos, len(videos), Path(name) / "once"), Path(name) / "work-once")
-        often = _wall(_manifest(videos, len(videos) * (COPIES + 1), Path(name) / "often"), Path(name) / "work-often")
-    wall, larger = (often - once) / COPIES, max(decoding, detecting) / available_cores()
+        once = _measure_wall(_make_manifest(videos, len(videos), Path(name) / "once"), Path(name) / "work-once")
+        often = _measure_wall(
+            _make_manifest(videos, len(videos) * (COPIES + 1), Path(name) / "often"), Path(name) / "work-often"
+        )
+    wall, larger = (often - once) / COPIES, max(decoding, detecting) / count_cores()
     return "\n".join(
         [
-            f"{len(videos)} videos on {available_cores()} cores: wall {wall:.2f} s a run beside starting",
+            f"{len(videos)} videos on {count_cores()} cores: wall {wall:.2f} s per run without starting",
             f"    {wall / larger:.2f} times the larger of decoding and detection, divided by the cores (aim 1.3)",
-            f"    {wall * available_cores() / (decoding + detecting):.2f} times both together",
+            f"    {wall * count_cores() / (decoding + detecting):.2f} times both together",
             f"    decoding {decoding:8.2f} s of one core",
             f"    detection {detecting:7.2f} s of one core",
-            f"    starting {once - wall:8.2f} s a run",
+            f"    starting {once - wall:8.2f} s per run",
         ]
     )
 
 
-def memory(root: Path) -> str:
-    """The same files once and four times: what the largest of them need is in both."""
-    every = _files(root, {"video", "image", "audio"})
+def compare_memory(root: Path) -> str:
+    """The same files once and four times, so that both include the largest files."""
+    every = _list_files(root, {"video", "image", "audio"})
     files = [every[k] for k in np.random.default_rng(1).permutation(len(every))[:FEW]]
     with tempfile.TemporaryDirectory() as name:
-        peaks = {count: _peaks(files, count, Path(name) / str(count)) for count in (FEW, MANY)}
+        peaks = {count: _measure_peaks(files, count, Path(name) / str(count)) for count in (FEW, MANY)}
     lines = [
         f"peak memory, {who:15} {peaks[FEW][k]:6,.0f} MiB with {FEW} items, {peaks[MANY][k]:6,.0f} MiB with {MANY}:"
         f" {peaks[MANY][k] / peaks[FEW][k]:.2f} times (aim 1.10)"
@@ -81,12 +82,12 @@ def memory(root: Path) -> str:
     return "\n".join(lines)
 
 
-def _files(root: Path, kinds: set[Kind]) -> list[Path]:
+def _list_files(root: Path, kinds: set[Kind]) -> list[Path]:
     return sorted(path for path in root.rglob("*") if KINDS.get(path.suffix.lower()) in kinds)
 
 
-def _work(videos: list[Path]) -> tuple[float, float]:
-    """Seconds of one core for decoding and for detection, as the stage does them."""
+def _measure_work(videos: list[Path]) -> tuple[float, float]:
+    """Seconds of one core for decoding and for detection, as in the stage."""
     threads, detecting = torch.get_num_threads(), 0.0
     torch.set_num_threads(1)
 
@@ -101,45 +102,46 @@ def _work(videos: list[Path]) -> tuple[float, float]:
     for path in videos:
         timeline = read_timeline(path, max_pixels=SETTINGS.max_pixels, max_seconds=SETTINGS.max_seconds)
         windows = plan_clips(timeline.start_s, timeline.end_s, None, SETTINGS).windows
-        read_clips(path, timeline, [frames_at(timeline, window, SETTINGS.frames_per_clip) for window in windows], timed)
+        picks = [select_frames(timeline, window, SETTINGS.frames_per_clip) for window in windows]
+        read_clips(path, timeline, picks, timed)
     both = time.process_time() - began
     torch.set_num_threads(threads)
     return both - detecting, detecting
 
 
-def _wall(manifest: Manifest, work: Path) -> float:
+def _measure_wall(manifest: Manifest, work: Path) -> float:
     began = time.perf_counter()
     report = preprocess(manifest, SETTINGS, WorkFolder(work))
     assert report.done + len(report.failed) == len(manifest)
     return time.perf_counter() - began
 
 
-def _manifest(files: list[Path], count: int, root: Path) -> Manifest:
-    """`count` copies of `files` in turn; a shard is a mixture of them."""
+def _make_manifest(files: list[Path], count: int, root: Path) -> Manifest:
+    """`count` copies of `files`, shuffled."""
     root.mkdir(parents=True)
     rows = []
-    # Neighbours in a folder are alike: mixed, every shard costs about the same.
+    # Neighbors in a folder are similar: shuffled, every shard costs about the same.
     mixed = [files[k] for k in np.random.default_rng(0).permutation(len(files))]
     for number, path in enumerate(islice(cycle(mixed), count)):
         name = f"{number:05}{path.suffix}"
         shutil.copyfile(path, root / name)
         rows.append(
             MediaRow(
-                media_id=media_id("bench", name),
+                media_id=make_media_id("bench", name),
                 dataset="bench",
                 domain_id=-1,
                 path=name,
                 kind=KINDS[path.suffix.lower()],
                 label=0,
-                content=quick_content(root / name),
+                content=hash_quickly(root / name),
             )
         )
     return from_rows(rows, {"bench": str(root)})
 
 
-def _peaks(files: list[Path], count: int, folder: Path) -> tuple[float, float]:
-    """MiB of the process that runs the stage, and of its largest child."""
-    write_manifest(folder / "manifest.parquet", _manifest(files, count, folder / "files"))
+def _measure_peaks(files: list[Path], count: int, folder: Path) -> tuple[float, float]:
+    """MiB of the process that runs the stage, and of its largest worker."""
+    write_manifest(folder / "manifest.parquet", _make_manifest(files, count, folder / "files"))
     program = (
         "import sys; from pathlib import Path; from unmask.core.work_folder import WorkFolder\n"
         "from unmask.manifests.manifest import read_manifest; from unmask.preprocess.stage import preprocess\n"
@@ -150,25 +152,25 @@ def _peaks(files: list[Path], count: int, folder: Path) -> tuple[float, float]:
     process = subprocess.Popen([sys.executable, "-c", program, str(folder)])
     highest: dict[int, float] = {}
     while process.poll() is None:
-        for pid in [process.pid, *_descendants(process.pid)]:
-            highest[pid] = max(highest.get(pid, 0.0), _peak_mib(pid))
+        for pid in [process.pid, *_list_descendants(process.pid)]:
+            highest[pid] = max(highest.get(pid, 0.0), _read_peak_mib(pid))
         time.sleep(POLL_S)
     assert process.returncode == 0
     parent = highest.pop(process.pid)
     return parent, max(highest.values())
 
 
-def _descendants(pid: int) -> list[int]:
+def _list_descendants(pid: int) -> list[int]:
     try:
         children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
-    return children + [each for child in children for each in _descendants(child)]
+    return children + [each for child in children for each in _list_descendants(child)]
 
 
-def _peak_mib(pid: int) -> float:
+def _read_peak_mib(pid: int) -> float:
     try:
-        facts = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     except OSError:  # it has ended
         return 0.0
-    return int(facts.get("VmHWM", "0").split()[0]) / KIB_PER_MIB
+    return int(status.get("VmHWM", "0").split()[0]) / KIB_PER_MIB

@@ -14,8 +14,8 @@ from unmask.cache.store.token_store import TokenStore, create_store, write_token
 SPEC = EncoderSpec(name="bench", modality="image", weights="none", weights_hash="", native_dim=TOKEN_WIDTH)
 
 
-def made_store(folder: Path, lengths: NDArray[np.int64], per_shard: int) -> TokenStore:
-    """A store of clips with these `lengths`, `per_shard` of them a shard."""
+def make_store(folder: Path, lengths: NDArray[np.int64], per_shard: int) -> TokenStore:
+    """Make a store of clips with these `lengths`, `per_shard` clips per shard."""
     create_store(folder, SPEC, "media")
     random = np.random.default_rng(2)
     for shard, start in enumerate(range(0, len(lengths), per_shard)):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.in_loop import in_the_loop
 from benchmarks.timing import in_turn
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import read_manifest
 from unmask.train.data.batch import Batch
@@ -30,7 +30,7 @@ from unmask.train.data.token_data import TokenData
 from unmask.train.fit import _train_epoch
 from unmask.train.monitor.live_table import Board
 from unmask.train.optim.distributed import World
-from unmask.train.presets import preset_config
+from unmask.train.presets import make_preset
 from unmask.train.run_setup import Setup, prepare
 
 # Of an epoch's steps so many are timed, each ROUNDS times. On a GPU more: the first one's batch is not made ahead.
@@ -47,7 +47,7 @@ def main() -> str:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     work = WorkFolder(Path(given).absolute())
     manifest = read_manifest(work.manifest)
-    data, config = TokenData.load(manifest, open_streams(work, manifest)), preset_config("full")
+    data, config = TokenData.load(manifest, open_tokens(work, manifest)), make_preset("full")
     with tempfile.TemporaryDirectory() as name:
         setup = prepare(data, config, Path(name) / "run", World(device), resume=False)
         lines = [steps(setup, device), padding(setup)]

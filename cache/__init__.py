@@ -1,1 +1,1 @@
-"""Frozen tokens: encoders, the projection to one width, the token store and the stage that fills it."""
+"""Tokens of frozen encoders: the encoders, the projection to 512, the token stores, and the stage that fills them."""

@@ -1,4 +1,4 @@
-"""What `unmask extract` would do and cost: a few inputs of every encoder are run, measured and thrown away."""
+"""The dry run of `unmask extract`: measures each encoder on a few inputs and estimates tokens, bytes and time."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 
 import torch
 
-from unmask.cache.encode_shard import tokens_expected
+from unmask.cache.encode_shard import count_expected_tokens
 from unmask.cache.encoder_runner import Runner
-from unmask.cache.extraction_plan import Stream, planned
+from unmask.cache.extraction_plan import StoreJob, plan_stores
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.profile_index import media_version
-from unmask.core.machine import free_bytes
-from unmask.core.progress import spoken
+from unmask.cache.store.profile_index import hash_media
+from unmask.core.machine import get_free_bytes
+from unmask.core.progress import format_duration
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
 from unmask.preprocess.shards.media_shard import MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 
 BYTES_PER_NUMBER = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamEstimate:
+class StoreEstimate:
     name: str
     folder: str
     clips: int
-    """To encode; those in finished shards are not counted."""
+    """Clips to encode, without those in finished shards."""
     tokens: int
     bytes: int
     seconds: float
@@ -38,7 +38,7 @@ class StreamEstimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    streams: tuple[StreamEstimate, ...]
+    streams: tuple[StoreEstimate, ...]
     free_bytes: int
     device: str
 
@@ -48,59 +48,61 @@ class Estimate:
     def lines(self) -> list[str]:
         rows = [
             f"{one.name:32} {one.clips:8} clips {one.tokens:10} tokens {one.bytes / 1e6:9,.1f} MB"
-            f"   about {spoken(one.seconds)}"
+            f"   about {format_duration(one.seconds)}"
             for one in self.streams
         ]
         size, seconds = (sum(getattr(one, name) for one in self.streams) for name in ("bytes", "seconds"))
-        total = f"in all {size / 1e6:,.1f} MB ({self.free_bytes / 1e6:,.0f} MB are free), about {spoken(seconds)}"
-        warning = ["warning: the disk is too small for it"] * (size > self.free_bytes)
+        total = (
+            f"total {size / 1e6:,.1f} MB ({self.free_bytes / 1e6:,.0f} MB are free), about {format_duration(seconds)}"
+        )
+        warning = ["warning: not enough disk space"] * (size > self.free_bytes)
         return ["nothing was written", *rows, f"{total} on {self.device}", *warning]
 
 
 def estimate(
     manifest: Manifest, profile: Profile, work: WorkFolder, *, device: torch.device, batch_size: int = 64
 ) -> Estimate:
-    """What the same call of `extract` would do. Writes nothing."""
-    paths = needed_shards(media_folder(work, profile.preprocess), manifest)
+    """Estimate what the same call of `extract` would do. Writes nothing."""
+    paths = find_shards(get_media_folder(work, profile.preprocess), manifest)
     shards = {path.name: MediaShard(path) for path in paths}
-    versions = {path.name: media_version(path) for path in paths}
-    streams = planned(manifest, profile, work, versions, device)
+    versions = {path.name: hash_media(path) for path in paths}
+    jobs = plan_stores(manifest, profile, work, versions, device)
     return Estimate(
         streams=tuple(
-            _of_stream(stream, [shards[name] for name in sorted(stream.missing)], profile, device, batch_size)
-            for stream in streams
+            _estimate_store(job, [shards[name] for name in sorted(job.missing)], profile, device, batch_size)
+            for job in jobs
         ),
-        free_bytes=free_bytes(work.tokens),
+        free_bytes=get_free_bytes(work.tokens),
         device=str(device),
     )
 
 
-def _of_stream(
-    stream: Stream, shards: Sequence[MediaShard], profile: Profile, device: torch.device, batch_size: int
-) -> StreamEstimate:
-    tokens = sum(tokens_expected(shard, stream.spec) for shard in shards)
-    encodes = tokens > 0 and stream.native is None  # what is only projected costs next to nothing
-    return StreamEstimate(
-        name=stream.report.stage.removeprefix("extract "),
-        folder=stream.folder.name,
+def _estimate_store(
+    job: StoreJob, shards: Sequence[MediaShard], profile: Profile, device: torch.device, batch_size: int
+) -> StoreEstimate:
+    tokens = sum(count_expected_tokens(shard, job.spec) for shard in shards)
+    encodes = tokens > 0 and job.native is None  # a projection of stored tokens takes almost no time
+    return StoreEstimate(
+        name=job.report.stage.removeprefix("extract "),
+        folder=job.folder.name,
         clips=sum(map(len, shards)),
         tokens=tokens,
-        bytes=tokens * stream.spec.width * BYTES_PER_NUMBER,
-        seconds=tokens * _seconds_a_token(stream, profile, device, batch_size) if encodes else 0.0,
+        bytes=tokens * job.spec.width * BYTES_PER_NUMBER,
+        seconds=tokens * _measure_seconds_per_token(job, profile, device, batch_size) if encodes else 0.0,
     )
 
 
-def _seconds_a_token(stream: Stream, profile: Profile, device: torch.device, batch_size: int) -> float:
-    """What an encoder takes does not depend on what it sees or hears."""
-    runner = Runner(stream.encoder, device, batch_size, stream.projection())
-    inputs = _inputs(stream.spec, profile, runner.batch_size)
+def _measure_seconds_per_token(job: StoreJob, profile: Profile, device: torch.device, batch_size: int) -> float:
+    """Time the encoder on random inputs: its speed does not depend on their content."""
+    runner = Runner(job.encoder, device, batch_size, job.projection())
+    inputs = _make_inputs(job.spec, profile, runner.batch_size)
     runner.run(inputs)  # loads the network
     began = time.perf_counter()
     made = runner.run(inputs)
     return float((time.perf_counter() - began) / (made.shape[0] * made.shape[1]))
 
 
-def _inputs(spec: EncoderSpec, profile: Profile, count: int) -> Any:
+def _make_inputs(spec: EncoderSpec, profile: Profile, count: int) -> Any:
     settings = profile.preprocess
     if spec.modality == "image":
         return torch.randint(0, 256, (count, settings.face_size, settings.face_size, 3), dtype=torch.uint8)

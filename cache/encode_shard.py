@@ -1,4 +1,4 @@
-"""The tokens of one media shard by one encoder: a pure function of the shard's arrays and the encoder.
+"""Tokens of one media shard from one encoder: a pure function of the shard's arrays and the encoder.
 
 C clips, F faces, T tokens of all clips one after another
 """
@@ -14,24 +14,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.cache.augmentations import augmented_audio, augmented_faces
-from unmask.cache.encoder_runner import Runner, waves
-from unmask.cache.encoders.audio_base import token_count
+from unmask.cache.augmentations import augment_audio, augment_faces
+from unmask.cache.encoder_runner import Runner, stack_waves
+from unmask.cache.encoders.audio_base import count_tokens
 from unmask.cache.spec import EncoderSpec, Modality
 from unmask.cache.store.ragged import ClipKey
-from unmask.preprocess.profiles import ViewSettings
+from unmask.preprocess.profiles import AugmentationSettings
 from unmask.preprocess.shards.media_shard import MediaShard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardMedia:
-    """What encoders need of one media shard, read once for all of them."""
+    """The arrays of one media shard, read once for all encoders."""
 
     keys: list[ClipKey]
     starts: NDArray[np.float32]
     """(C,) seconds."""
     faces: NDArray[np.uint8]
-    """(F, S, S, 3); no faces when no encoder asked for them. The same goes for audio."""
+    """(F, S, S, 3); empty when no encoder needs faces. The same holds for audio."""
     face_times: NDArray[np.float32]
     face_offsets: NDArray[np.int64]
     audio: NDArray[np.int16]
@@ -39,14 +39,14 @@ class ShardMedia:
     sample_rate: int
     texts: list[str | None]
     facts: list[Mapping[str, Any] | None]
-    """Probe facts of each clip's item; None where the manifest has no such item."""
+    """Header fields of each clip's media file; None when the manifest has no such file."""
     faces_there: torch.Tensor | None = None
     audio_there: torch.Tensor | None = None
-    """The same faces and audio on a GPU, where `there` has put them."""
+    """The same faces and audio on a GPU, after `there`."""
 
     @classmethod
     def read(cls, shard: MediaShard, wanted: set[Modality], facts: Mapping[str, Mapping[str, Any]]) -> Self:
-        """`facts`: those of the manifest's items by their media id."""
+        """Read the modalities `wanted`. `facts`: media id -> header fields of the manifest's row."""
         nothing: Any = np.zeros(0, np.uint8)
         return cls(
             keys=shard.clip_keys,
@@ -62,21 +62,21 @@ class ShardMedia:
         )
 
     def there(self, stream: torch.cuda.Stream) -> Self:
-        """With faces and audio on the GPU of `stream`, which copies them while another stream encodes."""
+        """Copy faces and audio to the GPU on the CUDA stream `stream`, while another stream encodes."""
         with torch.cuda.stream(stream):
-            # Not from pinned memory: taking it from the system waits for the whole GPU, and no two shards are alike.
+            # Not from pinned memory: allocating it synchronizes the GPU, and shards differ in size.
             faces, audio = (torch.from_numpy(array).to(stream.device) for array in (self.faces, self.audio))
         stream.synchronize()
         return replace(self, faces_there=faces, audio_there=audio)
 
-    def viewed(self, settings: ViewSettings, number: int) -> Self:
-        """As augmented view `number` shows and plays it; 0 is the clean clip itself."""
+    def augment(self, settings: AugmentationSettings, number: int) -> Self:
+        """The same clips in augmented version `number`; 0 is the clean one."""
         if number == 0:
             return self
         return replace(
             self,
-            faces=augmented_faces(self.faces, self.face_offsets, self.keys, settings, number),
-            audio=augmented_audio(self.audio, self.audio_offsets, self.keys, self.sample_rate, settings, number),
+            faces=augment_faces(self.faces, self.face_offsets, self.keys, settings, number),
+            audio=augment_audio(self.audio, self.audio_offsets, self.keys, self.sample_rate, settings, number),
         )
 
 
@@ -89,83 +89,85 @@ class ShardTokens:
     times: NDArray[np.float32]
     """(T,) seconds on the clock of the recording."""
     lengths: list[int]
-    """Tokens of each clip, 0 where it has nothing for this encoder."""
+    """Tokens per clip, 0 when the clip does not have this modality."""
     failed: dict[str, str] = field(default_factory=dict)
     """"media_id/clip" -> why it was refused."""
 
 
 def encode_shard(media: ShardMedia, runner: Runner) -> ShardTokens:
-    """All clips of a shard. A clip whose tokens are not finite is refused by name and left without tokens."""
-    return _only_finite(BY_MODALITY[runner.encoder.spec.modality](media, runner), media.keys, runner.encoder.spec.name)
+    """Encode all clips of a shard. A clip whose tokens are not finite gets no tokens and a line in `failed`."""
+    return _refuse_nonfinite(
+        ENCODE_MODALITY[runner.encoder.spec.modality](media, runner), media.keys, runner.encoder.spec.name
+    )
 
 
-def _image_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
-    """Faces need no bucketing: all of a shard have one size, whatever clip they are of."""
+def _encode_images(media: ShardMedia, runner: Runner) -> ShardTokens:
+    """All faces of a shard have one size, so they are batched across clips."""
     per_frame = runner.encoder.spec.tokens_per_frame
     assert per_frame is not None
     lengths = (np.diff(media.face_offsets) * per_frame).tolist()
     if len(media.faces) == 0:
-        return _nothing(len(lengths), runner)
+        return _make_empty(len(lengths), runner)
     faces = torch.from_numpy(media.faces) if media.faces_there is None else media.faces_there
     tokens = runner.run(faces).reshape(-1, runner.encoder.spec.width)
     return ShardTokens(tokens, np.repeat(media.face_times, per_frame), lengths)
 
 
-def _audio_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
-    """Clips of one length go together, so that no padding is ever encoded."""
+def _encode_audio(media: ShardMedia, runner: Runner) -> ShardTokens:
+    """Clips of equal length are batched together, so that no padding is ever encoded."""
     lengths = np.diff(media.audio_offsets)
     found: dict[int, NDArray[np.float16]] = {}
     for length in sorted(set(lengths[lengths > 0].tolist())):
         clips = np.flatnonzero(lengths == length).tolist()
-        tokens = runner.run(_Waves(media, clips, length))
+        tokens = runner.run(_AudioBatches(media, clips, length))
         found |= dict(zip(clips, tokens, strict=True))
-    return _joined(found, media, runner, lambda clip: float(lengths[clip]) / media.sample_rate)
+    return _join_clips(found, media, runner, lambda clip: float(lengths[clip]) / media.sample_rate)
 
 
-def _text_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
-    """All clips of an item have its text: each text is encoded once. Shorter ones first, so that batches pad little."""
+def _encode_texts(media: ShardMedia, runner: Runner) -> ShardTokens:
+    """Encode each text once: all clips of a media file have its text. Sorted by length, so that batches pad little."""
     clips_of: dict[str, list[int]] = defaultdict(list)
     for clip, text in enumerate(media.texts):
         if text and text.strip():
             clips_of[text].append(clip)
     texts = sorted(clips_of, key=lambda text: (len(text), text))
     if not texts:
-        return _nothing(len(media.texts), runner)
+        return _make_empty(len(media.texts), runner)
     pairs = zip(texts, runner.run(texts), strict=True)
     found = {clip: tokens for text, tokens in pairs for clip in clips_of[text]}
-    return _joined(found, media, runner, lambda clip: 0.0)
+    return _join_clips(found, media, runner, lambda clip: 0.0)
 
 
-def _metadata_tokens(media: ShardMedia, runner: Runner) -> ShardTokens:
+def _encode_metadata(media: ShardMedia, runner: Runner) -> ShardTokens:
     clips = [clip for clip, facts in enumerate(media.facts) if facts is not None]
     if not clips:
-        return _nothing(len(media.facts), runner)
+        return _make_empty(len(media.facts), runner)
     found = dict(zip(clips, runner.run([media.facts[clip] for clip in clips]), strict=True))
-    return _joined(found, media, runner, lambda clip: 0.0)
+    return _join_clips(found, media, runner, lambda clip: 0.0)
 
 
-BY_MODALITY: dict[Modality, Callable[[ShardMedia, Runner], ShardTokens]] = {
-    "image": _image_tokens,
-    "audio": _audio_tokens,
-    "text": _text_tokens,
-    "metadata": _metadata_tokens,
+ENCODE_MODALITY: dict[Modality, Callable[[ShardMedia, Runner], ShardTokens]] = {
+    "image": _encode_images,
+    "audio": _encode_audio,
+    "text": _encode_texts,
+    "metadata": _encode_metadata,
 }
 
 
-def tokens_expected(shard: MediaShard, spec: EncoderSpec) -> int:
-    """How many tokens the shard gives, without reading a face or a sound."""
+def count_expected_tokens(shard: MediaShard, spec: EncoderSpec) -> int:
+    """Count the tokens of the shard without reading faces or audio."""
     if spec.modality == "image":
         return int(shard.face_offsets[-1]) * (spec.tokens_per_frame or 1)
     if spec.modality == "audio":
         lengths = np.diff(shard.audio_offsets)
         rate = spec.tokens_per_second or 1.0
-        return sum(token_count(length, rate) for length in lengths[lengths > 0].tolist())
+        return sum(count_tokens(length, rate) for length in lengths[lengths > 0].tolist())
     return sum(bool(text and text.strip()) for text in shard.clip_texts) if spec.modality == "text" else len(shard)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waves:
-    """The clips of one length as a sequence to slice: a batch is converted to float32 when its turn comes."""
+class _AudioBatches:
+    """Clips of one length as a sequence: a slice of it is a batch, converted to float32 when it is taken."""
 
     media: ShardMedia
     clips: list[int]
@@ -177,31 +179,36 @@ class _Waves:
     def __getitem__(self, part: slice) -> torch.Tensor:
         starts = [int(self.media.audio_offsets[clip]) for clip in self.clips[part]]
         audio = torch.from_numpy(self.media.audio) if self.media.audio_there is None else self.media.audio_there
-        return waves(audio, starts, self.length)
+        return stack_waves(audio, starts, self.length)
 
 
-def _joined(
+def _join_clips(
     found: dict[int, NDArray[np.float16]], media: ShardMedia, runner: Runner, seconds: Callable[[int], float]
 ) -> ShardTokens:
-    """Tokens of the clips in their order, at the centres of equal bins of `seconds(clip)`, from the clip's start on."""
+    """Join the tokens of the clips in order.
+
+    Times are centers of equal bins of `seconds(clip)` from the clip's start.
+    """
     clips = range(len(media.keys))
-    times = [_centres(float(media.starts[clip]), seconds(clip), len(found[clip])) for clip in clips if clip in found]
+    times = [
+        _center_times(float(media.starts[clip]), seconds(clip), len(found[clip])) for clip in clips if clip in found
+    ]
     tokens = [found[clip] for clip in clips if clip in found]
     lengths = [len(found[clip]) if clip in found else 0 for clip in clips]
-    empty = _nothing(0, runner)
+    empty = _make_empty(0, runner)
     return ShardTokens(np.concatenate([empty.tokens, *tokens]), np.concatenate([empty.times, *times]), lengths)
 
 
-def _centres(start: float, seconds: float, tokens: int) -> NDArray[np.float32]:
+def _center_times(start: float, seconds: float, tokens: int) -> NDArray[np.float32]:
     return (start + (np.arange(tokens) + 0.5) * seconds / tokens).astype(np.float32)
 
 
-def _nothing(clips: int, runner: Runner) -> ShardTokens:
+def _make_empty(clips: int, runner: Runner) -> ShardTokens:
     tokens = np.zeros((0, runner.encoder.spec.width), np.float16)
     return ShardTokens(tokens, np.zeros(0, np.float32), [0] * clips)
 
 
-def _only_finite(made: ShardTokens, keys: list[ClipKey], encoder: str) -> ShardTokens:
+def _refuse_nonfinite(made: ShardTokens, keys: list[ClipKey], encoder: str) -> ShardTokens:
     finite = np.isfinite(made.tokens).all(axis=1)
     if finite.all():
         return made
@@ -209,7 +216,7 @@ def _only_finite(made: ShardTokens, keys: list[ClipKey], encoder: str) -> ShardT
     refused = set(clip_of[~finite].tolist())
     keep = ~np.isin(clip_of, sorted(refused))
     failed = {
-        f"{keys[clip][0]}/{keys[clip][1]}": f"refused: {encoder} gives numbers beyond float16"
+        f"{keys[clip][0]}/{keys[clip][1]}": f"refused: {encoder} gives values beyond float16"
         for clip in sorted(refused)
     }
     lengths = [0 if clip in refused else length for clip, length in enumerate(made.lengths)]

@@ -1,4 +1,4 @@
-"""Which profile a work folder uses: chosen once, printed, written to `profile.json`, and kept by later calls."""
+"""The profile of a work folder: chosen once, printed, written to `profile.json`, and used by later calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from unmask.cache.weights.hub import hub_answers
+from unmask.cache.weights.hub import check_hub
 from unmask.cache.weights.resolve import find_weights, needs_weights
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput, UsageError
@@ -28,47 +28,47 @@ def resolve_profile(
     *,
     keep: bool = True,
 ) -> Profile:
-    """The profile of this call, also written to `work.profile` unless `keep` is off.
+    """Choose the profile of this call; also write it to `work.profile` if `keep`.
 
-    None or "auto" is the stored profile, or where there is none: `hub` if its weights are here or the hub answers
-    within seconds, else `offline`. Settings change the stored profile, and stay. A preset's name starts from that
-    preset again. `UsageError` for an unknown name or setting.
+    None or "auto": the stored profile. Without one: `hub` if its weights are on this machine or the hub answers within
+    seconds, else `offline`. Settings change the stored profile permanently. The name of a preset starts again from that
+    preset. `UsageError` for an unknown name or setting.
     """
-    stored = _stored(work)
+    stored = _read_stored(work)
     if name in (None, AUTO) and stored:
         base, why = stored, f"as {work.profile} says"
     elif name in (None, AUTO):
-        base, why = _chosen(settings_file, assignments)
+        base, why = _choose_automatically(settings_file, assignments)
     else:
-        base, why = _preset(str(name)), "as asked"
+        base, why = _load_preset(str(name)), "as asked"
     profile = apply(base, settings_file, assignments)
     _check(profile)
     if stored and profile != stored:
-        why += f"; changed: {', '.join(_changes(stored, profile))}"
+        why += f"; changed: {', '.join(_list_changes(stored, profile))}"
     say(f"profile {profile.name}: {', '.join(choice.name for choice in profile.encoders)} ({why})")
     if keep and profile != stored:
         write_json(work.profile, profile.model_dump(mode="json"))
     return profile
 
 
-def _chosen(settings_file: Path | None, assignments: Sequence[str]) -> tuple[Profile, str]:
+def _choose_automatically(settings_file: Path | None, assignments: Sequence[str]) -> tuple[Profile, str]:
     wanted = apply(hub(), settings_file, assignments)
     _check(wanted)
     missing = [c.name for c in wanted.encoders if needs_weights(c.name) and find_weights(c.name, c.weights) is None]
     if not missing:
         return hub(), "auto: its weights are on this machine"
-    if hub_answers():
+    if check_hub():
         return hub(), "auto: the model hub answers"
     return offline(), f"auto: no weights here for {', '.join(missing)}, and the model hub does not answer"
 
 
-def _preset(name: str) -> Profile:
+def _load_preset(name: str) -> Profile:
     if name not in PROFILES:
         raise UsageError(f"no profile {name!r}", f"one of: {', '.join((AUTO, *PROFILES))}")
     return PROFILES[name]()
 
 
-def _stored(work: WorkFolder) -> Profile | None:
+def _read_stored(work: WorkFolder) -> Profile | None:
     remedy = f"remove {work.profile} and choose again with --profile"
     try:
         return Profile.model_validate(json.loads(work.profile.read_text(encoding="utf-8")))
@@ -81,18 +81,18 @@ def _stored(work: WorkFolder) -> Profile | None:
 
 
 def _check(profile: Profile) -> None:
-    """Names that no encoder has, and two encoders of one name, are refused before any stage starts."""
+    """Refuse unknown and duplicate encoders before any stage starts."""
     names = [choice.name for choice in profile.encoders]
     for name in names:
         needs_weights(name)
     if not names or len(set(names)) < len(names):
         raise UsageError(
-            f"encoders of the profile: {', '.join(names) or 'none'}", "name each encoder once, at least one"
+            f"encoders of the profile: {', '.join(names) or 'none'}", "name at least one encoder, and each only once"
         )
 
 
-def _changes(old: Profile, new: Profile) -> list[str]:
-    """Dotted names of what differs."""
+def _list_changes(old: Profile, new: Profile) -> list[str]:
+    """Dotted names of the settings that differ."""
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
     changes = [key for key in ("name", "encoders") if before[key] != after[key]]
     media_before, media_after = before["preprocess"], after["preprocess"]

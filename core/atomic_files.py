@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all: temporary name beside the target, fsync, rename."""
+"""Write files and folders atomically: temporary name beside the target, fsync, rename."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from typing import Any
 
 from unmask.core.errors import NoSpace
 
-# Left-overs of a killed run carry this prefix, so that `sweep` can tell them from results.
+# Prefix of unfinished output. `sweep` removes what killed runs left under it.
 TEMPORARY = ".tmp-"
-FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
+def create_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write; it replaces `path` when the block ends without an error.
 
     `NoSpace` when the disk is full; `path` is then as it was.
     """
     temporary = _beside(path)
     try:
-        with _told(path, temporary):
+        with _map_os_errors(path, temporary):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             _sync(temporary)
             temporary.replace(path)
             _sync(path.parent)
     finally:
-        with suppress(OSError):  # where nothing may be removed, the error before this one says more
+        with suppress(OSError):  # without the right to remove files, the first error is the useful one
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def create_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder to fill; it becomes `path` when the block ends without an error.
 
-    An existing `path` is replaced: moved aside first, so that no moment shows a mixture of both. `NoSpace` as above.
+    An existing `path` is moved aside first, so that old and new files never mix. `NoSpace` when the disk is full.
     """
     temporary, aside = _beside(path), _beside(path)
     try:
-        with _told(path, temporary):
+        with _map_os_errors(path, temporary):
             temporary.mkdir(parents=True)
             yield temporary
-            for part in sorted(temporary.rglob("*"), reverse=True):
-                _sync(part)
+            for entry in sorted(temporary.rglob("*"), reverse=True):
+                _sync(entry)
             _sync(temporary)
             if path.exists():
                 path.rename(aside)
@@ -62,19 +62,19 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Sorted keys and fixed indentation: the same value is the same bytes."""
+    """Write JSON with sorted keys and fixed indentation: the same value gives the same bytes."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def sweep(folder: Path, names: Collection[str] | None = None) -> int:
-    """Remove what killed runs left under temporary names in `folder`; give how many.
+def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> int:
+    """Remove temporary files and folders of killed runs from `folder`; return how many.
 
-    With `names` only what was to become one of these: others may be at work on the rest.
+    With `names`, only those whose target has one of these names: other processes may be writing the rest.
     """
     leftovers = sorted(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
     mine = [path for path in leftovers if names is None or path.name[len(TEMPORARY) + 33 :] in names]
@@ -84,25 +84,25 @@ def sweep(folder: Path, names: Collection[str] | None = None) -> int:
 
 
 def _beside(path: Path) -> Path:
-    """A new name in the same folder, hence on the same disk."""
+    """New temporary path in the same folder, hence on the same disk, so that the rename is atomic."""
     return path.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{path.name}"
 
 
 @contextmanager
-def _told(path: Path, temporary: Path) -> Iterator[None]:
-    """A full disk is no bug of ours; libraries tell it by an error of their own or, some, only in its text.
+def _map_os_errors(path: Path, temporary: Path) -> Iterator[None]:
+    """Map "no space left" to NoSpace. Some libraries raise their own type, others only mention it in the message.
 
-    Where writing is not allowed, the error names what was to be written instead of the temporary name.
+    Other OSErrors about `temporary` are raised again with the name of the target `path`.
     """
     try:
         yield
     except (OSError, RuntimeError) as error:
-        if getattr(error, "errno", None) in FULL or os.strerror(errno.ENOSPC) in str(error):
+        if getattr(error, "errno", None) in NO_SPACE_ERRNOS or os.strerror(errno.ENOSPC) in str(error):
             problem = f"{path.parent}: no space left to write {path.name}"
             raise NoSpace(
                 problem, "free some space and run the same command again: what is finished is kept"
             ) from error
-        # pyarrow has the name in its text only.
+        # pyarrow gives the file name only in its message.
         if isinstance(error, OSError) and error.errno and str(temporary) in f"{error.filename} {error}":
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
         raise

@@ -1,14 +1,13 @@
-"""Every error a user can meet. Each names the problem and the remedy; the command line turns it into an exit code.
+"""All errors shown to users. Each states the problem and the remedy; the command line maps it to an exit code.
 
-UnmaskError            1  (base; raised itself only for our own bugs)
+UnmaskError            1  (base class; raised directly only for bugs of unmask)
 |- UsageError          2  wrong usage or settings
 |- ItemsFailed         3  the stage finished, but too many items failed
 |- MissingInput        4  needed input missing or stale
-|- NoSpace             4  no room left where output goes
-|- NotAllowed          4  the system does not let this user read or write something
-|- DetectorGone        4  the process that looks for faces on a GPU is gone
+|- NoSpace             4  the disk or quota of the output folder is full
+|- NotAllowed          4  no permission to read or write a file or folder
 |- Stopped           130  by Ctrl-C
-BadMedia                  one file cannot be used: a row with a reason, never the end of a run
+BadMedia                  one media file cannot be used: recorded with a reason, the run goes on
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from pathlib import Path
 from typing import Literal, get_args
 
 Reason = Literal[
-    "unreadable",  # no reader understands it, or its content is damaged
-    "no_face",  # pictures without a face under the policy "skip"
-    "too_short",  # nothing left to make one clip from
+    "unreadable",  # no reader can decode it
+    "no_face",  # images without a face under the policy "skip"
+    "too_short",  # shorter than one clip
     "silent",  # an audio item with no signal at all
-    "refused",  # over the size, pixel or duration limits
+    "refused",  # above the size, pixel or duration limits
     "timeout",  # decoding took longer than the limit
     "memory",  # decoding needed more memory than the limit
-    "crashed",  # the worker process died on it (native crash)
+    "crashed",  # the worker process died (native crash)
     "vanished",  # in the manifest, not on disk
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
@@ -38,7 +37,7 @@ class UnmaskError(Exception):
     exit_code = 1
 
     def __init__(self, problem: str, hint: str) -> None:
-        # Both go to super(): workers send errors back by pickle, which rebuilds from exactly these arguments.
+        # Both go to super(): workers return errors by pickle, which calls the class with exactly these arguments.
         super().__init__(problem, hint)
         self.problem, self.hint = problem, hint
 
@@ -53,43 +52,37 @@ class UsageError(UnmaskError):
 
 
 class ItemsFailed(UnmaskError):
-    """A stage is done, but more items failed than the user allows."""
+    """The stage finished, but more items failed than --max-failures allows."""
 
     exit_code = 3
 
 
 class MissingInput(UnmaskError):
-    """A file or folder this stage reads is not there, foreign or out of date."""
+    """An input file or folder is missing, of another kind, or out of date."""
 
     exit_code = 4
 
 
 class NoSpace(UnmaskError):
-    """The disk or the quota is full. What was finished is kept."""
+    """The disk or the quota is full. Finished output is kept."""
 
     exit_code = 4
 
 
 class NotAllowed(UnmaskError):
-    """A file or folder that this user may not read or write, or whose disk is read-only."""
+    """No permission to read or write a file or folder, or its disk is read-only."""
 
     exit_code = 4
 
 
 class Stopped(UnmaskError):
-    """The user pressed Ctrl-C. What was finished is kept."""
+    """The user pressed Ctrl-C. Finished output is kept."""
 
     exit_code = 130
 
 
-class DetectorGone(UnmaskError):
-    """The face detection service does not answer. Not the fault of the file at hand, so the run stops."""
-
-    exit_code = 4
-
-
 class BadMedia(Exception):
-    """One file cannot be used. The stage records it and goes on with the next."""
+    """One media file cannot be used. The stage records the reason and continues."""
 
     def __init__(self, path: Path | str, reason: Reason, problem: str, remedy: str = "") -> None:
         super().__init__(path, reason, problem, remedy)
@@ -99,8 +92,8 @@ class BadMedia(Exception):
         return f"{self.path}: {self.problem}. {self.remedy}".rstrip()
 
 
-def told(error: BaseException) -> UnmaskError | None:
-    """`error` with a remedy where the user can do something about it, whoever raised it; None for a bug of ours."""
+def as_user_error(error: BaseException) -> UnmaskError | None:
+    """Convert an exception that the user can fix to an UnmaskError; return None for bugs."""
     if isinstance(error, UnmaskError):
         return error
     if isinstance(error, KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""One command at a time where two would undo each other's work."""
+"""Lock files: keep two commands from writing to the same folder at once."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from unmask.core.errors import UsageError
 
 
 @contextmanager
-def locked(path: Path, what: str, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock file `path` (made where it is missing) during the block; the system frees it when we die.
+def hold_lock(path: Path, what: str, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock file `path` (created if missing) during the block; the system releases it if the process dies.
 
-    `shared` holders go together, but not with one that is not. `UsageError` while another process is in the way.
+    Several `shared` holders may hold it at once, an exclusive one only alone. `UsageError` if it is already held.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -23,7 +23,7 @@ def locked(path: Path, what: str, *, shared: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UsageError(f"{path.parent}: {what} is at work there already", "wait until it has ended") from error
+            raise UsageError(f"{what} is already running in {path.parent}", "wait until it has ended") from error
         yield
     finally:
         os.close(handle)

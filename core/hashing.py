@@ -1,4 +1,4 @@
-"""Names for content: the same input and settings give the same name on every machine."""
+"""Hashes of settings and files. They are equal on every machine for equal input."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ QUICK_BLOCK = 64 * 1024
 def fingerprint(*parts: Any) -> str:
     """16 hex digits of SHA-256 over the canonical JSON of `parts`.
 
-    Only JSON types: a value that has no single written form (a set, an object) is a TypeError, not a guess.
+    Used as cache key. `TypeError` for values that are not JSON types, such as sets.
     """
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def media_id(dataset: str, path: str) -> str:
-    """128-bit hex name of a media file: its dataset and its path within it."""
+def make_media_id(dataset: str, path: str) -> str:
+    """128-bit hex identifier of a media file, from its dataset and its path within the dataset."""
     text = f"{dataset}\0{path}".encode("utf-8", "surrogateescape")
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def quick_content(path: Path) -> str:
+def hash_quickly(path: Path) -> str:
     """32 hex digits over the size and the first, middle and last 64 KiB: cheap enough for terabytes.
 
-    Files that differ only elsewhere get the same name; `full_content` tells them apart.
+    Files that differ only elsewhere get the same digest; `full_content` distinguishes them.
     """
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
@@ -40,7 +40,7 @@ def quick_content(path: Path) -> str:
     return digest.hexdigest()
 
 
-def full_content(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """64 hex digits of SHA-256 over the whole file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

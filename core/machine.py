@@ -1,4 +1,4 @@
-"""What this machine has: the facts `unmask doctor` prints and runs keep beside their numbers."""
+"""Versions, devices and free memory of this machine, for `unmask doctor` and the records of runs."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmask.core.errors import UsageError
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 
 if TYPE_CHECKING:
     import torch
@@ -22,17 +23,17 @@ GIB = 1024**3
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGE_BLOCK = 256 * 1024
 
-# Those whose version can change a number.
+# Packages whose version can change numerical results.
 PACKAGES = (
     "torch torchvision torchaudio timm transformers numpy zarr zarrs h5py pyarrow av decord soundfile facenet-pytorch "
-    "torchmetrics scikit-learn pillow"
+    "scikit-learn pillow"
 ).split()
 
 
-def versions() -> dict[str, str]:
-    """Package -> installed version; "missing" for one that is not there."""
+def read_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Package -> installed version, or "missing"."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in packages:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -40,7 +41,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def gpus() -> list[dict[str, Any]]:
+def list_gpus() -> list[dict[str, Any]]:
     """Name and memory in GiB of each CUDA device torch can use."""
     import torch
 
@@ -52,7 +53,7 @@ def gpus() -> list[dict[str, Any]]:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is the first GPU where torch can use one. `UsageError` for a device that is not here."""
+    """Return the device; `auto` is the first GPU that torch can use, else the CPU. `UsageError` if it is missing."""
     import torch
 
     if name == "auto":
@@ -66,18 +67,18 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def memory_gib() -> tuple[float, float]:
-    """(available, total) main memory."""
+def read_memory_gib() -> tuple[float, float]:
+    """(available, total) main memory in GiB."""
     facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     available, total = (int(facts[name].split()[0]) / 1024**2 for name in ("MemAvailable", "MemTotal"))
     return available, total
 
 
 def return_large_blocks() -> None:
-    """From now on, arrays of this process that are freed go back to the system at once.
+    """Make this process return freed large arrays to the system at once.
 
-    glibc keeps what it frees once large blocks were freed before, and memory then grows with the number of items
-    although none is held. Elsewhere than on glibc it does nothing.
+    After large blocks were freed, glibc raises its threshold and keeps later ones, so that memory grows with the
+    number of items. No effect without glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
@@ -85,19 +86,19 @@ def return_large_blocks() -> None:
         mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
 
 
-def free_bytes(folder: Path) -> int:
-    """On the disk where `folder` lies or would lie."""
+def get_free_bytes(folder: Path) -> int:
+    """Free bytes on the disk of `folder`, which need not exist yet."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     return shutil.disk_usage(existing).free
 
 
-def decoders() -> dict[str, str]:
-    """Media library -> version of what it decodes with, or why it cannot be loaded."""
+def list_decoders() -> dict[str, str]:
+    """Media library -> its version and that of its codecs, or why it cannot be loaded."""
     found = {}
     for name in ("av", "decord", "soundfile", "PIL"):
         try:
             module = __import__(name)
-        except (ImportError, OSError) as error:  # OSError: a shared library that is not there
+        except (ImportError, OSError) as error:  # OSError: a shared library is missing
             found[name] = f"unusable: {error}"
         else:
             native = getattr(module, "library_versions", {}) or getattr(module, "__libsndfile_version__", "")
@@ -114,16 +115,33 @@ def _codec_version(native: Any) -> str:
 
 def describe(folder: Path) -> dict[str, Any]:
     """Everything above in one JSON-able dictionary; `folder` is where output would go."""
-    available, total = memory_gib()
+    available, total = read_memory_gib()
     return {
         "python": sys.executable,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "cores": available_cores(),
+        "cores": count_cores(),
         "cores_total": os.cpu_count(),
         "memory_available_gib": round(available, 1),
         "memory_total_gib": round(total, 1),
-        "disk_free_gib": round(free_bytes(folder) / GIB, 1),
-        "gpus": gpus(),
-        "decoders": decoders(),
-        "versions": versions(),
+        "disk_free_gib": round(get_free_bytes(folder) / GIB, 1),
+        "gpus": list_gpus(),
+        "decoders": list_decoders(),
+        "versions": read_versions(),
     }
+
+
+# Named in evaluation.json, whose figures they can change.
+EVALUATION_PACKAGES = ("unmask", "torch", "numpy", "timm", "transformers", "scikit-learn")
+
+
+def describe_device(device: torch.device) -> dict[str, str]:
+    """Device, cores, memory and versions as short texts, without a host or user name."""
+    import torch
+
+    cuda = device.type == "cuda"
+    facts = {
+        "device": torch.cuda.get_device_name(device) if cuda else f"CPU ({platform.machine()})",
+        "cores": str(count_cores()),
+        "memory": f"{read_memory_gib()[1]:.0f} GiB",
+    }
+    return facts | read_versions(EVALUATION_PACKAGES)

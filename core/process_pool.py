@@ -1,4 +1,4 @@
-"""Many items through one function in killable processes: a hang or a native crash costs that one item."""
+"""Run a function over many items in worker processes: a hang or a native crash costs only that item."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ IN_FLIGHT_PER_WORKER = 3
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why one item has no result."""
+    """Reason why one item has no result."""
 
     reason: Reason
     problem: str
@@ -48,16 +48,16 @@ class _Worker(ForkServerProcess):
             script = sys.modules["__main__"]
             sys.modules["__main__"] = ModuleType("__main__")
             try:
-                return ForkServerProcess._Popen(process_obj)  # type: ignore[attr-defined]
+                return ForkServerProcess._Popen(process_obj)
             finally:
                 sys.modules["__main__"] = script
 
 
 class _Context(ForkServerContext):
-    Process = _Worker  # type: ignore[assignment]
+    Process = _Worker
 
 
-def available_cores() -> int:
+def count_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
@@ -81,7 +81,7 @@ def run_isolated(
     """
     context = _Context()
     context.set_forkserver_preload(list(preload))
-    pending: deque[tuple[Item, ProcessFuture]] = deque()
+    pending: deque[tuple[Item, ProcessFuture[Any]]] = deque()
     with ProcessPool(
         max_workers=workers, context=context, initializer=_begin, initargs=(memory_gib, initializer)
     ) as pool:
@@ -113,7 +113,7 @@ def _data_bytes() -> int:
 
 
 def _outcome(
-    item: Item, future: ProcessFuture, timeout_s: float, memory_gib: float | None
+    item: Item, future: ProcessFuture[Any], timeout_s: float, memory_gib: float | None
 ) -> tuple[Item, Result | Failure]:
     try:
         return item, future.result()

@@ -68,8 +68,8 @@ class Progress:
         return f"{(self.total - self.done) / max(self._rate(), 1e-9):.0f} s left"
 
 
-def spoken(seconds: float) -> str:
-    """A length of time in the unit that people would use."""
+def format_duration(seconds: float) -> str:
+    """Duration in the largest unit of which it has at least two, for example "3.5 hours"."""
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"

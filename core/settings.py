@@ -1,4 +1,4 @@
-"""Typed settings: pydantic models, changed by YAML files and `--set key=value`, unknown keys refused."""
+"""Typed settings: pydantic models, changed by YAML files and `--set key=value`; unknown keys are errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint
 
 LINES = "write `key: value` lines"
-# What pydantic says in Python's words.
+# Plain words for pydantic's Python-specific messages.
 ALLOWED = {
     "tuple_type": "Input should be a list, such as [a, b]",
     "model_type": f"Input has settings of its own: {LINES}",
@@ -31,7 +31,7 @@ class Settings(BaseModel):
         return fingerprint(self.model_dump(mode="json"))
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
-        """A validated copy; `changes` is nested as the model is."""
+        """Return a validated copy; `changes` is nested like the model. `UsageError` for unknown keys or values."""
         return _changed(self, changes, "settings", "")
 
 
@@ -81,7 +81,7 @@ def _changed(settings: S, changes: Mapping[str, Any], source: str, under: str) -
 
 
 def _problem(model: type[Settings], error: ErrorDetails, under: str) -> tuple[str, str]:
-    """What is wrong with one setting, and what is allowed instead."""
+    """Problem with one setting, and the allowed values."""
     parts, owner = _place(model, error["loc"])
     key = under + ".".join(parts)
     if error["type"] == "extra_forbidden":
@@ -94,7 +94,7 @@ def _problem(model: type[Settings], error: ErrorDetails, under: str) -> tuple[st
 
 
 def _place(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[list[str], type[BaseModel]]:
-    """The setting's name part by part, and the model that has or lacks it."""
+    """Parts of the setting's dotted name, and the model that has or lacks it."""
     parts: list[str] = []
     owner, inner = model, _inner(model)
     for part in loc:
@@ -108,7 +108,7 @@ def _place(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[list[str],
 
 
 def _inner(annotation: Any) -> type[BaseModel] | None:
-    """The model that a field is, or has several of."""
+    """The settings model in a field's type, if any."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _inner(part))), None)
@@ -116,21 +116,21 @@ def _inner(annotation: Any) -> type[BaseModel] | None:
 
 def _similar(model: type[BaseModel], parts: Sequence[str], owner: type[BaseModel], under: str) -> str:
     here = under + "".join(f"{part}." for part in parts[:-1])
-    beside = known_keys(owner, here)
-    names = (*known_keys(model, under), *beside, *(f"{here}{name}" for name in owner.model_fields))
+    beside = list_keys(owner, here)
+    names = (*list_keys(model, under), *beside, *(f"{here}{name}" for name in owner.model_fields))
     by_last = {name.rpartition(".")[2]: name for name in names}
     close = difflib.get_close_matches(parts[-1].rpartition(".")[2], by_last, n=1, cutoff=0.7)
     meant = f"did you mean {by_last[close[0]]}? " if close else ""
     return f"{meant}known keys: {', '.join(beside)}"
 
 
-def known_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+def list_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     """Dotted names of all settings of `model`."""
     names: list[str] = []
     for name, field in model.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            names += known_keys(inner, f"{prefix}{name}.")
+            names += list_keys(inner, f"{prefix}{name}.")
         else:
             names.append(f"{prefix}{name}")
     return names
@@ -152,7 +152,7 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
 def _parsed(text: str, source: str, hint: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
         raise UsageError(f"{source}: not YAML ({' '.join(str(error).split())})", hint) from error
 
 

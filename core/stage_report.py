@@ -1,4 +1,4 @@
-"""What a stage did: nothing given to it may be missing from these numbers."""
+"""Counts of what a stage did; every input item is counted exactly once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from unmask.core.errors import ItemsFailed
 
 @dataclass
 class StageReport:
-    """done + skipped + failed = given, always. `skipped` were finished by an earlier call."""
+    """done + skipped + failed = given, always. `skipped` were finished by an earlier run."""
 
     stage: str
     given: int = 0
@@ -34,7 +34,7 @@ class StageReport:
         }
 
     def check(self, max_failures: float) -> None:
-        """Raise `ItemsFailed` when the failed share is over `max_failures` (0..1)."""
+        """Raise `ItemsFailed` if the failed fraction is above `max_failures` (0..1)."""
         assert self.done + self.skipped + len(self.failed) == self.given, f"{self}: an item was lost"
         if self.given and len(self.failed) / self.given > max_failures:
             raise ItemsFailed(

@@ -1,4 +1,4 @@
-"""Where each stage's output lies under the work folder. Stages meet in these files and nowhere else."""
+"""Paths of all stage outputs under the work folder. Stages exchange data only through these files."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from unmask.core.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class WorkFolder:
-    """
-    <root>/profile.json                      the profile that later calls stick to
-    <root>/manifest.parquet                  one row a media file
-    <root>/probes.parquet                    the same before it was split: the next scan probes only what is new
-    <root>/findings.parquet                  what scan ignored or could not reconcile
-    <root>/fingerprints.parquet              what near-duplicates are recognised by
-    <root>/media/<fingerprint>/              media shards and `outcomes.parquet`, what became of each item
+    """Paths under the work folder `root`. `UsageError` if `root` is a file.
+
+    <root>/profile.json                      the profile chosen first, used by later commands
+    <root>/manifest.parquet                  one row per media file, with its split
+    <root>/probes.parquet                    the manifest before the split: the next scan reads only new files
+    <root>/findings.parquet                  files that scan ignored, and contradictions it found
+    <root>/fingerprints.parquet              perceptual hashes of the files, for near-duplicate search
+    <root>/transcripts.parquet               text per audio content, written by transcribe
+    <root>/audit-*.parquet                   measurements per file that the next audit reuses
+    <root>/media/<fingerprint>/              media shards, and outcomes.parquet with the result per file
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
-    <root>/runs/<id>/                        trained models and their evidence
-    <root>/locks/                            empty files that keep two calls of one stage apart
-    <root>/audit.html
-    <root>/report.html
+    <root>/runs/<id>/                        trained models, their settings and evaluation results
+    <root>/locks/                            empty lock files that keep two commands of one stage apart
+    <root>/audit.html                        report of audit
+    <root>/report.html                       report over all stages and runs
     """
 
     root: Path

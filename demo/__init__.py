@@ -14,7 +14,7 @@ from pathlib import Path
 
 from unmask.core.atomic_files import write_text
 from unmask.core.errors import UsageError
-from unmask.core.process_pool import Failure, available_cores, run_isolated
+from unmask.core.process_pool import Failure, count_cores, run_isolated
 from unmask.core.progress import Progress
 from unmask.demo.corpus import all_items
 from unmask.demo.dataset_lists import meta_data, testing_videos
@@ -38,18 +38,18 @@ VERSION = 3
 TIMEOUT_S = 300.0
 
 
-def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None = None) -> dict[str, int]:
-    """Write the corpus under `out`; give how many media files each dataset has.
+def write_demo(out: str | Path, seed: int = 0, *, scale: float = 1.0, workers: int | None = None) -> dict[str, int]:
+    """Write the corpus under `out`; return the number of media files per dataset.
 
-    The same seed and scale give the same bytes, whatever `workers` is (processes; None: one a core). `scale` in (0, 1]
-    thins it, down to three groups of people a dataset. A finished corpus is reused, an unfinished one completed;
-    `UsageError` for a folder with anything else in it.
+    The same seed and scale give the same bytes, whatever `workers` is (None: one per core). `scale` in (0, 1]
+    thins it, down to three groups of identities per dataset. A finished corpus is reused, an unfinished one completed;
+    `UsageError` if the folder holds anything else.
     """
     if not 0 < scale <= 1:
         raise UsageError(
             f"demo data: scale {scale:g} is not above 0 and at most 1", "use --scale 1 for the whole corpus"
         )
-    items = all_items(seed, scale)
+    out, items = Path(out), all_items(seed, scale)
     counts = dict(Counter(item.dataset for item in items))
     about = README.format(version=VERSION, seed=seed, scale=scale, files=len(items))
     if _is_whole(out, about):
@@ -58,7 +58,7 @@ def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None 
     write_text(out / "README.md", about + UNFINISHED)
     for folder in sorted({(out / item.path).parent for item in items}):
         folder.mkdir(parents=True, exist_ok=True)
-    _write_media(out, seed, items, workers or available_cores())
+    _write_media(out, seed, items, workers or count_cores())
     _write_texts(out, seed, items)
     write_text(out / AV_ROOT / "meta_data.csv", meta_data(items))
     write_text(out / "Celeb-DF-v2/List_of_testing_videos.txt", testing_videos(items))
@@ -67,7 +67,7 @@ def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None 
 
 
 def _is_whole(out: Path, about: str) -> bool:
-    """Is this very corpus there? Real datasets, and corpora of other seeds, must not get mixed with it."""
+    """True if this corpus is complete in `out`. `UsageError` if `out` holds other files."""
     readme = out / "README.md"
     found = readme.read_text(encoding="utf-8") if readme.is_file() else None
     if found not in (about, about + UNFINISHED) and out.exists() and any(out.iterdir()):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from unmask.demo.identities import Colour
+from unmask.demo.identities import Color
 
 Field = NDArray[np.floating[Any]]
 """float32 (H, W) masks and heights, or (H, W, 3 or 4) pictures. (Typed wider: the stubs of NumPy take a Python
@@ -68,15 +68,15 @@ def bump(at: Grid, x: float, y: float, wide: float, high: float) -> Field:
     return gauss((at.x - x) / wide) * gauss((at.y - y) / high)
 
 
-def rgb(colour: Colour) -> Field:
-    """A colour as (3,)."""
-    return np.array(colour, dtype=np.float32)
+def rgb(color: Color) -> Field:
+    """A color as (3,)."""
+    return np.array(color, dtype=np.float32)
 
 
-def over(picture: Field, colour: Field, alpha: Field) -> None:
-    """Lay `colour` (3,) or (H, W, 3) with this coverage over the picture (H, W, 3 or 4), in place."""
+def over(picture: Field, color: Field, alpha: Field) -> None:
+    """Lay `color` (3,) or (H, W, 3) with this coverage over the picture (H, W, 3 or 4), in place."""
     cover = alpha[..., None]
-    picture[..., :3] += cover * (colour - picture[..., :3])
+    picture[..., :3] += cover * (color - picture[..., :3])
     picture[..., 3:] += cover * (1.0 - picture[..., 3:])
 
 

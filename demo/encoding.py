@@ -1,4 +1,4 @@
-"""Writes the demo's media. The same content is the same bytes: one encoder thread, no dates in containers."""
+"""Encode media files. Equal content gives equal bytes: one encoder thread, no dates in containers."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def write_audio(path: Path, sound: Wave, kilobits: int) -> None:
     """16 bit WAV, or MP3 of this bit rate, by the path's ending; mono at RATE."""
     codec = {".wav": "pcm_s16le", ".mp3": "libmp3lame"}[path.suffix]
     with av.open(str(path), "w", options=BIT_EXACT) as container:
-        _encode_sound(container, _sound_stream(container, codec, kilobits), sound)
+        _encode_audio(container, _add_audio_stream(container, codec, kilobits), sound)
 
 
 def write_video(path: Path, frames: Iterable[Frame], sound: Wave | None, crf: int) -> None:
-    """H.264 of this constant rate factor at FPS, with AAC sound or without any, in MP4."""
+    """H.264 of this constant rate factor at FPS, in MP4, with AAC audio if `sound` is given."""
     with av.open(str(path), "w", options=BIT_EXACT) as container:
         pictures = iter(frames)
         first = next(pictures)
@@ -44,17 +44,17 @@ def write_video(path: Path, frames: Iterable[Frame], sound: Wave | None, crf: in
         video.width, video.height, video.pix_fmt = first.shape[1], first.shape[0], "yuv420p"
         video.codec_context.thread_count = 1
         video.options = {"crf": str(crf), "preset": "superfast"}
-        audio = None if sound is None else _sound_stream(container, "aac", 64)
+        audio = None if sound is None else _add_audio_stream(container, "aac", 64)
         for index, picture in enumerate(chain((first,), pictures)):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, FPS)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         if audio is not None and sound is not None:
-            _encode_sound(container, audio, sound)
+            _encode_audio(container, audio, sound)
 
 
-def _sound_stream(container: av.container.OutputContainer, codec: str, kilobits: int) -> av.AudioStream:
+def _add_audio_stream(container: av.container.OutputContainer, codec: str, kilobits: int) -> av.AudioStream:
     stream = container.add_stream(codec, rate=RATE)
     assert isinstance(stream, av.AudioStream)
     stream.codec_context.layout = "mono"
@@ -67,7 +67,7 @@ def _sound_stream(container: av.container.OutputContainer, codec: str, kilobits:
     return stream
 
 
-def _encode_sound(container: av.container.OutputContainer, stream: av.AudioStream, sound: Wave) -> None:
+def _encode_audio(container: av.container.OutputContainer, stream: av.AudioStream, sound: Wave) -> None:
     samples = np.rint(np.clip(sound, -1, 1) * 32767).astype(np.int16)[None]
     frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)

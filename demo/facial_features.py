@@ -76,12 +76,12 @@ def draw_mouth(layer: Field, at: Grid, who: Person, opening: float, brightness: 
     outer_top = top - who.lip_height * 0.92 * arc**0.8 * bow
     outer_bottom = bottom + who.lip_height * 1.18 * arc**0.7
     lips = np.minimum(edge(y - outer_top, 2 * pixel), edge(outer_bottom - y, 2 * pixel))
-    colour = rgb(who.lips) * brightness
+    color = rgb(who.lips) * brightness
     lit = 0.80 + 0.30 * ramp(y - bottom, 0.0, who.lip_height) - 0.10 * gauss((y - outer_bottom) / 0.02)
-    over(patch, colour * lit[..., None], 0.88 * lips)
+    over(patch, color * lit[..., None], 0.88 * lips)
     gap = np.minimum(edge(y - top, pixel), edge(bottom - y, pixel))
     over(patch, _inside_mouth(y, top, bottom, opening) * brightness, gap)
-    over(patch, colour * 0.28, 0.85 * gauss((y - top) / 0.013) * np.minimum(arc + 0.15, 1.0))
+    over(patch, color * 0.28, 0.85 * gauss((y - top) / 0.013) * np.minimum(arc + 0.15, 1.0))
 
 
 def _inside_mouth(y: Field, top: Field, bottom: Field, opening: float) -> Field:

@@ -11,7 +11,7 @@ import numpy as np
 
 from unmask.demo.drawing import Field, Grid, bump, edge, gauss, grid, over, ramp, rgb, smooth_noise
 from unmask.demo.facial_features import draw_brows, draw_eyes, draw_glasses, draw_mouth, hair_masks, hair_texture
-from unmask.demo.identities import Colour, Person, stream
+from unmask.demo.identities import Color, Person, make_rng
 
 # Head units around the middle of the face: room for hair at the top and the neck below.
 LEFT, TOP, RIGHT, BOTTOM = -1.12, -1.38, 1.12, 1.75
@@ -30,7 +30,7 @@ class Light:
     """Direction towards the lamp; (0, 0) is straight from the camera, -1 from the left or from above."""
     strength: float
     ambient: float
-    colour: Colour
+    color: Color
 
     @property
     def brightness(self) -> float:
@@ -45,7 +45,7 @@ def lamp(rng: np.random.Generator) -> Light:
         y=rng.uniform(-0.8, -0.1),
         strength=rng.uniform(0.62, 0.85),
         ambient=rng.uniform(0.30, 0.44),
-        colour=(1.0 + warmth, 1.0, 1.0 - warmth),
+        color=(1.0 + warmth, 1.0, 1.0 - warmth),
     )
 
 
@@ -57,7 +57,7 @@ class Head:
     def __init__(self, who: Person, light: Light, scale: float) -> None:
         self.who, self.light = who, light
         self.grid = grid(LEFT, TOP, RIGHT, BOTTOM, scale)
-        self._rng = stream(who.texture, "head")
+        self._rng = make_rng(who.texture, "head")
         self._radius = _radius(who, self.grid)
         self._slopes = _slopes(_height(who, self.grid, self._radius), scale)
         self._shade = _shade(self._slopes, light)
@@ -99,7 +99,7 @@ class Head:
         return shadow[..., None] * round_shade
 
     def _skin(self) -> Field:
-        """Colour of the skin without light: (H, W, 3)."""
+        """Color of the skin without light: (H, W, 3)."""
         who, at = self.who, self.grid
         red = 0.30 * gauss((np.abs(at.x) - 0.42) / 0.24) * gauss((at.y - 0.22) / 0.2)
         red = red + 0.35 * bump(at, 0, who.nose_tip, who.nose_width * 1.2, 0.13)
@@ -109,12 +109,12 @@ class Head:
         tone += 0.022 * smooth_noise(self._rng, at.shape, 1.0)
         if who.freckles:
             tone -= 0.22 * who.freckles * _spots(self._rng, at)
-        colour = rgb(who.skin) * tone[..., None]
-        colour *= 1.0 + red[..., None] * rgb((0.05, -0.16, -0.14))
+        color = rgb(who.skin) * tone[..., None]
+        color *= 1.0 + red[..., None] * rgb((0.05, -0.16, -0.14))
         if who.beard:
             hairs = 0.62 + 0.14 * smooth_noise(self._rng, at.shape, 1.0)
-            over(colour, rgb(who.hair) * 1.15, np.clip(who.beard * _beard(who, at, self._radius) * hairs, 0.0, 0.9))
-        return colour
+            over(color, rgb(who.hair) * 1.15, np.clip(who.beard * _beard(who, at, self._radius) * hairs, 0.0, 0.9))
+        return color
 
     def _folds(self) -> Field:
         """Darker lines from the nose to the mouth's corners, and over the brow with age."""
@@ -173,7 +173,7 @@ def _slopes(height: Field, scale: float) -> Slopes:
     return right, down, np.sqrt(1.0 + right * right + down * down)
 
 
-def _facing(slopes: Slopes, towards: Colour) -> Field:
+def _facing(slopes: Slopes, towards: Color) -> Field:
     """Cosine between the surface and a direction."""
     right, down, length = slopes
     x, y, z = towards
@@ -191,9 +191,9 @@ def _unit(x: float, y: float, z: float) -> tuple[float, float, float]:
 
 
 def _shade(slopes: Slopes, light: Light) -> Field:
-    """Factor (H, W, 3) on the surface's colour; shadows are a little warmer, as on skin."""
+    """Factor (H, W, 3) on the surface's color; shadows are a little warmer, as on skin."""
     lit = np.maximum((_facing(slopes, _direction(light)) + 0.25) / 1.25, 0.0)
-    shade: Field = lit[..., None] * (light.strength * rgb(light.colour)) + light.ambient * rgb((1.06, 0.98, 0.96))
+    shade: Field = lit[..., None] * (light.strength * rgb(light.color)) + light.ambient * rgb((1.06, 0.98, 0.96))
     return shade
 
 

@@ -1,4 +1,4 @@
-"""Seeded people who do not exist: the shape and colours of a face, and the voice that belongs to it.
+"""Seeded people who do not exist: the shape and colors of a face, and the voice that belongs to it.
 
 Lengths are in head units: the face is 2 units high, its middle is (0, 0), y grows downwards.
 """
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 """Red, green, blue, each 0..1."""
 
 
-def stream(seed: int, *keys: object) -> np.random.Generator:
+def make_rng(seed: int, *keys: object) -> np.random.Generator:
     """Random numbers that depend on `seed` and `keys` only: not on worker count, order or platform hash seeds."""
     digest = hashlib.sha256("\0".join(map(str, (seed, *keys))).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
@@ -41,11 +41,11 @@ class Voice:
 class Person:
     """How somebody looks and sounds."""
 
-    skin: Colour
-    hair: Colour
-    iris: Colour
-    lips: Colour
-    clothes: Colour
+    skin: Color
+    hair: Color
+    iris: Color
+    lips: Color
+    clothes: Color
     width: float
     """Half the width of the face."""
     jaw: float
@@ -82,7 +82,7 @@ class Person:
     voice: Voice
 
 
-SKINS: tuple[Colour, ...] = (
+SKINS: tuple[Color, ...] = (
     (0.96, 0.80, 0.69),
     (0.91, 0.71, 0.58),
     (0.84, 0.63, 0.48),
@@ -90,7 +90,7 @@ SKINS: tuple[Colour, ...] = (
     (0.58, 0.39, 0.28),
     (0.45, 0.30, 0.21),
 )
-HAIRS: tuple[Colour, ...] = (
+HAIRS: tuple[Color, ...] = (
     (0.10, 0.08, 0.07),
     (0.22, 0.14, 0.09),
     (0.38, 0.25, 0.14),
@@ -98,12 +98,12 @@ HAIRS: tuple[Colour, ...] = (
     (0.45, 0.22, 0.12),
     (0.42, 0.41, 0.40),
 )
-IRISES: tuple[Colour, ...] = ((0.30, 0.18, 0.09), (0.42, 0.30, 0.14), (0.28, 0.40, 0.24), (0.32, 0.46, 0.60))
+IRISES: tuple[Color, ...] = ((0.30, 0.18, 0.09), (0.42, 0.30, 0.14), (0.28, 0.40, 0.24), (0.32, 0.46, 0.60))
 
 
 def person(seed: int, *keys: object) -> Person:
     """The one person these keys name: the same face and voice wherever they appear."""
-    rng = stream(seed, "person", *keys)
+    rng = make_rng(seed, "person", *keys)
     deep = float(rng.random())  # one draw for both, since a deep voice and a beard tend to go together
     skin = _vary(rng, SKINS[rng.integers(len(SKINS))], 0.03)
     long_hair = rng.random() < 0.85 - 0.65 * deep
@@ -151,18 +151,18 @@ def _voice(rng: np.random.Generator, deep: float) -> Voice:
     )
 
 
-def _vary(rng: np.random.Generator, colour: Colour, spread: float) -> Colour:
+def _vary(rng: np.random.Generator, color: Color, spread: float) -> Color:
     """Mostly lighter or darker: hues of skin and hair vary far less than their brightness."""
     shift = rng.uniform(-spread, spread) + 0.35 * rng.uniform(-spread, spread, 3)
-    red, green, blue = np.clip(np.asarray(colour) + shift, 0.03, 0.98)
+    red, green, blue = np.clip(np.asarray(color) + shift, 0.03, 0.98)
     return float(red), float(green), float(blue)
 
 
-def _cloth(rng: np.random.Generator) -> Colour:
+def _cloth(rng: np.random.Generator) -> Color:
     red, green, blue = rng.uniform(0.15, 0.75) * rng.uniform(0.55, 1.25, 3)
     return float(red), float(green), float(blue)
 
 
-def _lips(rng: np.random.Generator, skin: Colour) -> Colour:
+def _lips(rng: np.random.Generator, skin: Color) -> Color:
     """Redder and darker than the skin around them."""
     return _vary(rng, (0.30 + 0.50 * skin[0], 0.05 + 0.48 * skin[1], 0.08 + 0.48 * skin[2]), 0.04)

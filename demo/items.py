@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from unmask.demo.identities import stream
+from unmask.demo.identities import make_rng
 
 Keys = tuple[str, ...]
 TRAITS = ("length", "quality", "size", "silence", "noise", "text", "start")
@@ -91,7 +91,7 @@ def dealt(items: Sequence[Item], seed: int) -> list[Item]:
     for fake in (False, True):
         members = [item for item in items if item.fake == fake]
         for trait in TRAITS:
-            order = stream(seed, "deal", items[0].dataset, fake, trait).permutation(len(members))
+            order = make_rng(seed, "deal", items[0].dataset, fake, trait).permutation(len(members))
             members = [
                 _with(item, trait, (int(k) + 0.5) / len(members)) for item, k in zip(members, order, strict=True)
             ]

@@ -30,8 +30,8 @@ class Swap:
     """"face" or "mouth"."""
     resolution: tuple[float, float]
     """Size of the generator's output as a share of the face it replaces: below 1 it comes back blurred."""
-    colour: tuple[float, float]
-    """How much of a wrong tint remains after colour matching."""
+    color: tuple[float, float]
+    """How much of a wrong tint remains after color matching."""
     feather: tuple[float, float]
     """Width of the blending border in head units."""
     checker: tuple[float, float] = (0.0, 0.0)
@@ -42,21 +42,21 @@ class Swap:
 
 SWAPS: dict[str, Swap] = {
     "deepfakes": Swap(
-        part="face", resolution=(0.62, 0.36), colour=(0.05, 0.13), feather=(0.30, 0.18), flicker=(0.01, 0.03)
+        part="face", resolution=(0.62, 0.36), color=(0.05, 0.13), feather=(0.30, 0.18), flicker=(0.01, 0.03)
     ),
     "faceswap": Swap(
-        part="face", resolution=(0.95, 0.60), colour=(0.09, 0.20), feather=(0.16, 0.05), flicker=(0.01, 0.04)
+        part="face", resolution=(0.95, 0.60), color=(0.09, 0.20), feather=(0.16, 0.05), flicker=(0.01, 0.04)
     ),
     "shifter": Swap(
-        part="face", resolution=(0.75, 0.45), colour=(0.04, 0.10), feather=(0.34, 0.22), checker=(0.02, 0.06)
+        part="face", resolution=(0.75, 0.45), color=(0.04, 0.10), feather=(0.34, 0.22), checker=(0.02, 0.06)
     ),
     "reenact": Swap(
-        part="mouth", resolution=(0.60, 0.34), colour=(0.05, 0.12), feather=(0.20, 0.10), flicker=(0.01, 0.03)
+        part="mouth", resolution=(0.60, 0.34), color=(0.05, 0.12), feather=(0.20, 0.10), flicker=(0.01, 0.03)
     ),
     "neural": Swap(
-        part="mouth", resolution=(0.70, 0.45), colour=(0.04, 0.09), feather=(0.20, 0.10), checker=(0.04, 0.10)
+        part="mouth", resolution=(0.70, 0.45), color=(0.04, 0.09), feather=(0.20, 0.10), checker=(0.04, 0.10)
     ),
-    "lips": Swap(part="mouth", resolution=(0.52, 0.28), colour=(0.04, 0.10), feather=(0.14, 0.05), flicker=(0.0, 0.02)),
+    "lips": Swap(part="mouth", resolution=(0.52, 0.28), color=(0.04, 0.10), feather=(0.14, 0.05), flicker=(0.0, 0.02)),
 }
 
 
@@ -79,7 +79,7 @@ class ForgedHead:
         strength = float(rng.uniform(0.25, 1.0))
         self._resolution = _between(swap.resolution, strength)
         self._mask = _mask(swap.part, body, _between(swap.feather, strength), rng)
-        tint = 1.0 + _between(swap.colour, strength) * _signs(rng)
+        tint = 1.0 + _between(swap.color, strength) * _signs(rng)
         flicker = 1.0 + _between(swap.flicker, strength) * rng.uniform(-1, 1, (self.flickers, 1))
         self._gains = (tint * flicker).astype(np.float32)
         self._grid = _checker(body.grid.shape, rng, self._resolution) * np.float32(_between(swap.checker, strength))
@@ -101,7 +101,7 @@ def _between(ends: tuple[float, float], strength: float) -> float:
 
 
 def _signs(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A direction in colour space with both brightness and hue in it."""
+    """A direction in color space with both brightness and hue in it."""
     return np.asarray(rng.choice([-1.0, 1.0]) * 0.6 + rng.uniform(-0.7, 0.7, 3))
 
 

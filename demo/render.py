@@ -12,7 +12,7 @@ from scipy import signal
 from unmask.demo.camera import Actor, Camera
 from unmask.demo.drawing import Field
 from unmask.demo.encoding import FPS, write_audio, write_image, write_video
-from unmask.demo.identities import person, stream
+from unmask.demo.identities import make_rng, person
 from unmask.demo.items import Item, Keys
 from unmask.demo.manipulations import forged_head, generated, out_of_sync, vocoded
 from unmask.demo.scenes import Frame, Scene
@@ -43,7 +43,7 @@ def text_of(seed: int, item: Item) -> str:
 
 def picture_of(seed: int, item: Item) -> Frame:
     """The item's picture, uint8 (H, W, 3): a portrait, or one frame of a recording seen closer."""
-    rng = stream(seed, "moment", item.path)
+    rng = make_rng(seed, "moment", item.path)
     moment = rng.uniform(0, 8) if item.frame is None else item.first_second + item.frame / FPS
     times = np.array([moment])
     mouth = (
@@ -60,14 +60,14 @@ def frames_of(seed: int, item: Item) -> Iterator[Frame]:
 def mouth_of(seed: int, item: Item) -> Field:
     """How far the mouth is open in each frame of a clip, float32 (T,), 0..1."""
     mouth = _opening(seed, item, _times(item))
-    return out_of_sync(mouth, stream(seed, "late", item.path)) if item.late_mouth else mouth
+    return out_of_sync(mouth, make_rng(seed, "late", item.path)) if item.late_mouth else mouth
 
 
 def sound_of(seed: int, item: Item) -> Wave:
     """The item's sound at RATE: the voice, forged if it is, then a room's echo and noise as for every other."""
-    rng = stream(seed, "sound", item.path)
+    rng = make_rng(seed, "sound", item.path)
     spoken = item.dubbed or item.speech
-    dry = speak(person(seed, *item.voice).voice, _speech(seed, item, spoken), stream(seed, "speak", *spoken))
+    dry = speak(person(seed, *item.voice).voice, _speech(seed, item, spoken), make_rng(seed, "speak", *spoken))
     return _recorded(vocoded(dry, rng) if item.vocoded else dry, item, rng)
 
 
@@ -80,7 +80,7 @@ def _opening(seed: int, item: Item, times: NDArray[np.float64]) -> Field:
 
 
 def _speech(seed: int, item: Item, spoken: Keys) -> Speech:
-    rng = stream(seed, "speech", *spoken)
+    rng = make_rng(seed, "speech", *spoken)
     voice = person(seed, *spoken[:2]).voice
     lead = SILENCE[0] + (SILENCE[1] - SILENCE[0]) * item.silence if item.voice else 0.0
     # A silent clip is cut out of a longer recording.
@@ -97,7 +97,7 @@ def _camera(seed: int, item: Item) -> Camera:
     width, height = item.shape
     scene = Scene(seed, *item.scene, width=width, height=height, zoom=item.zoom)
     who = person(seed, *item.who)
-    rng = stream(seed, "camera", item.path)
+    rng = make_rng(seed, "camera", item.path)
     if item.recipe == "generated":
         return Camera(scene, scene.head(who), who, rng, alter=lambda frame: generated(frame, rng))
     actor: Actor = scene.head(who)

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from unmask.demo.drawing import Field, edge, gauss, over, ramp, rgb, smooth_noise
 from unmask.demo.head import Head, Light, lamp
-from unmask.demo.identities import Person, stream
+from unmask.demo.identities import Person, make_rng
 
 Frame = NDArray[np.uint8]
 """uint8 (H, W, 3), red, green, blue."""
@@ -37,7 +37,7 @@ class Scene:
     """
 
     def __init__(self, seed: int, *keys: object, width: int, height: int, zoom: float = 1.0) -> None:
-        rng = stream(seed, "scene", *keys)
+        rng = make_rng(seed, "scene", *keys)
         self.width, self.height = width, height
         self.light: Light = lamp(rng)
         self.scale = height * zoom * rng.uniform(0.225, 0.285)
@@ -89,7 +89,7 @@ def _place(rng: np.random.Generator, width: int, height: int, light: Light) -> I
 
 
 def _paint(rng: np.random.Generator, low: float, high: float) -> Field:
-    """A muted colour, as on walls and furniture."""
+    """A muted color, as on walls and furniture."""
     return (rng.uniform(low, high) * (1 + 0.45 * rng.uniform(-1, 1, 3))).clip(0.02, 0.97).astype(np.float32)
 
 
@@ -113,7 +113,7 @@ def body(scene: Scene, who: Person) -> tuple[int, Image.Image]:
     shape = (scene.height - top, scene.width)
     slope = 1.34 + 0.22 * np.abs(x) ** 1.6 + 0.9 * ramp(np.abs(x), 1.0, 1.75) ** 2
     neckline = np.sqrt((x / 0.46) ** 2 + ((y - 1.30) / 0.26) ** 2)
-    folds = 0.05 * smooth_noise(stream(who.texture, "clothes"), shape, 26) + 0.10 * scene.light.x * x
+    folds = 0.05 * smooth_noise(make_rng(who.texture, "clothes"), shape, 26) + 0.10 * scene.light.x * x
     shade = scene.light.ambient + 0.55 * scene.light.strength + folds - 0.12 * np.abs(x)
     shade -= 0.18 * gauss((neckline - 1.08) / 0.05)
     cover = edge(y - slope, 3 / scene.scale) * edge(neckline - 1, 0.10)

@@ -1,11 +1,11 @@
-"""How a dataset of the corpus is thinned: fewer groups of people, fewer files of each."""
+"""Scale a dataset of the corpus down: fewer groups of identities, fewer files per group."""
 
 from __future__ import annotations
 
 from unmask.demo.items import Item
 
 Group = list[Item]
-"""Files that share people; the first is real, the second fake."""
+"""Files that share identities; the first is real, the second fake."""
 
 LEAST_GROUPS = 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from unmask.demo.identities import stream
+from unmask.demo.identities import make_rng
 from unmask.demo.items import Item
 from unmask.demo.thinning import Group, thinned
 
@@ -161,7 +161,7 @@ def _dfd(seed: int, target: str, scene: str, source: str = "") -> Item:
     who, recording = ("dff", target), ("dff", target, scene)
     if not source:
         return _film("dff", f"DFF/DFD_original sequences/{target}__{scene}.mp4", who, recording)
-    letters = stream(seed, "dfd", target, source, scene).choice(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"), 8)
+    letters = make_rng(seed, "dfd", target, source, scene).choice(list("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"), 8)
     name = f"{target}_{source}__{scene}__{''.join(letters)}.mp4"
     item = _film("dff", f"DFF/DFD_manipulated_sequences/DFD_manipulated_sequences/{name}", who, recording)
     return replace(item, fake=True, donor=("dff", source), recipe="deepfakes")

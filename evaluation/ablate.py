@@ -1,4 +1,4 @@
-"""Presets x seeds on the same tokens: whatever is missing is trained and evaluated."""
+"""Train and evaluate presets x seeds on the same tokens; finished runs are reused."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.ablation_table import FIGURES, FILE, Ablation, AblationRow, Spread
-from unmask.evaluation.evaluate import evaluate, evaluated
+from unmask.evaluation.ablation_table import FILE, Ablation, AblationRow, Spread, list_figures
+from unmask.evaluation.evaluate import evaluate, find_evaluation
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.results import MACRO, Evaluation, ScoreTable
 from unmask.evaluation.terminal_table import number
@@ -25,7 +25,7 @@ from unmask.manifests.manifest import Split, read_manifest
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.run_folder import run_folder, summary_of
+from unmask.train.run_folder import read_summary, run_folder
 
 log = logging.getLogger("unmask")
 
@@ -38,10 +38,10 @@ def ablate(
     device: torch.device,
     split: Split = "test",
 ) -> Ablation:
-    """Train and evaluate whatever of `presets` x `seeds` is not there yet; also written to runs/ablation.json.
+    """Train and evaluate the missing runs of `presets` x `seeds`; also written to runs/ablation.json.
 
-    A preset that this data cannot train (no sound, say) is a row with the problem. `UsageError` when none can be
-    trained. One that the user stopped is not written: an earlier table stays.
+    A preset that this data cannot train (no audio, for example) is a row with the problem; if none can be trained,
+    raises `UsageError`. A stopped ablation is not written: an earlier table stays.
     """
     seeds = tuple(dict.fromkeys(seeds))
     configs = {name: [config.changed({"seed": seed}) for seed in seeds] for name, config in presets.items()}
@@ -49,16 +49,16 @@ def ablate(
         raise UsageError("nothing to compare", "name at least one preset and one seed")
     began = time.time()
     manifest = read_manifest(work.manifest)
-    data = TokenData.load(manifest, open_streams(work, manifest))
+    data = TokenData.load(manifest, open_tokens(work, manifest))
     rows: list[AblationRow] = []
     controls: tuple[ScoreTable, ...] = ()
     stopped = False
     for preset in presets:
-        evaluations, problem, stopped = _preset(configs[preset], data, work, device, split)
+        evaluations, problem, stopped = _train_preset(configs[preset], data, work, device, split)
         if stopped:
             break
         controls = controls or (evaluations[0].controls if evaluations else ())
-        rows.append(_row(preset, evaluations, work, problem))
+        rows.append(_build_row(preset, evaluations, work, problem))
     if not stopped and not any(row.runs for row in rows):
         raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
     ablation = Ablation(
@@ -76,10 +76,10 @@ def ablate(
     return ablation
 
 
-def _preset(
+def _train_preset(
     configs: Sequence[TrainConfig], data: TokenData, work: WorkFolder, device: torch.device, split: Split
 ) -> tuple[list[Evaluation], str | None, bool]:
-    """Evaluations of one preset, why there are none, and whether the user stopped it."""
+    """Evaluations of one preset, the reason if there are none, and whether the user stopped it."""
     evaluations: list[Evaluation] = []
     for config in configs:
         try:
@@ -89,35 +89,35 @@ def _preset(
         except UsageError as error:
             log.warning("%s: %s", config.preset, error.problem)
             return evaluations, error.problem, False
-        evaluations.append(_evaluated(run, work, device, split))
+        evaluations.append(_evaluate_run(run, work, device, split))
         log.info("%s: macro AUC %s", run.name, number(evaluations[-1].model.row(MACRO).auc))
     return evaluations, None, False
 
 
-def _evaluated(run: Path, work: WorkFolder, device: torch.device, split: Split) -> Evaluation:
-    """An evaluation of the same weights and split is not made again."""
-    found = evaluated(run)
-    return found if found and found.split == split else evaluate(run, work, device=device, split=split)
+def _evaluate_run(run: Path, work: WorkFolder, device: torch.device, split: Split) -> Evaluation:
+    """Evaluation of `run`; one of the same weights and split is reused."""
+    earlier = find_evaluation(run)
+    return earlier if earlier and earlier.split == split else evaluate(run, work, device=device, split=split)
 
 
-def _row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder, problem: str | None) -> AblationRow:
+def _build_row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder, problem: str | None) -> AblationRow:
     names = [row.name for row in evaluations[0].model.rows[:-2]] if evaluations else []
     runs = tuple(evaluation.run for evaluation in evaluations)
-    judged = read_predictions(work.runs / runs[0]).column("media_id").to_pylist() if runs else []
+    scored = read_predictions(work.runs / runs[0]).column("media_id").to_pylist() if runs else []
     return AblationRow(
         preset=preset,
         runs=runs,
-        items=len(judged),
-        same_items=fingerprint(sorted(judged)),
-        figures={title: _spread(evaluations, row, figure) for row, figure, title in FIGURES},
+        items=len(scored),
+        same_items=fingerprint(sorted(scored)),
+        figures={title: _spread(evaluations, row, metric) for row, metric, title in list_figures()},
         datasets={name: _spread(evaluations, name, "auc") for name in names},
-        train_seconds=float(np.mean([summary_of(work.runs / run).train_seconds for run in runs])) if runs else None,
+        train_seconds=float(np.mean([read_summary(work.runs / run).train_seconds for run in runs])) if runs else None,
         problem=problem,
     )
 
 
-def _spread(evaluations: Sequence[Evaluation], row: str, figure: str) -> Spread | None:
-    values = [getattr(evaluation.model.row(row), figure) for evaluation in evaluations]
+def _spread(evaluations: Sequence[Evaluation], row: str, metric: str) -> Spread | None:
+    values = [evaluation.model.row(row)[metric] for evaluation in evaluations]
     known = [value for value in values if value is not None]
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""The table of an ablation: presets against one another, means and deviations over seeds."""
+"""The table of an ablation: one row per preset, means and standard deviations over seeds."""
 
 from __future__ import annotations
 
@@ -10,29 +10,20 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from unmask.evaluation.results import MACRO, POOLED, ScoreTable
+from unmask.evaluation.results import ScoreTable
 from unmask.evaluation.terminal_table import NOTHING, number
-from unmask.evaluation.token_reuse import StoreUse, told
+from unmask.evaluation.token_reuse import StoreUse, describe_token_reuse
+from unmask.metrics import binary
 
 FILE = "ablation.json"
 VERSION = 2
-
-# (row of the evaluation, figure, title)
-FIGURES = (
-    (MACRO, "auc", "macro AUC"),
-    (POOLED, "auc", "pooled AUC"),
-    (MACRO, "eer", "macro EER"),
-    (MACRO, "balanced_accuracy", "macro bal. acc"),
-    (MACRO, "f1", "macro F1"),
-    (POOLED, "ece", "pooled ECE"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
     mean: float
     deviation: float | None
-    """Sample standard deviation over the seeds; None for one seed, which says nothing about it."""
+    """Sample standard deviation over the seeds; None for one seed."""
     seeds: int
 
     def __str__(self) -> str:
@@ -45,15 +36,15 @@ class AblationRow:
     runs: tuple[str, ...]
     items: int
     same_items: str
-    """Fingerprint of the judged items: only rows in which it is equal may be compared."""
+    """Hash of the scored items: only rows with equal hashes may be compared."""
     figures: dict[str, Spread | None]
-    """By the titles of FIGURES; None where a figure has no meaning."""
+    """By the titles of `list_figures`; None if the metric is undefined."""
     datasets: dict[str, Spread | None]
     """Dataset -> AUC."""
     train_seconds: float | None = None
-    """Wall time of one run's epochs, validation included; the mean over the seeds."""
+    """Wall time of all epochs of one run, validation included; mean over the seeds."""
     problem: str | None = None
-    """Why it could not be trained here."""
+    """Why the preset could not be trained on this data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,41 +55,47 @@ class Ablation:
     seeds: tuple[int, ...]
     rows: tuple[AblationRow, ...]
     controls: tuple[ScoreTable, ...]
-    """Of the first preset's first run."""
+    """Controls of the first preset's first run."""
     stores: tuple[StoreUse, ...]
     stopped: bool
-    """By the user; the same call goes on."""
+    """Stopped by the user; the same command continues."""
 
     def as_json(self) -> dict[str, Any]:
-        return {"version": VERSION, **asdict(self)}
+        controls = [control.as_json() for control in self.controls]
+        return {"version": VERSION, **asdict(self), "controls": controls}
 
 
-def ablation_table(ablation: Ablation) -> RenderableType:
-    """A row a preset, then the controls; sentences on what may be compared with what."""
+def list_figures() -> list[tuple[str, str, str]]:
+    """(row of the evaluation, metric, title) of the table's columns; the title is the key in ablation.json."""
+    return [(row, metric.name, f"{row} {metric.heading}") for metric in binary.METRICS for row in metric.ablation]
+
+
+def render_ablation(ablation: Ablation) -> RenderableType:
+    """One row per preset, then the controls, then notes on which rows may be compared."""
     title = f"ablation: {ablation.split} split, profile {ablation.profile}, {len(ablation.seeds)} seed(s)"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("preset", no_wrap=True)
-    for name in ("items", *(title for _, _, title in FIGURES), "training"):
+    for name in ("items", *(title for _, _, title in list_figures()), "training"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in ablation.rows:
         figures = [NOTHING if spread is None else str(spread) for spread in row.figures.values()]
         took = NOTHING if row.train_seconds is None else f"{row.train_seconds:,.1f} s"
         table.add_row(Text(row.preset), str(row.items), *figures, took)
     for control in ablation.controls:
-        values = [getattr(control.row(where), figure) for where, figure, _ in FIGURES]
+        values = [control.row(row)[metric] for row, metric, _ in list_figures()]
         table.add_row(Text(f"({control.name})"), "", *map(number, values), "", style="dim")
-    return Group(table, *(Text(f"- {line}") for line in _sentences(ablation)))
+    return Group(table, *(Text(f"- {line}") for line in _write_notes(ablation)))
 
 
-def _sentences(ablation: Ablation) -> list[str]:
+def _write_notes(ablation: Ablation) -> list[str]:
     lines = [f"{row.preset}: not trained: {row.problem}" for row in ablation.rows if row.problem]
     kinds = {row.same_items for row in ablation.rows if row.runs}
     if len(kinds) > 1:
-        lines.append("Rows with other items (baselines judge only their own kinds of media) must not be compared.")
+        lines.append("Rows with different items must not be compared: baselines score only their own media kinds.")
     if ablation.controls:
         lines.append(f"In brackets: controls, on the items of {ablation.rows[0].preset}.")
     if ablation.stores:
-        lines.append(told(ablation.stores, sum(len(row.runs) for row in ablation.rows)))
+        lines.append(describe_token_reuse(ablation.stores, sum(len(row.runs) for row in ablation.rows)))
     if ablation.stopped:
-        lines.append("Stopped: the same command goes on.")
+        lines.append("Stopped: run the same command again to continue.")
     return lines

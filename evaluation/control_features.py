@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.manifests.manifest import MediaRow
-from unmask.media.silence import FACTS, silence_facts
+from unmask.media.silence import SILENCE_FEATURES, measure_silence
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.train.data.stream_tokens import StreamTokens
 from unmask.train.data.token_data import TokenData
@@ -65,7 +65,7 @@ def item_silence(shards: Iterable[Path], rows: Mapping[str, MediaRow]) -> dict[s
         cuts = {entry["media_id"]: (entry["cut_start_s"], entry["cut_end_s"]) for entry in shard.entries}
         for media_id, heard in parts.items():
             seconds = rows[media_id].duration_s
-            facts = silence_facts(heard, float("nan") if seconds is None else seconds, rate)
+            facts = measure_silence(heard, float("nan") if seconds is None else seconds, rate)
             found[media_id] = _with_cuts(facts, *cuts[media_id])
     return found
 
@@ -77,5 +77,7 @@ def _with_cuts(facts: tuple[float, ...], cut_start_s: float, cut_end_s: float) -
 
 def silence_table(media_ids: Sequence[str], found: Mapping[str, tuple[float, ...]]) -> NDArray[np.float64]:
     """(N, F) the facts in the order of `media_ids`, NaN where an item has no sound."""
-    nothing = (float("nan"),) * len(FACTS)
-    return np.array([found.get(media_id, nothing) for media_id in media_ids], np.float64).reshape(-1, len(FACTS))
+    nothing = (float("nan"),) * len(SILENCE_FEATURES)
+    return np.array([found.get(media_id, nothing) for media_id in media_ids], np.float64).reshape(
+        -1, len(SILENCE_FEATURES)
+    )

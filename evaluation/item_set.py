@@ -1,4 +1,4 @@
-"""The labelled items that a model and its controls are compared on: the same ones, in the same order."""
+"""Labeled items on which a model and its controls are compared, in a fixed order."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from unmask.manifests.manifest import MediaRow
 
 @dataclass(frozen=True)
 class ItemSet:
-    """Rows of the manifest with a label, in a fixed order. Arrays below have one entry a row."""
+    """Rows of the manifest with a label, in a fixed order; each array below has one entry per row."""
 
     rows: tuple[MediaRow, ...]
 
     def __post_init__(self) -> None:
         for row in self.rows:
             if row.label is None:
-                raise ValueError(f"{row.dataset}/{row.path}: has no label, so nothing can be measured on it")
+                raise ValueError(f"{row.dataset}/{row.path}: has no label, so no metric can be computed")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -43,17 +43,17 @@ class ItemSet:
 
     @cached_property
     def group(self) -> NDArray[np.int64]:
-        """(N,) 0..G-1. An item of no group is a group of its own."""
+        """(N,) 0..G-1. An item without a group is its own group."""
         names = [row.group or row.media_id for row in self.rows]
         return np.unique(np.array(names, np.str_), return_inverse=True)[1].astype(np.int64).reshape(-1)
 
     @cached_property
     def datasets(self) -> tuple[str, ...]:
-        """Names in the order of their domain ids."""
+        """Names, by domain id."""
         ids = {row.dataset: row.domain_id for row in self.rows}
         return tuple(sorted(ids, key=lambda name: (ids[name], name)))
 
 
-def labelled(rows: Sequence[MediaRow]) -> ItemSet:
-    """The rows that carry a label and lie in a split."""
+def select_labeled(rows: Sequence[MediaRow]) -> ItemSet:
+    """Rows that have a label and a split."""
     return ItemSet(tuple(row for row in rows if row.label is not None and row.split is not None))

@@ -1,4 +1,4 @@
-"""A finished run brought together with tokens that fit it, and its opinion about their items."""
+"""A trained run opened with matching tokens, ready to score."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.predictions import Judged
+from unmask.evaluation.predictions import Predictions
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
 from unmask.train.data.token_data import TokenData
 from unmask.train.run_folder import LoadedRun, RunInfo, load_run
-from unmask.train.scoring import ClipScores, by_item, probability, score_clips
+from unmask.train.scoring import ClipScores, average_by_item, compute_probability, score_clips
 
 
 @dataclass(frozen=True)
@@ -28,38 +28,41 @@ class OpenRun:
     manifest: Manifest
     data: TokenData
     media: Path
-    """Folder of the media shards that the tokens were made from."""
+    """Folder of the media shards that the tokens were extracted from."""
     shards: tuple[Path, ...]
 
     @property
     def info(self) -> RunInfo:
         return self.loaded.info
 
-    def scorable(self) -> dict[str, int]:
-        """media_id -> number in the clip table, of every item of the run's kinds with a token that it reads."""
+    def list_scorable(self) -> dict[str, int]:
+        """media_id -> number in the clip table, of every item that the run can score.
+
+        These are items of the run's media kinds with tokens of at least one of its encoders.
+        """
         table = self.data.clips
-        clips = self._clips()
+        clips = self._select_clips()
         _, first = np.unique(table.item[clips], return_index=True)
         chosen = clips[first]
         return dict(zip(table.media_id[chosen].tolist(), table.item[chosen].tolist(), strict=True))
 
-    def _clips(self) -> NDArray[np.int64]:
+    def _select_clips(self) -> NDArray[np.int64]:
         clips = self.data.select(self.loaded.model.shape.streams)
         return clips[np.isin(self.data.clips.kind[clips], self.loaded.config.kinds)]
 
-    def judge(
+    def score(
         self, wanted: Collection[int], *, device: torch.device, batch_size: int = 256
-    ) -> tuple[Judged, ClipScores]:
-        """Scores of the items `wanted` (numbers in the clip table), rising by number, and of each of their clips."""
-        clips = self._clips()
+    ) -> tuple[Predictions, ClipScores]:
+        """Scores of the items `wanted` (numbers in the clip table), sorted by number, and of each of their clips."""
+        clips = self._select_clips()
         clips = clips[np.isin(self.data.clips.item[clips], np.array(sorted(wanted), np.int64))]
         scores = score_clips(self.loaded.model, self.data, clips, device=device, batch_size=batch_size)
-        items = by_item(scores, self.data)
-        return Judged(
+        items = average_by_item(scores, self.data)
+        return Predictions(
             logit=items.fake,
-            score=probability(items.fake, self.info.temperature),
-            video_score=probability(items.video),
-            audio_score=probability(items.audio),
+            score=compute_probability(items.fake, self.info.temperature),
+            video_score=compute_probability(items.video),
+            audio_score=compute_probability(items.audio),
             clips=items.clips,
         ), scores
 
@@ -67,12 +70,12 @@ class OpenRun:
 def open_run(
     run: Path, work: WorkFolder, manifest: Manifest, device: torch.device, *, profile: Profile | None = None
 ) -> OpenRun:
-    """`run` with the tokens of `profile` (None: the run's own) in `work`.
+    """Open `run` with the tokens of `profile` (None: the run's own) in `work`.
 
-    `MissingInput` where these are not of the encoders and settings that the run was trained with.
+    Raise `MissingInput` if they are not of the encoders and settings that the run was trained with.
     """
     loaded = load_run(run, device)
-    streams = open_streams(work, manifest, profile or loaded.info.profile)
+    streams = open_tokens(work, manifest, profile or loaded.info.profile)
     data = TokenData.load(manifest, streams)
     check_streams(run, loaded.info, data)
     media = work.media / streams.media
@@ -80,28 +83,28 @@ def open_run(
 
 
 def check_split(run: Path, info: RunInfo, manifest: Manifest) -> None:
-    """Under another split, test items may be ones the run was trained on."""
+    """Raise `MissingInput` for another split: its test items may include training items of the run."""
     if info.split_hash != manifest.split_hash:
         raise MissingInput(
             f"{run.name}: trained on split {info.split_hash}, the manifest now has {manifest.split_hash}",
-            "train again on the new split (make train), or give the work folder the run was trained in",
+            "train again on the new split (make train), or use the work folder that the run was trained in",
         )
 
 
 def check_streams(run: Path, info: RunInfo, data: TokenData) -> None:
-    """The run's encoders, with the same weights and settings on the same kind of media shards."""
+    """Raise `MissingInput` unless `data` has tokens of the run's encoders with the same weights and settings."""
     for name, stream in info.streams.items():
         if name not in data.streams:
-            raise MissingInput(f"{run.name}: needs tokens of {name}, which are not here", "make extract-features")
-        found = data.streams[name].store
-        if found.fingerprint != stream.fingerprint:
-            changed = _changed(stream.spec.as_json(), found.spec.as_json()) or "preprocessing"
+            raise MissingInput(f"{run.name}: tokens of {name} are missing", "make extract-features")
+        store = data.streams[name].store
+        if store.fingerprint != stream.fingerprint:
+            changed = _describe_changes(stream.spec.as_json(), store.spec.as_json()) or "preprocessing"
             raise MissingInput(
-                f"{run.name}: tokens of {name} differ from those it was trained on ({changed})",
+                f"{run.name}: tokens of {name} differ from those of its training ({changed})",
                 "extract with the run's profile and weights, or train again: make train",
             )
 
 
-def _changed(trained: Mapping[str, object], found: Mapping[str, object]) -> str:
-    pairs = [(key, trained[key], found.get(key)) for key in trained if trained[key] != found.get(key)]
+def _describe_changes(trained: Mapping[str, object], present: Mapping[str, object]) -> str:
+    pairs = [(key, trained[key], present.get(key)) for key in trained if trained[key] != present.get(key)]
     return ", ".join(f"{key}: {old} then, {new} now" for key, old, new in pairs)

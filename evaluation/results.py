@@ -1,14 +1,16 @@
-"""What an evaluation found: plain figures, written as `evaluation.json` and read by the tables and the report."""
+"""Results of an evaluation: plain numbers, written as `evaluation.json` and read by the tables and the report."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
+from unmask.metrics import binary
 
 FILE = "evaluation.json"
 VERSION = 1
@@ -21,26 +23,36 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricRow:
-    """Figures of one dataset, of their mean ("macro") or of all items together ("pooled")."""
+    """Metrics of one dataset, of their mean ("macro") or of all items together ("pooled")."""
 
     name: str
     n_real: int
     n_fake: int
     groups: int
-    """Leak-proof components among these items: what the intervals resample."""
-    auc: float | None = None
-    """None wherever a figure has no meaning, above all with items of one class only. Never a stand-in."""
-    auc_interval: Interval | None = None
-    """95 %; None with fewer than three groups of a class too."""
-    eer: float | None = None
-    ap: float | None = None
-    accuracy: float | None = None
-    balanced_accuracy: float | None = None
-    balanced_accuracy_interval: Interval | None = None
-    precision: float | None = None
-    recall: float | None = None
-    f1: float | None = None
-    ece: float | None = None
+    """Leak-proof components among these items: the units that the intervals resample."""
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    """By the names of METRICS. None or absent if undefined, above all for items of one class; never a stand-in."""
+    intervals: Mapping[str, Interval | None] = field(default_factory=dict)
+    """95 %, of the metrics with a weighted form; None with fewer than three groups per class too."""
+
+    def __getitem__(self, metric: str) -> float | None:
+        return self.values.get(metric)
+
+    def interval(self, metric: str) -> Interval | None:
+        return self.intervals.get(metric)
+
+    @property
+    def auc(self) -> float | None:
+        return self["auc"]
+
+    def as_json(self) -> dict[str, Any]:
+        """Flat, each metric beside its interval."""
+        entry: dict[str, Any] = {"name": self.name, "n_real": self.n_real, "n_fake": self.n_fake, "groups": self.groups}
+        for metric in binary.METRICS:
+            entry[metric.name] = self[metric.name]
+            if metric.weighted:
+                entry[f"{metric.name}_interval"] = self.interval(metric.name)
+        return entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,28 +61,32 @@ class ScoreTable:
 
     name: str
     about: str
-    """What it looks at, in a few words."""
+    """The input of the scorer, in a few words."""
     threshold: float
-    """Scores of at least this are called fake; chosen on validation."""
+    """Chosen on validation: items with at least this score are called fake."""
     rows: tuple[MetricRow, ...]
 
     def row(self, name: str) -> MetricRow:
         return next(row for row in self.rows if row.name == name)
 
+    def as_json(self) -> dict[str, Any]:
+        about = {"name": self.name, "about": self.about, "threshold": self.threshold}
+        return {**about, "rows": [row.as_json() for row in self.rows]}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The model's AUC less a control's, on the same items."""
+    """AUC of the model minus AUC of a control, on the same items."""
 
     control: str
     datasets: tuple[str, ...]
-    """Those that both can judge: the difference is the mean over these. Empty where no dataset has both classes."""
+    """Datasets with an AUC of both, over which the difference is the mean. Empty if no dataset has both classes."""
     difference: float | None
     interval: Interval | None
     beaten: bool
-    """Is the whole interval above 0?"""
+    """True if the whole interval is above 0."""
     meaning: str
-    """A sentence for the reader."""
+    """The result as a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +95,18 @@ class Evaluation:
     key: str
     """Fingerprint of the run's settings and data."""
     best_epoch: int
-    """Whose weights were judged: training may go on after an evaluation."""
+    """Epoch of the evaluated weights: training may continue after an evaluation."""
     split: str
     split_scheme: str
     split_hash: str
     profile: str
     seed: int
-    """Of the bootstrap and of the controls."""
+    """Seed of the bootstrap and of the controls."""
     given: int
-    """Items of the split; `scored` of them have a score, and `failures` say why the others have none."""
+    """Items of the split = scored + out_of_scope + failures."""
     scored: int
     out_of_scope: int
-    """Of kinds of media that the run is not made for."""
+    """Items of media kinds that the run does not score."""
     failures: dict[str, str]
     """"<dataset>/<path>" -> reason."""
     model: ScoreTable
@@ -98,17 +114,18 @@ class Evaluation:
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
     machine: dict[str, str]
-    """What it was computed on: device, memory, versions."""
+    """Device, memory and versions that the results were computed with."""
 
     def __post_init__(self) -> None:
         if self.given != self.scored + self.out_of_scope + len(self.failures):
             raise ValueError(
                 f"{self.given} items given, {self.scored} scored, {self.out_of_scope} out of scope, "
-                f"{len(self.failures)} failed: one is lost"
+                f"{len(self.failures)} failed: an item is missing"
             )
 
     def as_json(self) -> dict[str, Any]:
-        return {"version": VERSION, **asdict(self)}
+        tables = {"model": self.model.as_json(), "controls": [table.as_json() for table in self.controls]}
+        return {"version": VERSION, **asdict(self), **tables}
 
 
 def write_evaluation(run: Path, evaluation: Evaluation) -> None:
@@ -116,7 +133,7 @@ def write_evaluation(run: Path, evaluation: Evaluation) -> None:
 
 
 def read_evaluation(run: Path) -> Evaluation:
-    """`MissingInput` where the run has not been evaluated by this version."""
+    """Raise `MissingInput` if the run has not been evaluated by this version."""
     path = run / FILE
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -124,16 +141,26 @@ def read_evaluation(run: Path) -> Evaluation:
         raise MissingInput(f"{path}: no evaluation of this run", "make evaluate") from error
     if value.pop("version", None) != VERSION:
         raise MissingInput(f"{path}: written by another version", "make evaluate")
-    model, controls = _table(value.pop("model")), tuple(_table(table) for table in value.pop("controls"))
-    comparisons = tuple(Comparison(**_tupled(one)) for one in value.pop("comparisons"))
-    return Evaluation(model=model, controls=controls, comparisons=comparisons, **_tupled(value))
+    model, controls = _read_table(value.pop("model")), tuple(_read_table(table) for table in value.pop("controls"))
+    comparisons = tuple(Comparison(**_with_tuples(one)) for one in value.pop("comparisons"))
+    return Evaluation(model=model, controls=controls, comparisons=comparisons, **_with_tuples(value))
 
 
-def _table(value: dict[str, Any]) -> ScoreTable:
-    rows = tuple(MetricRow(**_tupled(row)) for row in value["rows"])
-    return ScoreTable(**{**value, "rows": rows})
+def _read_table(value: dict[str, Any]) -> ScoreTable:
+    return ScoreTable(**{**value, "rows": tuple(map(_read_row, value["rows"]))})
 
 
-def _tupled(value: dict[str, Any]) -> dict[str, Any]:
-    """JSON knows only lists; the fields are tuples."""
+def _read_row(value: dict[str, Any]) -> MetricRow:
+    """A metric that was added after the file was written is None."""
+    entry = _with_tuples(value)
+    with_interval = [metric.name for metric in binary.METRICS if metric.weighted]
+    return MetricRow(
+        **{name: entry[name] for name in ("name", "n_real", "n_fake", "groups")},
+        values={metric.name: entry.get(metric.name) for metric in binary.METRICS},
+        intervals={name: entry.get(f"{name}_interval") for name in with_interval},
+    )
+
+
+def _with_tuples(value: dict[str, Any]) -> dict[str, Any]:
+    """Lists as tuples: JSON has only lists."""
     return {name: tuple(entry) if isinstance(entry, list) else entry for name, entry in value.items()}

@@ -1,32 +1,32 @@
-"""Which tokens the runs of a table were trained on, and whether any was computed meanwhile."""
+"""Token stores that the runs of an ablation were trained on, and how many clips were encoded meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from unmask.cache.store.inventory import inventory
+from unmask.cache.store.inventory import list_stores
 from unmask.cache.store.token_store import Finished, read_spec
 from unmask.core.work_folder import WorkFolder
-from unmask.train.token_usage import token_use
+from unmask.train.token_usage import list_token_use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreUse:
     encoder: str
     store: str
-    """Its folder under tokens/."""
+    """Folder under tokens/."""
     clips: int
     tokens: int
     runs: int
-    """Of the table, that were trained on it."""
+    """Runs of the table that were trained on this store."""
     computed: int
-    """Clips encoded since the table was begun."""
+    """Clips encoded since the ablation started."""
 
 
 def store_uses(work: WorkFolder, runs: Collection[str], since: float) -> tuple[StoreUse, ...]:
-    """Of every store that one of `runs` was trained on. `since`: seconds since 1970."""
-    found = [facts for facts in inventory(work, token_use(work.runs)) if set(facts.runs) & set(runs)]
+    """One entry per store that any of `runs` was trained on. `since`: seconds since 1970."""
+    used = [facts for facts in list_stores(work, list_token_use(work.runs)) if set(facts.runs) & set(runs)]
     return tuple(
         StoreUse(
             encoder=facts.encoder,
@@ -34,20 +34,20 @@ def store_uses(work: WorkFolder, runs: Collection[str], since: float) -> tuple[S
             clips=facts.clips,
             tokens=facts.tokens,
             runs=len(set(facts.runs) & set(runs)),
-            computed=_written(work, facts.folder, since),
+            computed=_count_clips_written(work, facts.folder, since),
         )
-        for facts in found
+        for facts in used
     )
 
 
-def _written(work: WorkFolder, store: str, since: float) -> int:
+def _count_clips_written(work: WorkFolder, store: str, since: float) -> int:
     spec, media = read_spec(work.tokens / store)
     shards = [path for path in (work.tokens / store).glob("shard-*.zarr") if path.stat().st_mtime >= since]
     finished = (Finished.read(path, spec.fingerprint(media)) for path in shards)
     return sum(len(about.keys) for about in finished if about is not None)
 
 
-def told(uses: Collection[StoreUse], runs: int) -> str:
+def describe_token_reuse(uses: Collection[StoreUse], runs: int) -> str:
     clips, tokens = max(use.clips for use in uses), sum(use.tokens for use in uses)
     return (
         f"Tokens: {tokens:,} of {clips:,} clips in {len(uses)} stores, shared by the {runs} runs of this table; "

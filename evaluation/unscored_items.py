@@ -1,4 +1,4 @@
-"""Why an item has no score: nothing is left out without a line."""
+"""Why an item has no score."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.outcomes import Outcome, read_outcomes
 
 
-def outcomes(media: Path) -> dict[str, Outcome]:
-    """media_id -> what preprocessing wrote about it."""
+def load_outcomes(media: Path) -> dict[str, Outcome]:
+    """media_id -> outcome of preprocessing."""
     return {outcome.media_id: outcome for outcome in read_outcomes(media)}
 
 
-def reasons(known: Mapping[str, Outcome], rows: Iterable[MediaRow]) -> dict[str, str]:
-    """ "<dataset>/<path>" -> the first stage's reason for having nothing of each of `rows`."""
-    return {f"{row.dataset}/{row.path}": reason(row, known.get(row.media_id)) for row in rows}
+def list_reasons(outcomes: Mapping[str, Outcome], rows: Iterable[MediaRow]) -> dict[str, str]:
+    """ "<dataset>/<path>" -> reason of the first stage that gave no result, for each of `rows`."""
+    return {f"{row.dataset}/{row.path}": format_reason(row, outcomes.get(row.media_id)) for row in rows}
 
 
-def reason(row: MediaRow, outcome: Outcome | None) -> str:
-    why, problem = cause(row, outcome)
+def format_reason(row: MediaRow, outcome: Outcome | None) -> str:
+    why, problem = find_cause(row, outcome)
     return f"{why}: {problem}" if problem else why
 
 
-def cause(row: MediaRow, outcome: Outcome | None) -> tuple[str, str | None]:
-    """The reason, and the problem in words where it is known."""
+def find_cause(row: MediaRow, outcome: Outcome | None) -> tuple[str, str | None]:
+    """The reason, and the problem in words if known."""
     if row.status == "failed":
         why, _, problem = (row.reason or "unreadable").partition(": ")
         return why, problem or None
@@ -33,4 +33,6 @@ def cause(row: MediaRow, outcome: Outcome | None) -> tuple[str, str | None]:
         return "not preprocessed", None
     if outcome.reason:
         return outcome.reason, outcome.problem
-    return "no tokens of an encoder that the run reads" + (f" ({outcome.problem})" if outcome.problem else ""), None
+    return "no tokens of an encoder that the run was trained on" + (
+        f" ({outcome.problem})" if outcome.problem else ""
+    ), None

@@ -1,4 +1,4 @@
-"""What a scan left out and what it could not make agree: in its report, and in a table beside the manifest."""
+"""Findings of a scan: ignored files and conflicts, for its report and for findings.parquet beside the manifest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.stage_report import StageReport
 
@@ -21,22 +21,22 @@ SCHEMA = pa.schema([(name, pa.string()) for name in ("kind", "dataset", "path", 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """A file that is no row of the manifest, or a folder that was not entered."""
+    """A file that is not in the manifest, or a folder that was not read."""
 
     dataset: str
-    """"" for what lies beside the datasets."""
+    """Empty for entries outside all datasets."""
     path: str
-    """Relative to the dataset's root (the data root where there is no dataset); bytes that are not UTF-8 as \\xNN."""
+    """Relative to the dataset's root, or to the data root outside all datasets; non-UTF-8 bytes as \\xNN."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two things that cannot both be true, or a file that the user should look at."""
+    """Contradicting information, or a file that the user should check."""
 
     dataset: str
     path: str
-    """As in `Ignored`; absolute for what lies outside the dataset's root."""
+    """As in `Ignored`; absolute outside the dataset's root."""
     problem: str
     remedy: str
 
@@ -45,14 +45,14 @@ class Conflict:
 
 
 class Trouble(NamedTuple):
-    """What is wrong with a file that is used all the same."""
+    """Problem of a file that is used nevertheless."""
 
     problem: str
     remedy: str
 
 
 class Refused(NamedTuple):
-    """Why a file is left out although it looks like one of the dataset's."""
+    """Why a file is left out although it looks like a file of the dataset."""
 
     reason: str
     remedy: str
@@ -60,7 +60,7 @@ class Refused(NamedTuple):
 
 @dataclass
 class ScanReport(StageReport):
-    """`skipped` are files that were probed by an earlier scan and have not changed since."""
+    """`skipped` counts files that are unchanged since an earlier scan."""
 
     ignored: list[Ignored] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
@@ -77,23 +77,23 @@ class ScanReport(StageReport):
 
 
 def write_findings(path: Path, report: ScanReport) -> None:
-    """Columns kind ("ignored" or "conflict"), dataset, path, problem, remedy ("" for what is simply not media)."""
+    """Columns kind ("ignored" or "conflict"), dataset, path, problem, remedy ("" for ignored files)."""
     columns: list[list[str]] = [[], [], [], [], []]
     for conflict in report.conflicts:
         _add(columns, "conflict", conflict.dataset, conflict.path, conflict.problem, conflict.remedy)
     for ignored in report.ignored:
         _add(columns, "ignored", ignored.dataset, ignored.path, ignored.reason, "")
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
 
 
 def read_findings(path: Path) -> tuple[list[Ignored], list[Conflict]]:
-    """`MissingInput` when there is no such table or it is something else."""
+    """`MissingInput` when the table is missing or of another kind."""
     remedy = "make manifest DATA=/path/to/datasets"
     try:
         table = pq.read_table(path)
     except FileNotFoundError as error:
-        raise MissingInput(f"{path}: no findings of a scan", remedy) from error
+        raise MissingInput(f"{path}: the findings of the scan are missing", remedy) from error
     except (OSError, pa.ArrowException) as error:
         raise MissingInput(f"{path}: not a readable Parquet file ({error})", remedy) from error
     if table.schema.names != SCHEMA.names:
@@ -108,13 +108,13 @@ def read_findings(path: Path) -> tuple[list[Ignored], list[Conflict]]:
     return ignored, conflicts
 
 
-def utf8(name: str) -> str:
-    """`name` with bytes that are not UTF-8 written as \\xNN, so that it can be stored and shown."""
+def escape_non_utf8(name: str) -> str:
+    """`name` with non-UTF-8 bytes as \\xNN, so that it can be stored and shown."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def printable(text: Any) -> str:
-    """On one line and in UTF-8, whatever a name has in it."""
+def escape_unprintable(text: Any) -> str:
+    """`text` on one line in UTF-8, with control characters escaped."""
     shown = str(text).encode("utf-8", "backslashreplace").decode()
     if shown.isprintable():
         return shown
@@ -123,9 +123,9 @@ def printable(text: Any) -> str:
 
 def _add(columns: list[list[str]], *values: Any) -> None:
     for column, value in zip(columns, values, strict=True):
-        column.append(utf8(value))
+        column.append(escape_non_utf8(value))
 
 
-def ignored_at(dataset: str, left_out: Iterable[tuple[str, str]]) -> list[Ignored]:
-    """(path, reason) pairs of a walk as findings of `dataset`."""
+def list_ignored(dataset: str, left_out: Iterable[tuple[str, str]]) -> list[Ignored]:
+    """Findings of `dataset` from the (path, reason) pairs of a walk."""
     return [Ignored(dataset, path, reason) for path, reason in left_out]

@@ -1,9 +1,10 @@
-"""The manifest: one row a media file. Written by scan, read by every later stage."""
+"""The manifest: one row per media file. Written by scan, read by every later stage."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from itertools import islice
@@ -13,25 +14,24 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.hashing import fingerprint
 
 FORMAT = "unmask-manifest"
 VERSION = 2
 
-# Rows that are Python objects at one time.
+# Rows held as Python objects at a time.
 BATCH = 10_000
 
 Kind = Literal["image", "audio", "video"]
 Split = Literal["train", "val", "test"]
 Compression = Literal["raw", "c23", "c40"]
 
-# FaceForensics++'s three levels: as uploaded, and H.264 with quantisation 23 and 40.
+# FaceForensics++'s three levels: as uploaded, and H.264 with quantization 23 and 40.
 COMPRESSIONS: tuple[Compression, ...] = ("raw", "c23", "c40")
 
-# The position is the domain id (DATASETS.md). Further layouts follow in the order of `layouts.LAYOUTS`, then a user's
-# own datasets in the order of their names.
+# The position is the domain id. Datasets added to `datasets.LAYOUTS` follow, then the user's own, sorted by name.
 DATASETS = (
     "deepfake_images",
     "archive",
@@ -53,38 +53,38 @@ class MediaRow:
     """128-bit hex hash of dataset and path: the same on every machine."""
     dataset: str
     domain_id: int
-    """Position in DATASETS and what follows it; -1 for a file of no dataset."""
+    """Position in DATASETS and its continuation; -1 for a file outside all datasets."""
     path: str
     """Relative to the dataset's root, with "/"."""
     kind: Kind
     label: int | None
-    """1 fake, 0 real, None only for a file somebody wants a verdict on."""
+    """1 fake, 0 real; None only for a file to predict."""
     video_fake: bool | None = None
-    """Is the picture forged? None where the dataset does not say. Never guess False."""
+    """Is the video or image fake? None where the dataset does not say. Never guess False."""
     audio_fake: bool | None = None
-    """Is the sound forged? None where the dataset does not say or there is no sound."""
+    """Is the audio fake? None where the dataset does not say or there is no audio."""
     method: str = "none"
-    """Forgery method, "none" for real media, "unknown" for a fake whose dataset does not say."""
+    """Manipulation method; "none" for real media, "unknown" for a fake of unknown method."""
     people: tuple[str, ...] = ()
-    """Everyone whose face or voice is in it: two for a swap. Splits keep them apart."""
+    """Identities whose face or voice it shows: two for a swap. No identity is in two splits."""
     sources: tuple[str, ...] = ()
-    """Keys of recordings it was made from (YouTube id, sequence, scene). Splits keep them apart too."""
+    """Keys of the recordings it was made from (YouTube id, sequence, scene). No source is in two splits."""
     official_split: Split | None = None
-    """The split that the dataset itself publishes; None where it publishes none for this file."""
+    """The published split; None where the dataset publishes none for this file."""
     compression: Compression | None = None
-    """None where the dataset has no such levels or nothing tells this file's."""
+    """None where the dataset has no levels or the file's level is unknown."""
     group: str = ""
-    """The leak-proof component that people and sources connect; "" before splits are made."""
+    """Identity group: files linked by identities, sources or content. Empty before the files are split."""
     split: Split | None = None
-    """None: in no split of this scheme (for example a fake whose two people are in different splits)."""
+    """None: in no split of this scheme (for example a fake whose two identities are in different splits)."""
     split_scheme: str = ""
     content: str = ""
-    """Fingerprint of the file's content (unmask.core.hashing.quick_content)."""
+    """Hash of the file's content (unmask.core.hashing.hash_quickly)."""
     sha256: str | None = None
-    """Of the whole file (unmask.core.hashing.full_content), where the scan was asked for it."""
+    """Of the whole file (unmask.core.hashing.hash_file); None unless scanned with --full-content."""
     bytes: int = 0
     mtime_ns: int | None = None
-    """When the file was last changed, in nanoseconds since 1970: with `bytes`, whether to probe it again."""
+    """Modification time in nanoseconds since 1970. A file with the same time and `bytes` is not probed again."""
     width: int | None = None
     height: int | None = None
     fps: float | None = None
@@ -96,10 +96,10 @@ class MediaRow:
     audio_codec: str | None = None
     container: str | None = None
     text: str | None = None
-    """Transcript or caption from a sidecar. Never derived from the path: paths name the label."""
+    """Transcript or caption from a sidecar. Never derived from the path: paths give the label away."""
     status: Literal["ok", "failed"] = "ok"
     reason: str | None = None
-    """Why `status` is failed: one of core.errors.Reason, then ": " and the problem."""
+    """Why `status` is failed: one of core.errors.Reason, ": " and the problem."""
 
     def __post_init__(self) -> None:
         where = f"{self.dataset}/{self.path}"
@@ -108,9 +108,9 @@ class MediaRow:
         if (self.method == "none") != (self.label == 0):
             raise ValueError(f"{where}: label {self.label}, but method {self.method!r}")
         if self.label == 0 and (self.video_fake or self.audio_fake):
-            raise ValueError(f"{where}: real, but a part of it is marked fake")
+            raise ValueError(f"{where}: real, but its video or audio is marked fake")
         if self.label == 1 and self.video_fake is False and self.audio_fake is False:
-            raise ValueError(f"{where}: fake, but neither its picture nor its sound is")
+            raise ValueError(f"{where}: fake, but neither its video nor its audio is")
         if self.path.startswith("/") or ".." in self.path.split("/"):
             raise ValueError(f"{where}: the path leaves the dataset's folder")
 
@@ -138,38 +138,48 @@ SCHEMA = pa.schema([(field.name, _TYPES.get(field.name, _TEXT)) for field in fie
 
 @dataclass(frozen=True)
 class Manifest:
-    """All rows, and where each dataset's root lies on this machine."""
+    """All rows, and the root folder of each dataset on this machine."""
 
     table: pa.Table
     """Columns of `MediaRow`, in its order."""
     roots: dict[str, str]
-    """Dataset -> absolute folder that its rows' paths are relative to."""
+    """Dataset -> absolute folder that the paths of its rows are relative to."""
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
+    def __repr__(self) -> str:
+        """For example "Manifest(413 files, 9 datasets, train 250 + val 60 + test 93, default-v2-seed0)"."""
+        counts = Counter(self.table.column("split").to_pylist())
+        splits = " + ".join(f"{split} {counts[split]:,}" for split in ("train", "val", "test") if counts[split])
+        schemes = sorted(set(self.table.column("split_scheme").to_pylist()) - {""})
+        datasets = len(set(self.table.column("dataset").to_pylist()))
+        shown = [f"{len(self):,} files", f"{datasets} datasets", splits or "no split", *schemes]
+        return f"Manifest({', '.join(shown)})"
+
     def rows(self) -> Iterator[MediaRow]:
+        """One `MediaRow` per file, in the order of the table."""
         for batch in self.table.to_batches(max_chunksize=BATCH):
             for values in batch.to_pylist():
                 yield MediaRow(**{**values, "people": tuple(values["people"]), "sources": tuple(values["sources"])})
 
     def locate(self, row: MediaRow) -> Path:
-        """The row's file on this machine. `MissingInput` when it would lie outside the dataset's root."""
+        """Path of the row's file on this machine. `MissingInput` when it is outside the dataset's root."""
         root = Path(self.roots[row.dataset])
         path = root / row.path
         if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):  # Path.resolve fails on link loops
-            raise MissingInput(f"{path}: leads out of {root}", "keep the files themselves inside the dataset's folder")
+            raise MissingInput(f"{path}: is outside {root}", "keep the files themselves inside the dataset's folder")
         return path
 
     @property
     def split_hash(self) -> str:
-        """Names this assignment of items to splits; kept in every run."""
+        """Hash of the assignment of files to splits; stored in every run."""
         columns = (self.table.column(name).to_pylist() for name in ("media_id", "split", "split_scheme"))
         return fingerprint(sorted(zip(*columns, strict=True), key=lambda entry: entry[0]))
 
 
 def from_rows(rows: Iterable[MediaRow], roots: dict[str, str]) -> Manifest:
-    """Rows are taken in batches, so an iterator of a million of them never is a million objects."""
+    """Manifest of `rows`, consumed in batches: a million rows are never a million objects at once."""
     pending = iter(rows)
     batches = []
     while batch := list(islice(pending, BATCH)):
@@ -179,14 +189,15 @@ def from_rows(rows: Iterable[MediaRow], roots: dict[str, str]) -> Manifest:
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write Parquet (zstd), atomically; format, version and roots are in the schema's metadata."""
     about = {"format": FORMAT, "version": VERSION, "roots": manifest.roots}
     table = manifest.table.replace_schema_metadata({FORMAT: json.dumps(about, sort_keys=True)})
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
 def read_manifest(path: Path) -> Manifest:
-    """`MissingInput` when there is none, or it is another program's or another version's."""
+    """`MissingInput` when it is missing, not a manifest, or of another version."""
     remedy = "make manifest DATA=/path/to/datasets"
     if not path.is_file():
         raise MissingInput(f"{path}: no manifest", remedy)

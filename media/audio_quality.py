@@ -1,4 +1,4 @@
-"""What is wrong with a recording's sound, measured on what was decoded, before anything is done to it."""
+"""Defects of decoded audio, measured before anything is changed."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unmask.media.audio_readers import Sound
-from unmask.media.silence import levels
+from unmask.media.audio_readers import Waveform
+from unmask.media.silence import compute_rms, compute_silence_limit
 
-# The largest positive sample of 16 bits. Lossy codecs overshoot; what is beyond is clipped when it is played.
+# The largest positive sample of 16 bits. Lossy codecs overshoot; larger samples are clipped in playback.
 FULL_SCALE = 32767 / 32768
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Of the stretches of a recording that became clips."""
+    """Measured over the sections of a recording that became clips."""
 
     nan_share: float
-    """0..1 of all samples: those that are no finite number. They became silence."""
+    """0..1 fraction of samples that are not finite. They were replaced by silence."""
     clipped_share: float
-    """0..1 of all samples: those at full scale or beyond."""
+    """0..1 fraction of samples at or above full scale."""
     silent_share: float
-    """0..1 of all 10 ms: those `silence_db` below the loudest; 1 where there is no sound at all."""
+    """0..1 fraction of 10 ms frames at or below `silence_db` relative to the loudest; 1 if all samples are zero."""
     dc: float
-    """Mean of all samples, full scale is 1. It was left as it is."""
+    """Mean of all samples, full scale 1. Not corrected."""
 
 
-def quality_of(sounds: Sequence[Sound], silence_db: float) -> Quality | None:
-    """None where nothing was decoded."""
-    heard = [sound for sound in sounds if sound.channels.size]
-    if not heard:
+def measure_quality(waveforms: Sequence[Waveform], silence_db: float) -> Quality | None:
+    """None if no sample was decoded."""
+    decoded = [waveform for waveform in waveforms if waveform.channels.size]
+    if not decoded:
         return None
-    samples = np.concatenate([sound.channels.ravel() for sound in heard])
+    samples = np.concatenate([waveform.channels.ravel() for waveform in decoded])
     finite = np.isfinite(samples)
-    loudness = np.concatenate([levels(sound.mono, sound.rate) for sound in heard])
+    rms = np.concatenate([compute_rms(waveform.mono, waveform.rate) for waveform in decoded])
     return Quality(
         nan_share=float(1 - finite.mean()),
         clipped_share=float((np.abs(samples[finite]) >= FULL_SCALE).sum() / len(samples)),
-        silent_share=float((loudness <= loudness.max() * 10 ** (silence_db / 20)).mean()),
+        silent_share=float((rms <= compute_silence_limit([rms], silence_db)).mean()),
         dc=float(samples[finite].mean(dtype=np.float64)) if finite.any() else 0.0,
     )

@@ -1,4 +1,4 @@
-"""How a recording is opened, by every stage."""
+"""Opens media containers, for every stage."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-# A text file in one of these formats names other files, and FFmpeg would play those: also such as lie outside the
-# data's folder, or on another machine.
+DECODING_ERRORS = (av.FFmpegError, ValueError)
+"""Raised by PyAV for a file that it cannot read."""
+
+# Text files of these formats name other files, and FFmpeg would read those, even outside the dataset's folder or on
+# another machine.
 PLAYLISTS = {"concat", "dash", "hls", "imf", "rtsp", "sdp"}
 
 
-def opened(path: Path) -> InputContainer:
-    """The file itself, never others that it names. `av.FFmpegError` or ValueError when it is no recording.
+def open_container(path: Path) -> InputContainer:
+    """The container of `path`, never of files that it names. Raises one of `DECODING_ERRORS`.
 
-    Titles and comments in unknown encodings do not make a file unreadable.
+    Metadata in unknown encodings is ignored.
     """
-    return av.open(str(path), metadata_errors="ignore", container_options={"format_whitelist": _whitelist()})
+    return av.open(str(path), metadata_errors="ignore", container_options={"format_whitelist": _list_formats()})
 
 
 @cache
-def _whitelist() -> str:
+def _list_formats() -> str:
     return ",".join(sorted(av.formats_available - PLAYLISTS))

@@ -1,87 +1,128 @@
-"""Metrics, each from (is_fake, score): which of N items are fake, and a number that is higher the more fake it looks.
+"""Binary metrics from (is_fake, score): labels and scores of N items, a higher score being more likely fake.
 
-A metric that one class alone does not define is NaN, never 0.5: an average over datasets then leaves it out.
+METRICS lists every metric once; evaluation.json, the tables, the report, the ablation and the training lines follow it.
+A metric that items of one class leave undefined is NaN, never 0.5, so that averages over datasets leave it out.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+from unmask.metrics.bootstrap import compute_weighted_auc, compute_weighted_balanced_accuracy
+from unmask.metrics.calibration import sum_bins
+
 ECE_BINS = 15
 
-NAMES = ("auc", "eer", "ap", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "ece")
+Summary = Literal["macro", "pooled"]
+"""The mean over datasets, or all items together."""
+Weighted = Callable[[NDArray[np.bool_], NDArray[Any], NDArray[np.float64]], NDArray[np.float64]]
+"""(is_fake (N,), score or called_fake (N,), weights (B, N)) -> (B,) values, NaN where one is undefined."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One metric, and where it is shown."""
+
+    name: str
+    """Key in evaluation.json and metrics.jsonl."""
+    title: str
+    function: Callable[[ArrayLike, ArrayLike], float]
+    """(is_fake, score), or (is_fake, called_fake) if `needs_threshold`."""
+    short: str = ""
+    """Heading in the terminal's tables; "" for the title."""
+    needs_threshold: bool = False
+    needs_both_classes: bool = False
+    """Tables show none for items of one class: a precision of 1 without any real item says nothing."""
+    lower_is_better: bool = False
+    weighted: Weighted | None = None
+    """The same metric of weighted items. With it, the metric gets a bootstrap interval."""
+    cards: tuple[Summary, ...] = ()
+    """Figures of the cards at the top of the report."""
+    ablation: tuple[Summary, ...] = ()
+    """Columns of the ablation table."""
+
+    def __call__(self, is_fake: ArrayLike, score: ArrayLike, threshold: float) -> float:
+        return self.function(is_fake, np.asarray(score) >= threshold if self.needs_threshold else score)
+
+    @property
+    def heading(self) -> str:
+        return self.short or self.title
 
 
 def auc(is_fake: ArrayLike, score: ArrayLike) -> float:
-    """Chance that a fake scores above a real one, ties half."""
-    fake, score = _arrays(is_fake, score)
-    return float(roc_auc_score(fake, score)) if _both(fake) else math.nan
+    """Probability that a fake item scores above a real one, ties counting half."""
+    fake, score = _check_arrays(is_fake, score)
+    return float(roc_auc_score(fake, score)) if _has_both(fake) else math.nan
 
 
 def equal_error_rate(is_fake: ArrayLike, score: ArrayLike) -> float:
-    """Where the share of missed fakes equals the share of false alarms, interpolated between the ROC's points."""
-    fake, score = _arrays(is_fake, score)
-    if not _both(fake):
+    """Rate at which missed fakes and false alarms are equal, interpolated between the points of the ROC curve."""
+    fake, score = _check_arrays(is_fake, score)
+    if not _has_both(fake):
         return math.nan
     alarms, hits, _ = roc_curve(fake, score, drop_intermediate=False)
     missed = 1.0 - hits
     after = int(np.argmax(missed <= alarms))
     before = after - 1
     gap_before, gap_after = missed[before] - alarms[before], alarms[after] - missed[after]
-    part = gap_before / (gap_before + gap_after)
-    return float(missed[before] + part * (missed[after] - missed[before]))
+    share = gap_before / (gap_before + gap_after)
+    return float(missed[before] + share * (missed[after] - missed[before]))
 
 
 def average_precision(is_fake: ArrayLike, score: ArrayLike) -> float:
-    fake, score = _arrays(is_fake, score)
-    return float(average_precision_score(fake, score)) if _both(fake) else math.nan
+    fake, score = _check_arrays(is_fake, score)
+    return float(average_precision_score(fake, score)) if _has_both(fake) else math.nan
 
 
 def calibration_error(is_fake: ArrayLike, probability: ArrayLike, bins: int = ECE_BINS) -> float:
     """ECE: mean distance of predicted and observed share of fakes over `bins` equal bins, weighted by their items."""
-    fake, probability = _arrays(is_fake, probability)
+    fake, probability = _check_arrays(is_fake, probability)
     if not len(fake):
         return math.nan
-    inside = np.minimum((probability * bins).astype(int), bins - 1)
-    gaps = np.bincount(inside, probability, bins) - np.bincount(inside, fake, bins)
-    return float(np.abs(gaps).sum() / len(fake))
+    predicted, observed, _ = sum_bins(fake, probability, bins)
+    return float(np.abs(predicted - observed).sum() / len(fake))
+
+
+# The same figures as scikit-learn's, which take 100 times as long: 40 ms of each epoch's validation on nine datasets.
 
 
 def accuracy(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
     hits, misses, alarms, passed = confusion(is_fake, called_fake)
-    return _ratio(hits + passed, hits + misses + alarms + passed)
+    return _divide(hits + passed, hits + misses + alarms + passed)
 
 
 def balanced_accuracy(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
-    """Mean of the shares of fakes and of reals that are called right."""
+    """Mean of the recalls of the fake and of the real class."""
     hits, misses, alarms, passed = confusion(is_fake, called_fake)
-    return (_ratio(hits, hits + misses) + _ratio(passed, passed + alarms)) / 2
+    return (_divide(hits, hits + misses) + _divide(passed, passed + alarms)) / 2
 
 
 def precision(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
     hits, _, alarms, _ = confusion(is_fake, called_fake)
-    return _ratio(hits, hits + alarms)
+    return _divide(hits, hits + alarms)
 
 
 def recall(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
     hits, misses, _, _ = confusion(is_fake, called_fake)
-    return _ratio(hits, hits + misses)
+    return _divide(hits, hits + misses)
 
 
 def f1(is_fake: ArrayLike, called_fake: ArrayLike) -> float:
-    """Of the class fake. NaN without a fake: there is nothing to find."""
+    """F1 of the fake class; NaN without a fake item."""
     hits, misses, alarms, _ = confusion(is_fake, called_fake)
-    return _ratio(2 * hits, 2 * hits + misses + alarms) if hits + misses else math.nan
+    return _divide(2 * hits, 2 * hits + misses + alarms) if hits + misses else math.nan
 
 
 def confusion(is_fake: ArrayLike, called_fake: ArrayLike) -> tuple[int, int, int, int]:
     """Fakes called fake, fakes called real, reals called fake, reals called real."""
-    fake, called = _arrays(is_fake, called_fake)
+    fake, called = _check_arrays(is_fake, called_fake)
     fakes, calls = fake > 0, called > 0
     return (
         int((fakes & calls).sum()),
@@ -91,24 +132,58 @@ def confusion(is_fake: ArrayLike, called_fake: ArrayLike) -> tuple[int, int, int
     )
 
 
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        name="auc",
+        title="AUC",
+        function=auc,
+        needs_both_classes=True,
+        weighted=compute_weighted_auc,
+        cards=("macro", "pooled"),
+        ablation=("macro", "pooled"),
+    ),
+    Metric(
+        name="eer",
+        title="EER",
+        function=equal_error_rate,
+        needs_both_classes=True,
+        lower_is_better=True,
+        ablation=("macro",),
+    ),
+    Metric(name="ap", title="AP", function=average_precision, needs_both_classes=True),
+    Metric(name="accuracy", title="accuracy", short="acc", function=accuracy, needs_threshold=True),
+    Metric(
+        name="balanced_accuracy",
+        title="balanced accuracy",
+        short="bal. acc",
+        function=balanced_accuracy,
+        needs_threshold=True,
+        needs_both_classes=True,
+        weighted=compute_weighted_balanced_accuracy,
+        cards=("pooled",),
+        ablation=("macro",),
+    ),
+    Metric(
+        name="precision",
+        title="precision",
+        short="prec",
+        function=precision,
+        needs_threshold=True,
+        needs_both_classes=True,
+    ),
+    Metric(name="recall", title="recall", short="rec", function=recall, needs_threshold=True),
+    Metric(name="f1", title="F1", function=f1, needs_threshold=True, needs_both_classes=True, ablation=("macro",)),
+    Metric(name="ece", title="ECE", function=calibration_error, lower_is_better=True, ablation=("pooled",)),
+)
+"""In the order of the tables' columns. The first is the one that runs and controls are compared by."""
+
+
 def measure(is_fake: ArrayLike, probability: ArrayLike, threshold: float = 0.5) -> dict[str, float]:
-    """Every metric of NAMES; an item is called fake from `threshold` on."""
-    called = np.asarray(probability) >= threshold
-    values = (
-        auc(is_fake, probability),
-        equal_error_rate(is_fake, probability),
-        average_precision(is_fake, probability),
-        accuracy(is_fake, called),
-        balanced_accuracy(is_fake, called),
-        precision(is_fake, called),
-        recall(is_fake, called),
-        f1(is_fake, called),
-        calibration_error(is_fake, probability),
-    )
-    return dict(zip(NAMES, values, strict=True))
+    """Name -> value of every metric; an item is called fake if its probability is at least `threshold`."""
+    return {metric.name: metric(is_fake, probability, threshold) for metric in METRICS}
 
 
-def by_domain(
+def measure_by_domain(
     is_fake: NDArray[np.bool_],
     probability: NDArray[np.float64],
     domain: NDArray[np.int64],
@@ -124,27 +199,27 @@ def by_domain(
     return rows
 
 
-def macro(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each metric over the datasets that define it; NaN where none does."""
+def average_domains(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Mean of each metric over the datasets that define it; NaN if none does."""
     listed = list(rows)
-    return {name: _mean([row[name] for row in listed]) for name in NAMES}
+    return {metric.name: _average([row[metric.name] for row in listed]) for metric in METRICS}
 
 
-def _mean(values: list[float]) -> float:
+def _average(values: list[float]) -> float:
     defined = [value for value in values if not math.isnan(value)]
     return sum(defined) / len(defined) if defined else math.nan
 
 
-def _ratio(part: int, whole: int) -> float:
+def _divide(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
-def _both(fake: NDArray[np.float64]) -> bool:
+def _has_both(fake: NDArray[np.float64]) -> bool:
     return len(np.unique(fake)) == 2
 
 
-def _arrays(is_fake: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _check_arrays(is_fake: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     fake, scores = np.asarray(is_fake, np.float64), np.asarray(score, np.float64)
     if fake.shape != scores.shape or fake.ndim != 1:
-        raise ValueError(f"{fake.shape} labels for {scores.shape} scores: one of each an item")
+        raise ValueError(f"labels of shape {fake.shape}, scores of shape {scores.shape}: expected (N,) of both")
     return fake, scores

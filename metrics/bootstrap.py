@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals from resampling whole groups, because items of one group are not independent.
+"""Bootstrap intervals: whole groups are resampled, because the items of one group are not independent.
 
 N items, G groups, B resamples
 """
@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1000
-# Numbers held at a time: 64 MB of float64, so a large test set takes longer instead of more memory.
+# Weights in memory at once: 64 MB of float64. A large test set takes more time, not more memory.
 BLOCK = 8_000_000
-# With one or two groups of a class every resample is nearly the same set, and the interval would look certain.
+# With one or two groups per class, every resample is nearly the same set and the interval is too narrow.
 GROUPS_PER_CLASS = 3
 LEVEL = 0.95
 
 Interval = tuple[float, float]
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Weights (B, N), how often each item was drawn -> (B, K) figures, NaN where one is undefined."""
+"""(B, N) weights, how often each item was drawn -> (B, K) values, NaN where one is undefined."""
 
 
-def resampled(
+def resample_statistic(
     group: NDArray[np.int64], statistic: Statistic, *, seed: int, count: int = RESAMPLES
 ) -> NDArray[np.float64]:
     """(count, K) values of `statistic` over resamples of the groups; `group` (N,) is 0..G-1."""
@@ -38,10 +38,10 @@ def resampled(
     return np.concatenate(blocks)
 
 
-def weighted_auc(
+def compute_weighted_auc(
     is_fake: NDArray[np.bool_], score: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(B,) chance that a fake item outscores a real one, ties counting half; NaN where a class is absent.
+    """(B,) probability that a fake item scores above a real one, ties counting half; NaN if a class is absent.
 
     `is_fake` (N,), `score` (N,), `weights` (B, N).
     """
@@ -54,28 +54,28 @@ def weighted_auc(
     real = np.add.reduceat(drawn * ~fakes, starts, axis=1)
     fake = np.add.reduceat(drawn * fakes, starts, axis=1)
     below = np.cumsum(real, axis=1) - real / 2
-    return _ratio((fake * below).sum(axis=1), real.sum(axis=1) * fake.sum(axis=1))
+    return _divide((fake * below).sum(axis=1), real.sum(axis=1) * fake.sum(axis=1))
 
 
-def weighted_balanced_accuracy(
+def compute_weighted_balanced_accuracy(
     is_fake: NDArray[np.bool_], called_fake: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(B,) mean of the shares of fakes and of reals that are called right; NaN where a class is absent."""
-    found = _ratio(weights @ (is_fake & called_fake), weights @ is_fake.astype(np.float64))
-    kept = _ratio(weights @ (~is_fake & ~called_fake), weights @ (~is_fake).astype(np.float64))
-    return (found + kept) / 2
+    """(B,) mean of the recalls of the fake and of the real class; NaN if a class is absent."""
+    fakes = _divide(weights @ (is_fake & called_fake), weights @ is_fake.astype(np.float64))
+    reals = _divide(weights @ (~is_fake & ~called_fake), weights @ (~is_fake).astype(np.float64))
+    return (fakes + reals) / 2
 
 
-def interval(
+def compute_interval(
     values: NDArray[np.float64],
     point: float,
     is_fake: NDArray[np.bool_],
     group: NDArray[np.int64],
     level: float = LEVEL,
 ) -> Interval | None:
-    """The percentile interval of `values` (B,), or None where the groups are too few to say anything.
+    """Percentile interval of `values` (B,); None with too few groups per class.
 
-    It is widened to hold `point` itself, which a skewed bootstrap of few groups can miss.
+    Widened to contain `point`, which a skewed bootstrap of few groups can miss.
     """
     valid = values[np.isfinite(values)]
     fewest = min(len(np.unique(group[is_fake])), len(np.unique(group[~is_fake])))
@@ -85,7 +85,7 @@ def interval(
     return min(float(low), point), max(float(high), point)
 
 
-def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+def _divide(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.full(below.shape, np.nan)
     np.divide(above, below, out=out, where=below > 0)
     return out

@@ -1,4 +1,4 @@
-"""What `unmask preprocess` would do and cost: a few items of every kind are made, measured and thrown away."""
+"""Dry run of `unmask preprocess`: preprocess a sample of the items, measure it and extrapolate. Writes nothing."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from unmask.core.machine import free_bytes
+from unmask.core.machine import get_free_bytes
 from unmask.core.process_pool import Failure
-from unmask.core.progress import spoken
+from unmask.core.progress import format_duration
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
-from unmask.preprocess.jobs import jobs_for
-from unmask.preprocess.partition import WHOLE, Part
+from unmask.preprocess.jobs import list_jobs
+from unmask.preprocess.partition import WHOLE, Partition
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_shard import MediaItem, write_shard
-from unmask.preprocess.shards.shard_plan import holding, media_folder, planned, usable_rows
-from unmask.preprocess.stage import Limits, failed_item, run_on_items, task_of
-from unmask.preprocess.task import Task, item_key
+from unmask.preprocess.shards.shard_plan import extend_plan, get_media_folder, select_shards, select_usable_rows
+from unmask.preprocess.stage import Limits, make_failed_item, make_task, run_in_workers
+from unmask.preprocess.task import Task, make_item_key
 from unmask.preprocess.trim_silence import plan_clips
 
-# Items made for each dataset and kind: enough to tell 1080p from 256 px, few enough for a minute at the worst.
+# Items per dataset and kind: enough to include 1080p and 256 px, few enough for a minute at most.
 SAMPLED = 3
-USUAL_FPS = 25.0
+DEFAULT_FPS = 25.0
 
 Stratum = tuple[str, str]
 """(dataset, kind)"""
@@ -37,20 +37,20 @@ class Estimate:
     folder: str
     items: int
     finished: int
-    """Items in finished shards: they are kept."""
+    """Items in finished shards, which are kept."""
     kinds: dict[str, int]
-    """Kind -> items to make."""
+    """Kind -> items to preprocess."""
     clips: int
     bytes: int
-    """Of media shards."""
+    """Size of the media shards."""
     free_bytes: int
-    """On the disk they would go to."""
+    """On the disk of the work folder."""
     seconds: float
     workers: int
     sampled: int
-    """Items that were made to find out."""
+    """Items preprocessed for the estimate."""
     failed: dict[str, int]
-    """Reason -> how many of those failed."""
+    """Reason -> number of sampled items that failed."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,20 +60,20 @@ class Estimate:
         failed = "".join(f", {count} {reason}" for reason, count in sorted(self.failed.items()))
         lines = [
             f"{self.folder}: nothing was written",
-            f"items  {self.items} to make ({kinds}); {self.finished} are finished",
+            f"items  {self.items} to preprocess ({kinds}); {self.finished} are finished",
             f"clips  about {self.clips}",
             f"bytes  about {self.bytes / 1e6:,.0f} MB; {self.free_bytes / 1e6:,.0f} MB are free",
-            f"time   about {spoken(self.seconds)} on {self.workers} workers"
+            f"time   about {format_duration(self.seconds)} on {self.workers} workers"
             f" (measured on {self.sampled} of the items{failed})",
         ]
-        return lines + ["warning: the disk is too small for it"] * (self.bytes > self.free_bytes)
+        return lines + ["warning: not enough free disk space"] * (self.bytes > self.free_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
     item: MediaItem
     seconds: float
-    """In the worker."""
+    """Time in the worker."""
 
 
 def estimate(
@@ -83,20 +83,20 @@ def estimate(
     limits: Limits,
     *,
     retry: Collection[str] = (),
-    part: Part = WHOLE,
+    partition: Partition = WHOLE,
 ) -> Estimate:
-    """What the same call of `preprocess` would do. Writes nothing under `work`."""
-    folder = media_folder(work, settings)
-    rows = {item_key(row): row for row in usable_rows(manifest)}
-    shards = part.of(holding(planned(folder, list(rows)), rows))
-    todo = [rows[key] for job in jobs_for(folder, shards, rows, retry) for key in job.keys]
-    sample = _sample(todo)
+    """Estimate of the same call of `preprocess`. Writes nothing under `work`."""
+    folder = get_media_folder(work, settings)
+    rows = {make_item_key(row): row for row in select_usable_rows(manifest)}
+    shards = partition.select(select_shards(extend_plan(folder, list(rows)), rows))
+    todo = [rows[key] for job in list_jobs(folder, shards, rows, retry) for key in job.keys]
+    sample = _draw_sample(todo)
     began = time.monotonic()
-    measured = _measure([task_of(manifest, row, settings) for row in sample], limits)
-    # What the workers took beyond the work itself: starting them.
+    measured = _measure([make_task(manifest, row, settings) for row in sample], limits)
+    # Time beyond the work itself: starting the workers.
     busy = sum(one.seconds for one in measured) / max(1, min(limits.workers, len(sample)))
     start = max(0.0, time.monotonic() - began - busy)
-    clips, size, seconds = _extrapolated(todo, sample, measured, settings)
+    clips, size, seconds = _extrapolate(todo, sample, measured, settings)
     return Estimate(
         folder=str(folder),
         items=len(todo),
@@ -104,7 +104,7 @@ def estimate(
         kinds=dict(Counter(row.kind for row in todo)),
         clips=clips,
         bytes=size,
-        free_bytes=free_bytes(folder),
+        free_bytes=get_free_bytes(folder),
         seconds=seconds / limits.workers + (start if todo else 0.0),
         workers=limits.workers,
         sampled=len(sample),
@@ -112,28 +112,28 @@ def estimate(
     )
 
 
-def _sample(rows: Sequence[MediaRow]) -> list[MediaRow]:
-    """Of each dataset and kind the cheapest, the middle and the dearest items: their costs differ widely."""
+def _draw_sample(rows: Sequence[MediaRow]) -> list[MediaRow]:
+    """Cheap, average and expensive items of each dataset and kind: their costs differ widely."""
     chosen = []
-    for stratum in _by_stratum(rows).values():
-        ordered = sorted(stratum, key=lambda row: (_cost(row), row.media_id))
-        # Quarters, not ends: the very largest file is no sign of the rest.
+    for stratum in _group_by_stratum(rows).values():
+        ordered = sorted(stratum, key=lambda row: (_estimate_cost(row), row.media_id))
+        # Quantiles inside the range: the very largest file is not representative.
         places = sorted({len(ordered) * (2 * place + 1) // (2 * SAMPLED) for place in range(SAMPLED)})
         chosen += [ordered[place] for place in places]
     return chosen
 
 
-def _cost(row: MediaRow) -> float:
-    """What making it is proportional to, in units that hold within one kind: pixels to decode, or seconds of sound."""
+def _estimate_cost(row: MediaRow) -> float:
+    """Relative cost within one kind: pixels to decode, or seconds of audio."""
     pixels = float((row.width or 640) * (row.height or 360))
     if row.kind == "image":
         return pixels
     if row.kind == "video":
-        return pixels * (row.frames or (row.duration_s or 10.0) * (row.fps or USUAL_FPS))
+        return pixels * (row.frames or (row.duration_s or 10.0) * (row.fps or DEFAULT_FPS))
     return row.duration_s or 10.0
 
 
-def _clips(row: MediaRow, settings: PreprocessSettings) -> int:
+def _count_clips(row: MediaRow, settings: PreprocessSettings) -> int:
     if row.kind == "image" or not row.duration_s:
         return 1
     return len(plan_clips(0.0, row.duration_s, None, settings).windows)
@@ -141,13 +141,13 @@ def _clips(row: MediaRow, settings: PreprocessSettings) -> int:
 
 def _measure(tasks: Sequence[Task], limits: Limits) -> list[_Measured]:
     return [
-        _Measured(failed_item(task, made), limits.timeout_s) if isinstance(made, Failure) else made
-        for task, made in run_on_items(_timed, tasks, limits)
+        _Measured(make_failed_item(task, result), limits.timeout_s) if isinstance(result, Failure) else result
+        for task, result in run_in_workers(_preprocess_timed, tasks, limits)
     ]
 
 
-def _timed(task: Task) -> _Measured:
-    from unmask.preprocess.worker import preprocess_item, warm_up  # the parent must not load torch
+def _preprocess_timed(task: Task) -> _Measured:
+    from unmask.preprocess.worker import preprocess_item, warm_up  # imported here: the parent must not load torch
 
     warm_up()
     began = time.perf_counter()
@@ -155,36 +155,36 @@ def _timed(task: Task) -> _Measured:
     return _Measured(item, time.perf_counter() - began)
 
 
-def _extrapolated(
+def _extrapolate(
     todo: Sequence[MediaRow],
     sample: Sequence[MediaRow],
     measured: Sequence[_Measured],
     settings: PreprocessSettings,
 ) -> tuple[int, int, float]:
-    """(clips, bytes, seconds of work) of all, by the sample's ratios within each dataset and kind."""
-    rows, samples = _by_stratum(todo), _by_stratum(sample)
-    made = {one.item.media_id: one for one in measured}
+    """(clips, bytes, seconds of work) of all items, by the ratios of the sample per dataset and kind."""
+    rows, samples = _group_by_stratum(todo), _group_by_stratum(sample)
+    by_id = {one.item.media_id: one for one in measured}
     clips, size, seconds = 0.0, 0.0, 0.0
     for stratum, members in rows.items():
-        found = [made[row.media_id] for row in samples[stratum]]
-        expected = sum(_clips(row, settings) for row in samples[stratum])
-        number = sum(_clips(row, settings) for row in members)
-        clips += number * sum(len(one.item.clips) for one in found) / expected
-        size += number * _bytes([one.item for one in found], settings) / expected
-        cost = sum(map(_cost, members)) / sum(map(_cost, samples[stratum]))
-        seconds += cost * sum(one.seconds for one in found)
+        results = [by_id[row.media_id] for row in samples[stratum]]
+        expected = sum(_count_clips(row, settings) for row in samples[stratum])
+        number = sum(_count_clips(row, settings) for row in members)
+        clips += number * sum(len(one.item.clips) for one in results) / expected
+        size += number * _measure_size([one.item for one in results], settings) / expected
+        cost = sum(map(_estimate_cost, members)) / sum(map(_estimate_cost, samples[stratum]))
+        seconds += cost * sum(one.seconds for one in results)
     return round(clips), round(size), seconds
 
 
-def _by_stratum(rows: Iterable[MediaRow]) -> dict[Stratum, list[MediaRow]]:
+def _group_by_stratum(rows: Iterable[MediaRow]) -> dict[Stratum, list[MediaRow]]:
     strata: dict[Stratum, list[MediaRow]] = defaultdict(list)
     for row in rows:
         strata[row.dataset, row.kind].append(row)
     return strata
 
 
-def _bytes(items: Sequence[MediaItem], settings: PreprocessSettings) -> int:
-    """What these items take as a shard."""
+def _measure_size(items: Sequence[MediaItem], settings: PreprocessSettings) -> int:
+    """Bytes of these items as a shard."""
     with tempfile.TemporaryDirectory(prefix="unmask-") as name:
         path = Path(name) / "shard"
         write_shard(path, items, face_size=settings.face_size, settings={})

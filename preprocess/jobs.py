@@ -1,4 +1,4 @@
-"""What there is to do: shards to make, and finished shards of which failed items are tried again."""
+"""Jobs of a run: shards to write, and finished shards whose failed items are retried."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ class Job:
 
     shard: PlannedShard
     keys: tuple[str, ...]
-    """Items to make for it, in its order: all, or those to try again."""
+    """Items to preprocess, in the shard's order: all, or those to retry."""
     finished: bool = False
-    """It lies there already; the items that are not in `keys` are kept from it."""
+    """The shard exists; its items that are not in `keys` are kept."""
 
-    def complete(self, folder: Path, made: Iterable[MediaItem]) -> Iterable[MediaItem] | None:
-        """The shard's items from those `made` of `keys`; None where the finished shard has the very same."""
+    def complete(self, folder: Path, items: Iterable[MediaItem]) -> Iterable[MediaItem] | None:
+        """All items of the shard, given the new `items` of `keys`; None if the finished shard would not change."""
         if not self.finished:
-            return made
-        old, new = MediaShard(folder / self.shard.name), dict(zip(self.keys, made, strict=True))
+            return items
+        old, new = MediaShard(folder / self.shard.name), dict(zip(self.keys, items, strict=True))
         before = [old.item(position) for position in range(len(self.shard.items))]
         after = [new.get(key, item) for key, item in zip(self.shard.items, before, strict=True)]
-        return None if all(map(_same_failure, before, after)) else after
+        return None if all(map(_is_unchanged, before, after)) else after
 
 
-def jobs_for(
-    folder: Path, shards: Sequence[PlannedShard], asked: Collection[str], retry: Collection[str] = ()
+def list_jobs(
+    folder: Path, shards: Sequence[PlannedShard], current: Collection[str], retry: Collection[str] = ()
 ) -> list[Job]:
-    """Shards that are not finished, and finished ones with items that failed for a reason in `retry`.
+    """Unfinished shards, and finished ones with items that failed for a reason in `retry`.
 
-    `asked`: keys of the items that the manifest still holds; others are not tried again.
+    `current`: keys of the items in the manifest; others are not retried.
     """
     jobs = []
     for shard in shards:
         if not (folder / shard.name).is_dir():
             jobs.append(Job(shard, shard.items))
-        elif retry and (keys := _failed(folder / shard.name, shard, asked, retry)):
+        elif retry and (keys := _list_failed(folder / shard.name, shard, current, retry)):
             jobs.append(Job(shard, keys, finished=True))
     return jobs
 
 
-def _failed(path: Path, shard: PlannedShard, asked: Collection[str], retry: Collection[str]) -> tuple[str, ...]:
+def _list_failed(path: Path, shard: PlannedShard, current: Collection[str], retry: Collection[str]) -> tuple[str, ...]:
     reasons = (entry["reason"] for entry in MediaShard(path).entries)
     pairs = zip(shard.items, reasons, strict=True)
-    return tuple(key for key, reason in pairs if reason in retry and key in asked)
+    return tuple(key for key, reason in pairs if reason in retry and key in current)
 
 
-def _same_failure(before: MediaItem, after: MediaItem) -> bool:
-    """Items that were not tried again are the very same object."""
+def _is_unchanged(before: MediaItem, after: MediaItem) -> bool:
+    """Items that were not retried are the same object."""
     if after is before:
         return True
     return bool(after.reason) and (before.reason, before.problem, before.thumbnail) == (

@@ -1,4 +1,4 @@
-"""What became of each item of a manifest: one row an item in `outcomes.parquet`, read by the report."""
+"""Outcomes of preprocessing: one row per manifest row in `outcomes.parquet`, read by the report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.stage_report import StageReport
 from unmask.manifests.manifest import MediaRow
@@ -23,29 +23,31 @@ FILE = "outcomes.parquet"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
+    """Outcome of one manifest row."""
+
     media_id: str
     dataset: str
     path: str
     outcome: Literal["done", "failed"]
     reason: str | None = None
-    """unmask.core.errors.Reason of a failed item."""
+    """unmask.core.errors.Reason if it failed."""
     problem: str | None = None
-    """In words; also for a done item of which a part was lost (a video whose sound is damaged)."""
+    """Description; also for a done item that lost a modality (a video with damaged audio)."""
     reader: str | None = None
     clips: int = 0
     faces: int = 0
     fallback_faces: int = 0
-    """Of `faces`, those taken from a frame without a detected face: bridged, or the centre."""
+    """Faces from frames without a detection: interpolated, or the center."""
     audio_s: float = 0.0
-    """Seconds of sound kept."""
+    """Seconds of audio in the clips."""
     cut_start_s: float = 0.0
     cut_end_s: float = 0.0
-    """Seconds of silence that were cut off before and after."""
+    """Seconds of silence trimmed at the beginning and at the end."""
     nan_share: float | None = None
     clipped_share: float | None = None
     silent_share: float | None = None
     dc: float | None = None
-    """Quality of the sound (unmask.media.audio_quality.Quality); None where there is none."""
+    """Audio quality (unmask.media.audio_quality.Quality); None without audio."""
 
 
 _INTEGERS = ("clips", "faces", "fallback_faces")
@@ -57,21 +59,21 @@ _TYPES = {
 SCHEMA = pa.schema([(field.name, _TYPES[field.name]) for field in fields(Outcome)])
 
 
-def outcomes_of(rows: Iterable[MediaRow], shards: Sequence[Path]) -> list[Outcome]:
-    """One outcome a manifest row, in their order, from the entries of finished `shards`.
+def collect_outcomes(rows: Iterable[MediaRow], shards: Sequence[Path]) -> list[Outcome]:
+    """One outcome per manifest row, in order, from the entries of finished `shards`.
 
     Rows that the scan could not read are failures with the scan's reason.
     """
-    found = {
+    entries = {
         (str(entry["media_id"]), str(entry["content"])): entry
         for path in shards
-        for entry in _entries(MediaShard(path))
+        for entry in _read_entries(MediaShard(path))
     }
-    return [_outcome(row, found) for row in rows]
+    return [_make_outcome(row, entries) for row in rows]
 
 
-def report_of(outcomes: Sequence[Outcome], fresh: set[str]) -> StageReport:
-    """`fresh`: media ids of items made by this call; others that are done were skipped."""
+def make_report(outcomes: Sequence[Outcome], fresh: set[str]) -> StageReport:
+    """`fresh`: media ids of the items preprocessed by this call; other items that are done count as skipped."""
     report = StageReport("preprocess", given=len(outcomes))
     for one in outcomes:
         if one.outcome == "failed":
@@ -85,37 +87,39 @@ def report_of(outcomes: Sequence[Outcome], fresh: set[str]) -> StageReport:
 
 def write_outcomes(folder: Path, outcomes: Sequence[Outcome]) -> None:
     table = pa.Table.from_pylist([asdict(outcome) for outcome in outcomes], schema=SCHEMA)
-    with new_file(folder / FILE) as temporary:
+    with create_file(folder / FILE) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
 def read_outcomes(folder: Path) -> list[Outcome]:
-    """`MissingInput` before the first `unmask preprocess`."""
+    """Raises `MissingInput` before the first `unmask preprocess`."""
     path = folder / FILE
     if not path.is_file():
         raise MissingInput(f"{path}: nothing was preprocessed", "run `unmask preprocess`")
     return [Outcome(**values) for values in pq.read_table(path).to_pylist()]
 
 
-def _outcome(row: MediaRow, found: dict[tuple[str, str], dict[str, object]]) -> Outcome:
+def _make_outcome(row: MediaRow, entries: dict[tuple[str, str], dict[str, object]]) -> Outcome:
     if row.status == "failed":
         reason, _, problem = (row.reason or "unreadable").partition(": ")
         about: dict[str, object] = {"reason": reason, "problem": problem or None}
     else:
-        about = found[row.media_id, row.content]
+        about = entries[row.media_id, row.content]
         about = {key: value for key, value in about.items() if key in SCHEMA.names}
     about |= {"media_id": row.media_id, "dataset": row.dataset, "path": row.path}
     return Outcome(**about, outcome="failed" if about["reason"] else "done")  # type: ignore[arg-type]
 
 
-def _entries(shard: MediaShard) -> Iterator[dict[str, object]]:
-    """The shard's entries with what their clips hold."""
-    no_face = np.isnan(shard.array("face_confidence"))
+def _read_entries(shard: MediaShard) -> Iterator[dict[str, object]]:
+    """The shard's entries with counts of their clips' faces and seconds of audio."""
+    undetected = np.isnan(shard.array("face_confidence"))
     faces = np.diff(shard.face_offsets)
-    lost = np.add.reduceat(np.append(no_face, False), shard.face_offsets[:-1]) * (faces > 0) if len(faces) else faces
-    # Faces beside the dominant one share the sound of its window.
-    sound = np.diff(shard.audio_offsets) / float(shard.settings["sample_rate"]) * (shard.array("clip_track") == 0)
+    fallback = (
+        np.add.reduceat(np.append(undetected, False), shard.face_offsets[:-1]) * (faces > 0) if len(faces) else faces
+    )
+    # Secondary faces share the audio of their window.
+    audio_s = np.diff(shard.audio_offsets) / float(shard.settings["sample_rate"]) * (shard.array("clip_track") == 0)
     for position, entry in enumerate(shard.entries):
         mine = shard.clip_item == position
-        counts = {"faces": int(faces[mine].sum()), "fallback_faces": int(lost[mine].sum())}
-        yield {**entry, **(entry["quality"] or {}), **counts, "audio_s": float(sound[mine].sum())}
+        counts = {"faces": int(faces[mine].sum()), "fallback_faces": int(fallback[mine].sum())}
+        yield {**entry, **(entry["quality"] or {}), **counts, "audio_s": float(audio_s[mine].sum())}

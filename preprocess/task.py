@@ -1,4 +1,4 @@
-"""What a worker is told about one item."""
+"""The input of a worker: one file to preprocess."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from unmask.preprocess.profiles import PreprocessSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One manifest row to turn into tensors."""
+    """One manifest row to preprocess."""
 
     media_id: str
     content: str
-    """The file's fingerprint at the time of the scan; "" when nobody took one."""
+    """Hash of the file at the time of the scan; "" if unknown."""
     path: Path
     kind: Kind
     text: str | None
     settings: PreprocessSettings
     refused: str | None = None
-    """Why the file may not even be opened, None for nearly every file."""
+    """Why the file must not be opened; None for nearly every file."""
 
 
-def item_key(row: MediaRow) -> str:
-    """Names the item as a shard sees it: another content or text under the same path is another item."""
+def make_item_key(row: MediaRow) -> str:
+    """Key of the item in shards: a path with changed content or text is a new item."""
     return fingerprint(row.media_id, row.content, row.kind, row.text)

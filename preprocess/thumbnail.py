@@ -1,4 +1,4 @@
-"""What can still be seen of a file that failed: a small JPEG for the report."""
+"""Thumbnails of failed files: a small JPEG for the report."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from PIL import Image, ImageFile, ImageOps
 
 from unmask.core.errors import BadMedia, Reason
 from unmask.manifests.manifest import Kind
-from unmask.media.containers import opened
-from unmask.media.images import DAMAGE, check_size
+from unmask.media.containers import open_container
+from unmask.media.images import DECODER_ERRORS, check_size
 
 SIDE = 96
 QUALITY = 75
-# The others are not opened again: they are too large, took too long, killed the process, are not there, or are sound.
-SHOWN: tuple[Reason, ...] = ("unreadable", "no_face", "too_short")
+# Files that failed for other reasons are not opened again: too large, too slow, crashing, missing or audio.
+SHOWN_REASONS: tuple[Reason, ...] = ("unreadable", "no_face", "too_short")
 
 
-def thumbnail(path: Path, kind: Kind, reason: Reason, *, max_pixels: int) -> bytes:
-    """The part of a damaged picture that decodes, or a video's first frame that does; empty where nothing does."""
-    if reason not in SHOWN or kind == "audio" or not path.is_file():
+def make_thumbnail(path: Path, kind: Kind, reason: Reason, *, max_pixels: int) -> bytes:
+    """JPEG of the decodable region of a damaged image or of a video's first decodable frame; empty if there is none."""
+    if reason not in SHOWN_REASONS or kind == "audio" or not path.is_file():
         return b""
     try:
-        return _jpeg(_picture(path, max_pixels) if kind == "image" else _first_frame(path, max_pixels))
-    except (*DAMAGE, BadMedia, av.FFmpegError, Image.DecompressionBombError, StopIteration):
+        decode = _decode_image if kind == "image" else _decode_first_frame
+        return _encode_jpeg(decode(path, max_pixels))
+    except (*DECODER_ERRORS, BadMedia, av.FFmpegError, Image.DecompressionBombError, StopIteration):
         return b""
 
 
-def _picture(path: Path, max_pixels: int) -> Image.Image:
+def _decode_image(path: Path, max_pixels: int) -> Image.Image:
     before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
     try:
         with Image.open(path) as image:
@@ -41,14 +42,14 @@ def _picture(path: Path, max_pixels: int) -> Image.Image:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def _first_frame(path: Path, max_pixels: int) -> Image.Image:
-    with opened(path) as container:
+def _decode_first_frame(path: Path, max_pixels: int) -> Image.Image:
+    with open_container(path) as container:
         frame = next(container.decode(container.streams.video[0]))
         check_size(path, (frame.width, frame.height), max_pixels)
         return Image.fromarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4))
 
 
-def _jpeg(image: Image.Image) -> bytes:
+def _encode_jpeg(image: Image.Image) -> bytes:
     image.thumbnail((SIDE, SIDE))
     memory = io.BytesIO()
     image.save(memory, "JPEG", quality=QUALITY)

@@ -1,69 +1,70 @@
-"""Clips lie where a recording sounds: silence around it is cut off, whatever the label.
+"""Placement of clips after leading and trailing silence is trimmed, for every label alike.
 
-Leading silence nearly separates the real from the fake clips of FakeAVCeleb; a detector that may see it learns that.
+Leading silence nearly separates the real from the fake clips of FakeAVCeleb; a model that sees it learns the shortcut.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from unmask.media.audio_readers import Sound, Track
-from unmask.media.silence import frame_width, levels
-from unmask.preprocess.clip_windows import ClipPlan, windows
+from unmask.media.audio_readers import Track, Waveform
+from unmask.media.silence import compute_rms, compute_silence_limit, get_frame_length
+from unmask.preprocess.clip_windows import ClipPlan, plan_windows
 from unmask.preprocess.profiles import PreprocessSettings
 
-# Of a longer recording, only so much at each end is searched: more would be decoding it all before the first clip.
+# Seconds searched at each end of a longer recording: more would decode it all before the first clip.
 SEARCHED_S = 30.0
 
 
-def sounding(track: Track, silence_db: float) -> tuple[float, float]:
-    """Clock times between which the track sounds: from its first to its last 10 ms louder than `silence_db`, against
-    the loudest 10 ms. The whole track where there is none.
+def find_sound(track: Track, silence_db: float) -> tuple[float, float]:
+    """Clock times of the begin of the first and the end of the last 10 ms frame above the silence limit.
+
+    The limit is `silence_db` relative to the loudest frame. The whole track if no frame is above it.
     """
     if track.end_s - track.start_s <= 2 * SEARCHED_S:
         spans = [(track.start_s, track.end_s)]
     else:
         spans = [(track.start_s, track.start_s + SEARCHED_S), (track.end_s - SEARCHED_S, track.end_s)]
-    ends = [sound for sound in (track.read(*span) for span in spans) if sound.channels.size]
+    ends = [waveform for waveform in (track.read(*span) for span in spans) if waveform.channels.size]
     if not ends:
         return track.start_s, track.end_s
-    loudness = [levels(sound.mono, sound.rate) for sound in ends]
-    limit = max(float(level.max()) for level in loudness) * 10 ** (silence_db / 20)
-    loud = [np.flatnonzero(level > limit) for level in loudness]
-    begin = _begin(ends[0], loud[0]) if len(loud[0]) else ends[0].end_s
-    end = _end(ends[-1], loud[-1], len(loudness[-1])) if len(loud[-1]) else ends[-1].begin_s
+    rms = [compute_rms(waveform.mono, waveform.rate) for waveform in ends]
+    limit = compute_silence_limit(rms, silence_db)
+    loud = [np.flatnonzero(each > limit) for each in rms]
+    begin = _get_begin(ends[0], loud[0]) if len(loud[0]) else ends[0].end_s
+    end = _get_end(ends[-1], loud[-1], len(rms[-1])) if len(loud[-1]) else ends[-1].begin_s
     return (begin, end) if begin < end else (track.start_s, track.end_s)
 
 
 def plan_clips(
     start_s: float, end_s: float, track: Track | None, settings: PreprocessSettings, *, least_s: float = 0.0
 ) -> ClipPlan:
-    """The clips of a recording from `start_s` to `end_s`: where `track` sounds, if silence is to be trimmed.
+    """The clips of a recording from `start_s` to `end_s`, without the silence around them if it is to be trimmed.
 
-    All of it where there is no sound track or less than `least_s` would be left.
+    Nothing is trimmed without an audio track, or if less than `least_s` would be left.
     """
     begin, end = start_s, end_s
     if settings.trim_silence and track is not None:
-        heard = sounding(track, settings.silence_db)
-        begin, end = max(start_s, heard[0]), min(end_s, heard[1])
+        first, last = find_sound(track, settings.silence_db)
+        begin, end = max(start_s, first), min(end_s, last)
     if end - begin < max(least_s, settings.min_seconds):
         begin, end = start_s, end_s
-    found = windows(
+    windows = plan_windows(
         begin,
         end,
         clip_seconds=settings.clip_seconds,
         max_clips=settings.max_clips,
         hop_seconds=settings.hop_seconds,
     )
-    return ClipPlan(found, begin - start_s, end_s - end)
+    return ClipPlan(windows, begin - start_s, end_s - end)
 
 
-def _begin(sound: Sound, loud: np.ndarray) -> float:
-    return sound.begin_s + int(loud[0]) * frame_width(sound.rate) / sound.rate
+def _get_begin(waveform: Waveform, loud: np.ndarray) -> float:
+    return waveform.begin_s + int(loud[0]) * get_frame_length(waveform.rate) / waveform.rate
 
 
-def _end(sound: Sound, loud: np.ndarray, frames: int) -> float:
-    """A last stretch under 10 ms has no level of its own and goes with the one before it."""
+def _get_end(waveform: Waveform, loud: np.ndarray, frames: int) -> float:
+    """An incomplete last frame, under 10 ms, belongs to the one before it."""
     if int(loud[-1]) == frames - 1:
-        return sound.end_s
-    return sound.begin_s + (int(loud[-1]) + 1) * frame_width(sound.rate) / sound.rate
+        return waveform.end_s
+    return waveform.begin_s + (int(loud[-1]) + 1) * get_frame_length(waveform.rate) / waveform.rate

@@ -1,4 +1,4 @@
-"""One item: a media file becomes clips. Runs in worker processes and loads torch, so the parent does not import it."""
+"""Preprocesses one media file. Runs in worker processes; loads torch, so the parent process must not import it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,24 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
-from unmask.core.hashing import quick_content
+from unmask.core.hashing import hash_quickly
 from unmask.media.audio_readers import Track
 from unmask.media.images import read_image
 from unmask.media.timeline import Timeline, read_timeline
-from unmask.preprocess.clip_audio import ClipSounds, read_sounds
-from unmask.preprocess.clip_frames import frames_at, read_clips
+from unmask.preprocess.clip_audio import ClipAudio, read_clip_audio
+from unmask.preprocess.clip_frames import read_clips, select_frames
 from unmask.preprocess.clip_windows import ClipPlan, Window
 from unmask.preprocess.faces.cropping import crop_faces
 from unmask.preprocess.faces.detection import detect
-from unmask.preprocess.faces.detector import Address, use_service
-from unmask.preprocess.faces.tracking import FaceTrack, centre, follow
+from unmask.preprocess.faces.tracking import FaceTrack, make_center_track, track_faces
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_shard import Clip, MediaItem
 from unmask.preprocess.task import Task
-from unmask.preprocess.thumbnail import thumbnail
+from unmask.preprocess.thumbnail import make_thumbnail
 from unmask.preprocess.trim_silence import plan_clips
 
 Samples = NDArray[np.int16]
-NO_SOUND: Samples = np.zeros(0, np.int16)
+NO_AUDIO: Samples = np.zeros(0, np.int16)
 
 NO_MEMORY = "allocate memory"
 RESCAN = "Run `unmask scan` again"
@@ -41,107 +40,105 @@ RESCAN = "Run `unmask scan` again"
 
 @dataclass(frozen=True, slots=True)
 class _Face:
-    """One face of a window's frames."""
+    """One face in the frames of a window."""
 
     crops: NDArray[np.uint8]
     track: FaceTrack
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """The sound of a video's windows, which it also decides: they lie where there is sound."""
+class _VideoAudio:
+    """Audio of a video, and the clip windows derived from it (placed where the audio is not silent)."""
 
     plan: ClipPlan
-    sounds: ClipSounds | None = None
-    """None where there is none worth the name."""
+    audio: ClipAudio | None = None
+    """None if there is none, or only zeros."""
     problem: str | None = None
-    """What is wrong with it. A damaged or empty sound track does not cost the picture."""
+    """Defect of the audio. The frames of a video with damaged or empty audio are kept."""
 
 
-def start_worker(detector: Address | None = None) -> None:
-    """Once a process: one thread each, because there is a process a core; decoders that give up on damage and keep
-    quiet; faces looked for by the service at `detector`, or here.
-    """
+def start_worker() -> None:
+    """Initialize a worker process: one torch thread (one worker per core), strict and silent decoders."""
     torch.set_num_threads(1)
-    # Native decoders write remarks that name no file. What matters ends as a row's reason or an exception.
+    # Native decoders print messages without the file's name. Errors reach the report as reasons or exceptions.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     os.environ["DECORD_EOF_RETRY_MAX"] = "64"
     decord.logging.set_level(decord.logging.QUIET)
-    use_service(detector)
 
 
 @cache
 def warm_up() -> None:
-    """What the first item of a process would pay for all: loading the networks."""
+    """Load the networks, which would otherwise count as time of the first item."""
     detect(np.zeros((1, 64, 64, 3), np.uint8), PreprocessSettings())
 
 
 def preprocess_item(task: Task) -> MediaItem:
-    """Clips of one file, or the reason why there are none. `MemoryError` where it needs too much; else our bug."""
+    """Clips of one file, or the reason why there are none. Raises `MemoryError` if it needs too much memory."""
     try:
         _check_file(task)
-        made = _KINDS[task.kind](task.path, task.settings)
+        item = _KINDS[task.kind](task.path, task.settings)
     except RuntimeError as error:
-        if NO_MEMORY in str(error):  # as torch tells it
+        if NO_MEMORY in str(error):  # the message of torch
             raise MemoryError from error
         raise
     except BadMedia as error:
-        if NO_MEMORY in error.problem:  # as FFmpeg's readers tell it
+        if NO_MEMORY in error.problem:  # the message of FFmpeg's readers
             raise MemoryError from error
-        made = MediaItem(
+        item = MediaItem(
             media_id="",
             content="",
             reason=error.reason,
             problem=f"{error.problem}. {error.remedy}".rstrip(),
-            thumbnail=thumbnail(task.path, task.kind, error.reason, max_pixels=task.settings.max_pixels),
+            thumbnail=make_thumbnail(task.path, task.kind, error.reason, max_pixels=task.settings.max_pixels),
         )
-    return replace(made, media_id=task.media_id, content=task.content, text=task.text)
+    return replace(item, media_id=task.media_id, content=task.content, text=task.text)
 
 
 def _check_file(task: Task) -> None:
     if task.refused:
         raise BadMedia(task.path, "refused", task.refused)
     try:
-        # Opening a pipe would wait for somebody to write into it.
+        # Opening a pipe would block until somebody writes into it.
         if not stat.S_ISREG(task.path.stat().st_mode):
             raise BadMedia(task.path, "unreadable", "a folder, pipe, socket or device, not a file")
-        content = quick_content(task.path)
+        content = hash_quickly(task.path)
     except FileNotFoundError as error:
-        raise BadMedia(task.path, "vanished", "not there any more", RESCAN) from error
+        raise BadMedia(task.path, "vanished", "no longer there", RESCAN) from error
     except OSError as error:
         raise BadMedia(
-            task.path, "unreadable", f"cannot be opened ({error.strerror})", "Check who may read it"
+            task.path, "unreadable", f"cannot be opened ({error.strerror})", "Check its permissions"
         ) from error
     if task.content and content != task.content:
-        raise BadMedia(task.path, "vanished", "another file than at the time of the scan", RESCAN)
+        raise BadMedia(task.path, "vanished", "changed since the scan", RESCAN)
 
 
-def _image(path: Path, settings: PreprocessSettings) -> MediaItem:
+def _preprocess_image(path: Path, settings: PreprocessSettings) -> MediaItem:
     frames, window = read_image(path, max_pixels=settings.max_pixels)[None], Window(0.0, 0.0)
     clips = [
-        _clip(window, face, np.zeros(1), NO_SOUND, settings, number)
-        for number, face in enumerate(_faces(frames, settings))
+        _make_clip(window, face, np.zeros(1), NO_AUDIO, settings, number)
+        for number, face in enumerate(_extract_faces(frames, settings))
     ]
-    return _item(path, clips, "pillow", ClipPlan((window,)))
+    return _make_item(path, clips, "pillow", ClipPlan((window,)))
 
 
-def _video(path: Path, settings: PreprocessSettings) -> MediaItem:
+def _preprocess_video(path: Path, settings: PreprocessSettings) -> MediaItem:
     timeline = read_timeline(path, max_pixels=settings.max_pixels, max_seconds=settings.max_seconds)
-    heard = _heard(path, timeline, settings)
-    sounds, chosen = heard.sounds, heard.plan.windows
-    picks = [frames_at(timeline, window, settings.frames_per_clip) for window in chosen]
-    faces, reader = read_clips(path, timeline, picks, lambda frames: _faces(frames, settings))
-    samples = [_worth(one, settings) for one in sounds.samples] if sounds else [NO_SOUND] * len(picks)
+    track = _read_video_audio(path, timeline, settings)
+    audio, windows = track.audio, track.plan.windows
+    picks = [select_frames(timeline, window, settings.frames_per_clip) for window in windows]
+    faces, reader = read_clips(path, timeline, picks, lambda frames: _extract_faces(frames, settings))
+    samples = [_drop_short(each, settings) for each in audio.samples] if audio else [NO_AUDIO] * len(picks)
     clips = [
-        _clip(window, face, timeline.times[pick], sound, settings, number)
-        for window, found, pick, sound in zip(chosen, faces, picks, samples, strict=True)
-        for number, face in enumerate(found)
+        _make_clip(window, face, timeline.times[pick], clip_audio, settings, number)
+        for window, window_faces, pick, clip_audio in zip(windows, faces, picks, samples, strict=True)
+        for number, face in enumerate(window_faces)
     ]
-    made = _item(path, clips, "+".join(dict.fromkeys((reader, *([sounds.reader] if sounds else [])))), heard.plan)
-    return replace(made, problem=heard.problem, quality=sounds.quality if sounds else None)
+    readers = dict.fromkeys((reader, *([audio.reader] if audio else [])))
+    item = _make_item(path, clips, "+".join(readers), track.plan)
+    return replace(item, problem=track.problem, quality=audio.quality if audio else None)
 
 
-def _audio(path: Path, settings: PreprocessSettings) -> MediaItem:
+def _preprocess_audio(path: Path, settings: PreprocessSettings) -> MediaItem:
     def plan_of(track: Track) -> ClipPlan:
         seconds = track.end_s - track.start_s
         if seconds > settings.max_seconds:
@@ -149,57 +146,61 @@ def _audio(path: Path, settings: PreprocessSettings) -> MediaItem:
             raise BadMedia(path, "refused", problem, "Cut it or raise preprocess.max_seconds")
         return plan_clips(track.start_s, track.end_s, track, settings)
 
-    sounds = read_sounds(path, plan_of, settings)
-    if sounds is None:
-        raise BadMedia(path, "too_short", "no sound in it")
-    heard = [pair for pair in zip(sounds.plan.windows, sounds.samples, strict=True) if len(_worth(pair[1], settings))]
-    if not heard:
-        raise BadMedia(path, "too_short", f"under {settings.min_seconds:g} s of sound")
-    if not any(samples.any() for _, samples in heard):
+    audio = read_clip_audio(path, plan_of, settings)
+    if audio is None:
+        raise BadMedia(path, "too_short", "no audio in it")
+    pairs = zip(audio.plan.windows, audio.samples, strict=True)
+    kept = [(window, samples) for window, samples in pairs if len(_drop_short(samples, settings))]
+    if not kept:
+        raise BadMedia(path, "too_short", f"less than {settings.min_seconds:g} s of audio")
+    if not any(samples.any() for _, samples in kept):
         raise BadMedia(path, "silent", "every sample is zero")
-    clips = [_clip(window, None, np.zeros(0), samples, settings) for window, samples in heard]
-    return replace(_item(path, clips, sounds.reader, sounds.plan), quality=sounds.quality)
+    clips = [_make_clip(window, None, np.zeros(0), samples, settings) for window, samples in kept]
+    return replace(_make_item(path, clips, audio.reader, audio.plan), quality=audio.quality)
 
 
-_KINDS: dict[str, Callable[[Path, PreprocessSettings], MediaItem]] = {"image": _image, "audio": _audio, "video": _video}
+_KINDS: dict[str, Callable[[Path, PreprocessSettings], MediaItem]] = {
+    "image": _preprocess_image,
+    "audio": _preprocess_audio,
+    "video": _preprocess_video,
+}
 
 
-def _heard(path: Path, timeline: Timeline, settings: PreprocessSettings) -> _Heard:
-    """The sound of a video and, with it, where its clips lie."""
+def _read_video_audio(path: Path, timeline: Timeline, settings: PreprocessSettings) -> _VideoAudio:
     length = timeline.end_s - timeline.start_s
-    # Most of a film with one slammed door is silent; it must not shrink to the door.
+    # Keep at least half of the video: one loud noise must not shrink the clip range to itself.
     least_s = min(settings.clip_seconds, length / 2)
 
     def plan_of(track: Track | None) -> ClipPlan:
         return plan_clips(timeline.start_s, timeline.end_s, track, settings, least_s=least_s)
 
     try:
-        sounds = read_sounds(path, plan_of, settings, readers=("pyav",))
+        audio = read_clip_audio(path, plan_of, settings, readers=("pyav",))
     except BadMedia as error:
-        return _Heard(plan_of(None), problem=error.problem)
-    if sounds is None:
-        return _Heard(plan_of(None))
-    if not any(one.any() for one in sounds.samples):  # zeros are no recording: the model should see no sound at all
-        there = any(len(one) for one in sounds.samples)
-        problem = "every sample of its sound is zero" if there else "no sound while its picture is shown"
-        return _Heard(sounds.plan, problem=problem)
-    return _Heard(sounds.plan, sounds)
+        return _VideoAudio(plan_of(None), problem=error.problem)
+    if audio is None:
+        return _VideoAudio(plan_of(None))
+    if not any(samples.any() for samples in audio.samples):  # all zeros count as missing audio
+        has_samples = any(len(samples) for samples in audio.samples)
+        problem = "every sample of its audio is zero" if has_samples else "no audio while its frames are shown"
+        return _VideoAudio(audio.plan, problem=problem)
+    return _VideoAudio(audio.plan, audio)
 
 
-def _worth(samples: Samples, settings: PreprocessSettings) -> Samples:
-    """Nothing in place of sound that is too short to be any."""
-    return samples if len(samples) >= settings.min_seconds * settings.sample_rate else NO_SOUND
+def _drop_short(samples: Samples, settings: PreprocessSettings) -> Samples:
+    """Empty instead of audio shorter than `min_seconds`."""
+    return samples if len(samples) >= settings.min_seconds * settings.sample_rate else NO_AUDIO
 
 
-def _faces(frames: NDArray[np.uint8], settings: PreprocessSettings) -> list[_Face]:
-    """The faces followed over `frames` (F, H, W, 3); without any the centre, or none under the policy "skip"."""
-    found = [] if settings.detector == "none" else follow(detect(frames, settings), settings.max_faces)
-    if not found and (settings.detector == "none" or settings.no_face == "centre"):
-        found = [centre(*frames.shape[:3])]
-    return [_Face(crop_faces(frames, track, settings), track) for track in found]
+def _extract_faces(frames: NDArray[np.uint8], settings: PreprocessSettings) -> list[_Face]:
+    """The tracked faces of `frames` (F, H, W, 3). Without any: the center, or none under the policy "skip"."""
+    tracks = [] if settings.detector == "none" else track_faces(detect(frames, settings), settings.max_faces)
+    if not tracks and (settings.detector == "none" or settings.no_face == "centre"):
+        tracks = [make_center_track(*frames.shape[:3])]
+    return [_Face(crop_faces(frames, track, settings), track) for track in tracks]
 
 
-def _clip(
+def _make_clip(
     window: Window,
     face: _Face | None,
     times: NDArray[np.float64],
@@ -207,7 +208,7 @@ def _clip(
     settings: PreprocessSettings,
     number: int = 0,
 ) -> Clip:
-    track = face.track if face else centre(0, 0, 0)
+    track = face.track if face else make_center_track(0, 0, 0)
     return Clip(
         start_s=window.start_s,
         end_s=window.end_s,
@@ -221,7 +222,7 @@ def _clip(
     )
 
 
-def _item(path: Path, clips: Sequence[Clip], reader: str, plan: ClipPlan) -> MediaItem:
+def _make_item(path: Path, clips: Sequence[Clip], reader: str, plan: ClipPlan) -> MediaItem:
     if not clips:
         raise BadMedia(path, "no_face", "no face found in it", "Keep such items with preprocess.no_face=centre")
     return MediaItem(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from unmask.core.openmp import wait_briefly
+from unmask.core.openmp import limit_openmp_spinning
 from unmask.demo import write_demo
 
-wait_briefly()
+limit_openmp_spinning()
 
 # A machine that is busy with something else makes an example slow, not wrong.
 settings.register_profile("patient", deadline=None)

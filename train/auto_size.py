@@ -1,4 +1,4 @@
-"""What "auto" means on this machine: size of the model, batch size and accumulation, precision."""
+"""Resolve the "auto" settings for this machine: model size, batch size and accumulation, precision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from unmask.cache.spec import TOKEN_WIDTH
 from unmask.core.errors import UsageError
-from unmask.core.machine import GIB, memory_gib
+from unmask.core.machine import GIB, read_memory_gib
 from unmask.train.config import TrainConfig
 
 SizeName = Literal["large", "small"]
@@ -21,15 +21,15 @@ LARGE_NEEDS = 16 * GIB
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of the fusion transformer."""
+    """Size of the fusion transformer."""
 
     layers: int
     heads: int
     width: int
     feedforward: int
-    """Hidden width of a block's feed-forward part."""
+    """Hidden width of the feed-forward layers."""
     max_batch: int
-    """Clips; more than this does not train faster on the hardware the size is meant for."""
+    """Clips; larger batches do not train faster on the hardware this size is meant for."""
 
 
 SIZES: dict[SizeName, Size] = {
@@ -37,44 +37,44 @@ SIZES: dict[SizeName, Size] = {
     "small": Size(layers=2, heads=4, width=256, feedforward=512, max_batch=64),
 }
 
-# Of the memory that is free. Tokens may have taken half (tokens.SHARE_OF_MEMORY); weights, gradients and what the
-# allocator cannot use have the rest.
+# Share of the free memory. The tokens may take half (stream_tokens.SHARE_OF_MEMORY); the rest is for weights, gradients
+# and fragmentation.
 SHARE_OF_MEMORY = 0.4
 FLOAT = 4
 
-# Fewer steps than this in an epoch leave too few updates in 30 epochs on a corpus of a few hundred clips.
+# Fewer steps per epoch give too few updates in 30 epochs on a corpus of a few hundred clips.
 STEPS_PER_EPOCH = 12
 MIN_BATCH = 16
 
 
-def resolved(
+def resolve_auto(
     config: TrainConfig, device: torch.device, train_clips: int, *, processes: int = 1, slots: int = 1
 ) -> TrainConfig:
     """`config` with size, batch size, accumulation and precision chosen for this machine.
 
-    `slots`: of the longest training clip. A step whose activations would not fit the memory is taken in several
-    batches. Several `processes` share a step, which stays as large as one process's: more and smaller batches.
-    `UsageError` when the batches as given do not go round.
+    `slots`: tokens of the longest training clip. A step whose activations do not fit in memory is split into several
+    batches. Several `processes` share one step of the same size, in more and smaller batches. `UsageError` when
+    train.accumulate is not a multiple of the processes.
     """
     size = config.size if config.size != "auto" else choose_size(device)
-    precision = config.precision if config.precision != "auto" else _auto_precision(device)
+    precision = config.precision if config.precision != "auto" else _choose_precision(device)
     batch_size, accumulate = config.batch_size, config.accumulate
     if batch_size is None:
-        whole = _auto_batch(train_clips, SIZES[size].max_batch)
+        whole = _choose_batch(train_clips, SIZES[size].max_batch)
         shared = processes // math.gcd(processes, accumulate)
-        parts = -(-_parts(whole, SIZES[size], slots, device) // shared) * shared
+        parts = -(-_count_batches(whole, SIZES[size], slots, device) // shared) * shared
         batch_size = -(-whole // parts)
         accumulate *= parts
     if accumulate % processes:
         more = -(-accumulate // processes) * processes
         remedy = f"--set train.accumulate={more}, or leave train.batch_size out"
-        raise UsageError(f"{accumulate} batches a step do not go round {processes} processes", remedy)
+        raise UsageError(f"train.accumulate={accumulate} is not a multiple of the {processes} processes", remedy)
     chosen = {"size": size, "precision": precision, "batch_size": batch_size, "accumulate": accumulate}
     return config.model_copy(update=chosen)
 
 
 def activation_bytes(size: Size, clips: int, slots: int) -> int:
-    """At most what a training step keeps for its backward pass, in float32, for `clips` of `slots` tokens each.
+    """Upper bound of the bytes a training step keeps for the backward pass, in float32, for `clips` of `slots` tokens.
 
     Per slot: its tokens and adapters; per layer the inputs of its norms, maps and attention, and of its feed-forward
     part with dropout; and a mask of all slots.
@@ -91,29 +91,29 @@ def choose_size(device: torch.device) -> SizeName:
     return "large" if free >= LARGE_NEEDS else "small"
 
 
-def _auto_precision(device: torch.device) -> Precision:
+def _choose_precision(device: torch.device) -> Precision:
     if device.type != "cuda":
         return "fp32"
-    # Emulated bf16 (before Ampere) is slower than fp16, and the plain question counts it as support.
+    # torch.cuda.is_bf16_supported() is also true for emulated bf16 (before Ampere), which is slower than fp16.
     return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
 
 
-def _parts(clips: int, size: Size, slots: int, device: torch.device) -> int:
-    """Into how many batches, a power of two, a step of `clips` has to be cut to fit."""
-    room = _memory(device) * SHARE_OF_MEMORY
+def _count_batches(clips: int, size: Size, slots: int, device: torch.device) -> int:
+    """Number of batches, a power of two, into which a step of `clips` must be split to fit in memory."""
+    room = _get_memory(device) * SHARE_OF_MEMORY
     parts = 1
     while activation_bytes(size, -(-clips // parts), slots) > room and parts < clips:
         parts *= 2
     return parts
 
 
-def _memory(device: torch.device) -> float:
-    """Bytes. On a CPU all there is, not what is free: the same machine then gives the same numbers."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else memory_gib()[1] * GIB
+def _get_memory(device: torch.device) -> float:
+    """Bytes; on a CPU the total, not the free memory, so that one machine always gives the same numbers."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else read_memory_gib()[1] * GIB
 
 
-def _auto_batch(train_clips: int, most: int) -> int:
-    """The largest power of two that leaves STEPS_PER_EPOCH steps in an epoch, within MIN_BATCH and `most`."""
+def _choose_batch(train_clips: int, most: int) -> int:
+    """Largest power of two between MIN_BATCH and `most` that gives at least STEPS_PER_EPOCH steps per epoch."""
     batch = most
     while batch > MIN_BATCH and train_clips / batch < STEPS_PER_EPOCH:
         batch //= 2

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from unmask.cache.spec import Modality
+from unmask.core.extensions import is_extension
+from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
 from unmask.manifests.manifest import Kind
 
@@ -20,10 +23,8 @@ class TrainConfig(Settings):
     size: Literal["auto", "large", "small"] = "auto"
     """auto: large with 16 GiB of free GPU memory, else small."""
     dropout: float = Field(0.1, ge=0, lt=1)
-    fusion: Literal["joint", "within", "cross", "early", "late"] = "joint"
-    """joint: every token attends to every other; within: to those of its own modality; cross: to those of the others,
-    and back, in turns with its own; early: modalities pooled, then an MLP; late: a transformer a modality, their
-    logits averaged."""
+    fusion: str = "joint"
+    """How the modalities are combined: a name in models/fusions.FUSIONS, or module:attribute for your own."""
 
     modalities: tuple[Modality, ...] = ("image", "audio", "text")
     streams: tuple[str, ...] = ()
@@ -35,11 +36,11 @@ class TrainConfig(Settings):
 
     epochs: int = Field(30, ge=1)
     patience: int = Field(8, ge=1)
-    """Stop after so many epochs without a better validation result."""
+    """Stop after this many epochs without a better validation result."""
     batch_size: int | None = Field(None, ge=1)
     """Clips in memory at once; None: by the number of training clips and the size."""
     accumulate: int = Field(1, ge=1)
-    """Batches an optimiser step."""
+    """Batches per optimizer step."""
     lr: float = Field(5e-4, gt=0)
     warmup: float = Field(0.1, ge=0, lt=1)
     """Share of all steps in which the learning rate rises from 0; a cosine brings it back to 0."""
@@ -53,7 +54,7 @@ class TrainConfig(Settings):
 
     label_smoothing: float = Field(0.05, ge=0, lt=1)
     focal_gamma: float = Field(0.0, ge=0)
-    """Focal loss: clips already told apart weigh (1 - p)^gamma; 0: cross-entropy."""
+    """Focal loss: clips that are already classified well weigh (1 - p)^gamma; 0: cross-entropy."""
     part_weight: float = Field(0.3, ge=0)
     """Weight of the video-fake and of the audio-fake loss beside the real/fake loss."""
     domain_loss: Literal["none", "dann", "cdan", "coral"] = "dann"
@@ -67,23 +68,46 @@ class TrainConfig(Settings):
     coral_weight: float = Field(1.0, ge=0)
 
     infonce_weight: float = Field(0.0, ge=0)
-    """Weight of finding the sound that belongs to a picture, and back, among the real clips of a batch."""
+    """Weight of InfoNCE between image and audio of the real clips of a batch."""
     supcon_weight: float = Field(0.0, ge=0)
-    """Weight of pulling together the features of clips of one class in a batch."""
+    """Weight of SupCon: features of clips of one class are pulled together within a batch."""
     temperature: float = Field(0.1, gt=0)
     """Of both contrastive losses."""
+    extra_losses: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Your own loss terms and their weights: {my_module:my_loss: 0.1}."""
 
     balance: bool = True
-    """Draw every class of every dataset equally often."""
+    """Draw all classes and datasets equally often."""
     max_repeats: int = Field(10, ge=1)
-    """Balanced drawing takes an item at most so often an epoch, so that a handful of files cannot fill it."""
+    """Balanced sampling draws an item at most this often per epoch, so that a few files cannot fill it."""
     views: bool = True
-    """Draw each training clip from its cached augmented views, the clean one among them, where there are any."""
+    """Draw each training clip from its cached augmentations and the clean version, if it has any."""
     modality_dropout: float = Field(0.2, ge=0, lt=1)
-    """Chance that a modality of a training clip is left out; never its last one."""
+    """Probability that a modality of a training clip is dropped; never its last one."""
     shuffle_labels: bool = False
-    """A control: the labels of training and validation items are dealt out anew among them. What such a model finds on
-    the test split is chance; where it is more, the split leaks."""
+    """A control: permute the labels among training and validation items. The test AUC must then be chance; if it is
+    higher, the split leaks."""
     seed: int = Field(0, ge=0, lt=1 << 63)
     ema: float = Field(0.0, ge=0, lt=1)
-    """Decay a step of an average of the weights, which is then what is validated and kept; 0: no average."""
+    """Decay per step of an average of the weights, which is then validated and saved; 0: no averaging."""
+
+    @field_validator("fusion")
+    @classmethod
+    def _check_fusion(cls, name: str) -> str:
+        # Not at the top: presets are listed without loading torch.
+        from unmask.train.models.fusions import FUSIONS, describe_fusions
+
+        if name not in FUSIONS and not is_extension(name):
+            raise PydanticCustomError("fusion", f"{describe_fusions()}; or module:attribute for your own")
+        return name
+
+    @field_validator("extra_losses")
+    @classmethod
+    def _check_losses(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not all(map(is_extension, weights)):
+            raise PydanticCustomError("extra_losses", "{my_module:my_loss: 0.1}, each named module:attribute")
+        return weights
+
+    def fingerprint(self) -> str:
+        """Without extensions the one of earlier versions, which had no setting for them."""
+        return fingerprint(self.model_dump(mode="json", exclude=None if self.extra_losses else {"extra_losses"}))

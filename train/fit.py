@@ -1,4 +1,4 @@
-"""Training: one flat loop over the cached tokens, which may be stopped anywhere and called again."""
+"""Training: one loop over the cached tokens, which can be stopped anywhere and resumed."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ import torch
 
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import UsageError
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch
+from unmask.train.data.device_transfer import to_device
 from unmask.train.data.sampler import Portion
-from unmask.train.data.token_data import TokenData, prefetched
-from unmask.train.losses.total import LOSSES, losses
+from unmask.train.data.token_data import TokenData, prefetch
 from unmask.train.models.detector import Detector
-from unmask.train.models.gradient_reversal import ganin_strength
+from unmask.train.models.gradient_reversal import compute_ganin_strength
 from unmask.train.monitor.live_table import Board
 from unmask.train.monitor.tensorboard import Events
-from unmask.train.optim.compile import not_compiled
-from unmask.train.optim.distributed import World, joined
-from unmask.train.optim.ema import decay_at, update
-from unmask.train.optim.optimizer import autocast, clip, lr_at, set_lr
+from unmask.train.optim.compile import explain_compile_error
+from unmask.train.optim.distributed import World, join_world
+from unmask.train.optim.ema import compute_decay, update_average
+from unmask.train.optim.optimizer import autocast, clip, compute_lr, set_lr
 from unmask.train.run_folder import (
     INPUTS,
     LAST,
     LOCK,
     SUMMARY,
     RunSummary,
-    finished,
+    load_finished,
     read_metrics,
     run_folder,
     run_key,
@@ -58,8 +58,8 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
     undisturbed run would have. Ctrl-C ends it after the last whole epoch. `UsageError` when a split is empty or has
     one class, when memory runs out, or when the loss is no longer a number. Under `torchrun` every process calls this.
     """
-    world = joined(device)
-    with locked(run / LOCK, "another training of this run") if world.first else nullcontext():
+    world = join_world(device)
+    with hold_lock(run / LOCK, "another training of this run") if world.first else nullcontext():
         summary = _fit(data, config, run, world, resume)
     if not summary.stopped:  # one that was stopped may be alone: the others are within a step
         world.wait()
@@ -68,7 +68,7 @@ def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device
 
 
 def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> RunSummary:
-    if resume and (summary := finished(run, run_key(config, data))):
+    if resume and (summary := load_finished(run, run_key(config, data))):
         log.info("%s: trained before on the same inputs, reused", run.name)
         if world.first:
             (run / INPUTS).touch()  # the run last asked for is the one that evaluate and predict take
@@ -76,16 +76,22 @@ def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: 
     try:
         setup = prepare(data, config, run, world, resume)
     except torch.OutOfMemoryError as error:
-        raise UsageError("no memory left on the GPU", "nvidia-smi shows who has it; or --device cpu") from error
+        raise UsageError(
+            "out of GPU memory", "see nvidia-smi for the processes that use it, or --device cpu"
+        ) from error
     stopped = False
     try:
         _train(setup, run)
     except KeyboardInterrupt:
-        log.warning("stopped by Ctrl-C; the same command goes on from the last whole epoch")
+        log.warning("stopped by Ctrl-C; run the same command to resume from the last complete epoch")
         stopped = True
     except RuntimeError as error:
-        if told := _out_of_memory(setup.config) if _ran_out(error) else not_compiled(error):
-            raise told from error
+        if (
+            explained := _explain_out_of_memory(setup.config)
+            if _is_out_of_memory(error)
+            else explain_compile_error(error)
+        ):
+            raise explained from error
         raise
     summary = _summary(setup, run, stopped)
     if world.first and not stopped:
@@ -102,15 +108,15 @@ def _train(setup: Setup, run: Path) -> None:
     with Board(f"train {run.name}", config.epochs, left, done) as board, Events(run, done, world.first) as events:
         for epoch in range(done + 1, config.epochs + 1):
             if epoch - best.best_epoch > config.patience:
-                log.info("no better result for %d epochs: stopped early", config.patience)
+                log.info("stopped early: no better validation result for %d epochs", config.patience)
                 return
             started = time.monotonic()
             means = _train_epoch(setup, epoch, board)
             if world.first:
-                found = validate(setup.judged, setup.data, setup.validation, device=world.device)
+                found = validate(setup.validated, setup.data, setup.validation, device=world.device)
                 best = best.after(epoch, found.rank(setup.judge))
                 if best.best_epoch == epoch:
-                    save_run(run, setup.judged, setup.inputs, epoch, found)
+                    save_run(run, setup.validated, setup.inputs, epoch, found)
                 line = {
                     "epoch": epoch,
                     "train": means,
@@ -128,42 +134,43 @@ def _train(setup: Setup, run: Path) -> None:
 
 def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
     """One pass over the epoch's draws, epochs from 1. Gives the mean losses, and the last step's learning rate."""
-    config, model, optimiser, scaler, world = setup.config, setup.model, setup.optimiser, setup.scaler, setup.world
+    config, model, optimizer, scaler, world = setup.config, setup.model, setup.optimizer, setup.scaler, setup.world
     model.train()
-    sums = torch.zeros(len(LOSSES), device=world.device)
+    objective = setup.objective
+    sums = torch.zeros(len(objective.names), device=world.device)
     make = partial(_batches, setup, device=world.device)
     mine = [world.share(portions) for portions in setup.sampler.steps(epoch)]
     lr = reversal = 0.0
-    for number, batches in enumerate(prefetched(make, mine, ahead=_ahead(setup))):
-        # The middle of the step: neither the first nor the last has a learning rate of 0.
+    for number, batches in enumerate(prefetch(make, mine, ahead=_prefetches(setup))):
+        # The middle of the step, so that the learning rate is above 0 in the first and last step.
         done = (epoch - 1 + (number + 0.5) / setup.steps) / config.epochs
-        lr, reversal = lr_at(config, done), reversal_at(config, done)
-        set_lr(optimiser, lr)
-        totals = world.totals(batches, model)
+        lr, reversal = compute_lr(config, done), compute_reversal(config, done)
+        set_lr(optimizer, lr)
+        counts = world.summed(to_device(torch.from_numpy(objective.count(batches, model)), world.device))
         for batch, portion in zip(batches, mine[number], strict=True):
             torch.manual_seed(setup.sampler.dropout_seed(epoch, portion))
             with autocast(config, world.device):
                 outputs = model(batch, reversal)
-            parts = losses(outputs, batch, totals, model, config)
-            scaler.scale(parts.total).backward()
-            sums += parts.detached()
+            losses = objective.compute(outputs, batch, counts, model)
+            scaler.scale(losses.total).backward()
+            sums += losses.detach()
         world.sum_gradients(model.parameters())
-        scaler.unscale_(optimiser)
+        scaler.unscale_(optimizer)
         clip(model, config.clip_norm)
-        scaler.step(optimiser)
+        scaler.step(optimizer)
         scaler.update()
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         if setup.averaged:
-            update(setup.judged, model, decay_at(config.ema, (epoch - 1) * setup.steps + number))
+            update_average(setup.validated, model, compute_decay(config.ema, (epoch - 1) * setup.steps + number))
         board.advance()
-    means = dict(zip(LOSSES, (world.summed(sums) / setup.steps).tolist(), strict=True))
+    means = dict(zip(objective.names, (world.summed(sums) / setup.steps).tolist(), strict=True))
     _check_finite(means, model, config)
     return means | {"lr": lr, "reversal": reversal}
 
 
-def reversal_at(config: TrainConfig, progress: float) -> float:
-    """Strength of the gradient reversal when the share `progress` of the training is done."""
-    return config.grl_max * ganin_strength(progress) if config.domain_loss in ("dann", "cdan") else 0.0
+def compute_reversal(config: TrainConfig, progress: float) -> float:
+    """Strength of the gradient reversal after the fraction `progress` of the training."""
+    return config.grl_max * compute_ganin_strength(progress) if config.domain_loss in ("dann", "cdan") else 0.0
 
 
 def _batches(setup: Setup, portions: Sequence[Portion], *, device: torch.device) -> list[Batch]:
@@ -174,25 +181,25 @@ def _batches(setup: Setup, portions: Sequence[Portion], *, device: torch.device)
     ]
 
 
-def _ahead(setup: Setup) -> bool:
-    """A thread pays where it waits for disk or copies to the GPU; on CPU it would take a core from the model."""
+def _prefetches(setup: Setup) -> bool:
+    """A prefetch thread helps when tokens come from disk or go to a GPU; on CPU it would take a core from the model."""
     mapped = any(stream.flat is None for stream in setup.data.streams.values())
     return mapped or setup.world.device.type == "cuda"
 
 
 def _check_finite(means: dict[str, float], model: Detector, config: TrainConfig) -> None:
-    """The weights too: the last step of an epoch may have ruined what no loss has seen."""
+    """Check losses and weights: no loss has seen the weights after the last step of the epoch."""
     weights = torch.stack([parameter.detach().sum() for parameter in model.parameters()]).sum()
     if not all(math.isfinite(value) for value in (*means.values(), float(weights))):
-        raise UsageError("the training loss is not a number any more", f"--set train.lr={config.lr / 3:g}")
+        raise UsageError("the training loss is NaN or infinite", f"--set train.lr={config.lr / 3:g}")
 
 
-def _ran_out(error: RuntimeError) -> bool:
+def _is_out_of_memory(error: RuntimeError) -> bool:
     """On a CPU torch says so in words only."""
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
-def _out_of_memory(config: TrainConfig) -> UsageError:
+def _explain_out_of_memory(config: TrainConfig) -> UsageError:
     assert config.batch_size is not None, "the settings are not resolved"
     half, twice = max(1, config.batch_size // 2), config.accumulate * 2
     remedy = f"--set train.batch_size={half} --set train.accumulate={twice} (the same step in less memory)"

@@ -1,12 +1,12 @@
-"""The run folder. This module is its only writer and reader, but for evaluation's own files.
+"""The run folder. Only this module reads and writes it, except for the files of evaluation.
 
 runs/<preset>-s<seed>-<8 hex of config and inputs>/
     config.json                         the settings, "auto" resolved
-    inputs.json                         RunInfo: what the run was made from, and what a verdict needs
-    metrics.jsonl                       one line an epoch
+    inputs.json                         RunInfo: inputs of the run, and what scoring needs
+    metrics.jsonl                       one line per epoch
     events.out.tfevents.*               the same for TensorBoard
     best_multimodal_all_datasets.pth    state dict of the best epoch, loads with weights_only=True
-    last.pth                            model, optimiser, scaler and epoch: what the next epoch needs
+    last.pth                            model, optimizer, scaler and epoch, to resume from
     lock                                held while it is trained
     summary.json                        RunSummary, written last: the run is finished
 """
@@ -23,16 +23,17 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from unmask.cache.spec import EncoderSpec
-from unmask.core.atomic_files import new_file, write_json, write_text
+from unmask.core.atomic_files import create_file, write_json, write_text
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
 from unmask.preprocess.profiles import Profile
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
+from unmask.train.extensions import check_fusion, hash_extensions
 from unmask.train.models.detector import Detector, ModelShape
 from unmask.train.validation import Criterion, Validation
 
@@ -81,11 +82,13 @@ class RunInfo(Settings):
     temperature: float
     """Fitted on validation: probability of fake = sigmoid(logit / temperature)."""
     threshold: float
-    """Chosen on validation: a probability from here on is a verdict of fake."""
+    """Chosen on validation: a file is called fake from this probability on."""
+    extensions: dict[str, str] = Field(default_factory=dict)
+    """Source hashes of the user's own code, by "fusion NAME" or "loss NAME" (extensions.hash_extensions)."""
 
 
 class RunSummary(Settings):
-    """What `fit` tells its caller."""
+    """Result of `fit`."""
 
     run: str
     """The run folder."""
@@ -120,7 +123,10 @@ class LoadedRun:
 
 
 def run_key(config: TrainConfig, data: TokenData) -> str:
-    return fingerprint("run-1", config.fingerprint(), data.fingerprint(data.chosen(config)))
+    """Fingerprint of the settings as given, the data, and the source of the user's own fusion and losses, if any."""
+    extensions = hash_extensions(config)
+    own = [extensions] if extensions else []
+    return fingerprint("run-1", config.fingerprint(), data.fingerprint(data.chosen(config)), *own)
 
 
 def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:
@@ -149,7 +155,9 @@ def _is_control(run: Path) -> bool:
     return (run / CONFIG).is_file() and bool(_read_json(run / CONFIG).get("shuffle_labels"))
 
 
-def inputs_of(data: TokenData, shape: ModelShape, key: str, criterion: Criterion) -> dict[str, Any]:
+def describe_inputs(
+    data: TokenData, config: TrainConfig, shape: ModelShape, key: str, criterion: Criterion
+) -> dict[str, Any]:
     """Fields of RunInfo that are known before training."""
     stores = {name: data.streams[name].store for name in shape.streams}
     return {
@@ -160,6 +168,7 @@ def inputs_of(data: TokenData, shape: ModelShape, key: str, criterion: Criterion
         "streams": {n: StreamInfo(spec=store.spec, fingerprint=store.fingerprint) for n, store in stores.items()},
         "shape": shape,
         "criterion": criterion,
+        "extensions": hash_extensions(config),
     }
 
 
@@ -177,11 +186,12 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
         raise MissingInput(f"{run}: not a run of this version", REMEDY)
     try:
         info = RunInfo.model_validate(about)
+        check_fusion(run, info.shape.fusion, info.extensions)
         config = TrainConfig.model_validate(_read_json(run / CONFIG))
     except ValidationError as error:
         raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
     if config.shuffle_labels:
-        log.warning("%s: a control, trained on shuffled labels: its scores mean nothing", run.name)
+        log.warning("%s: a control trained on shuffled labels: its scores are meaningless", run.name)
     model = Detector(info.shape)
     try:
         model.load_state_dict(load_state(run / BEST, torch.device("cpu")))
@@ -195,7 +205,7 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
     # Through memory: torch names the archive's folder after the file, and has an error of its own for a full disk.
     content = io.BytesIO()
     torch.save(dict(state), content)
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         temporary.write_bytes(content.getbuffer())
 
 
@@ -209,7 +219,7 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
     return state
 
 
-def finished(run: Path, key: str) -> RunSummary | None:
+def load_finished(run: Path, key: str) -> RunSummary | None:
     """The summary of a run that is finished, was made from the inputs `key`, and whose files can all be read."""
     if not (run / SUMMARY).is_file():
         return None
@@ -217,13 +227,13 @@ def finished(run: Path, key: str) -> RunSummary | None:
         if _read_json(run / INPUTS).get("key") != key:
             return None
         load_state(run / BEST, torch.device("cpu"))
-        return summary_of(run).model_copy(update={"reused": True})
+        return read_summary(run).model_copy(update={"reused": True})
     except MissingInput as error:
-        log.warning("%s: what was finished is damaged", error.problem)
+        log.warning("%s: the finished run is damaged", error.problem)
         return None
 
 
-def begun(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
+def load_last(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
     """The state after the last whole epoch, if there is one and all that goes with it can be read.
 
     `UsageError` for that of other settings or data.
@@ -236,9 +246,9 @@ def begun(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
             raise UsageError(f"{run}: was trained with other settings or on other data", "train into a new run folder")
         _check_whole(run, state)
     except MissingInput as error:
-        log.warning("%s: training begins anew", error.problem)
+        log.warning("%s: training starts over", error.problem)
         return None
-    log.info("%s: going on after epoch %d", run.name, state["standing"]["epoch"])
+    log.info("%s: resuming after epoch %d", run.name, state["standing"]["epoch"])
     return state
 
 
@@ -253,7 +263,7 @@ def _check_whole(run: Path, state: Mapping[str, Any]) -> None:
         raise MissingInput(f"{run / METRICS}: fewer epochs than were trained", REMEDY)
 
 
-def summary_of(run: Path) -> RunSummary:
+def read_summary(run: Path) -> RunSummary:
     """Of a finished run."""
     try:
         summary = RunSummary.model_validate(_read_json(run / SUMMARY))
@@ -277,7 +287,7 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
 
 
 def clear(run: Path) -> None:
-    """Remove what an earlier training left in the folder, and what was measured on it."""
+    """Remove the files of an earlier training and its evaluation."""
     names = (SUMMARY, LAST, BEST, METRICS, INPUTS, CONFIG, "predictions.parquet", "evaluation.json")
     for path in [run / name for name in names] + sorted(run.glob("events.out.tfevents.*")):
         path.unlink(missing_ok=True)

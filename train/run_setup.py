@@ -1,4 +1,4 @@
-"""What `fit` needs before its first step: data placed, "auto" resolved, model built, an earlier epoch restored."""
+"""Prepare a training: place the data, resolve "auto", build the model, restore the last epoch of an earlier call."""
 
 from __future__ import annotations
 
@@ -11,45 +11,47 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.amp.grad_scaler import GradScaler
 
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.projections.projection import keep_fitted
-from unmask.core.atomic_files import sweep, write_json
+from unmask.core.atomic_files import remove_leftovers, write_json
 from unmask.core.errors import UsageError
-from unmask.train.auto_size import SIZES, resolved
+from unmask.train.auto_size import SIZES, resolve_auto
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
-from unmask.train.data.clip_table import UNKNOWN, relabelled
-from unmask.train.data.sampler import Sampler, shared_patterns
+from unmask.train.data.clip_table import UNKNOWN, permute_labels
+from unmask.train.data.sampler import Sampler, find_shared_masks
 from unmask.train.data.token_data import TokenData
 from unmask.train.losses.contrastive import BOTH
+from unmask.train.losses.objective import Objective
 from unmask.train.models.detector import Detector, ModelShape
 from unmask.train.optim.compile import compile_blocks
 from unmask.train.optim.distributed import World
-from unmask.train.optim.optimizer import AUTOCAST, make_optimiser
-from unmask.train.run_folder import CONFIG, begun, clear, inputs_of, run_key
+from unmask.train.optim.optimizer import AUTOCAST, make_optimizer
+from unmask.train.run_folder import CONFIG, clear, describe_inputs, load_last, run_key
 from unmask.train.validation import Judge, choose_judge
 
 log = logging.getLogger("unmask")
 
-# Two datasets with two halves of two clips each: the fewest that CORAL can compare.
+# CORAL needs at least two datasets with two halves of two clips each.
 COMPARABLE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Epochs count from 1; 0: none yet."""
+    """Progress of a training. Epochs count from 1; 0: none yet."""
 
     epoch: int = 0
     best_epoch: int = 0
     rank: tuple[float, ...] = ()
-    """Of the best epoch, Validation.rank."""
+    """Validation.rank of the best epoch."""
 
     def after(self, epoch: int, rank: tuple[float, ...]) -> Standing:
         return Standing(epoch, epoch, rank) if rank > self.rank else replace(self, epoch=epoch)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Setup:
     data: TokenData
     config: TrainConfig
@@ -59,20 +61,21 @@ class Setup:
     """Clips."""
     judge: Judge
     model: Detector
-    optimiser: torch.optim.AdamW
-    scaler: torch.amp.GradScaler
+    objective: Objective
+    optimizer: torch.optim.AdamW
+    scaler: GradScaler
     inputs: dict[str, Any]
     """Of RunInfo."""
     standing: Standing
     steps: int
-    """Optimiser steps an epoch."""
-    judged: Detector
-    """What is validated and kept: the average of the weights, or `model` itself where there is none."""
+    """Optimizer steps per epoch."""
+    validated: Detector
+    """The model that is validated and saved: the average of the weights, or `model` itself without averaging."""
     world: World
 
     @property
     def averaged(self) -> bool:
-        return self.judged is not self.model
+        return self.validated is not self.model
 
     def state(self, standing: Standing) -> dict[str, Any]:
         """Content of last.pth."""
@@ -81,69 +84,88 @@ class Setup:
             "config": self.config.model_dump(mode="json"),
             "standing": asdict(standing),
             "model": self.model.state_dict(),
-            "average": self.judged.state_dict() if self.averaged else {},
-            "optimiser": self.optimiser.state_dict(),
+            "average": self.validated.state_dict() if self.averaged else {},
+            "optimiser": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
 
 
 def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> Setup:
     key, device = run_key(config, data), world.device
-    earlier = begun(run, key, device) if resume else None
-    _check_together(run, earlier, world)
+    earlier = load_last(run, key, device) if resume else None
+    _check_same_epoch(run, earlier, world)
     if config.shuffle_labels:
-        data = replace(data, clips=relabelled(data.clips, config.seed))
+        data = replace(data, clips=permute_labels(data.clips, config.seed))
     names = data.chosen(config)
-    train, validation = _clips(data, names, config, "train"), _clips(data, names, config, "val")
+    train, validation = _select_clips(data, names, config, "train"), _select_clips(data, names, config, "val")
     _check_train(data, train)
-    _tell_absent(data, names, train, config)
+    _warn_missing(data, names, train, config)
     longest = 1 + int(data.lengths(names)[train].sum(axis=1).max())
     if earlier:
         config = TrainConfig(**earlier["config"])
         if config.accumulate < world.size:
-            log.warning("steps of %d batches: %d processes idle", config.accumulate, world.size - config.accumulate)
+            log.warning(
+                "%d batches per step: %d processes have nothing to do",
+                config.accumulate,
+                world.size - config.accumulate,
+            )
     else:
-        config = _resolved_alike(resolved(config, device, len(train), processes=world.size, slots=longest), world)
+        config = _resolve_alike(resolve_auto(config, device, len(train), processes=world.size, slots=longest), world)
     sampler = Sampler.of(data, names, train, config)
-    shape = shape_for(data, config, names, sampler)
+    shape = build_shape(data, config, names, sampler)
     torch.manual_seed(config.seed)
     model = Detector(shape).to(device)
-    judged = copy.deepcopy(model) if config.ema else model
-    optimiser = make_optimiser(model, config)
-    scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
-    # It is made whole by the first loss it scales, and a process may have no batch in a step.
+    validated = copy.deepcopy(model) if config.ema else model
+    optimizer = make_optimizer(model, config)
+    scaler = GradScaler(device.type, enabled=config.precision == "fp16")
+    # The scaler initializes itself on the first loss it scales, and a process may have no batch in a step.
     scaler.scale(torch.zeros((), device=device))
     if earlier:
-        kept = {"model": model, "optimiser": optimiser, "scaler": scaler} | ({"average": judged} if config.ema else {})
+        kept: dict[str, Any] = {"model": model, "optimiser": optimizer, "scaler": scaler} | (
+            {"average": validated} if config.ema else {}
+        )
         for name, part in kept.items():
             part.load_state_dict(earlier[name])
     elif world.first:
         _begin(run, config, data, names)
     if config.compile:
-        for one in {model, judged}:
+        for one in {model, validated}:
             compile_blocks(one)
     if world.first:
-        sweep(run)
+        remove_leftovers(run)
     judge = choose_judge(data, validation)
-    inputs = inputs_of(data, shape, key, judge.criterion)
+    inputs = describe_inputs(data, config, shape, key, judge.criterion)
     placed = data.placed(device, names)
-    standing = _standing(earlier) if earlier else Standing()
+    standing = _read_standing(earlier) if earlier else Standing()
     steps = len(sampler.steps(1))
-    _tell_idle(config, sampler, model)
+    _warn_idle_terms(config, sampler, model)
     _announce(run, config, sampler, model, placed)
     return Setup(
-        placed, config, sampler, validation, judge, model, optimiser, scaler, inputs, standing, steps, judged, world
+        data=placed,
+        config=config,
+        sampler=sampler,
+        validation=validation,
+        judge=judge,
+        model=model,
+        objective=Objective.of(config),
+        optimizer=optimizer,
+        scaler=scaler,
+        inputs=inputs,
+        standing=standing,
+        steps=steps,
+        validated=validated,
+        world=world,
     )
 
 
-def shape_for(data: TokenData, config: TrainConfig, names: tuple[str, ...], sampler: Sampler) -> ModelShape:
-    """Of the model that learns from what `sampler` draws of the encoders `names`; `config` is resolved."""
-    shared, modalities = shared_patterns(sampler, data.clips.domain), tuple(map(data.modality, names))
+def build_shape(data: TokenData, config: TrainConfig, names: tuple[str, ...], sampler: Sampler) -> ModelShape:
+    """Shape of the model for the clips of `sampler` and the encoders `names`; `config` is resolved."""
+    shared, modalities = find_shared_masks(sampler, data.clips.domain), tuple(map(data.modality, names))
     return ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
 
 
-def _resolved_alike(config: TrainConfig, world: World) -> TrainConfig:
-    """As the first process resolved it: the others' GPUs may have more or less memory left."""
+def _resolve_alike(config: TrainConfig, world: World) -> TrainConfig:
+    """The settings that the first process resolved: the other GPUs may have more or less free memory."""
     assert config.batch_size is not None, "the settings are not resolved"
     sizes, precisions = tuple(SIZES), tuple(AUTOCAST)
     return config.changed(
@@ -163,10 +185,10 @@ def _begin(run: Path, config: TrainConfig, data: TokenData, names: tuple[str, ..
         keep_fitted(data.streams[name].store.folder, data.streams[name].spec.projection, run / PROJECTIONS)
 
 
-def _check_together(run: Path, begun: dict[str, Any] | None, world: World) -> None:
+def _check_same_epoch(run: Path, begun: dict[str, Any] | None, world: World) -> None:
     epoch = begun["standing"]["epoch"] if begun else 0
     if world.agreed(epoch) != epoch:
-        raise UsageError(f"{run}: not the same on every machine", "--work on storage that all of them share")
+        raise UsageError(f"{run}: differs between machines", "put --work on storage that all machines share")
 
 
 def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector, data: TokenData) -> None:
@@ -185,12 +207,12 @@ def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector,
     )
 
 
-def _standing(begun: dict[str, Any]) -> Standing:
+def _read_standing(begun: dict[str, Any]) -> Standing:
     found = begun["standing"]
     return Standing(found["epoch"], found["best_epoch"], tuple(found["rank"]))
 
 
-def _clips(data: TokenData, names: tuple[str, ...], config: TrainConfig, split: str) -> NDArray[np.int64]:
+def _select_clips(data: TokenData, names: tuple[str, ...], config: TrainConfig, split: str) -> NDArray[np.int64]:
     clips = data.select(names, split, config=config)
     clips = np.compress(data.clips.label[clips] != UNKNOWN, clips)
     if not len(clips):
@@ -206,30 +228,33 @@ def _check_train(data: TokenData, train: NDArray[np.int64]) -> None:
         raise UsageError("the train split has only one class", "add real or fake media, or scan with another scheme")
     single = [n for n in np.unique(domain).tolist() if len(np.unique(label[domain == n])) < 2]
     for number in single:
-        log.warning("train: %s has only one class, so its look gives the label away", data.clips.datasets[number])
+        log.warning(
+            "train: %s has only one class, so recognizing the dataset is enough to predict the label",
+            data.clips.datasets[number],
+        )
     if single:
-        log.warning("    its AUC is undefined, and a high pooled AUC may only tell datasets apart: trust the macro AUC")
+        log.warning("    its AUC is undefined, and a high pooled AUC may only separate datasets: rely on the macro AUC")
 
 
-def _tell_absent(data: TokenData, names: tuple[str, ...], train: NDArray[np.int64], config: TrainConfig) -> None:
-    """A modality that is asked for and that no training clip has is not an error, but is easily overlooked."""
+def _warn_missing(data: TokenData, names: tuple[str, ...], train: NDArray[np.int64], config: TrainConfig) -> None:
+    """Warn when a requested modality occurs in no training clip."""
     present = {data.modality(name) for name in names if data.streams[name].lengths[train].any()}
     if absent := [modality for modality in config.modalities if modality not in present]:
         log.warning(
-            "train: no clip has %s, so the model learns nothing of it and its part of a score means nothing",
+            "train: no clip has %s, so the model cannot learn it and its score for it is meaningless",
             " or ".join(absent),
         )
 
 
-def _tell_idle(config: TrainConfig, sampler: Sampler, model: Detector) -> None:
-    """A part of the loss that has nothing to work on is not what its row of a table claims."""
+def _warn_idle_terms(config: TrainConfig, sampler: Sampler, model: Detector) -> None:
+    """Warn when a loss term can never be active: the run would not be what its preset name says."""
     whole = (sampler.lengths[sampler.clips] > 0) @ (1 << np.arange(len(MODALITIES)))
     real = sampler.cells % 2 == 0
     if config.domain_loss != "none" and not model.discriminators.contested_patterns.any():
-        log.warning("train: no two datasets share their modalities, so domain_loss=%s does nothing", config.domain_loss)
+        log.warning("train: no two datasets share a modality mask, so domain_loss=%s does nothing", config.domain_loss)
     elif config.domain_loss == "coral" and (config.batch_size or 0) < COMPARABLE:
-        log.warning("train: coral compares the clips of a batch, and one of %s has too few", config.batch_size)
+        log.warning("train: coral compares clips within a batch, and %s clips per batch are too few", config.batch_size)
     if config.infonce_weight > 0 and (real & (whole & BOTH == BOTH)).sum() < 2:
-        log.warning("train: no two real clips have picture and sound, so infonce_weight does nothing")
+        log.warning("train: fewer than two real clips have image and audio, so infonce_weight does nothing")
     if (config.infonce_weight > 0 or config.supcon_weight > 0) and config.batch_size == 1:
-        log.warning("train: the contrastive losses compare the clips of a batch, and a batch of one does nothing")
+        log.warning("train: the contrastive losses compare clips within a batch, so train.batch_size=1 does nothing")

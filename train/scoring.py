@@ -1,4 +1,4 @@
-"""Scores of clips and, averaged, of the items they come from."""
+"""Score clips, and average the scores per media item."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.train.data.batch import Batch, bit
-from unmask.train.data.token_data import TokenData, prefetched
+from unmask.train.data.token_data import TokenData, prefetch
 from unmask.train.models.detector import Detector, Outputs
 
 # A batch of scores: 16,384 slots of the large model are less than 200 MB at a time, wherever a model was trained.
@@ -19,17 +19,17 @@ SLOTS, PADDING, FEW = 1 << 14, 0.2, 8
 
 @dataclass(frozen=True, slots=True)
 class ClipScores:
-    """Logits of N clips, float32: above 0 the model leans to fake."""
+    """Logits of N clips, float32; above 0 is fake."""
 
     clips: NDArray[np.int64]
     """(N,) rows of the clip table."""
     fake: NDArray[np.float32]
     video: NDArray[np.float32]
-    """(N,) NaN for a clip without a picture."""
+    """(N,) NaN for a clip without image."""
     audio: NDArray[np.float32]
-    """(N,) NaN for a clip without sound."""
+    """(N,) NaN for a clip without audio."""
     domain: NDArray[np.float32]
-    """(N, G) over the datasets of the *model*; -inf for those that never show the clip's modalities."""
+    """(N, G) over the datasets of the *model*; -inf for datasets that cannot show the clip's modality mask."""
     pattern: NDArray[np.int64]
     """(N,) modalities present, as bits."""
 
@@ -59,17 +59,17 @@ def score_clips(
 ) -> ClipScores:
     """Score `clips`, each of which has a token of one of the model's encoders (`data.select(model.shape.streams)`).
 
-    Always in float32: in half precision a score would depend on what else is in the batch.
+    Always in float32: in half precision a score would depend on the other clips of the batch.
     """
     model.eval()
-    # Clips of one length together: hardly any padding. The order given is restored below.
+    # Batches of clips of similar length have little padding. The original order is restored below.
     lengths = data.lengths(model.shape.streams)[clips].sum(axis=1)
     order = np.argsort(lengths, kind="stable")
     parts = [order[part] for part in cut(1 + lengths[order], batch_size)]
     make = partial(data.batch, names=model.shape.streams, device=device)
     outputs = []
     with torch.inference_mode():
-        for batch in prefetched(make, [clips[part] for part in parts], ahead=device.type == "cuda"):
+        for batch in prefetch(make, [clips[part] for part in parts], ahead=device.type == "cuda"):
             outputs.append(_columns(model(batch), batch))
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
@@ -96,13 +96,13 @@ def cut(slots: NDArray[np.int64], batch_size: int) -> list[slice]:
 
 def _columns(outputs: Outputs, batch: Batch) -> torch.Tensor:
     """(B, 4 + G) float32: one tensor, so one transfer."""
-    picture = torch.where(batch.pattern & bit("image") > 0, outputs.video, torch.nan)
-    sound = torch.where(batch.pattern & bit("audio") > 0, outputs.audio, torch.nan)
-    return torch.cat([torch.stack([outputs.fake, picture, sound, batch.pattern.float()], 1), outputs.domain], 1)
+    image = torch.where(batch.pattern & bit("image") > 0, outputs.video, torch.nan)
+    audio = torch.where(batch.pattern & bit("audio") > 0, outputs.audio, torch.nan)
+    return torch.cat([torch.stack([outputs.fake, image, audio, batch.pattern.float()], 1), outputs.domain], 1)
 
 
-def by_item(scores: ClipScores, data: TokenData) -> ItemScores:
-    """Mean logits per media item: a ten-minute recording is one item however many clips it gives."""
+def average_by_item(scores: ClipScores, data: TokenData) -> ItemScores:
+    """Mean logits per media item, however many clips it has."""
     items, first, member = np.unique(data.clips.item[scores.clips], return_index=True, return_inverse=True)
 
     def mean(logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -115,6 +115,6 @@ def by_item(scores: ClipScores, data: TokenData) -> ItemScores:
     return ItemScores(items, scores.clips[first], counts, mean(scores.fake), mean(scores.video), mean(scores.audio))
 
 
-def probability(logit: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
+def compute_probability(logit: NDArray[np.float64], temperature: float = 1.0) -> NDArray[np.float64]:
     """Calibrated probability of being fake."""
     return 0.5 * (1.0 + np.tanh(np.asarray(logit, np.float64) / (2.0 * temperature)))

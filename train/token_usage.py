@@ -10,7 +10,7 @@ from unmask.core.errors import MissingInput
 from unmask.train.run_folder import INPUTS
 
 
-def token_use(runs: Path) -> list[RunUse]:
+def list_token_use(runs: Path) -> list[RunUse]:
     """Of every run under `runs`, of whatever version. `MissingInput` for one that does not say what it used."""
     return [_use(path) for path in sorted(runs.glob(f"*/{INPUTS}"))]
 

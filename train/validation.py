@@ -1,4 +1,4 @@
-"""What an epoch is judged by: item-level metrics of the validation split, pooled, per dataset and as their mean."""
+"""Validation of an epoch: item-level metrics, pooled, per dataset and averaged over datasets."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from numpy.typing import NDArray
 from sklearn import config_context
 
 from unmask.core.errors import UsageError
-from unmask.metrics.binary import by_domain, macro, measure
+from unmask.metrics.binary import average_domains, measure, measure_by_domain
 from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_threshold
 from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector
-from unmask.train.scoring import ItemScores, by_item, probability, score_clips
+from unmask.train.scoring import ItemScores, average_by_item, compute_probability, score_clips
 
 log = logging.getLogger("unmask")
 
 Criterion = Literal["macro_auc", "auc", "loss"]
 
-# The AUC of two reals and two fakes is 0, 0.25, 0.5, 0.75 or 1: among larger datasets it would decide by luck.
+# The AUC of two real and two fake items takes only five values: too noisy to choose an epoch beside larger datasets.
 ENOUGH_ITEMS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What makes an epoch the best."""
+    """Criterion for the best epoch."""
 
     criterion: Criterion
     datasets: tuple[str, ...] = ()
@@ -48,44 +48,44 @@ class Validation:
     """Mean over the datasets that define the metric."""
     domains: dict[str, dict[str, float]]
     domain_accuracy: float
-    """Of the discriminators, where several datasets share a clip's modalities; every such dataset weighs the same."""
+    """Accuracy of the discriminators over modality masks shared by several datasets, averaged over datasets."""
     domain_chance: float
-    """The same for a guess that knows nothing but the modalities. Near it, the features hide the dataset."""
+    """Chance level given the modality mask. Close to it, the features do not reveal the dataset."""
     domain_uniform: float
-    """The same for a guess that knows nothing at all: one of the datasets here."""
+    """Chance level without the modality mask: 1 / datasets."""
     temperature: float
     threshold: float
-    """Fitted on these items, for calibrated probabilities."""
+    """Fitted on these items, to calibrate probabilities."""
 
     def rank(self, judge: Judge) -> tuple[float, float]:
-        """Higher is better; equal AUCs are told apart by the loss."""
+        """Higher is better; ties in AUC are broken by the loss."""
         if judge.criterion == "macro_auc":
             return (sum(self.domains[name]["auc"] for name in judge.datasets) / len(judge.datasets), -self.loss)
         return (self.pooled["auc"] if judge.criterion == "auc" else -self.loss, -self.loss)
 
     def as_json(self) -> dict[str, Any]:
-        plain: dict[str, Any] = without_nan({name: getattr(self, name) for name in self.__slots__})
+        plain: dict[str, Any] = replace_nan({name: getattr(self, name) for name in self.__slots__})
         return plain
 
 
 def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, device: torch.device) -> Validation:
     scores = score_clips(model, data, clips, device=device)
-    items = by_item(scores, data)
+    items = average_by_item(scores, data)
     is_fake = data.clips.label[items.first] == 1
-    chance = probability(items.fake)
+    chance = compute_probability(items.fake)
     if not np.isfinite(chance).all():
-        raise UsageError("the scores are not numbers any more", "a smaller train.lr")
-    # What scikit-learn would check is checked, and takes longer than a small validation split itself.
+        raise UsageError("the scores are NaN or infinite", "use a smaller train.lr")
+    # The inputs are checked already; scikit-learn's own checks take longer than a small validation split.
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        domains = by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
+        domains = measure_by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
         pooled = measure(is_fake, chance)
-        temperature, threshold = calibrated(is_fake, items)
-    found, guessed = domain_accuracy(scores.domain, scores.pattern, data.clips.domain[clips])
+        temperature, threshold = fit_calibration(is_fake, items)
+    found, guessed = measure_domain_accuracy(scores.domain, scores.pattern, data.clips.domain[clips])
     return Validation(
         items=len(is_fake),
         loss=cross_entropy(is_fake, items.fake),
         pooled=pooled,
-        macro=macro(domains.values()),
+        macro=average_domains(domains.values()),
         domains=domains,
         domain_accuracy=found,
         domain_chance=guessed,
@@ -95,12 +95,12 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
     )
 
 
-def calibrated(is_fake: NDArray[np.bool_], items: ItemScores) -> tuple[float, float]:
+def fit_calibration(is_fake: NDArray[np.bool_], items: ItemScores) -> tuple[float, float]:
     temperature = fit_temperature(is_fake, items.fake)
-    return temperature, fit_threshold(is_fake, probability(items.fake, temperature))
+    return temperature, fit_threshold(is_fake, compute_probability(items.fake, temperature))
 
 
-def domain_accuracy(
+def measure_domain_accuracy(
     logits: NDArray[np.float32], pattern: NDArray[np.int64], domain: NDArray[np.int64]
 ) -> tuple[float, float]:
     """Share of clips whose dataset is guessed from (N, G) logits, and chance: means over (pattern, dataset) cells.
@@ -108,8 +108,8 @@ def domain_accuracy(
     Only patterns that clips of several datasets show, and of which the discriminators know several. Chance is a guesser
     that always names one dataset of the pattern.
     """
-    told = np.isfinite(logits).sum(axis=1) > 1
-    logits, pattern, domain = logits[told], pattern[told], domain[told]
+    guessable = np.isfinite(logits).sum(axis=1) > 1
+    logits, pattern, domain = logits[guessable], pattern[guessable], domain[guessable]
     right = logits.argmax(axis=1) == domain
     cells = np.unique(np.stack([pattern, domain], axis=1), axis=0)
     patterns, datasets = np.unique(cells[:, 0], return_counts=True)
@@ -132,7 +132,7 @@ def choose_judge(data: TokenData, clips: NDArray[np.int64]) -> Judge:
         data.clips.datasets[own]: min(int((label[domain == own] == kind).sum()) for kind in (0, 1))
         for own in np.unique(domain).tolist()
     }
-    deciding = decisive(fewest)
+    deciding = choose_deciding(fewest)
     if single := sorted(name for name, count in fewest.items() if count == 0):
         log.warning("validation: only one class of %s, so no AUC there", ", ".join(single))
     if deciding:
@@ -145,14 +145,14 @@ def choose_judge(data: TokenData, clips: NDArray[np.int64]) -> Judge:
     return Judge("loss")
 
 
-def decisive(fewest: Mapping[str, float]) -> tuple[str, ...]:
+def choose_deciding(fewest: Mapping[str, float]) -> tuple[str, ...]:
     """Datasets whose mean AUC chooses the best epoch; given the items of each one's rarer class."""
     both = tuple(name for name, count in fewest.items() if count > 0)
     return tuple(name for name in both if fewest[name] >= ENOUGH_ITEMS) or both
 
 
-def without_nan(value: Any) -> Any:
-    """For JSON, which has no NaN: None instead, at any depth."""
+def replace_nan(value: Any) -> Any:
+    """Replace NaN by None at any depth: JSON has no NaN."""
     if isinstance(value, dict):
-        return {key: without_nan(inner) for key, inner in value.items()}
+        return {key: replace_nan(inner) for key, inner in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value

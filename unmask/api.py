@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.arguments import ProfileSettings, check_reasons, choose_profile
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 from unmask.core.machine import choose_device
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
 from unmask.logs import show_log
+from unmask.near_duplicates import count_clusters, find_near_duplicates
 from unmask.run import Run, RunTable, find_run, list_runs
 from unmask.tables import AblationTable, AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
 
@@ -74,7 +75,7 @@ class Work:
         """
         from unmask.manifests.findings import write_findings
         from unmask.manifests.manifest import write_manifest
-        from unmask.manifests.scan.incremental import previous_manifest
+        from unmask.manifests.scan.incremental import read_previous_manifest
         from unmask.manifests.scan.scan import scan
         from unmask.manifests.splits.schemes import resplit
 
@@ -84,14 +85,14 @@ class Work:
             seed=seed,
             workers=workers,
             compression=compression,
-            previous=None if fresh else previous_manifest(self.folder.probes),
+            previous=None if fresh else read_previous_manifest(self.folder.probes),
             full_content=full_content,
             allow_leaks=allow_leaks,
             keep=partial(write_manifest, self.folder.probes),
             say=self.say,
         )
         write_findings(self.folder.findings, report)
-        clusters = self._find_near_duplicates(manifest, workers) if near else None
+        clusters = find_near_duplicates(self.folder, manifest, workers, self.say) if near else None
         if clusters is not None:
             manifest = resplit(manifest, split, seed, allow_leaks=allow_leaks, near=clusters)
         found = self._write(manifest, StageTable([report]), clusters)
@@ -111,7 +112,7 @@ class Work:
         from unmask.manifests.splits.schemes import resplit
 
         manifest = self.read_manifest()
-        clusters = self._find_near_duplicates(manifest, workers) if near else None
+        clusters = find_near_duplicates(self.folder, manifest, workers, self.say) if near else None
         changed = resplit(manifest, scheme, seed, allow_leaks=allow_leaks, near=clusters)
         return self._write(changed, StageTable(), clusters)
 
@@ -123,7 +124,7 @@ class Work:
 
         manifest = self.read_manifest()
         stale = verify_manifest(manifest)
-        clusters = self._find_near_duplicates(manifest, workers) if near else None
+        clusters = find_near_duplicates(self.folder, manifest, workers, self.say) if near else None
         found = audit(manifest, self.folder.root, workers=workers, seed=seed, near=clusters, say=log.info)
         write_page(found, self.folder.audit)
         return AuditTable(found, stale, self.folder.audit)
@@ -136,10 +137,8 @@ class Work:
         from unmask.manifests.manifest import write_manifest
 
         manifest = self.read_manifest()
-        with locked(self.folder.locks / "transcribe", "transcribe"):
-            manifest, report = transcribe(
-                manifest, self.folder, workers=workers or available_cores(), timeout_s=timeout
-            )
+        with hold_lock(self.folder.locks / "transcribe", "transcribe"):
+            manifest, report = transcribe(manifest, self.folder, workers=workers or count_cores(), timeout_s=timeout)
             write_manifest(self.folder.manifest, manifest)
         found = ManifestTable(manifest, StageTable([report]))
         self.say(f"{self.folder.manifest}: {found.count_texts()} of {len(manifest)} files have a text")
@@ -164,16 +163,16 @@ class Work:
         for later calls. `retry`: reasons ("timeout", ..., "all") for which failed files are tried again. `shard`: "3/8"
         for the third of eight parts of the work.
         """
-        from unmask.preprocess.partition import WHOLE, Part
+        from unmask.preprocess.partition import WHOLE, Partition
         from unmask.preprocess.stage import Limits, preprocess
 
-        reasons, part = check_reasons(retry), Part.parse(shard) if shard else WHOLE
+        reasons, partition = check_reasons(retry), Partition.parse(shard) if shard else WHOLE
         manifest = self.read_manifest()
         chosen = choose_profile(self.folder, profile, settings, say=self.say).preprocess
-        limits = Limits(workers or available_cores(), timeout, memory)
-        report = preprocess(manifest, chosen, self.folder, limits, retry=reasons, part=part)
-        if not part.is_whole:
-            self.say(f"part {part} is finished; when all parts are: unmask merge")
+        limits = Limits(workers=workers or count_cores(), timeout_s=timeout, memory_gib=memory)
+        report = preprocess(manifest, chosen, self.folder, limits, retry=reasons, partition=partition)
+        if not partition.is_whole:
+            self.say(f"part {partition} is finished; when all parts are: unmask merge")
         return StageTable([report]).check(max_failures)
 
     def extract(
@@ -199,15 +198,15 @@ class Work:
         A finished run of the same settings on the same data is reused, an unfinished one continued. Ctrl-C (in a
         notebook: interrupt) stops after the last whole epoch; the run is then not `finished`.
         """
-        from unmask.cache.stage import open_streams
+        from unmask.cache.stage import open_tokens
         from unmask.train.data.token_data import TokenData
         from unmask.train.fit import fit
-        from unmask.train.presets import preset_config
+        from unmask.train.presets import make_preset
         from unmask.train.run_folder import run_folder
 
         manifest = self.read_manifest()
-        config = (preset_config(preset) if isinstance(preset, str) else preset).changed(settings)
-        data = TokenData.load(manifest, open_streams(self.folder, manifest))
+        config = (make_preset(preset) if isinstance(preset, str) else preset).changed(settings)
+        data = TokenData.load(manifest, open_tokens(self.folder, manifest))
         run = run_folder(self.folder.runs, data, config)
         return Run(run, self.folder, fit(data, config, run, device=choose_device(device)))
 
@@ -221,9 +220,9 @@ class Work:
     ) -> AblationTable:
         """Train and evaluate `presets` (none: all) with each of `seeds` on the same tokens, all with `settings`."""
         from unmask.evaluation.ablate import ablate
-        from unmask.train.presets import PRESETS, preset_config
+        from unmask.train.presets import PRESETS, make_preset
 
-        named = presets if isinstance(presets, Mapping) else {name: preset_config(name) for name in presets or PRESETS}
+        named = presets if isinstance(presets, Mapping) else {name: make_preset(name) for name in presets or PRESETS}
         configs = {name: config.changed(settings) for name, config in named.items()}
         return AblationTable(ablate(self.folder, configs, seeds, device=choose_device(device)))
 
@@ -288,15 +287,6 @@ class Work:
             self._manifest = state, read_manifest(path)
         return self._manifest[1]
 
-    def _find_near_duplicates(self, manifest: Manifest, workers: int | None) -> pa.Table:
-        """Columns media_id and cluster."""
-        from unmask.manifests.duplicates.near_duplicates import fingerprints, near_clusters, near_duplicates
-
-        clusters = near_clusters(near_duplicates(fingerprints(manifest, self.folder.fingerprints, workers)))
-        about = count_clusters(clusters)
-        self.say(f"near-duplicates: {about['files']} files in {about['clusters']} clusters")
-        return clusters
-
     def _write(self, manifest: Manifest, reports: StageTable, clusters: pa.Table | None) -> ManifestTable:
         from unmask.manifests.manifest import write_manifest
 
@@ -306,18 +296,3 @@ class Work:
         listed = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("train", "val", "test"))
         self.say(f"{self.folder.manifest}: {len(manifest)} rows, {listed}, {counts.get('None', 0)} in no split")
         return found
-
-
-def write_demo(folder: str | Path, seed: int = 0, *, scale: float = 1.0) -> dict[str, int]:
-    """Write a synthetic corpus of drawn faces and synthesized speech; dataset -> files.
-
-    It has the layouts of all nine datasets, and `scale` times the usual number of files. Numbers on it mean nothing
-    about real deepfakes. A folder that already holds this corpus is left as it is.
-    """
-    from unmask.demo import write_demo
-
-    return write_demo(Path(folder), seed, scale=scale)
-
-
-def count_clusters(clusters: pa.Table) -> dict[str, int]:
-    return {"files": clusters.num_rows, "clusters": len(set(clusters.column("cluster").to_pylist()))}

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.cache.export.mean_vectors import item_facts, mean_vectors
-from unmask.cache.stage import open_streams
+from unmask.cache.export.mean_vectors import pool_tokens, read_item_columns
+from unmask.cache.stage import open_tokens
 from unmask.clip_dataset import ClipDataset
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
@@ -21,10 +21,10 @@ def mean_tokens(
     work: WorkFolder, manifest: Manifest, encoder: str, split: str | None, per: Literal["item", "clip"]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """X (N, D) and y (N,), 1 fake, 0 real, of the labeled files or clips of `split` (None: all)."""
-    stores = open_streams(work, manifest).stores
+    stores = open_tokens(work, manifest).stores
     _check_encoders([encoder], stores)
-    vectors = mean_vectors({encoder: stores[encoder]}, per)
-    facts = item_facts(manifest, vectors)
+    vectors = pool_tokens({encoder: stores[encoder]}, per)
+    facts = read_item_columns(manifest, vectors)
     pairs = zip(facts["label"], facts["split"], strict=True)
     chosen = np.array([label is not None and split in (None, found) for label, found in pairs], np.bool_)
     if not chosen.any():
@@ -34,7 +34,7 @@ def mean_tokens(
 
 def open_dataset(work: WorkFolder, manifest: Manifest, split: str | None, encoders: Sequence[str]) -> ClipDataset:
     """The clips of `split` (None: all) with their tokens of `encoders` (none: all)."""
-    data = TokenData.load(manifest, open_streams(work, manifest))
+    data = TokenData.load(manifest, open_tokens(work, manifest))
     _check_encoders(encoders, data.streams)
     return ClipDataset(data, split, encoders or tuple(data.streams))
 

@@ -19,7 +19,7 @@ Clip = dict[str, Any]
 LABELS = ("label", "video_fake", "audio_fake", "domain", "clip")
 
 
-class ClipDataset(Dataset[Clip]):  # type: ignore[misc]
+class ClipDataset(Dataset[Clip]):
     """One dictionary per clip:
 
     media_id    str, the file that the clip is from; clip: int, its number within the file

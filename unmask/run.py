@@ -46,9 +46,9 @@ class Run:
     @property
     def summary(self) -> RunSummary:
         """Size, epochs, training time, validation metrics of the best epoch. `MissingInput` for an unfinished run."""
-        from unmask.train.run_folder import summary_of
+        from unmask.train.run_folder import read_summary
 
-        return self._summary or summary_of(self.folder)
+        return self._summary or read_summary(self.folder)
 
     @property
     def finished(self) -> bool:
@@ -67,9 +67,9 @@ class Run:
     @property
     def evaluation(self) -> EvaluationTable | None:
         """The stored evaluation of the present weights; None before `evaluate`."""
-        from unmask.evaluation.evaluate import evaluated
+        from unmask.evaluation.evaluate import find_evaluation
 
-        found = evaluated(self.folder)
+        found = find_evaluation(self.folder)
         return None if found is None else EvaluationTable(found)
 
     def evaluate(self, split: Literal["test", "val"] = "test", *, device: str = "auto") -> EvaluationTable:

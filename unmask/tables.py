@@ -28,6 +28,7 @@ log = logging.getLogger("unmask")
 
 ROWS_SHOWN = 60
 FAILURES_SHOWN = 10
+ABLATION_WIDTH = 160
 SPLITS = ("train", "val", "test", None)
 
 Row = dict[str, Any]
@@ -226,9 +227,9 @@ class EvaluationTable(Table):
         return [*sentences, *about.notes, f"{counts} + {len(lost)} without a score", *lost]
 
     def as_text(self) -> str:
-        from unmask.evaluation.terminal_table import evaluation_text
+        from unmask.evaluation.terminal_table import format_evaluation
 
-        return evaluation_text(self.details)
+        return format_evaluation(self.details)
 
 
 @dataclass(repr=False)
@@ -254,10 +255,10 @@ class AblationTable(Table):
         return lines + [f"control {name}: macro AUC {_cell(auc)}" for name, auc in macro.items()]
 
     def as_text(self) -> str:
-        from unmask.evaluation.ablation_table import ablation_table
-        from unmask.evaluation.terminal_table import plain_text
+        from unmask.evaluation.ablation_table import render_ablation
+        from unmask.evaluation.terminal_table import format_plain
 
-        return plain_text(ablation_table(self.details))
+        return format_plain(render_ablation(self.details), ABLATION_WIDTH)
 
 
 class VerdictTable(Table, list["Verdict"]):

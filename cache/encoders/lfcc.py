@@ -1,11 +1,10 @@
 """Linear-frequency cepstral coefficients, the front end of the anti-spoofing community: no weights.
 
 Sahidullah, Kinnunen and Hanilci, "A comparison of features for synthetic speech detection", Interspeech 2015: 20 linear
-filters over 20 ms windows each 10 ms, 20 coefficients with their first and second differences (what separates synthetic
-speech best there are the differences). Unlike mel filters these keep the detail of high frequencies, where vocoders
-slip.
+filters over 20 ms windows every 10 ms, 20 coefficients with their first and second differences (the differences
+separate synthetic speech best). Unlike mel filters they keep detail at high frequencies, where vocoders make errors.
 
-B clips, A samples, F frames, D = 60 numbers a frame; a token is their mean and standard deviation (120)
+B clips, A samples, F frames, D = 60 numbers per frame; a token is their mean and standard deviation (120)
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from torch import nn
 from torchaudio.functional import compute_deltas
 from torchaudio.transforms import LFCC
 
-from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder, mean_and_spread
-from unmask.cache.encoders.encoder_options import only, token_rate
+from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder, pool_mean_and_std
+from unmask.cache.encoders.encoder_options import check_token_rate, only
 from unmask.cache.spec import EncoderSpec
 from unmask.core.hashing import fingerprint
 from unmask.preprocess.profiles import EncoderChoice
@@ -24,25 +23,25 @@ from unmask.preprocess.profiles import EncoderChoice
 COEFFICIENTS = 20
 SPECTRUM = {"n_fft": 512, "win_length": 320, "hop_length": 160}
 
-# Raw, loudness (coefficient 0, about -25 +- 12) is a hundred times larger than what the others vary by, and a network
-# behind a layer norm would see little else. Coefficient n of speech varies by about 12 / (n + 1), the differences by a
-# third and an eighth of that. Fixed round numbers, the same for all data, like an image encoder's mean and deviation.
+# Unscaled, loudness (coefficient 0, about -25 +- 12) is a hundred times larger than the variation of the others and
+# would dominate a layer norm. Coefficient n of speech varies by about 12 / (n + 1), its differences by a third and an
+# eighth of that. The scales are fixed for all data, like an image encoder's mean and deviation.
 LOUDNESS = -25.0
 SCALES = (1.0, 3.0, 8.0)
 NORMALISATION = "coefficient 0 plus 25, coefficient n times (n + 1) / 12, differences times 3 and 8"
 
 
-class _Frames(nn.Module):  # type: ignore[misc]
+class _Frames(nn.Module):
     """(B, A) -> (B, F, 60)."""
 
     def __init__(self) -> None:
         super().__init__()
-        # Natural logarithm, not decibels: torchaudio's decibels are cut 80 below the loudest clip *of the batch*.
+        # Natural logarithm: torchaudio's decibels are clamped 80 below the loudest clip *of the batch*.
         self.lfcc = LFCC(SAMPLE_RATE, n_filter=COEFFICIENTS, n_lfcc=COEFFICIENTS, log_lf=True, speckwargs=SPECTRUM)
         self.register_buffer("scale_D1", torch.arange(1, COEFFICIENTS + 1).float()[:, None] / 12)
 
     def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
-        # Half precision keeps three digits of a logarithm: too few for its differences.
+        # Half precision has three digits: too few for differences of logarithms.
         with torch.autocast(wave_BA.device.type, enabled=False):
             static = self.lfcc(wave_BA)
             static[:, 0] -= LOUDNESS
@@ -63,7 +62,7 @@ def lfcc(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
         weights_hash=fingerprint("lfcc", COEFFICIENTS, SPECTRUM, LOUDNESS, SCALES),
         native_dim=2 * 3 * COEFFICIENTS,
         pooling="mean and standard deviation",
-        tokens_per_second=token_rate(choice),
+        tokens_per_second=check_token_rate(choice),
         normalisation=NORMALISATION,
     )
-    return AudioEncoder(spec, _Frames, device, pool=mean_and_spread)
+    return AudioEncoder(spec, _Frames, device, pool=pool_mean_and_std)

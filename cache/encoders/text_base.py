@@ -1,7 +1,7 @@
-"""Sentence encoders: a transformer, the mean over its tokens, one vector a text.
+"""Sentence encoders: a transformer and the mean over its tokens, one vector per text.
 
-Reimers and Gurevych, "Sentence-BERT", EMNLP 2019. Texts of one batch are padded and masked: a masked token has no
-weight in attention or in the mean, so a text's vector does not depend on its neighbours.
+Reimers and Gurevych, "Sentence-BERT", EMNLP 2019. Texts of a batch are padded and masked: padding has no weight in
+attention or in the mean, so a text's vector does not depend on the rest of the batch.
 
 B texts, N word pieces, D numbers
 """
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from unmask.cache.encoders.encoder_options import only
-from unmask.cache.encoders.frozen import from_folder, frozen
+from unmask.cache.encoders.frozen import freeze, load_from_folder
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.weights.resolve import Weights, obtain_weights
 from unmask.core.errors import MissingInput
@@ -43,7 +43,7 @@ class SentenceEncoder:
     @cached_property
     def _loaded(self) -> tuple[Tokenizer, Any]:
         tokenizer, network = self._load()
-        return tokenizer, frozen(network, self._device)
+        return tokenizer, freeze(network, self._device)
 
     def encode(self, batch: Sequence[str]) -> torch.Tensor:
         """B texts -> (B, 1, D) float32."""
@@ -57,10 +57,10 @@ class SentenceEncoder:
 
 
 def from_weights(choice: EncoderChoice, device: torch.device) -> SentenceEncoder:
-    """The model that `choice` names: a folder or hub repository as sentence-transformers writes them."""
+    """Make the encoder of `choice`: `weights` is a folder or hub repository of sentence-transformers."""
     only(choice, "weights")
     weights = obtain_weights(choice.name, choice.weights)
-    unit, pieces = _has_unit_length(weights), _max_pieces(weights)
+    unit, pieces = _has_unit_length(weights), _read_max_pieces(weights)
     config = AutoConfig.from_pretrained(str(weights.folder), local_files_only=True, trust_remote_code=False)
     spec = EncoderSpec(
         name=choice.name,
@@ -73,12 +73,12 @@ def from_weights(choice: EncoderChoice, device: torch.device) -> SentenceEncoder
     )
 
     def load() -> tuple[Tokenizer, Any]:
-        return _tokenizer(weights, pieces), from_folder(AutoModel, weights.folder)
+        return _load_tokenizer(weights, pieces), load_from_folder(AutoModel, weights.folder)
 
     return SentenceEncoder(spec, load, device, unit=unit)
 
 
-def _tokenizer(weights: Weights, pieces: int) -> Tokenizer:
+def _load_tokenizer(weights: Weights, pieces: int) -> Tokenizer:
     tokenizer = AutoTokenizer.from_pretrained(str(weights.folder), local_files_only=True, trust_remote_code=False)
 
     def tokenize(texts: Sequence[str]) -> dict[str, torch.Tensor]:
@@ -89,19 +89,21 @@ def _tokenizer(weights: Weights, pieces: int) -> Tokenizer:
 
 
 def _has_unit_length(weights: Weights) -> bool:
-    """Does the folder ask for vectors of length 1? `MissingInput` where it asks for another pooling than the mean."""
-    pooling = _settings(weights, "1_Pooling/config.json")
+    """Does the model scale vectors to length 1? `MissingInput` when its pooling is not the mean."""
+    pooling = _read_settings(weights, "1_Pooling/config.json")
     if not pooling.get("pooling_mode_mean_tokens", True):
-        raise MissingInput(f"{weights.folder}: its pooling is not the mean", "give a sentence model with mean pooling")
-    modules: Any = _settings(weights, "modules.json")
+        raise MissingInput(
+            f"{weights.folder}: its pooling is not the mean", "set `weights` to a sentence model with mean pooling"
+        )
+    modules: Any = _read_settings(weights, "modules.json")
     return any("Normalize" in module.get("type", "") for module in modules or [])
 
 
-def _max_pieces(weights: Weights) -> int:
-    return int(_settings(weights, "sentence_bert_config.json").get("max_seq_length") or DEFAULT_PIECES)
+def _read_max_pieces(weights: Weights) -> int:
+    return int(_read_settings(weights, "sentence_bert_config.json").get("max_seq_length") or DEFAULT_PIECES)
 
 
-def _settings(weights: Weights, name: str) -> dict[str, Any]:
+def _read_settings(weights: Weights, name: str) -> dict[str, Any]:
     path = weights.folder / name
     settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return settings

@@ -1,6 +1,7 @@
 """A timm network without its weights, and reading weights into it.
 
-B frames, S pixels a side, C channels, H x W places of a feature map, D numbers a place, N tokens of a transformer
+B frames, S pixels per side, C channels, H x W positions of a feature map, D numbers per position, N tokens of a
+transformer
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unmask.cache.encoders.frozen import seeded
+from unmask.cache.encoders.frozen import build_seeded
 from unmask.cache.weights.resolve import Weights
 from unmask.core.errors import MissingInput, UsageError
 
@@ -25,12 +26,12 @@ POSITIONS = "pos_embed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """A timm network without its weights, and the pictures it wants."""
+    """A timm network without its weights, and the images it expects."""
 
     name: str
     classes: int
     size: int
-    """Pixels a side."""
+    """Pixels per side."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -41,18 +42,18 @@ class Architecture:
         return network
 
     def blank(self) -> Any:
-        """The network without memory for its weights: to ask for its shapes."""
+        """The network without memory for its weights, to read its shapes."""
         with torch.device("meta"):
             return self.build().eval()
 
     def at_most(self, size: int) -> Architecture:
-        """The same for smaller pictures, where its own are larger than `size`."""
+        """The same for images of `size` if its own are larger."""
         smaller = replace(self, size=size, arguments=self.arguments | {"img_size": size})
         return smaller if self.size > size else self
 
 
-def default_architecture(name: str) -> Architecture:
-    """As timm describes `name`."""
+def get_default_architecture(name: str) -> Architecture:
+    """The architecture `name` as timm describes it. `MissingInput` for an unknown name."""
     about = timm.get_pretrained_cfg(name)
     if about is None:
         raise MissingInput(
@@ -61,15 +62,17 @@ def default_architecture(name: str) -> Architecture:
     return Architecture(name=name, classes=about.num_classes, size=about.input_size[-1], mean=about.mean, std=about.std)
 
 
-def architecture_of(weights: Weights, default: str) -> Architecture:
-    """As config.json beside the weights describes it; without one, as timm describes `default`."""
+def read_architecture(weights: Weights, default: str) -> Architecture:
+    """The architecture in config.json beside the weights; without the file, timm's `default`."""
     path = next((path for path in weights.others if path.name == "config.json"), None)
     if path is None:
-        return default_architecture(default)
+        return get_default_architecture(default)
     about = json.loads(path.read_text(encoding="utf-8"))
     if "architecture" not in about:
-        raise MissingInput(f"{path}: names no timm architecture", "give a folder that timm saved, or a timm name")
-    base = default_architecture(about["architecture"])
+        raise MissingInput(
+            f"{path}: names no timm architecture", "set `weights` to a folder that timm saved, or to a timm name"
+        )
+    base = get_default_architecture(about["architecture"])
     look = about.get("pretrained_cfg", {})
     return Architecture(
         name=base.name,
@@ -81,13 +84,13 @@ def architecture_of(weights: Weights, default: str) -> Architecture:
     )
 
 
-def loaded(architecture: Architecture, tensors: dict[str, torch.Tensor], path: Path) -> nn.Module:
-    """The network with `tensors`. `MissingInput` when they are another architecture's."""
-    # Its random weights are all replaced; the global state is not theirs to move.
-    network = seeded(0, architecture.build)
+def load_network(architecture: Architecture, tensors: dict[str, torch.Tensor], path: Path) -> nn.Module:
+    """Build the network with `tensors`. `MissingInput` when they are of another architecture."""
+    # Seeded: drawing weights that are replaced below must not change the global random state.
+    network = build_seeded(0, architecture.build)
     if "img_size" in architecture.arguments and POSITIONS in tensors:
         wanted = network.state_dict()[POSITIONS].shape[1]
-        tensors = tensors | {POSITIONS: resized_positions(tensors[POSITIONS], wanted)}
+        tensors = tensors | {POSITIONS: resize_positions(tensors[POSITIONS], wanted)}
     try:
         network.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
@@ -96,19 +99,19 @@ def loaded(architecture: Architecture, tensors: dict[str, torch.Tensor], path: P
     return network
 
 
-def resized_positions(positions_1ND: torch.Tensor, wanted: int) -> torch.Tensor:
-    """Position embeddings for another number of places: plain bicubic, as DINOv2's authors do it."""
+def resize_positions(positions_1ND: torch.Tensor, wanted: int) -> torch.Tensor:
+    """Position embeddings for another number of patches: bicubic without antialiasing, as in DINOv2."""
     given = positions_1ND.shape[1]
     old, new = int(given**0.5), int(wanted**0.5)
     prefix = given - old * old  # the class token's position
     if given == wanted or prefix > 1 or wanted != new * new + prefix:
         return positions_1ND
-    places_1DHW = positions_1ND[:, prefix:].transpose(1, 2).unflatten(2, (old, old))
-    resized_1DHW = F.interpolate(places_1DHW, (new, new), mode="bicubic", align_corners=False, antialias=False)
+    patches_1DHW = positions_1ND[:, prefix:].transpose(1, 2).unflatten(2, (old, old))
+    resized_1DHW = F.interpolate(patches_1DHW, (new, new), mode="bicubic", align_corners=False, antialias=False)
     return torch.cat([positions_1ND[:, :prefix], resized_1DHW.flatten(2).transpose(1, 2)], dim=1)
 
 
-def tensors_of(path: Path) -> dict[str, torch.Tensor]:
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
@@ -117,8 +120,8 @@ def tensors_of(path: Path) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def feature_maps(network: Any, x_BCSS: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
-    """(B, D, H, W) of each of `layers`, or of the last one's, normed where the network norms it, without `layers`."""
+def compute_feature_maps(network: Any, x_BCSS: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
+    """(B, D, H, W) of each of `layers`; without `layers` of the last one, with the network's final norm."""
     if layers:
         indices = [layer - 1 for layer in layers]
         return list(
@@ -127,26 +130,26 @@ def feature_maps(network: Any, x_BCSS: torch.Tensor, layers: Sequence[int]) -> l
             )
         )
     features = network.forward_features(x_BCSS)
-    if features.ndim == 3:  # tokens of a transformer: class and register tokens first, then the places row by row
-        places_BND = features[:, getattr(network, "num_prefix_tokens", 0) :]
-        side = round(places_BND.shape[1] ** 0.5)
-        return [places_BND.transpose(1, 2).unflatten(2, (side, -1))]
+    if features.ndim == 3:  # tokens of a transformer: class and register tokens, then the patches row by row
+        patches_BND = features[:, getattr(network, "num_prefix_tokens", 0) :]
+        side = round(patches_BND.shape[1] ** 0.5)
+        return [patches_BND.transpose(1, 2).unflatten(2, (side, -1))]
     return [features if features.shape[1] == network.num_features else features.permute(0, 3, 1, 2)]
 
 
-def feature_width(architecture: Architecture, network: Any, layers: Sequence[int]) -> int:
-    """D of the maps of `layers`. Nothing is computed. `UsageError` where there are no such maps to be averaged."""
+def find_feature_width(architecture: Architecture, network: Any, layers: Sequence[int]) -> int:
+    """D of the maps of `layers`, computed from shapes only. `UsageError` when their maps cannot be averaged."""
     x_BCSS = torch.empty(1, 3, architecture.size, architecture.size, device="meta")
     try:
-        shapes = {tuple(found.shape[1:]) for found in feature_maps(network, x_BCSS, layers)}
-    # What timm's families raise where they have no such maps; RuntimeError also for a kernel of torch without shapes.
+        shapes = {tuple(found.shape[1:]) for found in compute_feature_maps(network, x_BCSS, layers)}
+    # Raised by timm's model families without such maps; RuntimeError also by kernels without shape inference.
     except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         problem = f"{architecture.name} gives no square feature map of {f'layer {layers}' if layers else 'its own'}"
-        raise UsageError(f"{problem} ({error})", "leave `layer` out, or take another network") from error
+        raise UsageError(f"{problem} ({error})", "leave `layer` out, or choose another network") from error
     if len(shapes) > 1:
         listed = ", ".join(" x ".join(map(str, shape)) for shape in sorted(shapes))
         raise UsageError(
             f"{architecture.name}: layers {', '.join(map(str, layers))} have maps of different shapes ({listed})",
-            "only maps of one shape have a mean: name one layer, or layers of one stage",
+            "choose one layer, or layers of one stage: only maps of equal shape are averaged",
         )
     return int(next(iter(shapes))[0])

@@ -1,6 +1,6 @@
-"""wav2vec 2.0 (Baevski et al., NeurIPS 2020), any size, cut off after the last layer that is asked for.
+"""wav2vec 2.0 (Baevski et al., NeurIPS 2020) of any size, truncated after the highest layer in use.
 
-B clips, A samples, F = about 49 frames a second, D numbers a frame
+B clips, A samples, F = about 49 frames per second, D numbers per frame
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from unmask.cache.encoders.audio_base import AudioEncoder
-from unmask.cache.encoders.encoder_options import in_spec, layers_within, only, token_rate
-from unmask.cache.encoders.frozen import from_folder
+from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
+from unmask.cache.encoders.frozen import load_from_folder
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.weights.resolve import obtain_weights
 from unmask.preprocess.profiles import EncoderChoice
 
 
-class Wav2Vec2Frames(nn.Module):  # type: ignore[misc]
-    """(B, A) -> (B, F, D): 0 is the input of the first layer, k the output of layer k; the last is normed.
+class Wav2Vec2Frames(nn.Module):
+    """(B, A) -> (B, F, D): layer 0 is the input of the first layer, k the output of layer k; the last one is normed.
 
-    Below the last layer that is transformers' hidden_states[layer], without computing the layers above; of several
-    layers the mean.
+    Equal to transformers' hidden_states[layer] below the last layer, without computing the layers above. The mean over
+    several layers.
     """
 
-    def __init__(self, model: Any, layers: tuple[int, ...], *, normalise: bool) -> None:
+    def __init__(self, model: Any, layers: tuple[int, ...], *, normalize: bool) -> None:
         super().__init__()
         if model.config.do_stable_layer_norm and layers[-1] < len(model.encoder.layers):
-            # In this variant the norm stands after the last layer; a middle layer's output has not passed it.
+            # In this variant the norm follows the last layer; it is not applied to a middle layer.
             model.encoder.layer_norm = nn.Identity()
         model.encoder.layers = model.encoder.layers[: layers[-1]]
-        self.model, self.layers, self.normalise = model, layers, normalise
+        self.model, self.layers, self.normalize = model, layers, normalize
 
     def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
-        if self.normalise:
+        if self.normalize:
             spread_B1, mean_B1 = torch.var_mean(wave_BA, dim=1, keepdim=True, correction=0)
             wave_BA = (wave_BA - mean_B1) / (spread_B1 + 1e-7).sqrt()
         found = self.model(wave_BA, output_hidden_states=len(self.layers) > 1)
@@ -48,22 +48,22 @@ class Wav2Vec2Frames(nn.Module):  # type: ignore[misc]
 
 
 def from_weights(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
-    """The model that `choice` names on the hub or in a local folder. Layer None: the middle one."""
+    """Make the encoder of `choice`: `weights` is a hub name or local folder. Layer None: the middle one."""
     only(choice, "weights", "layer", "tokens_per_second")
     weights = obtain_weights(choice.name, choice.weights)
     config = Wav2Vec2Config.from_pretrained(str(weights.folder), local_files_only=True)
     recipe = weights.folder / "preprocessor_config.json"
-    # Without the file: as all published models but a few of the first do it.
-    normalise = bool(json.loads(recipe.read_text()).get("do_normalize", True)) if recipe.is_file() else True
-    spec = describe(choice, config, weights.origin, weights.hash, normalise=normalise)
+    # Without the file: as in all published models except a few early ones.
+    normalize = bool(json.loads(recipe.read_text()).get("do_normalize", True)) if recipe.is_file() else True
+    spec = describe(choice, config, weights.origin, weights.hash, normalize=normalize)
 
     def load() -> nn.Module:
-        return Wav2Vec2Frames(from_folder(Wav2Vec2Model, weights.folder), spec.layers, normalise=normalise)
+        return Wav2Vec2Frames(load_from_folder(Wav2Vec2Model, weights.folder), spec.layers, normalize=normalize)
 
     return AudioEncoder(spec, load, device)
 
 
-def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str, *, normalise: bool) -> EncoderSpec:
+def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str, *, normalize: bool) -> EncoderSpec:
     count = int(config.num_hidden_layers)
     return EncoderSpec(
         name=choice.name,
@@ -71,7 +71,7 @@ def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str,
         weights=origin,
         weights_hash=weights_hash,
         native_dim=int(config.hidden_size),
-        layer=in_spec(layers_within(choice, 0, count) or (count // 2,)),
-        tokens_per_second=token_rate(choice),
-        normalisation="zero mean, unit variance per clip" if normalise else "none",
+        layer=simplify_layers(check_layers(choice, 0, count) or (count // 2,)),
+        tokens_per_second=check_token_rate(choice),
+        normalisation="zero mean, unit variance per clip" if normalize else "none",
     )

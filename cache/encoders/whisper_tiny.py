@@ -1,14 +1,14 @@
 """The encoder of Whisper (Radford et al., ICML 2023), read from a CTranslate2 file into transformers' WhisperEncoder.
 
-Whisper was trained on windows padded with silence to 30 s, and its position embedding is a fixed sinusoid. A clip of a
-few seconds is encoded at its own length with the first positions: silence would cost ten times the work, and would
-enter every token through attention. Its frames then differ a little from those of the padded window; both are frozen
-features, and what counts is that all clips are treated alike. Longer clips are cut into windows of 30 s.
+Whisper was trained on windows padded with silence to 30 s, and its position embedding is a fixed sinusoid. Here a clip
+of a few seconds is encoded at its own length with the first positions: padding would cost ten times the work and
+influence every token through attention. The frames differ slightly from those of the padded window, equally for all
+clips. Longer clips are cut into windows of 30 s.
 
-Middle layers hold more of *how* something is said, the last one more of *what*: a linear probe for synthetic speech is
+Middle layers describe more *how* something is said, the last layer more *what*: a linear probe for synthetic speech is
 better on layers 1 and 2 than on 4. So `layer` is part of the spec, and the default is the middle one.
 
-B clips, A samples at 16 kHz, M mel bands, F frames (50 a second), D numbers a frame
+B clips, A samples at 16 kHz, M mel bands, F frames (50 per second), D numbers per frame
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
 from unmask.cache.encoders.ctranslate2_file import CT2File
-from unmask.cache.encoders.encoder_options import in_spec, layers_within, only, token_rate
+from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.weights.resolve import obtain_weights
 from unmask.core.errors import MissingInput
@@ -33,8 +33,11 @@ WINDOW, HOP = 400, 160
 WINDOW_SAMPLES = 30 * SAMPLE_RATE
 
 
-class LogMel(nn.Module):  # type: ignore[misc]
+class LogMel(nn.Module):
     """(B, A) -> (B, M, A // 160): Whisper's input, as transformers' WhisperFeatureExtractor computes it."""
+
+    filters_MK: torch.Tensor
+    window: torch.Tensor
 
     def __init__(self, bands: int) -> None:
         super().__init__()
@@ -51,10 +54,10 @@ class LogMel(nn.Module):  # type: ignore[misc]
             return (torch.maximum(mel_BMF, loudest_B11 - 8.0) + 4.0) / 4.0
 
 
-class WhisperFrames(nn.Module):  # type: ignore[misc]
-    """(B, A) -> (B, F, D): the output of a layer, of several the mean.
+class WhisperFrames(nn.Module):
+    """(B, A) -> (B, F, D): the output of a layer, or the mean over several layers.
 
-    `norm`: the last layer of `encoder` is Whisper's own last, whose output is normed.
+    `norm`: the last layer of `encoder` is Whisper's last layer, whose output is normed.
     """
 
     def __init__(self, encoder: WhisperEncoder, layers: tuple[int, ...], *, norm: bool) -> None:
@@ -64,11 +67,11 @@ class WhisperFrames(nn.Module):  # type: ignore[misc]
 
     def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
         windows = torch.split(wave_BA, WINDOW_SAMPLES, dim=1)
-        if windows[-1].shape[1] < WINDOW:  # a rest too short for a spectrum
+        if windows[-1].shape[1] < WINDOW:  # the remainder is too short for a spectrum
             windows = windows[:-1]
-        return torch.cat([self._window(window) for window in windows], dim=1)
+        return torch.cat([self._encode_window(window) for window in windows], dim=1)
 
-    def _window(self, wave_BA: torch.Tensor) -> torch.Tensor:
+    def _encode_window(self, wave_BA: torch.Tensor) -> torch.Tensor:
         x_BDF = F.gelu(self.encoder.conv1(self.mel(wave_BA)))
         x_BFD = F.gelu(self.encoder.conv2(x_BDF)).transpose(1, 2)
         x_BFD = x_BFD + self.encoder.embed_positions.weight[: x_BFD.shape[1]]
@@ -81,7 +84,7 @@ class WhisperFrames(nn.Module):  # type: ignore[misc]
 
 
 def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
-    """384 wide, layer 2 of 0..4 (0: the input of the first layer) unless another is asked for.
+    """384 wide; layer 2 of 0..4 (0: the input of the first layer) by default.
 
     `weights`: another CTranslate2 Whisper, as a hub name or a folder with model.bin; any size.
     """
@@ -91,15 +94,15 @@ def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     if file.kind != "WhisperSpec":
         raise MissingInput(f"{file.path}: a {file.kind}, not a Whisper model", "check `weights`")
     count = sum(1 for name in file.names if name.startswith("encoder/layer_") and name.endswith("linear_0/bias")) // 2
-    layers = layers_within(choice, 0, count) or (count // 2,)
+    layers = check_layers(choice, 0, count) or (count // 2,)
     spec = EncoderSpec(
         name=choice.name,
         modality="audio",
         weights=weights.origin,
         weights_hash=weights.hash,
         native_dim=file.shape("encoder/conv1/weight")[0],
-        layer=in_spec(layers),
-        tokens_per_second=token_rate(choice),
+        layer=simplify_layers(layers),
+        tokens_per_second=check_token_rate(choice),
         normalisation="log-mel, 80 dB below the loudest of the clip",
     )
     last = layers[-1]
@@ -107,7 +110,7 @@ def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
 
 
 def read_encoder(file: CT2File, layers: int) -> WhisperEncoder:
-    """The first `layers` layers of the encoder in `file`."""
+    """Build the encoder of `file` up to layer `layers`."""
     width, bands, _ = file.shape("encoder/conv1/weight")
     config = WhisperConfig(
         d_model=width,
@@ -117,32 +120,32 @@ def read_encoder(file: CT2File, layers: int) -> WhisperEncoder:
         encoder_ffn_dim=4 * width,
         max_source_positions=file.shape("encoder/position_encodings/encodings")[0],
     )
-    with torch.device("meta"):  # every tensor is given below: nothing is drawn at random
+    with torch.device("meta"):  # all tensors are assigned below: no random weights
         encoder = WhisperEncoder(config)
-    tensors = {name: torch.from_numpy(np.array(values)) for name, values in _tensors(file, layers).items()}
+    tensors = {name: torch.from_numpy(np.array(values)) for name, values in _read_tensors(file, layers).items()}
     encoder.load_state_dict(tensors, strict=True, assign=True)
     return encoder
 
 
-def _tensors(file: CT2File, layers: int) -> dict[str, np.ndarray]:
-    """transformers' names -> CTranslate2's numbers."""
+def _read_tensors(file: CT2File, layers: int) -> dict[str, np.ndarray]:
+    """transformers' names -> tensors of `file`."""
     tensors = {"embed_positions.weight": file.tensor("encoder/position_encodings/encodings")}
     for part in ("conv1", "conv2"):
         tensors |= {f"{part}.{name}": file.tensor(f"encoder/{part}/{name}") for name in ("weight", "bias")}
-    tensors |= _norm(file, "encoder/layer_norm", "layer_norm")
+    tensors |= _read_norm(file, "encoder/layer_norm", "layer_norm")
     for number in range(layers):
         old, new = f"encoder/layer_{number}", f"layers.{number}"
-        tensors |= _norm(file, f"{old}/self_attention/layer_norm", f"{new}.self_attn_layer_norm")
-        tensors |= _norm(file, f"{old}/ffn/layer_norm", f"{new}.final_layer_norm")
-        tensors |= _attention(file, f"{old}/self_attention", f"{new}.self_attn")
+        tensors |= _read_norm(file, f"{old}/self_attention/layer_norm", f"{new}.self_attn_layer_norm")
+        tensors |= _read_norm(file, f"{old}/ffn/layer_norm", f"{new}.final_layer_norm")
+        tensors |= _read_attention(file, f"{old}/self_attention", f"{new}.self_attn")
         for position in (0, 1):
             for name in ("weight", "bias"):
                 tensors[f"{new}.fc{position + 1}.{name}"] = file.tensor(f"{old}/ffn/linear_{position}/{name}")
     return tensors
 
 
-def _attention(file: CT2File, old: str, new: str) -> dict[str, np.ndarray]:
-    """CTranslate2 keeps query, key and value as one matrix. Whisper's key has no bias: that third of it is zero."""
+def _read_attention(file: CT2File, old: str, new: str) -> dict[str, np.ndarray]:
+    """CTranslate2 stores query, key and value as one matrix. Whisper's key has no bias, so that third is zero."""
     query, key, value = np.split(file.tensor(f"{old}/linear_0/weight"), 3)
     query_bias, key_bias, value_bias = np.split(file.tensor(f"{old}/linear_0/bias"), 3)
     if key_bias.any():
@@ -158,5 +161,5 @@ def _attention(file: CT2File, old: str, new: str) -> dict[str, np.ndarray]:
     }
 
 
-def _norm(file: CT2File, old: str, new: str) -> dict[str, np.ndarray]:
+def _read_norm(file: CT2File, old: str, new: str) -> dict[str, np.ndarray]:
     return {f"{new}.weight": file.tensor(f"{old}/gamma"), f"{new}.bias": file.tensor(f"{old}/beta")}

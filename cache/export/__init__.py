@@ -1,1 +1,1 @@
-"""Tokens into one file, and back."""
+"""Export of tokens to one file, and import."""

@@ -1,6 +1,6 @@
-"""Tokens in one HDF5 file, to give to others. This module is its only reader and writer.
+"""Tokens in one HDF5 file, to share with others. Only this module reads and writes it.
 
-/                     attributes: format, version, about (JSON: what the giver says of the whole), streams (JSON: names
+/                     attributes: format, version, about (JSON: of the export as a whole), streams (JSON: names
                       in order), checksum (over all of these)
 /<encoder>/           attributes: spec (JSON), media, fingerprint, checksums (JSON: SHA-256 of each dataset's bytes),
                       checksum (over all of these)
@@ -9,10 +9,10 @@
     offsets  (C + 1,) int64   clip c has the tokens offsets[c] : offsets[c + 1]
     media_id (C,)     bytes   clip c is number clip[c] of this item
     clip     (C,)     int32
-    shard    (S,)     bytes   names of the Zarr shards these clips come from, one after another
-    source   (S,)     bytes   names the content of the media shard behind each
+    shard    (S,)     bytes   names of the Zarr shards of the clips, in order
+    source   (S,)     bytes   hash of the media shard of each
     clips    (S,)     int64   clips of each shard
-    failed   (F,)     bytes   JSON, a line a shard: clips that the encoder refused, with reasons
+    failed   (F,)     bytes   JSON, one line per shard: clips that the encoder refused, with reasons
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.ragged import Piece, Ragged, offsets_of
+from unmask.cache.store.ragged import Piece, Ragged, compute_offsets
 from unmask.cache.store.token_store import Finished, TokenStore
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.hashing import fingerprint
 
@@ -39,73 +39,81 @@ FORMAT = "unmask-tokens-hdf5"
 VERSION = 1
 REMEDY = "export it again: unmask cache export --format hdf5"
 
-# Tokens begin at a page of the file, as a memory map of them would.
+# Tokens begin at a page boundary, for memory maps.
 PAGE = 4096
 HASHED_AT_ONCE = 64 << 20
-# They become names of files.
-STREAM_NAME, SHARD_NAME = re.compile(r"[A-Za-z0-9_]+"), re.compile(r"shard-[A-Za-z0-9-]+\.zarr")
+# They become file names.
+ENCODER_NAME, SHARD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*"), re.compile(r"shard-[A-Za-z0-9-]+\.zarr")
 
 
 def write_hdf5(path: Path, stores: Mapping[str, TokenStore], about: Mapping[str, Any]) -> None:
-    """One file with the tokens of all `stores` (encoder -> its store). `about`, JSON-able: see `read_about`."""
+    """Write the tokens of all `stores` (encoder -> its store) to one file. `about` is stored as JSON."""
     with (
-        new_file(path) as temporary,
+        create_file(path) as temporary,
         h5py.File(temporary, "w", alignment_threshold=PAGE, alignment_interval=PAGE) as file,
     ):
         for name, store in stores.items():
-            _write_stream(file.create_group(name), store)
-        _seal(file, {"format": FORMAT, "version": VERSION, "about": _text(about), "streams": _text(list(stores))})
+            _write_encoder(file.create_group(name), store)
+        _write_seal(
+            file,
+            {"format": FORMAT, "version": VERSION, "about": _dump_json(about), "streams": _dump_json(list(stores))},
+        )
 
 
 def read_about(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """What the file says of the whole, and the names of its streams. `MissingInput` when it is foreign or edited."""
-    with _opened(path) as file:
+    """Read `about` and the names of the encoders. `MissingInput` when the file is foreign or edited."""
+    with _open_file(path) as file:
         about: dict[str, Any] = json.loads(file.attrs["about"])
         return about, json.loads(file.attrs["streams"])
 
 
 class Hdf5Tokens(Ragged):
-    """One stream of such a file, as one long list of clips."""
+    """The tokens of one encoder in such a file."""
 
-    def __init__(self, path: Path, stream: str) -> None:
-        """`MissingInput` when the file has no such stream, or is foreign, cut off or edited beside its tokens."""
-        self.path, self.stream = path, stream
-        with _opened(path) as file:
+    def __init__(self, path: Path, encoder: str) -> None:
+        """`MissingInput` when the file has no such encoder, is foreign or truncated, or its metadata were edited."""
+        self.path, self.encoder = path, encoder
+        with _open_file(path) as file:
             try:
-                self._read(_part(file, stream, h5py.Group))
+                self._read(_get_part(file, encoder, h5py.Group))
             except (OSError, KeyError, ValueError, TypeError) as error:
-                raise MissingInput(f"{path}: {stream} is not whole ({error})", REMEDY) from error
+                raise MissingInput(f"{path}: {encoder} is not complete ({error})", REMEDY) from error
+
+    def __repr__(self) -> str:
+        return f"Hdf5Tokens({self.describe()}, {self.path.name})"
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path, str]]:
-        """Another process opens the file anew instead of being sent the tokens."""
-        return type(self), (self.path, self.stream)
+        """Pickled as path and name: another process opens the file itself."""
+        return type(self), (self.path, self.encoder)
 
     def _read(self, group: Any) -> None:
         _check_seal(group)
         spec = EncoderSpec(**json.loads(group.attrs["spec"]))
         self.media, self.fingerprint = str(group.attrs["media"]), str(group.attrs["fingerprint"])
-        if spec.fingerprint(self.media) != self.fingerprint or spec.name != self.stream:
+        if spec.fingerprint(self.media) != self.fingerprint or spec.name != self.encoder:
             raise ValueError("its spec was edited")
-        small = {name: _part(group, name, h5py.Dataset)[()] for name in ("times", "offsets", "media_id", "clip")}
+        small = {name: _get_part(group, name, h5py.Dataset)[()] for name in ("times", "offsets", "media_id", "clip")}
         offsets = small["offsets"]
         _check_arrays(small, offsets)
         keys = [
             (media_id.decode(), clip) for media_id, clip in zip(small["media_id"], small["clip"].tolist(), strict=True)
         ]
         self._read_shards(group, keys)
-        piece = _plain(self.path, _part(group, "tokens", h5py.Dataset), (int(offsets[-1]), spec.width))
+        piece = _locate_tokens(self.path, _get_part(group, "tokens", h5py.Dataset), (int(offsets[-1]), spec.width))
         super().__init__(spec, keys, np.diff(offsets), small["times"], [piece])
 
     def _read_shards(self, group: Any, keys: list[tuple[str, int]]) -> None:
-        names, sources, clips = (_part(group, name, h5py.Dataset)[()].tolist() for name in ("shard", "source", "clips"))
-        failed = bytes(_part(group, "failed", h5py.Dataset)[()]).splitlines()
+        names, sources, clips = (
+            _get_part(group, name, h5py.Dataset)[()].tolist() for name in ("shard", "source", "clips")
+        )
+        failed = bytes(_get_part(group, "failed", h5py.Dataset)[()]).splitlines()
         if sum(clips) != len(keys):
             raise ValueError(f"{sum(clips)} clips in shards, {len(keys)} in all")
         self.shards = [name.decode() for name in names]
         if not all(SHARD_NAME.fullmatch(name) for name in self.shards):
-            raise ValueError("names of shards that are none")
+            raise ValueError("invalid shard names")
         self.about: dict[str, Finished] = {}
-        """Shard name -> what it is made from and holds."""
+        """Shard name -> its source, clips and refused clips."""
         start = 0
         for name, source, count, refused in zip(self.shards, sources, clips, failed, strict=True):
             self.about[name] = Finished(source.decode(), keys[start : start + count], json.loads(refused))
@@ -113,24 +121,28 @@ class Hdf5Tokens(Ragged):
         self.sources = {name: about.source for name, about in self.about.items()}
 
     def verify(self) -> dict[str, list[str]]:
-        """Stream -> its datasets that are not as they were written; empty when all are."""
-        with _opened(self.path) as file:
-            group = file[self.stream]
+        """Encoder -> its datasets that changed since they were written; empty for none."""
+        with _open_file(self.path) as file:
+            group = file[self.encoder]
             sums: dict[str, str] = json.loads(group.attrs["checksums"])
-            wrong = [name for name, expected in sums.items() if _sum([_part(group, name, h5py.Dataset)]) != expected]
-        return {self.stream: sorted(wrong)} if wrong else {}
+            wrong = [
+                name
+                for name, expected in sums.items()
+                if _hash_arrays([_get_part(group, name, h5py.Dataset)]) != expected
+            ]
+        return {self.encoder: sorted(wrong)} if wrong else {}
 
 
-def _write_stream(group: Any, store: TokenStore) -> None:
+def _write_encoder(group: Any, store: TokenStore) -> None:
     shards = [store.about[name] for name in store.shards]
-    failed = "".join(_text(about.failed) + "\n" for about in shards).encode()
+    failed = "".join(_dump_json(about.failed) + "\n" for about in shards).encode()
     small: dict[str, NDArray[Any]] = {
         "times": store.times.astype("<f4"),
-        "offsets": offsets_of(store.lengths),
-        "media_id": _bytes([media_id for media_id, _ in store.keys]),
+        "offsets": compute_offsets(store.lengths),
+        "media_id": _encode_names([media_id for media_id, _ in store.keys]),
         "clip": np.array([clip for _, clip in store.keys], "<i4"),
-        "shard": _bytes(store.shards),
-        "source": _bytes([about.source for about in shards]),
+        "shard": _encode_names(store.shards),
+        "source": _encode_names([about.source for about in shards]),
         "clips": np.array([len(about.keys) for about in shards], "<i8"),
         "failed": np.frombuffer(failed, np.uint8),
     }
@@ -141,12 +153,12 @@ def _write_stream(group: Any, store: TokenStore) -> None:
         start += len(part)
     for name, array in small.items():
         group.create_dataset(name, data=array)
-    checksums = {name: _sum([array]) for name, array in small.items()} | {"tokens": _sum(store.parts)}
-    attributes = {"spec": _text(store.spec.as_json()), "media": store.media, "fingerprint": store.fingerprint}
-    _seal(group, attributes | {"checksums": _text(checksums)})
+    checksums = {name: _hash_arrays([array]) for name, array in small.items()} | {"tokens": _hash_arrays(store.parts)}
+    attributes = {"spec": _dump_json(store.spec.as_json()), "media": store.media, "fingerprint": store.fingerprint}
+    _write_seal(group, attributes | {"checksums": _dump_json(checksums)})
 
 
-def _seal(group: Any, attributes: Mapping[str, Any]) -> None:
+def _write_seal(group: Any, attributes: Mapping[str, Any]) -> None:
     group.attrs.update({**attributes, "checksum": fingerprint(dict(attributes))})
 
 
@@ -156,8 +168,8 @@ def _check_seal(group: Any) -> None:
         raise ValueError("its attributes were edited")
 
 
-def _opened(path: Path) -> Any:
-    """The h5py file, of this format and version."""
+def _open_file(path: Path) -> Any:
+    """Open the h5py file. `MissingInput` when it is not of this format and version."""
     if not path.is_file():
         raise MissingInput(f"{path}: no such file", REMEDY)
     file = None
@@ -166,17 +178,17 @@ def _opened(path: Path) -> Any:
         if (file.attrs.get("format"), file.attrs.get("version")) != (FORMAT, VERSION):
             raise ValueError(f"not an export of version {VERSION}")
         _check_seal(file)
-        if not all(STREAM_NAME.fullmatch(name) for name in json.loads(file.attrs["streams"])):
-            raise ValueError("names of encoders that are none")
+        if not all(ENCODER_NAME.fullmatch(name) for name in json.loads(file.attrs["streams"])):
+            raise ValueError("invalid encoder names")
     except (OSError, ValueError, TypeError, KeyError) as error:
         if file is not None:
             file.close()
-        raise MissingInput(f"{path}: no exported tokens that can be read ({error})", REMEDY) from error
+        raise MissingInput(f"{path}: not readable as exported tokens ({error})", REMEDY) from error
     return file
 
 
-def _part(group: Any, name: str, kind: type) -> Any:
-    """What lies in this very file: a link could lead to any file of this machine."""
+def _get_part(group: Any, name: str, kind: type) -> Any:
+    """Get an object stored in this file. Links are refused: they could lead to any file of this machine."""
     found: Any = group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
     inside = isinstance(found, kind)
     if not inside or (kind is h5py.Dataset and (found.external or found.is_virtual)):
@@ -195,18 +207,18 @@ def _check_arrays(arrays: Mapping[str, NDArray[Any]], offsets: NDArray[Any]) -> 
         raise ValueError("damaged keys")
 
 
-def _plain(path: Path, tokens: Any, shape: tuple[int, int]) -> Piece:
+def _locate_tokens(path: Path, tokens: Any, shape: tuple[int, int]) -> Piece:
     if tokens.shape != shape or tokens.dtype != np.dtype("<f2") or tokens.chunks is not None:
-        raise ValueError(f"tokens {tokens.shape} {tokens.dtype} instead of {shape} float16 in one stretch")
-    offset = tokens.id.get_offset()  # None where there are no bytes
+        raise ValueError(f"tokens {tokens.shape} {tokens.dtype} instead of {shape} float16 in one contiguous range")
+    offset = tokens.id.get_offset()  # None when there are no bytes
     piece = Piece(path, offset or 0, *shape)
     if piece.offset + piece.bytes > path.stat().st_size:
-        raise ValueError("the file ends too early")
+        raise ValueError("the file is truncated")
     return piece
 
 
-def _sum(arrays: Any) -> str:
-    """SHA-256 over the bytes of arrays or datasets, block after block."""
+def _hash_arrays(arrays: Any) -> str:
+    """SHA-256 over the bytes of arrays or datasets, block by block."""
     digest = hashlib.sha256()
     for array in arrays:
         step = max(1, HASHED_AT_ONCE // max(1, array.dtype.itemsize * int(np.prod(array.shape[1:]))))
@@ -215,10 +227,10 @@ def _sum(arrays: Any) -> str:
     return digest.hexdigest()
 
 
-def _bytes(texts: list[str]) -> NDArray[np.bytes_]:
+def _encode_names(texts: list[str]) -> NDArray[np.bytes_]:
     encoded = [text.encode() for text in texts]
     return np.array(encoded, f"S{max([1, *map(len, encoded)])}")
 
 
-def _text(value: Any) -> str:
+def _dump_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)

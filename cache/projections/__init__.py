@@ -1,1 +1,1 @@
-"""From an encoder's width to 512."""
+"""Projections from an encoder's width to 512."""

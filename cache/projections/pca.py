@@ -1,4 +1,4 @@
-"""Principal components of an encoder's tokens, fitted on the train split alone.
+"""Principal components of an encoder's tokens, fitted on the train split only.
 
 T tokens of all train clips, D the encoder's own width
 """
@@ -18,27 +18,27 @@ from unmask.core.hashing import fingerprint
 from unmask.manifests.manifest import Manifest
 
 VERSION = 1
-# Clips whose tokens are in memory at once.
+# Clips in memory at once.
 BLOCK = 4096
-# Of the largest variance: float16 has three digits, and variances are squares.
+# Relative to the largest variance: float16 has three digits, and variances are squares.
 NOISE = 1e-6
 
 
-def train_items(manifest: Manifest) -> list[str]:
-    """media ids of the train split, sorted."""
+def list_train_items(manifest: Manifest) -> list[str]:
+    """Media ids of the train split, sorted."""
     columns = (manifest.table.column(name).to_pylist() for name in ("media_id", "split", "status"))
     return sorted(
         media_id for media_id, split, status in zip(*columns, strict=True) if (split, status) == ("train", "ok")
     )
 
 
-def pca_name(native_fingerprint: str, items: list[str]) -> str:
-    """`pca-<hash>`: the same train items under the same encoder and media give the same matrix."""
+def name_pca(native_fingerprint: str, items: list[str]) -> str:
+    """`pca-<hash>`: the same train items, encoder and media give the same matrix."""
     return FITTED + fingerprint("pca", VERSION, native_fingerprint, items)
 
 
-def fit(native: TokenStore, items: Iterable[str]) -> Projection:
-    """The mean and the first 512 components of the tokens of `items`, all of one weight.
+def fit_pca(native: TokenStore, items: Iterable[str]) -> Projection:
+    """Fit the mean and the first 512 components to the tokens of `items`, all weighted equally.
 
     `MissingInput` when there are fewer than two tokens.
     """
@@ -54,16 +54,16 @@ def fit(native: TokenStore, items: Iterable[str]) -> Projection:
         problem = f"{native.folder}: {count} tokens in the train split, too few for principal components"
         raise MissingInput(problem, "split the manifest, or choose projection orthogonal-seed0")
     mean = total / count
-    return Projection(mean.astype(np.float32), _components(products / count - np.outer(mean, mean)))
+    return Projection(mean.astype(np.float32), _compute_components(products / count - np.outer(mean, mean)))
 
 
-def _components(covariance: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(D, 512), largest variance first; zeros behind the last one, of a narrower encoder or of few tokens."""
+def _compute_components(covariance: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(D, 512), largest variance first; padded with zeros for a narrower encoder or few tokens."""
     variances, vectors = np.linalg.eigh(covariance)
-    # Directions in which the train tokens do not differ but for rounding: nothing was learned about them.
+    # Leave out directions in which the train tokens differ only by rounding.
     known = variances[::-1] > NOISE * variances[-1]
     chosen = (vectors[:, ::-1] * known)[:, :TOKEN_WIDTH]
-    # Eigenvectors have no sign of their own: the largest entry is made positive.
+    # The sign of an eigenvector is arbitrary: make its largest entry positive.
     largest = np.abs(chosen).argmax(axis=0)
     chosen = chosen * np.sign(chosen[largest, np.arange(chosen.shape[1])])
     return np.pad(chosen, ((0, 0), (0, TOKEN_WIDTH - chosen.shape[1]))).astype(np.float32)

@@ -1,1 +1,1 @@
-"""Token stores: written once, read by memory map."""
+"""Token stores: written once, read through memory maps."""

@@ -1,4 +1,4 @@
-"""What lies in the token cache, who refers to it, and what nobody does."""
+"""The stores in the token cache, their sizes, and the profiles and runs that refer to them."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from unmask.cache.store.profile_index import LATEST, read_streams, read_views, referenced
+from unmask.cache.store.profile_index import LATEST, list_referenced_folders, read_augmented_folders, read_index
 from unmask.cache.store.token_store import Finished, read_spec
 from unmask.core.atomic_files import TEMPORARY
 from unmask.core.errors import MissingInput
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import Profile
 
 LOCK = "tokens"
-"""Name of the lock that `extract` and `gc` hold: a store that is being filled has no one referring to it yet."""
+"""Name of the lock that `extract` and `gc` hold: nothing refers to a store yet while it is being filled."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunUse:
-    """One training run as the cache sees it."""
+    """One training run and the stores it was trained on."""
 
     run: str
     stores: frozenset[str]
-    """Names of the store folders it was trained on."""
+    """Names of store folders."""
     when: float
     """Seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A streams file: what one profile was extracted into."""
+    """One profile index: the stores that a profile was extracted into."""
 
     path: Path
     profile: Profile
     shards: list[str]
     stores: frozenset[str]
-    """Folders of the tokens it names, and of what some were projected from."""
+    """Its store folders, and the native ones that some were projected from."""
     whole: frozenset[str]
-    """Those of them that hold all `shards`."""
+    """Those of `stores` that hold all `shards`."""
     latest: bool
 
     @property
@@ -58,15 +58,15 @@ class StoreFacts:
 
     folder: str
     encoder: str
-    """"" where its spec cannot be read."""
+    """"" when its spec cannot be read."""
     bytes: int
     shards: int
     clips: int
     tokens: int
     profiles: tuple[str, ...]
-    """That refer to it."""
+    """Profiles that refer to it."""
     runs: tuple[str, ...]
-    """That were trained on it."""
+    """Runs that were trained on it."""
     last_used: float
     """Seconds since 1970: written, referred to by `extract`, or trained on."""
     problem: str = ""
@@ -80,44 +80,47 @@ class StoreFacts:
         return asdict(self) | {"referenced": self.referenced, "last_used": when}
 
 
-def references(work: WorkFolder) -> list[Reference]:
-    """Every streams file of `work`, the latest last. `MissingInput` for one that cannot be read."""
-    latest = read_streams(work.tokens / LATEST)[0].fingerprint() if (work.tokens / LATEST).is_file() else None
+def list_references(work: WorkFolder) -> list[Reference]:
+    """Read every profile index of `work`, the latest last. `MissingInput` for one that cannot be read."""
+    latest = read_index(work.tokens / LATEST)[0].fingerprint() if (work.tokens / LATEST).is_file() else None
     paths = [path for path in sorted(work.tokens.glob("*.json")) if path.name != LATEST]
-    return sorted((_reference(path, latest) for path in paths), key=lambda reference: reference.latest)
+    return sorted((_read_reference(path, latest) for path in paths), key=lambda reference: reference.latest)
 
 
-def _reference(path: Path, latest: str | None) -> Reference:
-    profile, _, shards, clean = read_streams(path)
-    whole = frozenset(chain(clean.values(), *read_views(path).values()))
-    return Reference(path, profile, shards, frozenset(referenced(path)), whole, latest=path.stem == latest)
+def _read_reference(path: Path, latest: str | None) -> Reference:
+    profile, _, shards, clean = read_index(path)
+    whole = frozenset(chain(clean.values(), *read_augmented_folders(path).values()))
+    return Reference(path, profile, shards, frozenset(list_referenced_folders(path)), whole, latest=path.stem == latest)
 
 
-def inventory(work: WorkFolder, runs: Sequence[RunUse]) -> list[StoreFacts]:
-    """Every store of `work`; `runs` are those of train.usage.token_use."""
-    known = references(work)
-    return [_facts(folder, known, runs) for folder in store_folders(work)]
+def list_stores(work: WorkFolder, runs: Sequence[RunUse]) -> list[StoreFacts]:
+    """Describe every store of `work`. `runs`: as train/token_usage.py lists them."""
+    known = list_references(work)
+    return [_describe_store(folder, known, runs) for folder in list_store_folders(work)]
 
 
-def store_folders(work: WorkFolder) -> list[Path]:
-    """All of them have a fingerprint behind a hyphen; what else lies there, such as `projections`, has none."""
+def list_store_folders(work: WorkFolder) -> list[Path]:
+    """List the store folders.
+
+    Their names end with a hyphen and a fingerprint; other folders, such as `projections`, have none.
+    """
     return sorted(path for path in work.tokens.glob("*-*") if path.is_dir())
 
 
-def _facts(folder: Path, known: Sequence[Reference], runs: Sequence[RunUse]) -> StoreFacts:
+def _describe_store(folder: Path, known: Sequence[Reference], runs: Sequence[RunUse]) -> StoreFacts:
     mine = [reference for reference in known if folder.name in reference.stores]
     users = [run for run in runs if folder.name in run.stores]
     used = [folder.stat().st_mtime, *(reference.path.stat().st_mtime for reference in mine), *(r.when for r in users)]
     encoder, problem, counts = "", "", (0, 0, 0)
     try:
         spec, media = read_spec(folder)
-        encoder, counts = spec.name, _counts(folder, spec.fingerprint(media), spec.width)
+        encoder, counts = spec.name, _count_tokens(folder, spec.fingerprint(media), spec.width)
     except MissingInput as error:
         problem = error.problem
     return StoreFacts(
         folder=folder.name,
         encoder=encoder,
-        bytes=size_of(folder),
+        bytes=measure_size(folder),
         shards=counts[0],
         clips=counts[1],
         tokens=counts[2],
@@ -128,8 +131,8 @@ def _facts(folder: Path, known: Sequence[Reference], runs: Sequence[RunUse]) -> 
     )
 
 
-def _counts(folder: Path, fingerprint: str, width: int) -> tuple[int, int, int]:
-    """Finished shards, their clips, their tokens."""
+def _count_tokens(folder: Path, fingerprint: str, width: int) -> tuple[int, int, int]:
+    """Count the finished shards, their clips and their tokens."""
     found = {path: Finished.read(path, fingerprint) for path in sorted(folder.glob("shard-*.zarr"))}
     whole = {path: about for path, about in found.items() if about is not None}
     chunks = [path / "tokens" / "c" / "0" / "0" for path in whole]
@@ -137,8 +140,8 @@ def _counts(folder: Path, fingerprint: str, width: int) -> tuple[int, int, int]:
     return len(whole), sum(len(about.keys) for about in whole.values()), size // (2 * width)
 
 
-def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder. What vanishes meanwhile counts nothing."""
+def measure_size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder. Files that disappear meanwhile count as 0."""
     total = 0
     for part in [path, *path.rglob("*")] if path.is_dir() else [path]:
         try:
@@ -148,18 +151,21 @@ def size_of(path: Path) -> int:
     return total
 
 
-def disk_use(work: WorkFolder) -> dict[str, int]:
+def measure_disk_use(work: WorkFolder) -> dict[str, int]:
     """Path under the work folder -> bytes, largest first: each media folder, token store and run, and the rest."""
     divided = [folder for folder in (work.media, work.tokens, work.runs) if folder.is_dir()]
     parts = [part for folder in divided for part in folder.iterdir()]
     parts += [part for part in work.root.iterdir() if part not in divided] if work.root.is_dir() else []
-    sizes = {part.relative_to(work.root).as_posix(): size_of(part) for part in parts}
+    sizes = {part.relative_to(work.root).as_posix(): measure_size(part) for part in parts}
     return dict(sorted(sizes.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def remove_stores(work: WorkFolder, folders: Sequence[str]) -> None:
-    """Throw these stores away, each whole: a kill leaves a store or a folder that the next call removes."""
-    with locked(work.locks / LOCK, "extract or gc"):
+    """Remove these stores, each in one step.
+
+    After a kill a store is complete, or renamed so that the next call removes the rest.
+    """
+    with hold_lock(work.locks / LOCK, "extract or gc"):
         for name in folders:
             aside = work.tokens / f"{TEMPORARY}{uuid.uuid4().hex}-{name}"
             (work.tokens / name).rename(aside)

@@ -1,7 +1,7 @@
 """Read-only memory maps that keep no file open.
 
-Python's own `mmap`, and so `numpy.memmap`, holds a file descriptor a map: a thousand shards of three encoders are over
-the usual limit of 1,024. Writable private maps, which need none, count as memory in use on machines that do not
+Python's `mmap`, and therefore `numpy.memmap`, holds a file descriptor per map: a thousand shards of three encoders
+exceed the usual limit of 1,024. Writable private maps need none, but count as used memory on machines that do not
 overcommit.
 """
 
@@ -23,11 +23,11 @@ _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 FAILED = ctypes.c_void_p(-1).value
 
 
-def mapped(path: Path, size: int) -> NDArray[np.uint8]:
-    """(size,) the first bytes of the file, at least one; `OSError` when it has fewer. Unmapped with the last view."""
+def map_file(path: Path, size: int) -> NDArray[np.uint8]:
+    """Map the first `size` bytes of the file (at least 1). `OSError` when it has fewer. Unmapped with the last view."""
     handle = os.open(path, os.O_RDONLY)
     try:
-        if os.fstat(handle).st_size < size:  # touching what lies behind the end would kill the process
+        if os.fstat(handle).st_size < size:  # reading beyond the end would kill the process
             raise OSError(f"{path}: shorter than {size} bytes")
         address = _libc.mmap(None, size, PROT_READ, MAP_SHARED, handle, 0)
     finally:

@@ -1,8 +1,9 @@
-"""Which token stores belong together: the streams of one profile over the same media shards.
+"""The profile index: which token stores belong to one profile, over the same media shards.
 
 tokens/<profile fingerprint>.json, and tokens/latest.json for the last one written:
     {"profile": {...}, "media": fingerprint, "shards": [names], "streams": {encoder: folder name},
-     "views": {encoder: [folder name of view 1, 2, ...]}, "others": [folders that some of these were projected from]}
+     "views": {encoder: [folder of augmented version 1, 2, ...]},
+     "others": [native folders that some of these were projected from]}
 """
 
 from __future__ import annotations
@@ -23,35 +24,39 @@ from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
-from unmask.preprocess.shards.shard_plan import media_fingerprint, media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder, hash_media_settings
 
 LATEST = "latest.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Streams:
-    """Opened tokens of every encoder of a profile, over the same clips."""
+class ProfileTokens:
+    """The opened token stores of a profile, one per encoder, over the same clips."""
 
     profile: Profile
     media: str
     """Fingerprint of the preprocessing."""
     shards: list[str]
-    """Names of the media shards that hold the manifest's items, in the order of the stores' clips."""
+    """Names of the media shards with the manifest's files, in the order of the stores' clips."""
     stores: dict[str, TokenStore]
-    """Encoder -> its tokens."""
+    """Encoder -> its token store."""
     views: dict[str, list[TokenStore]] = field(default_factory=dict)
-    """Encoder -> its tokens of augmented view 1, 2, ...: the same clips and the same number of tokens each."""
+    """Encoder -> its tokens of augmented version 1, 2, ...: the same clips, and the same number of tokens per clip."""
+
+    def __repr__(self) -> str:
+        stores = "\n".join(f"  {store!r}" for store in self.stores.values())
+        return f"{type(self).__name__}(profile {self.profile.name}, {len(self.shards)} shards,\n{stores}\n)"
 
 
-def media_version(shard: Path) -> str:
-    """Names the content of a media shard: two with the same files have the same."""
+def hash_media(shard: Path) -> str:
+    """Hash of a media shard's content: equal for shards of equal files."""
     try:
         return fingerprint((shard / CHECKSUMS).read_text(encoding="utf-8"))
     except OSError as error:
         raise MissingInput(f"{shard}: no finished media shard", "run `unmask preprocess` again") from error
 
 
-def write_streams(
+def write_index(
     work: WorkFolder,
     profile: Profile,
     shards: list[str],
@@ -59,10 +64,10 @@ def write_streams(
     views: Mapping[str, list[str]] | None = None,
     others: Collection[str] = (),
 ) -> None:
-    """The last step of `extract`: everything named here is finished."""
+    """Write the index, as the last step of `extract`: every store in it is finished."""
     about = {
         "profile": profile.model_dump(mode="json"),
-        "media": media_fingerprint(profile.preprocess),
+        "media": hash_media_settings(profile.preprocess),
         "shards": shards,
         "streams": dict(folders),
         "views": dict(views or {}),
@@ -72,16 +77,16 @@ def write_streams(
     write_json(work.tokens / LATEST, about)
 
 
-def open_streams(work: WorkFolder, manifest: Manifest, profile: Profile | None = None) -> Streams:
-    """The tokens of `manifest`'s items by every encoder of `profile` (None: the last one extracted).
+def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = None) -> ProfileTokens:
+    """Open the tokens of `manifest` from every encoder of `profile` (None: the last one extracted).
 
     `MissingInput` when a shard is missing, damaged in size, foreign, or older than the media it was made from.
     """
     path = work.tokens / (LATEST if profile is None else f"{profile.fingerprint()}.json")
-    profile, media, listed, folders = read_streams(path)
-    if media != media_fingerprint(profile.preprocess):
+    profile, media, listed, folders = read_index(path)
+    if media != hash_media_settings(profile.preprocess):
         raise MissingInput(f"{path}: tokens of another version's media", f"make manifest, then {REMEDY}")
-    needed = needed_shards(media_folder(work, profile.preprocess), manifest)
+    needed = find_shards(get_media_folder(work, profile.preprocess), manifest)
     names = [shard.name for shard in needed]
     absent = sorted(set(names) - set(listed))
     if absent:
@@ -89,34 +94,34 @@ def open_streams(work: WorkFolder, manifest: Manifest, profile: Profile | None =
     stores = {encoder: TokenStore(work.tokens / folder, names) for encoder, folder in folders.items()}
     views = {
         encoder: [TokenStore(work.tokens / folder, names) for folder in of_views]
-        for encoder, of_views in read_views(path).items()
+        for encoder, of_views in read_augmented_folders(path).items()
     }
     _refuse_stale(needed, [*stores.values(), *chain.from_iterable(views.values())])
-    return Streams(profile, media, names, stores, views)
+    return ProfileTokens(profile, media, names, stores, views)
 
 
 def _refuse_stale(shards: list[Path], stores: Sequence[TokenStore]) -> None:
     for shard in shards:
-        version = media_version(shard)
+        version = hash_media(shard)
         for store in stores:
             if store.sources[shard.name] != version:
                 raise MissingInput(f"{store.folder / shard.name}: {store.spec.name} tokens of older media", REMEDY)
 
 
-def read_views(path: Path) -> dict[str, list[str]]:
-    """Encoder -> folders of its augmented views, of a streams file that `read_streams` accepts."""
+def read_augmented_folders(path: Path) -> dict[str, list[str]]:
+    """Encoder -> folders of its augmented tokens, from an index that `read_index` accepts."""
     views: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")).get("views", {})
     return views
 
 
-def referenced(path: Path) -> set[str]:
-    """Names of all token folders that a streams file speaks of: clean, views, and what some were projected from."""
-    _, _, _, folders = read_streams(path)
+def list_referenced_folders(path: Path) -> set[str]:
+    """Names of all store folders in an index: clean, augmented, and native ones that others were projected from."""
+    _, _, _, folders = read_index(path)
     others: list[str] = json.loads(path.read_text(encoding="utf-8")).get("others", [])
-    return {*folders.values(), *chain.from_iterable(read_views(path).values()), *others}
+    return {*folders.values(), *chain.from_iterable(read_augmented_folders(path).values()), *others}
 
 
-def read_streams(path: Path) -> tuple[Profile, str, list[str], dict[str, str]]:
+def read_index(path: Path) -> tuple[Profile, str, list[str], dict[str, str]]:
     """Profile, media fingerprint, names of the shards, encoder -> folder. `MissingInput` when foreign or missing."""
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
@@ -124,4 +129,4 @@ def read_streams(path: Path) -> tuple[Profile, str, list[str], dict[str, str]]:
     except FileNotFoundError as error:
         raise MissingInput(f"{path}: no tokens of this profile", REMEDY) from error
     except (ValidationError, ValueError, KeyError, TypeError) as error:
-        raise MissingInput(f"{path}: not a streams file of this version", f"remove it, then {REMEDY}") from error
+        raise MissingInput(f"{path}: not a profile index of this version", f"remove it, then {REMEDY}") from error

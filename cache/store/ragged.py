@@ -1,4 +1,4 @@
-"""Clips of different lengths as one long list of tokens, read from plain stretches of files.
+"""Tokens of clips of different lengths, one after another, read from contiguous ranges of files.
 
 C clips, T tokens of all clips one after another, D = spec.width, B clips of a batch, N tokens of a batch
 """
@@ -16,26 +16,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.memory_map import mapped
+from unmask.cache.store.memory_map import map_file
 from unmask.core.errors import MissingInput
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 
 REMEDY = "make extract-features"
 REPAIR = "unmask cache verify --repair"
 
 ClipKey = tuple[str, int]
-"""(media_id, number of the clip within its item)"""
+"""(media_id, number of the clip within its media file)"""
 
 Gathered = tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.int64]]
 """Tokens (N, D), times (N,) in seconds, offsets (B + 1,): clip b has the rows offsets[b] : offsets[b + 1]."""
 
-# Read at once by one thread: large enough that threads hardly meet, small enough that two share one file.
+# Bytes that one thread reads at a time: large enough for little overhead, small enough that threads share a file.
 BLOCK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Tokens that lie one after another in a file: little-endian float16, nothing else between them."""
+    """A contiguous range of tokens in a file, little-endian float16."""
 
     path: Path
     offset: int
@@ -48,19 +48,19 @@ class Piece:
     def bytes(self) -> int:
         return self.rows * self.width * 2
 
-    def mapped(self) -> NDArray[np.float16]:
-        """(rows, D), read-only; a page is read when it is touched. `MissingInput` when the file is shorter."""
-        if self.bytes == 0:  # nothing cannot be mapped
+    def map(self) -> NDArray[np.float16]:
+        """Map (rows, D) read-only; a page is read at its first use. `MissingInput` when the file is too short."""
+        if self.bytes == 0:  # an empty range cannot be mapped
             return np.zeros((self.rows, self.width), np.float16)
         try:
-            whole = mapped(self.path, self.offset + self.bytes)
+            whole = map_file(self.path, self.offset + self.bytes)
         except OSError as error:
             raise MissingInput(f"{self.path}: cannot be mapped ({error})", REPAIR) from error
         tokens: NDArray[np.float16] = whole[self.offset :].view("<f2").reshape(self.rows, self.width)
         return tokens
 
     def read_into(self, out: NDArray[np.float16], start: int) -> None:
-        """Fill `out` (n, D), contiguous, with the rows from `start` on. `MissingInput` when the file is shorter."""
+        """Fill `out` (n, D), contiguous, with the rows from `start` on. `MissingInput` when the file is too short."""
         target, done = out.data.cast("B"), 0
         begin = self.offset + start * self.width * 2
         with self.path.open("rb", buffering=0) as file:
@@ -72,7 +72,7 @@ class Piece:
 
 
 class Ragged:
-    """What every reader of stored tokens can do. Safe for any number of threads and processes at once."""
+    """Base of all readers of stored tokens. Safe for any number of threads and processes at once."""
 
     def __init__(
         self,
@@ -82,16 +82,16 @@ class Ragged:
         times: NDArray[np.float32],
         pieces: Sequence[Piece],
     ) -> None:
-        """`pieces` hold the tokens of `keys` in their order; no clip lies in two of them."""
+        """`pieces` hold the tokens of `keys` in order; no clip spans two of them."""
         self.spec = spec
         self.keys = keys
         self.lengths = lengths
-        """(C,) tokens of each clip; 0 where the clip has nothing for this encoder (no audio, no text)."""
+        """(C,) tokens per clip; 0 when the clip does not have the encoder's modality."""
         self.times = times
         """(T,) seconds on the clock of the recording."""
         self._pieces = list(pieces)
-        self.parts = [piece.mapped() for piece in pieces]
-        """The tokens in order, read-only; a page is read when it is touched."""
+        self.parts = [piece.map() for piece in pieces]
+        """The tokens in order, read-only; a page is read at its first use."""
         first = np.cumsum([0, *(piece.rows for piece in pieces)])
         self._begin = np.cumsum(lengths) - lengths
         self._piece = np.clip(np.searchsorted(first, self._begin, side="right") - 1, 0, max(0, len(pieces) - 1))
@@ -100,6 +100,10 @@ class Ragged:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def describe(self) -> str:
+        """Encoder, clips and tokens, for `__repr__`."""
+        return f"{self.spec.name}, {len(self):,} clips, {self.tokens:,} tokens x {self.spec.width}"
 
     @cached_property
     def index(self) -> dict[ClipKey, int]:
@@ -112,16 +116,16 @@ class Ragged:
         return len(self.times)
 
     def gather(self, clips: NDArray[np.int64]) -> Gathered:
-        """The tokens of the clips at these positions, in this order. `IndexError` for a position that is not there."""
+        """Tokens of the clips at these positions, in this order. `IndexError` for a position that does not exist."""
         lengths, inside = self.lengths[clips], self._inside[clips]
         stretches = zip(self._piece[clips].tolist(), inside.tolist(), (inside + lengths).tolist(), strict=True)
         maps = self.parts
         parts = [maps[piece][start:stop] for piece, start, stop in stretches]
         tokens = np.concatenate(parts) if parts else np.zeros((0, self.spec.width), np.float16)
-        return tokens, self.times[ranges(self._begin[clips], lengths)], offsets_of(lengths)
+        return tokens, self.times[concatenate_ranges(self._begin[clips], lengths)], compute_offsets(lengths)
 
     def load(self) -> Gathered:
-        """All tokens in one array of their own, read from the files by several threads."""
+        """Read all tokens into one array, with several threads."""
         tokens = np.empty((self.tokens, self.spec.width), np.float16)
         jobs, first = [], 0
         for piece in self._pieces:
@@ -130,20 +134,20 @@ class Ragged:
                 stop = min(start + step, piece.rows)
                 jobs.append((piece, tokens[first + start : first + stop], start))
             first += piece.rows
-        with ThreadPoolExecutor(available_cores(), thread_name_prefix="load-tokens") as readers:
+        with ThreadPoolExecutor(count_cores(), thread_name_prefix="load-tokens") as readers:
             for _ in readers.map(lambda job: job[0].read_into(job[1], job[2]), jobs):
                 pass
-        return tokens, self.times.copy(), offsets_of(self.lengths)
+        return tokens, self.times.copy(), compute_offsets(self.lengths)
 
 
-def ranges(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """begin[0], begin[0] + 1, ... (lengths[0] numbers), begin[1], ... one after another."""
+def concatenate_ranges(begin: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Concatenate the ranges [begin[k], begin[k] + lengths[k])."""
     first = np.cumsum(lengths) - lengths
     rows: NDArray[np.int64] = np.arange(int(lengths.sum())) + np.repeat(begin - first, lengths)
     return rows
 
 
-def offsets_of(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+def compute_offsets(lengths: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     """(C + 1,): clip c has the tokens offsets[c] : offsets[c + 1]."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])

@@ -1,11 +1,11 @@
-"""The token store: one folder an encoder, one Zarr v3 group a shard. This module is its only reader and writer.
+"""The token store: one folder per encoder, one Zarr v3 group per shard. Only this module reads and writes it.
 
 tokens/<encoder>-<fingerprint>/
     spec.json                  the encoder's spec and the fingerprint of the media shards
     shard-<same name as the media shard>.zarr/
         zarr.json              attributes: format, version, fingerprint, shard (its own name), source,
                                keys [[media_id, clip], ...], failed
-        tokens   (T, D)        float16, uncompressed, one chunk: also a plain file to memory-map; D is the spec's width
+        tokens   (T, D)        float16, uncompressed, one chunk, so a plain file to memory-map; D is the spec's width
         times    (T,)          float32 seconds, the clock of the recording
         offsets  (C + 1,)      int64   clip c has the tokens offsets[c] : offsets[c + 1]
         checksums.json         written last
@@ -24,10 +24,10 @@ import zarr
 from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.ragged import REMEDY, REPAIR, ClipKey, Piece, Ragged, offsets_of
-from unmask.core.atomic_files import new_folder, write_json
+from unmask.cache.store.ragged import REMEDY, REPAIR, ClipKey, Piece, Ragged, compute_offsets
+from unmask.core.atomic_files import create_folder, write_json
 from unmask.core.checksums import FILE as CHECKSUMS
-from unmask.core.checksums import damage, seal
+from unmask.core.checksums import find_damage, write_checksums
 from unmask.core.errors import MissingInput
 
 __all__ = ["REMEDY", "ClipKey", "Finished", "TokenStore", "create_store", "read_spec", "write_tokens"]
@@ -38,7 +38,7 @@ SPEC = "spec.json"
 
 
 def create_store(folder: Path, spec: EncoderSpec, media_fingerprint: str) -> None:
-    """Write `spec.json`, unless the folder has one: its name already says that it is the same."""
+    """Write `spec.json`, unless the folder has one: stores of equal names have equal specs."""
     if not (folder / SPEC).is_file():
         about = {"spec": spec.as_json(), "media": media_fingerprint, "fingerprint": spec.fingerprint(media_fingerprint)}
         write_json(folder / SPEC, about)
@@ -67,18 +67,18 @@ def write_tokens(
     source: str = "",
     failed: Mapping[str, str] | None = None,
 ) -> None:
-    """Write one whole shard into a store (`create_store`) of this fingerprint: `tokens` (T, D) of the clips `keys` one
-    after another, `lengths` tokens each.
+    """Write one shard into a store (`create_store`) of this fingerprint.
 
-    `source` names the content of the media shard they were made from, `failed` the clips that were refused, with
-    reasons. `ValueError` for arrays that do not fit together or into the store and for numbers that are not finite.
+    `tokens` (T, D) are those of the clips `keys` one after another, `lengths` per clip. `source` is the hash of the
+    media shard, `failed` the refused clips with reasons. `ValueError` for arrays that do not fit together or do not fit
+    the store, and for values that are not finite.
     """
-    offsets = offsets_of(lengths)
+    offsets = compute_offsets(lengths)
     spec, media = read_spec(path.parent)
     if fingerprint != spec.fingerprint(media):
         raise ValueError(f"{path}: tokens of {fingerprint} in a store of {spec.fingerprint(media)}")
     _check_tokens(path, spec.width, keys, tokens, times, offsets)
-    with new_folder(path) as folder:
+    with create_folder(path) as folder:
         attributes: dict[str, Any] = {"format": FORMAT, "version": VERSION, "fingerprint": fingerprint}
         attributes |= {"shard": path.name, "source": source, "keys": [list(key) for key in keys]}
         attributes["failed"] = dict(failed or {})
@@ -90,10 +90,10 @@ def write_tokens(
         }
         for name, array in arrays.items():
             chunks = (max(1, len(array)), *array.shape[1:])
-            # Chunks of zeros too: a chunk that is not there is then always damage.
+            # Write all-zero chunks as well, so that a missing chunk file always means damage.
             everything: Any = {"write_empty_chunks": True}
             group.create_array(name, data=array, chunks=chunks, compressors=None, fill_value=0, config=everything)
-        seal(folder)
+        write_checksums(folder)
 
 
 def _check_tokens(
@@ -114,7 +114,7 @@ def _check_tokens(
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What a finished shard says about itself, read without opening its arrays."""
+    """Attributes of a finished shard, read without opening its arrays."""
 
     source: str
     keys: list[ClipKey]
@@ -122,7 +122,7 @@ class Finished:
 
     @classmethod
     def read(cls, path: Path, fingerprint: str) -> Self | None:
-        """None when there is no finished shard of this store and this name at `path`."""
+        """None when `path` holds no finished shard of this store and name."""
         try:
             about = json.loads((path / "zarr.json").read_bytes())["attributes"]
             expected = (FORMAT, VERSION, fingerprint, path.name)
@@ -136,7 +136,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """One shard, straight from the chunk files: a tenth of the time that Zarr's own objects need."""
+    """One shard, read from its chunk files directly, which takes a tenth of the time of Zarr's own objects."""
 
     about: Finished
     lengths: NDArray[np.int64]
@@ -161,7 +161,7 @@ class TokenStore(Ragged):
     """All finished shards of one encoder, as one long list of clips."""
 
     def __init__(self, folder: Path, shards: Sequence[str] | None = None) -> None:
-        """Open the `shards` (file names; None: all there are). `MissingInput` for a missing, foreign or stale one."""
+        """Open the `shards` (file names; None: all). `MissingInput` for a missing, foreign or stale one."""
         self.folder = folder
         spec, self.media = read_spec(folder)
         self.fingerprint = spec.fingerprint(self.media)
@@ -169,7 +169,7 @@ class TokenStore(Ragged):
         opened = [_Opened.of(folder / name, self.fingerprint, spec.width) for name in self.shards]
         self.about = {name: one.about for name, one in zip(self.shards, opened, strict=True)}
         self.sources = {name: about.source for name, about in self.about.items()}
-        """Shard name -> the content of the media shard it was made from."""
+        """Shard name -> hash of the media shard that it was made from."""
         super().__init__(
             spec,
             [key for one in opened for key in one.about.keys],
@@ -178,25 +178,28 @@ class TokenStore(Ragged):
             [one.piece for one in opened],
         )
 
+    def __repr__(self) -> str:
+        return f"TokenStore({self.describe()}, {self.folder.name})"
+
     def __reduce__(self) -> tuple[type[Self], tuple[Path, list[str]]]:
-        """Another process opens the files anew instead of being sent the tokens."""
+        """Pickled as folder and shard names: another process opens the files itself."""
         return type(self), (self.folder, self.shards)
 
     def verify(self) -> dict[str, list[str]]:
-        """Shard name -> its files that are missing, foreign or changed; only shards with such files."""
-        return damaged_shards(self.folder, self.shards)
+        """Compare with the checksums: damaged shard -> its missing, foreign or changed files."""
+        return find_damaged_shards(self.folder, self.shards)
 
 
-def damaged_shards(folder: Path, shards: Sequence[str]) -> dict[str, list[str]]:
-    """The same for shards that may be too damaged to be opened. `MissingInput` when the store's spec is."""
+def find_damaged_shards(folder: Path, shards: Sequence[str]) -> dict[str, list[str]]:
+    """The same for shards that may be too damaged to open. `MissingInput` when the store's spec is damaged."""
     spec, media = read_spec(folder)
     found = {}
     for name in shards:
-        wrong = damage(folder / name)
+        wrong = find_damage(folder / name)
         if not wrong:
             try:
                 _Opened.of(folder / name, spec.fingerprint(media), spec.width)
-            except MissingInput as error:  # of another shard or encoder, or never written whole
+            except MissingInput as error:  # of another shard or encoder, or never finished
                 wrong = [error.problem]
         if wrong:
             found[name] = wrong

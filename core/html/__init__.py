@@ -1,1 +1,1 @@
-"""HTML pages and SVG charts that need nothing from elsewhere."""
+"""Self-contained HTML pages and SVG charts."""

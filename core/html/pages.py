@@ -1,4 +1,4 @@
-"""Pages that need nothing from outside themselves: one style for all of them, and every text escaped."""
+"""Templates of self-contained HTML pages with one common style; every text is escaped."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 
-def environment(package: str) -> Environment:
-    """For the templates that lie in `package`; a page puts `css` into its <style>."""
-    made = Environment(
+def make_environment(package: str) -> Environment:
+    """Environment of the templates in `package`; a page puts the global `css` into its <style>."""
+    templates = Environment(
         loader=PackageLoader(package, "."),
         autoescape=True,
         undefined=StrictUndefined,
@@ -18,5 +18,5 @@ def environment(package: str) -> Environment:
         lstrip_blocks=True,
     )
     css = (files("unmask.core.html") / "page.css").read_text(encoding="utf-8")
-    made.globals["css"] = Markup(css)  # ours, no user's text
-    return made
+    templates.globals["css"] = Markup(css)  # our own file, without user text
+    return templates

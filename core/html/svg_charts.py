@@ -1,6 +1,6 @@
-"""Charts as inline SVG: no script, no font, no picture from elsewhere.
+"""Charts as self-contained inline SVG, without scripts.
 
-Colours are the page's CSS classes, so they follow its light or dark scheme.
+Colors are CSS classes of the page, so they follow its light or dark scheme.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 12, 38
-# More points than this cannot be told apart at the width of a page, and only make it heavier.
+# More points cannot be distinguished at the width of a page and only make it larger.
 MOST_POINTS = 200
 
 
@@ -30,20 +30,20 @@ class Series:
     x: Sequence[float]
     y: Sequence[float]
     style: str
-    """CSS class: its stroke and fill are on the page."""
+    """CSS class that sets stroke and fill."""
     marks: bool = False
-    """A dot at every point too."""
+    """Draw a dot at every point too."""
 
 
 UNIT_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def unit(label: str) -> Axis:
+def make_unit_axis(label: str) -> Axis:
     return Axis(label, 0.0, 1.0, UNIT_TICKS)
 
 
-def fitted_axis(label: str, values: Sequence[float], *, whole: bool = False) -> Axis:
-    """An axis that holds all finite `values`, with three to six round ticks (`whole`: none between integers)."""
+def fit_axis(label: str, values: Sequence[float], *, whole: bool = False) -> Axis:
+    """Axis that covers all finite `values`, with three to six round ticks (`whole`: integers only)."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     span = high - low or max(abs(high), 1.0)
@@ -54,7 +54,7 @@ def fitted_axis(label: str, values: Sequence[float], *, whole: bool = False) -> 
     return Axis(label, first * step, last * step, tuple(number * step for number in range(first, last + 1)))
 
 
-def line_chart(
+def draw_line_chart(
     title: str,
     series: Sequence[Series],
     x: Axis,
@@ -64,20 +64,20 @@ def line_chart(
     height: int = 280,
     diagonal: bool = False,
 ) -> Markup:
-    """Lines over a grid; `diagonal` adds the dashed line of a coin toss (or of perfect calibration)."""
+    """Lines over a grid; `diagonal` adds the dashed line of chance or of perfect calibration."""
     frame = _Frame(x, y, width, height)
-    parts = [frame.grid()]
+    parts = [frame.draw_grid()]
     if diagonal:
-        parts.append(frame.path([0.0, 1.0], [0.0, 1.0], "chance"))
+        parts.append(frame.draw_path([0.0, 1.0], [0.0, 1.0], "chance"))
     for line in series:
-        xs, ys = thinned(line.x, line.y)
-        parts.append(frame.path(xs, ys, line.style, line.label))
+        xs, ys = thin_points(line.x, line.y)
+        parts.append(frame.draw_path(xs, ys, line.style, line.label))
         if line.marks:
-            parts.append(frame.dots(xs, ys, line.style))
-    return _svg(title, width, height, parts)
+            parts.append(frame.draw_dots(xs, ys, line.style))
+    return _wrap_svg(title, width, height, parts)
 
 
-def histogram(
+def draw_histogram(
     title: str,
     counts: Sequence[tuple[str, str, Sequence[float]]],
     x: Axis,
@@ -86,21 +86,23 @@ def histogram(
     width: int = 420,
     height: int = 280,
 ) -> Markup:
-    """Bars of (label, CSS class, heights) over equal bins of `x`, drawn over one another, half transparent."""
+    """Bars of (label, CSS class, heights) over equal bins of `x`, overlaid and half transparent."""
     frame = _Frame(x, y, width, height)
-    parts = [frame.grid()]
+    parts = [frame.draw_grid()]
     for label, style, heights in counts:
         edge = (x.high - x.low) / len(heights)
         bars = [
-            frame.bar(x.low + edge * n, x.low + edge * (n + 1), value) for n, value in enumerate(heights) if value > 0
+            frame.draw_bar(x.low + edge * n, x.low + edge * (n + 1), value)
+            for n, value in enumerate(heights)
+            if value > 0
         ]
         group = Markup('<g class="bars {}"><title>{}</title>{}</g>')
         parts.append(group.format(style, label, Markup("").join(bars)))
-    return _svg(title, width, height, parts)
+    return _wrap_svg(title, width, height, parts)
 
 
-def thinned(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> tuple[list[float], list[float]]:
-    """At most `most` of the points, the first and last always among them."""
+def thin_points(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> tuple[list[float], list[float]]:
+    """At most `most` of the points, including the first and the last."""
     if len(x) <= most:
         return list(x), list(y)
     kept = [round(number * (len(x) - 1) / (most - 1)) for number in range(most)]
@@ -109,31 +111,31 @@ def thinned(x: Sequence[float], y: Sequence[float], most: int = MOST_POINTS) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Where numbers lie on the drawing."""
+    """Maps values of the axes to positions of the drawing."""
 
     x: Axis
     y: Axis
     width: int
     height: int
 
-    def across(self, value: float) -> float:
+    def map_x(self, value: float) -> float:
         share = (value - self.x.low) / (self.x.high - self.x.low)
         return LEFT + share * (self.width - LEFT - RIGHT)
 
-    def down(self, value: float) -> float:
+    def map_y(self, value: float) -> float:
         share = (value - self.y.low) / (self.y.high - self.y.low)
         return self.height - BOTTOM - share * (self.height - TOP - BOTTOM)
 
-    def grid(self) -> Markup:
+    def draw_grid(self) -> Markup:
         lines, bottom, right = [], self.height - BOTTOM, self.width - RIGHT
         for tick in self.x.ticks:
-            at = self.across(tick)
+            at = self.map_x(tick)
             lines.append(Markup('<path d="M{:.1f} {}V{}"/>').format(at, TOP, bottom))
             lines.append(
                 Markup('<text x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(at, bottom + 14, f"{tick:g}")
             )
         for tick in self.y.ticks:
-            at = self.down(tick)
+            at = self.map_y(tick)
             lines.append(Markup('<path d="M{} {:.1f}H{}"/>').format(LEFT, at, right))
             text = Markup('<text x="{}" y="{:.1f}" text-anchor="end">{}</text>')
             lines.append(text.format(LEFT - 6, at + 3.5, f"{tick:g}"))
@@ -146,29 +148,29 @@ class _Frame:
         lines.append(turned.format((TOP + bottom) / 2, self.y.label))
         return Markup('<g class="grid">{}</g>').format(Markup("").join(lines))
 
-    def path(self, x: Sequence[float], y: Sequence[float], style: str, label: str = "") -> Markup:
+    def draw_path(self, x: Sequence[float], y: Sequence[float], style: str, label: str = "") -> Markup:
         points = [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(a) and math.isfinite(b)]
-        steps = "L".join(f"{self.across(a):.1f} {self.down(b):.1f}" for a, b in points)
+        steps = "L".join(f"{self.map_x(a):.1f} {self.map_y(b):.1f}" for a, b in points)
         title = Markup("<title>{}</title>").format(label) if label else Markup("")
         return Markup('<path class="line {}" d="M{}">{}</path>').format(style, steps, title) if points else Markup("")
 
-    def dots(self, x: Sequence[float], y: Sequence[float], style: str) -> Markup:
-        found = zip(x, y, strict=True)
+    def draw_dots(self, x: Sequence[float], y: Sequence[float], style: str) -> Markup:
+        points = zip(x, y, strict=True)
         dot = Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="3"/>')
-        return Markup("").join(dot.format(style, self.across(a), self.down(b)) for a, b in found if math.isfinite(b))
+        return Markup("").join(dot.format(style, self.map_x(a), self.map_y(b)) for a, b in points if math.isfinite(b))
 
-    def bar(self, start: float, end: float, value: float) -> Markup:
-        left, top = self.across(start), self.down(min(value, self.y.high))
+    def draw_bar(self, start: float, end: float, value: float) -> Markup:
+        left, top = self.map_x(start), self.map_y(min(value, self.y.high))
         box = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
-        return box.format(left + 0.5, top, self.across(end) - left - 1, self.height - BOTTOM - top)
+        return box.format(left + 0.5, top, self.map_x(end) - left - 1, self.height - BOTTOM - top)
 
 
-def _svg(title: str, width: int, height: int, parts: Sequence[Markup]) -> Markup:
+def _wrap_svg(title: str, width: int, height: int, parts: Sequence[Markup]) -> Markup:
     head = Markup('<svg role="img" viewBox="0 0 {} {}" aria-label="{}">').format(width, height, escape(title))
     return head + Markup("").join(parts) + Markup("</svg>")
 
 
 def _round_step(least: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 times a power of ten that is at least `least`."""
+    """Smallest of 1, 2, 2.5 and 5 times a power of ten that is at least `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9))

@@ -1,4 +1,4 @@
-"""The report's charts, from predictions and training lines."""
+"""Charts of the report, from predictions and the lines of metrics.jsonl."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 from markupsafe import Markup
 from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
 
-from unmask.core.html.svg_charts import Axis, Series, fitted_axis, histogram, line_chart, unit
+from unmask.core.html.svg_charts import Axis, Series, draw_histogram, draw_line_chart, fit_axis, make_unit_axis
 from unmask.evaluation.predictions import CONTROL
 from unmask.evaluation.results import POOLED, Evaluation
-from unmask.metrics.curves import reliability, roc, shares
+from unmask.metrics.calibration import bin_reliability
 
-# Drawn beside the model's curve: the two that a reader should fear most.
+# Controls drawn beside the model's ROC curve: the two that matter most.
 BESIDE = ("metadata only", "linear probe")
 SCORE_BINS = 20
 
@@ -26,82 +27,96 @@ class Chart:
     caption: str
     svg: Markup
     keys: tuple[tuple[str, str], ...] = ()
-    """(CSS class, name) of its lines, where the section has no legend for all of its charts."""
+    """(CSS class, name) of its lines, if the section has no common legend."""
 
 
-def roc_charts(evaluation: Evaluation, predictions: pa.Table, styles: dict[str, str]) -> list[Chart]:
-    """Pooled first, then every dataset with both classes; two of the controls as thin lines."""
+def draw_roc_charts(evaluation: Evaluation, predictions: pa.Table, styles: dict[str, str]) -> list[Chart]:
+    """Pooled, then one per dataset with both classes; the controls of BESIDE as thin lines."""
     dataset = np.array(predictions.column("dataset").to_pylist(), np.str_)
     names = [row.name for row in evaluation.model.rows if row.auc is not None and row.name in set(dataset.tolist())]
     parts = [(POOLED, np.ones(len(dataset), np.bool_)), *((name, dataset == name) for name in names)]
-    return [_roc(name, predictions, part, evaluation, styles) for name, part in parts if _both(predictions, part)]
+    return [
+        _draw_roc(name, predictions, part, evaluation, styles) for name, part in parts if _has_both(predictions, part)
+    ]
 
 
-def _roc(
+def _draw_roc(
     name: str, predictions: pa.Table, part: NDArray[np.bool_], evaluation: Evaluation, styles: dict[str, str]
 ) -> Chart:
-    is_fake = _fakes(predictions)[part]
+    is_fake = _read_labels(predictions)[part]
     series = []
     for control in BESIDE:
-        if evaluation_has(evaluation, control, name):
-            score = _column(predictions, CONTROL + control)[part]
-            series.append(Series(control, *roc(is_fake, score), f"thin {styles[control]}"))
-    series.append(Series("model", *roc(is_fake, _column(predictions, "score")[part]), "model"))
-    x, y = unit("reals called fake"), unit("fakes found")
-    chart = line_chart(f"ROC, {name}", series, x, y, width=280, height=250, diagonal=True)
+        if _has_auc(evaluation, control, name):
+            score = _read_column(predictions, CONTROL + control)[part]
+            series.append(Series(control, *_compute_roc(is_fake, score), f"thin {styles[control]}"))
+    series.append(Series("model", *_compute_roc(is_fake, _read_column(predictions, "score")[part]), "model"))
+    x, y = make_unit_axis("false positive rate"), make_unit_axis("true positive rate")
+    chart = draw_line_chart(f"ROC, {name}", series, x, y, width=280, height=250, diagonal=True)
     row = evaluation.model.row(name)
     return Chart(f"{name}: AUC {row.auc:.3f}, {row.n_real} real, {row.n_fake} fake", chart)
 
 
-def evaluation_has(evaluation: Evaluation, control: str, row: str) -> bool:
+def _compute_roc(is_fake: NDArray[np.bool_], score: NDArray[np.float64]) -> tuple[list[float], list[float]]:
+    """False positive and true positive rate (0..1) as the threshold falls."""
+    alarms, hits, _ = roc_curve(is_fake, score, drop_intermediate=False)
+    return alarms.tolist(), hits.tolist()
+
+
+def _has_auc(evaluation: Evaluation, control: str, row: str) -> bool:
     return any(table.name == control and table.row(row).auc is not None for table in evaluation.controls)
 
 
-def score_chart(predictions: pa.Table) -> Chart:
-    is_fake, score = _fakes(predictions), _column(predictions, "score")
-    real, fake = shares(score[~is_fake], SCORE_BINS), shares(score[is_fake], SCORE_BINS)
-    y = fitted_axis("share of the class", [0.0, *real, *fake])
+def draw_scores(predictions: pa.Table) -> Chart:
+    is_fake, score = _read_labels(predictions), _read_column(predictions, "score")
+    real, fake = count_shares(score[~is_fake]), count_shares(score[is_fake])
+    y = fit_axis("share of the class", [0.0, *real, *fake])
     bars = [("real", "real", real), ("fake", "fake", fake)]
-    drawn = histogram("Scores of real and fake items", bars, unit("probability of fake"), y)
+    drawn = draw_histogram("Scores of real and fake items", bars, make_unit_axis("probability of fake"), y)
     keys = (("real", "real items"), ("fake", "fake items"))
-    return Chart("Scores by class: the less the two overlap, the better", drawn, keys)
+    return Chart("Scores per class; less overlap is better", drawn, keys)
 
 
-def calibration_chart(evaluation: Evaluation, predictions: pa.Table) -> Chart:
-    x, y, _ = reliability(_fakes(predictions), _column(predictions, "score"))
+def count_shares(score: NDArray[np.float64]) -> list[float]:
+    """Share of the scores in each of SCORE_BINS equal bins of 0..1; all 0 without scores."""
+    counts, _ = np.histogram(score, SCORE_BINS, (0.0, 1.0))
+    return [count / max(1, len(score)) for count in counts.tolist()]
+
+
+def draw_calibration(evaluation: Evaluation, predictions: pa.Table) -> Chart:
+    x, y = bin_reliability(_read_labels(predictions), _read_column(predictions, "score"))
     line = Series("model", x, y, "model", marks=True)
-    axes = unit("mean probability of fake"), unit("share that is fake")
-    drawn = line_chart("Calibration", [line], *axes, diagonal=True)
-    ece = evaluation.model.row(POOLED).ece
+    axes = make_unit_axis("mean probability of fake"), make_unit_axis("share of fakes")
+    drawn = draw_line_chart("Calibration", [line], *axes, diagonal=True)
+    ece = evaluation.model.row(POOLED)["ece"]
     figure = "n/a" if ece is None else f"{ece:.3f}"
     keys = (("model", "model"), ("chance", "perfect calibration"))
     return Chart(f"Calibration, all items: expected calibration error {figure}", drawn, keys)
 
 
-def training_charts(lines: Sequence[dict[str, Any]]) -> list[Chart]:
-    """Losses, validation AUC, and how well the discriminators tell the datasets apart, by epoch."""
+def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
+    """Losses, validation AUC and accuracy of the domain discriminators, per epoch."""
     if not lines:
         return []
     epochs = [float(line["epoch"]) for line in lines]
-    x = fitted_axis("epoch", epochs, whole=True)
+    x = fit_axis("epoch", epochs, whole=True)
     losses = [
-        Series("training", epochs, _values(lines, "train", "fake"), "training"),
-        Series("validation", epochs, _values(lines, "validation", "loss"), "model"),
+        Series("training", epochs, _read_values(lines, "train", "fake"), "training"),
+        Series("validation", epochs, _read_values(lines, "validation", "loss"), "model"),
     ]
     areas = [
-        Series("macro", epochs, _values(lines, "validation", "macro", "auc"), "model"),
-        Series("pooled", epochs, _values(lines, "validation", "pooled", "auc"), "training"),
+        Series("macro", epochs, _read_values(lines, "validation", "macro", "auc"), "model"),
+        Series("pooled", epochs, _read_values(lines, "validation", "pooled", "auc"), "training"),
     ]
     domains = [
-        Series("discriminators", epochs, _values(lines, "validation", "domain_accuracy"), "model"),
-        Series("chance", epochs, _values(lines, "validation", "domain_chance"), "chance"),
+        Series("discriminators", epochs, _read_values(lines, "validation", "domain_accuracy"), "model"),
+        Series("chance", epochs, _read_values(lines, "validation", "domain_chance"), "chance"),
     ]
     best = lines[-1]["best_epoch"]
     return [
-        _lines(f"Real/fake loss; the best epoch is {best}", losses, x, "cross-entropy (nats)"),
-        _lines("AUC on validation", areas, x, "AUC"),
-        _lines(
-            "Accuracy of the domain discriminators on validation: near chance, datasets are hidden",
+        _draw_lines(f"Real/fake loss; the best epoch is {best}", losses, x, "cross-entropy (nats)"),
+        _draw_lines("AUC on validation", areas, x, "AUC"),
+        _draw_lines(
+            "Validation accuracy of the domain discriminators; near chance, the features do not tell the dataset",
             domains,
             x,
             "accuracy",
@@ -109,31 +124,31 @@ def training_charts(lines: Sequence[dict[str, Any]]) -> list[Chart]:
     ]
 
 
-def _lines(caption: str, series: list[Series], x: Axis, y: str) -> Chart:
+def _draw_lines(caption: str, series: list[Series], x: Axis, y: str) -> Chart:
     values = [value for line in series for value in line.y]
-    drawn = line_chart(caption, series, x, fitted_axis(y, values), width=300, height=230)
+    drawn = draw_line_chart(caption, series, x, fit_axis(y, values), width=300, height=230)
     return Chart(caption, drawn, tuple((line.style, line.label) for line in series))
 
 
-def _values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:
-    """NaN where an epoch has no such figure: the line has a gap there."""
-    found = []
+def _read_values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:
+    """One value per epoch; NaN, a gap in the line, if an epoch has none."""
+    values = []
     for line in lines:
         value: Any = line
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
-        found.append(float("nan") if value is None else float(value))
-    return found
+        values.append(float("nan") if value is None else float(value))
+    return values
 
 
-def _fakes(predictions: pa.Table) -> NDArray[np.bool_]:
+def _read_labels(predictions: pa.Table) -> NDArray[np.bool_]:
     return np.array([label == 1 for label in predictions.column("label").to_pylist()], np.bool_)
 
 
-def _column(predictions: pa.Table, name: str) -> NDArray[np.float64]:
+def _read_column(predictions: pa.Table, name: str) -> NDArray[np.float64]:
     return np.array(predictions.column(name).to_pylist(), np.float64)
 
 
-def _both(predictions: pa.Table, part: NDArray[np.bool_]) -> bool:
-    is_fake = _fakes(predictions)[part]
+def _has_both(predictions: pa.Table, part: NDArray[np.bool_]) -> bool:
+    is_fake = _read_labels(predictions)[part]
     return bool(is_fake.any() and not is_fake.all())

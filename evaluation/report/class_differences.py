@@ -1,4 +1,4 @@
-"""What preprocessing found, lost and cut, real files beside fake ones: a difference can be learned as a shortcut."""
+"""Results of preprocessing compared between real and fake files: a model can learn a difference as a shortcut."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from unmask.metrics.binary import auc
 from unmask.preprocess.outcomes import Outcome
 
 LABELS = ("real", "fake")
-# Of the hundred comparisons that a page can have, one is below this by chance.
+# p-value. A page has up to a hundred comparisons, so about one is below it by chance.
 CHANCE = 0.01
-# Of two shares of files: 10 of 100 apart is an AUC of 0.55.
+# Least AUC of a share of files: a difference of 10 in 100 files is an AUC of 0.55.
 SHARES_ABOVE = 0.55
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One figure of a file."""
+    """One value per file."""
 
     name: str
     title: str
-    """Of a column."""
+    """Column heading."""
     meaning: str
-    """In a sentence."""
+    """Description in a sentence."""
     unit: Literal["share", "seconds", "level"]
     of: Callable[[Outcome], float | None]
-    """None where the file has no such figure."""
+    """None if the file has no such value."""
     least_auc: float = FLAG_ABOVE
-    """From which on a difference is worth a line."""
+    """Least AUC of a difference that is reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelLine:
-    """Means over files; None where no file has the figure."""
+    """Means over files; None if no file has the value."""
 
     dataset: str
     label: str
@@ -55,14 +55,14 @@ class Difference:
     real: float
     fake: float
     auc: float
-    """Of the fact by itself, whichever way it points: 0.5..1."""
+    """AUC of the value alone, in either direction: 0.5..1."""
 
 
-def _pictured(value: Callable[[Outcome], float]) -> Callable[[Outcome], float | None]:
+def _of_faces(value: Callable[[Outcome], float]) -> Callable[[Outcome], float | None]:
     return lambda one: value(one) if one.faces else None
 
 
-def _heard(value: Callable[[Outcome], float | None]) -> Callable[[Outcome], float | None]:
+def _of_audio(value: Callable[[Outcome], float | None]) -> Callable[[Outcome], float | None]:
     return lambda one: None if one.outcome == "failed" or one.silent_share is None else value(one)
 
 
@@ -75,38 +75,38 @@ FACES = (
         "face found",
         "frames in which a face was found",
         "share",
-        _pictured(lambda one: 1 - one.fallback_faces / one.faces),
+        _of_faces(lambda one: 1 - one.fallback_faces / one.faces),
     ),
     Fact(
         "without_face",
         "no face at all",
         "files with no face found in any frame",
         "share",
-        _pictured(lambda one: float(without_face(one))),
+        _of_faces(lambda one: float(without_face(one))),
         SHARES_ABOVE,
     ),
 )
-SOUND = (
+AUDIO = (
     Fact(
         "cut_start_s",
         "cut at start",
         "silence cut off at the start",
         "seconds",
-        _heard(lambda one: one.cut_start_s),
+        _of_audio(lambda one: one.cut_start_s),
     ),
-    Fact("cut_end_s", "cut at end", "silence cut off at the end", "seconds", _heard(lambda one: one.cut_end_s)),
-    Fact("silent_share", "silent", "silent 10 ms inside", "share", _heard(lambda one: one.silent_share)),
-    Fact("clipped_share", "clipped", "clipped samples", "share", _heard(lambda one: one.clipped_share)),
-    Fact("nan_share", "NaN", "samples that are no number", "share", _heard(lambda one: one.nan_share)),
-    Fact("dc", "DC", "DC offset", "level", _heard(lambda one: one.dc)),
+    Fact("cut_end_s", "cut at end", "silence cut off at the end", "seconds", _of_audio(lambda one: one.cut_end_s)),
+    Fact("silent_share", "silent", "silent 10 ms frames", "share", _of_audio(lambda one: one.silent_share)),
+    Fact("clipped_share", "clipped", "clipped samples", "share", _of_audio(lambda one: one.clipped_share)),
+    Fact("nan_share", "NaN", "samples that are NaN", "share", _of_audio(lambda one: one.nan_share)),
+    Fact("dc", "DC", "DC offset", "level", _of_audio(lambda one: one.dc)),
 )
 
 
-FACTS = {fact.name: fact for fact in (FAILED, *FACES, *SOUND)}
+FACTS = {fact.name: fact for fact in (FAILED, *FACES, *AUDIO)}
 
 
 def figure(value: float | None, fact: Fact) -> str:
-    """With its unit, and as many digits as tell it from nothing."""
+    """`value` with its unit; small shares as "< 0.1 %", None as "-"."""
     if value is None:
         return "-"
     if fact.unit == "share":
@@ -115,78 +115,78 @@ def figure(value: float | None, fact: Fact) -> str:
 
 
 def without_face(outcome: Outcome) -> bool:
-    """Were all of its faces taken without one having been found?"""
+    """True if no face was found in any frame and all crops are center crops."""
     return 0 < outcome.faces == outcome.fallback_faces
 
 
-def facts_of(lines: Sequence[LabelLine]) -> list[Fact]:
-    """Those of which any line has a figure, in the order of the columns."""
+def list_facts(lines: Sequence[LabelLine]) -> list[Fact]:
+    """Facts with a value in any of `lines`, in the order of the columns."""
     return [fact for fact in FACTS.values() if any(line.means.get(fact.name) is not None for line in lines)]
 
 
-def label_lines(
+def compare_labels(
     rows: Sequence[MediaRow], outcomes: Mapping[str, Outcome], *, searched: bool
 ) -> tuple[list[LabelLine], list[Difference]]:
-    """A line per dataset and label, and the facts that differ between the two labels of a dataset, clearest first.
+    """One line per dataset and label, and the facts that differ between the labels, highest AUC first.
 
-    `searched`: were faces looked for at all?
+    `searched`: True if a face detector was used.
     """
-    facts = (FAILED, *(FACES if searched else ()), *SOUND)
+    facts = (FAILED, *(FACES if searched else ()), *AUDIO)
     cells: dict[tuple[int, str], tuple[list[MediaRow], list[MediaRow]]] = {}
     for row in rows:
         if row.label is not None and row.media_id in outcomes:
             cells.setdefault((row.domain_id, row.dataset), ([], []))[row.label].append(row)
     lines, differences = [], []
     for (_, dataset), parts in sorted(cells.items()):
-        values = [{fact.name: _values(fact, part, outcomes) for fact in facts} for part in parts]
+        values = [{fact.name: _read_values(fact, part, outcomes) for fact in facts} for part in parts]
         for label, part, found in zip(LABELS, parts, values, strict=True):
             if part:
-                lines.append(LabelLine(dataset, label, len(part), {name: _mean(one) for name, one in found.items()}))
-        units = [_units(part) for part in parts]
+                lines.append(LabelLine(dataset, label, len(part), {name: _average(one) for name, one in found.items()}))
+        units = [_list_units(part) for part in parts]
         differences += [
-            one for fact in facts if (one := _difference(dataset, fact, [v[fact.name] for v in values], units))
+            one for fact in facts if (one := _compare_labels(dataset, fact, [v[fact.name] for v in values], units))
         ]
     return lines, sorted(differences, key=lambda one: -one.auc)
 
 
-def _values(fact: Fact, rows: Sequence[MediaRow], outcomes: Mapping[str, Outcome]) -> NDArray[np.float64]:
-    """(N,) NaN where a file has no such figure."""
+def _read_values(fact: Fact, rows: Sequence[MediaRow], outcomes: Mapping[str, Outcome]) -> NDArray[np.float64]:
+    """(N,) NaN if a file has no such value."""
     return np.array([fact.of(outcomes[row.media_id]) for row in rows], np.float64)
 
 
-def _units(rows: Sequence[MediaRow]) -> NDArray[np.str_]:
+def _list_units(rows: Sequence[MediaRow]) -> NDArray[np.str_]:
     return np.array([row.group or row.media_id for row in rows], np.str_)
 
 
-def _mean(values: NDArray[np.float64]) -> float | None:
+def _average(values: NDArray[np.float64]) -> float | None:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else None
 
 
-def _difference(
+def _compare_labels(
     dataset: str, fact: Fact, values: list[NDArray[np.float64]], units: list[NDArray[np.str_]]
 ) -> Difference | None:
-    """None where the labels are alike in it, or too few stand behind the difference to tell it from chance."""
+    """None if the labels do not differ in `fact`, or by no more than chance."""
     known = [np.isfinite(one) for one in values]
     real, fake = (one[there] for one, there in zip(values, known, strict=True))
     if min(len(real), len(fake)) < FLAG_GROUPS:
         return None
     area = auc(np.repeat([False, True], [len(real), len(fake)]), np.concatenate([real, fake]))
-    if max(area, 1 - area) < fact.least_auc or not _sure(
+    if max(area, 1 - area) < fact.least_auc or not _is_significant(
         [real, fake], [u[k] for u, k in zip(units, known, strict=True)]
     ):
         return None
     return Difference(dataset, fact.name, float(real.mean()), float(fake.mean()), max(area, 1 - area))
 
 
-def _sure(values: list[NDArray[np.float64]], units: list[NDArray[np.str_]]) -> bool:
-    """One value a group, because files of one group are not independent; of files, where groups are too few."""
-    merged = [_by_group(value, unit) for value, unit in zip(values, units, strict=True)]
+def _is_significant(values: list[NDArray[np.float64]], units: list[NDArray[np.str_]]) -> bool:
+    """Mann-Whitney test on group means, as files of one group are not independent; on files if groups are few."""
+    merged = [_average_groups(value, unit) for value, unit in zip(values, units, strict=True)]
     compared = merged if min(map(len, merged)) >= FLAG_GROUPS else values
     return bool(mannwhitneyu(*compared).pvalue < CHANCE)
 
 
-def _by_group(values: NDArray[np.float64], units: NDArray[np.str_]) -> NDArray[np.float64]:
+def _average_groups(values: NDArray[np.float64], units: NDArray[np.str_]) -> NDArray[np.float64]:
     _, place = np.unique(units, return_inverse=True)
     means = np.bincount(place, values) / np.bincount(place)
     return np.asarray(means, np.float64)

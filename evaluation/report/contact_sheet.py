@@ -1,4 +1,4 @@
-"""The contact sheet: a few of the faces that preprocessing cut out, per dataset and label, to look at."""
+"""Contact sheet: a few face crops per dataset and label."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.shards.media_shard import MediaShard
 
 PER_CELL = 6
-# Twice the wanted number: an item without a clip must not leave a hole.
+# Twice PER_CELL: an item without a clip must not leave a gap.
 CANDIDATES = 2 * PER_CELL
 SIDE = 88
 QUALITY = 80
@@ -31,41 +31,41 @@ class Face:
     data_uri: str
     """A small JPEG."""
     confidence: float | None
-    """Of the detector; None where it found no face and the centre was taken."""
+    """Detector confidence; None for a center crop, taken when no face was found."""
 
 
-def contact_sheet(shards: Iterable[Path], rows: Iterable[MediaRow]) -> dict[Cell, list[Face]]:
-    """Up to six faces a cell: the same ones on every call, drawn without regard to splits or scores."""
-    wanted = candidates(rows)
+def build_contact_sheet(shards: Iterable[Path], rows: Iterable[MediaRow]) -> dict[Cell, list[Face]]:
+    """Up to six faces per cell: the same ones on every call, independent of splits and scores."""
+    wanted = choose_candidates(rows)
     sheet: dict[Cell, list[Face]] = {}
-    open_cells = {_cell(row) for row in wanted.values()}
+    open_cells = {_get_cell(row) for row in wanted.values()}
     for path in shards:
         if not open_cells:
             break
-        for row, face in _faces_of(MediaShard(path), wanted):
-            taken = sheet.setdefault(_cell(row), [])
+        for row, face in _read_faces(MediaShard(path), wanted):
+            taken = sheet.setdefault(_get_cell(row), [])
             if len(taken) < PER_CELL:
                 taken.append(face)
             if len(taken) == PER_CELL:
-                open_cells.discard(_cell(row))
+                open_cells.discard(_get_cell(row))
     return sheet
 
 
-def _cell(row: MediaRow) -> Cell:
+def _get_cell(row: MediaRow) -> Cell:
     return row.dataset, int(row.label or 0)
 
 
-def candidates(rows: Iterable[MediaRow]) -> dict[str, MediaRow]:
-    """The first of each cell in the order of their ids, which are hashes: a drawing that is the same every time."""
+def choose_candidates(rows: Iterable[MediaRow]) -> dict[str, MediaRow]:
+    """CANDIDATES rows per cell by media_id: a fixed random sample, because ids are hashes."""
     cells: dict[Cell, list[MediaRow]] = {}
     for row in sorted(rows, key=lambda row: row.media_id):
-        found = cells.setdefault(_cell(row), [])
-        if row.kind != "audio" and row.status == "ok" and row.label is not None and len(found) < CANDIDATES:
-            found.append(row)
-    return {row.media_id: row for found in cells.values() for row in found}
+        chosen = cells.setdefault(_get_cell(row), [])
+        if row.kind != "audio" and row.status == "ok" and row.label is not None and len(chosen) < CANDIDATES:
+            chosen.append(row)
+    return {row.media_id: row for chosen in cells.values() for row in chosen}
 
 
-def _faces_of(shard: MediaShard, wanted: dict[str, MediaRow]) -> Iterable[tuple[MediaRow, Face]]:
+def _read_faces(shard: MediaShard, wanted: dict[str, MediaRow]) -> Iterable[tuple[MediaRow, Face]]:
     for number, (media_id, clip_number) in enumerate(shard.clip_keys):
         if clip_number == 0 and media_id in wanted:
             clip = shard.clip(number)
@@ -74,15 +74,15 @@ def _faces_of(shard: MediaShard, wanted: dict[str, MediaRow]) -> Iterable[tuple[
                 confidence = float(clip.confidence[middle])
                 known = confidence if np.isfinite(confidence) else None
                 row = wanted[media_id]
-                yield row, Face(row.path, _jpeg(clip.faces[middle]), known)
+                yield row, Face(row.path, _encode_face(clip.faces[middle]), known)
 
 
-def _jpeg(face: NDArray[np.uint8]) -> str:
+def _encode_face(face: NDArray[np.uint8]) -> str:
     small = Image.fromarray(face).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
     memory = io.BytesIO()
     small.save(memory, "JPEG", quality=QUALITY)
-    return jpeg_uri(memory.getvalue())
+    return encode_jpeg_uri(memory.getvalue())
 
 
-def jpeg_uri(data: bytes) -> str:
+def encode_jpeg_uri(data: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

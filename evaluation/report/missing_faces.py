@@ -1,4 +1,4 @@
-"""Files in which the detector found no face: counted, with a few of the crops that were taken instead."""
+"""Files in which the detector found no face: counts and a few of their center crops."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.evaluation.report.class_differences import LABELS, without_face
-from unmask.evaluation.report.contact_sheet import Cell, Face, candidates, contact_sheet
+from unmask.evaluation.report.contact_sheet import Cell, Face, build_contact_sheet, choose_candidates
 from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.outcomes import Outcome
-from unmask.preprocess.shards.shard_plan import holding, read_plan
-from unmask.preprocess.task import item_key
+from unmask.preprocess.shards.shard_plan import read_plan, select_shards
+from unmask.preprocess.task import make_item_key
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Files of one dataset and label in which no face was found: the centre of every frame was taken."""
+    """Files of one dataset and label without a detected face; the center of every frame was cropped."""
 
     dataset: str
     label: str
     files: int
     given: int
-    """Files with pictures that became clips."""
+    """Images and videos that gave clips."""
     items: tuple[str, ...]
     """Paths of all of them."""
     faces: tuple[Face, ...]
-    """A few of what was taken instead."""
+    """A few of the center crops."""
 
     @property
     def share(self) -> float:
         return self.files / self.given
 
 
-def missed_faces(media: Path, rows: Iterable[MediaRow], outcomes: Mapping[str, Outcome]) -> list[Missed]:
-    """Both labels of every dataset that has any, in the datasets' order. `media`: the folder of the shards."""
+def find_missed_faces(media: Path, rows: Iterable[MediaRow], outcomes: Mapping[str, Outcome]) -> list[Missed]:
+    """Both labels of every dataset with such files, by domain id. `media`: the folder of the shards."""
     cells: dict[str, tuple[list[MediaRow], list[MediaRow]]] = {}
-    pictured = [row for row in rows if (one := outcomes.get(row.media_id)) and one.faces and row.label is not None]
-    missed = [row for row in pictured if without_face(outcomes[row.media_id])]
+    with_faces = [row for row in rows if (one := outcomes.get(row.media_id)) and one.faces and row.label is not None]
+    missed = [row for row in with_faces if without_face(outcomes[row.media_id])]
     for row in sorted(missed, key=lambda row: (row.domain_id, row.dataset, row.path)):
         cells.setdefault(row.dataset, ([], []))[int(row.label or 0)].append(row)
-    sheet, given = drawn_sheet(media, missed), Counter((row.dataset, row.label) for row in pictured)
+    sheet, given = make_sheet(media, missed), Counter((row.dataset, row.label) for row in with_faces)
     return [
         Missed(
             dataset,
@@ -57,12 +57,12 @@ def missed_faces(media: Path, rows: Iterable[MediaRow], outcomes: Mapping[str, O
     ]
 
 
-def drawn_sheet(media: Path, rows: Iterable[MediaRow]) -> dict[Cell, list[Face]]:
-    """The contact sheet of `rows`, opening only the shards that hold what is drawn."""
-    drawn = list(candidates(rows).values())
-    return contact_sheet(shards_of(media, drawn), drawn)
+def make_sheet(media: Path, rows: Iterable[MediaRow]) -> dict[Cell, list[Face]]:
+    """Contact sheet of `rows`; opens only the shards that contain the shown faces."""
+    drawn = list(choose_candidates(rows).values())
+    return build_contact_sheet(find_shards(media, drawn), drawn)
 
 
-def shards_of(media: Path, rows: Iterable[MediaRow]) -> list[Path]:
-    """The shards in `media` that hold `rows`."""
-    return [media / shard.name for shard in holding(read_plan(media), map(item_key, rows))]
+def find_shards(media: Path, rows: Iterable[MediaRow]) -> list[Path]:
+    """Shards in `media` that contain `rows`."""
+    return [media / shard.name for shard in select_shards(read_plan(media), map(make_item_key, rows))]

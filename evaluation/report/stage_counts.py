@@ -1,4 +1,4 @@
-"""What the report says about the data and the stages, counted from their files."""
+"""Counts per dataset and stage, read from the files of the stages."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.cache.store.profile_index import Streams
+from unmask.cache.store.profile_index import ProfileTokens
 from unmask.cache.store.token_store import Finished
 from unmask.evaluation.results import Evaluation
-from unmask.evaluation.unscored_items import reason
+from unmask.evaluation.unscored_items import format_reason
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.outcomes import Outcome
 from unmask.train.run_folder import RunSummary
 
-# How demo data say what they are, in the folder beside the datasets: a file of this name, or this title of the README.
+# Marks of demo data in the folder of the datasets: a file of this name, or a README with this title.
 SYNTHETIC = "SYNTHETIC.txt"
 TITLE = "# Synthetic demo corpus"
 
 CRITERIA = {"macro_auc": "macro AUC", "auc": "pooled AUC", "loss": "loss"}
 
 Outcomes = Mapping[str, Outcome]
-"""media_id -> what preprocessing made of it."""
+"""media_id -> outcome of preprocessing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class DatasetLine:
     real: int
     fake: int
     splits: tuple[int, int, int, int]
-    """train, val, test, in none."""
+    """train, val, test, no split."""
     failed: int
     faces: int
     fallback: int
-    """Of the faces, how many are the centre of a picture in which no face was found."""
+    """Center crops among the faces, taken where no face was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +57,25 @@ class FailureLine:
 
 
 def is_synthetic(manifest: Manifest) -> bool:
-    """Do any of the datasets lie in a folder that the demo's writer has marked?"""
+    """True if a dataset is in a folder that is marked as demo data."""
     folders = {folder for root in map(Path, manifest.roots.values()) for folder in (root, *list(root.parents)[:3])}
-    return any((folder / SYNTHETIC).is_file() or _titled(folder / "README.md") for folder in folders)
+    return any((folder / SYNTHETIC).is_file() or _has_title(folder / "README.md") for folder in folders)
 
 
-def _titled(readme: Path) -> bool:
+def _has_title(readme: Path) -> bool:
     if not readme.is_file():
         return False
     with readme.open(encoding="utf-8", errors="replace") as file:
         return file.readline().strip() == TITLE
 
 
-def dataset_lines(rows: Sequence[MediaRow], outcomes: Outcomes) -> list[DatasetLine]:
+def count_datasets(rows: Sequence[MediaRow], outcomes: Outcomes) -> list[DatasetLine]:
     names = {row.dataset: row.domain_id for row in rows}
     ordered = sorted(names, key=lambda name: (names[name], name))
-    return [_dataset(name, [row for row in rows if row.dataset == name], outcomes) for name in ordered]
+    return [_count_dataset(name, [row for row in rows if row.dataset == name], outcomes) for name in ordered]
 
 
-def _dataset(name: str, rows: list[MediaRow], outcomes: Outcomes) -> DatasetLine:
+def _count_dataset(name: str, rows: list[MediaRow], outcomes: Outcomes) -> DatasetLine:
     splits = Counter(row.split for row in rows)
     known = [outcomes[row.media_id] for row in rows if row.status == "ok" and row.media_id in outcomes]
     return DatasetLine(
@@ -90,14 +90,14 @@ def _dataset(name: str, rows: list[MediaRow], outcomes: Outcomes) -> DatasetLine
     )
 
 
-def stage_lines(
+def count_stages(
     rows: Sequence[MediaRow],
     outcomes: Outcomes,
-    streams: Streams,
+    streams: ProfileTokens,
     finished: Mapping[str, list[Finished]],
     evaluation: Evaluation,
 ) -> list[StageLine]:
-    """What each stage was given and what became of it, over all its calls together."""
+    """Files or clips given, done and failed per stage, over all its runs."""
     usable = [row for row in rows if row.status == "ok"]
     processed = [outcomes[row.media_id] for row in usable if row.media_id in outcomes]
     refused = sum(one.outcome == "failed" for one in processed)
@@ -110,7 +110,7 @@ def stage_lines(
             len(processed) - refused,
             len(usable) - len(processed) + refused,
             f"{sum(one.clips for one in processed)} clips, {sum(one.faces for one in processed)} faces, "
-            f"{sum(one.audio_s for one in processed) / 60:.1f} min of sound",
+            f"{sum(one.audio_s for one in processed) / 60:.1f} min of audio",
         ),
     ]
     for encoder, store in streams.stores.items():
@@ -118,31 +118,31 @@ def stage_lines(
         given, failed = sum(len(shard.keys) for shard in shards), sum(len(shard.failed) for shard in shards)
         note = f"{int((store.lengths > 0).sum())} clips have {store.spec.modality}, {int(store.lengths.sum())} tokens"
         lines.append(StageLine(f"extract {encoder}", "clips", given, given - failed, failed, note))
-    judged = evaluation.given - evaluation.out_of_scope
+    in_scope = evaluation.given - evaluation.out_of_scope
     stage = f"evaluate ({evaluation.split})"
-    lines.append(StageLine(stage, "items", judged, evaluation.scored, len(evaluation.failures)))
+    lines.append(StageLine(stage, "items", in_scope, evaluation.scored, len(evaluation.failures)))
     return lines
 
 
-def finished_shards(streams: Streams) -> dict[str, list[Finished]]:
-    """Encoder -> what it did with each media shard."""
-    found: dict[str, list[Finished]] = {}
+def read_finished_shards(streams: ProfileTokens) -> dict[str, list[Finished]]:
+    """Encoder -> its finished token shards."""
+    finished: dict[str, list[Finished]] = {}
     for encoder, store in streams.stores.items():
         shards = [Finished.read(store.folder / name, store.fingerprint) for name in streams.shards]
-        found[encoder] = [shard for shard in shards if shard is not None]
-    return found
+        finished[encoder] = [shard for shard in shards if shard is not None]
+    return finished
 
 
-def failure_lines(
+def list_failures(
     rows: Sequence[MediaRow], outcomes: Outcomes, finished: Mapping[str, list[Finished]]
 ) -> list[FailureLine]:
-    """Every item that a stage could not use, or only in part, with that stage's reason."""
+    """One line per item that failed in a stage or is incomplete, with the reason."""
     names = {row.media_id: f"{row.dataset}/{row.path}" for row in rows}
     lines = [FailureLine("scan", names[row.media_id], row.reason or "") for row in rows if row.status == "failed"]
     for row in rows:
         outcome = outcomes.get(row.media_id)
         if row.status == "ok" and (outcome is None or outcome.outcome == "failed"):
-            lines.append(FailureLine("preprocess", names[row.media_id], reason(row, outcome)))
+            lines.append(FailureLine("preprocess", names[row.media_id], format_reason(row, outcome)))
         elif row.status == "ok" and outcome is not None and outcome.problem:
             lines.append(FailureLine("preprocess", names[row.media_id], f"in part: {outcome.problem}"))
     for encoder, shards in finished.items():
@@ -152,8 +152,8 @@ def failure_lines(
     return lines
 
 
-def headline(evaluation: Evaluation, preset: str, seed: int, summary: RunSummary | None) -> list[tuple[str, str]]:
-    """What was trained, and on what: (name, value) pairs."""
+def describe_run(evaluation: Evaluation, preset: str, seed: int, summary: RunSummary | None) -> list[tuple[str, str]]:
+    """(name, value) pairs about the model, its training and the machine."""
     facts = [("preset", preset), ("profile", evaluation.profile), ("training seed", str(seed))]
     if summary is not None:
         facts += [
@@ -167,5 +167,5 @@ def headline(evaluation: Evaluation, preset: str, seed: int, summary: RunSummary
         ("split hash", evaluation.split_hash),
         ("threshold", f"{evaluation.model.threshold:.3f} (validation)"),
     ]
-    facts += [("judged on", evaluation.machine.get("device", ""))]
+    facts += [("evaluated on", evaluation.machine.get("device", ""))]
     return facts + [(name, value) for name, value in evaluation.machine.items() if name != "device"]

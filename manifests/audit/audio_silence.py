@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
 from unmask.manifests.audit.file_facts import FactKind, Facts
-from unmask.media.containers import opened
-from unmask.media.silence import FACTS, facts_of_levels, frame_width, levels
+from unmask.media.containers import open_container
+from unmask.media.silence import SILENCE_FEATURES, compute_rms, get_frame_length, measure_silence_from_rms
 
 FRAMES_AT_ONCE = 1_000  # 10 s
 
@@ -30,28 +30,28 @@ def sound_facts(path: Path) -> Facts:
         rate, found = _by_ffmpeg(path)
     if not found:
         raise BadMedia(path, "too_short", "there is no sound in it")
-    seconds = sum(map(len, found)) * frame_width(rate) / rate
+    seconds = sum(map(len, found)) * get_frame_length(rate) / rate
     # One part: the limit between sound and silence is that of the whole recording.
-    return dict(zip(FACTS, facts_of_levels([np.concatenate(found)], seconds), strict=True))
+    return dict(zip(SILENCE_FEATURES, measure_silence_from_rms([np.concatenate(found)], seconds), strict=True))
 
 
 def _by_soundfile(path: Path) -> tuple[int, list[NDArray[np.float64]]]:
     with soundfile.SoundFile(str(path)) as file:
         rate = int(file.samplerate)
-        size = FRAMES_AT_ONCE * frame_width(rate)
+        size = FRAMES_AT_ONCE * get_frame_length(rate)
         # Not int16: libsndfile reads the samples of a float file as 0 and 1 then.
         blocks = file.blocks(blocksize=size, dtype="float32", always_2d=True)
-        return rate, [levels(block.mean(axis=1), rate) for block in blocks if len(block)]
+        return rate, [compute_rms(block.mean(axis=1), rate) for block in blocks if len(block)]
 
 
 def _by_ffmpeg(path: Path) -> tuple[int, list[NDArray[np.float64]]]:
     try:
-        with opened(path) as container:
+        with open_container(path) as container:
             if not container.streams.audio:
                 raise BadMedia(path, "unreadable", "there is no sound in it")
             rate = int(container.streams.audio[0].rate)
-            size = FRAMES_AT_ONCE * frame_width(rate)
-            return rate, [levels(block, rate) for block in _joined(_decoded(container, rate), size)]
+            size = FRAMES_AT_ONCE * get_frame_length(rate)
+            return rate, [compute_rms(block, rate) for block in _joined(_decoded(container, rate), size)]
     except (av.error.FFmpegError, ValueError) as error:
         problem = str(error).replace(str(path), path.name)
         raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({problem})") from error
@@ -82,7 +82,7 @@ def _joined(parts: Iterator[Wave], size: int) -> Iterator[Wave]:
 SOUND = FactKind(
     name="audit-silence",
     version=1,
-    columns=tuple((name, pa.float64()) for name in FACTS),
+    columns=tuple((name, pa.float64()) for name in SILENCE_FEATURES),
     read=sound_facts,
     chunk=4,
     timeout_s=120.0,

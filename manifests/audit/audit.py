@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unmask.core.errors import MissingInput
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 from unmask.manifests.audit import counts
 from unmask.manifests.audit import duplicate_counts as sharing
 from unmask.manifests.audit.audio_silence import SOUND
@@ -23,7 +23,7 @@ from unmask.manifests.audit.image_encoding import PICTURE
 from unmask.manifests.audit.results import Audit, DatasetAudit, ProbeLine, sentence
 from unmask.manifests.audit.shortcut_probes import dataset_probes, share_probe
 from unmask.manifests.manifest import Manifest
-from unmask.manifests.splits.leaks import leaks_of
+from unmask.manifests.splits.leaks import find_manifest_leaks
 
 Say = Callable[[str], None]
 
@@ -50,7 +50,7 @@ def audit(
     if not len(manifest):
         raise MissingInput("audit: the manifest has no rows", "make manifest DATA=/path/to/datasets")
     probed = probed_files(manifest, seed)
-    workers = workers or available_cores()
+    workers = workers or count_cores()
     images, sounding = _images(probed), _sounding(probed)
     pictures, pictures_read = _facts(PICTURE, probed, images, work, workers)
     sounds, sounds_read = _facts(SOUND, probed, sounding, work, workers)
@@ -64,7 +64,7 @@ def audit(
         seed=seed,
         datasets=tuple(_dataset(name, manifest, probed, pictures, sounds, sounding, seed) for name in names),
         collection=_collection(probed, sounding, seed),
-        leaks=leaks_of(manifest, near),
+        leaks=find_manifest_leaks(manifest, near),
         duplicates=sharing.duplicates(manifest),
         near=None if near is None else sharing.near_duplicates(manifest, near),
         read={PICTURE.name: pictures_read, SOUND.name: sounds_read},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from unmask.core.html.svg_charts import fitted_axis, histogram
+from unmask.core.html.svg_charts import draw_histogram, fit_axis
 from unmask.manifests.audit.results import FLAG_ABOVE, ProbeLine, Spread
 
 WIDTH, HEIGHT, EDGE = 170, 20, 6
@@ -55,10 +55,10 @@ def flat_spreads(spreads: Sequence[Spread]) -> list[str]:
 def _chart(one: Spread) -> Chart:
     """Bins are equal between the edges; the axis only labels them."""
     low, high = one.edges
-    x = fitted_axis(f"{one.name} ({one.unit})", [low, high])
+    x = fit_axis(f"{one.name} ({one.unit})", [low, high])
     x = type(x)(x.label, low, high, tuple(tick for tick in x.ticks if low <= tick <= high))
-    y = fitted_axis("share of the class", [0.0, *one.real_shares, *one.fake_shares])
+    y = fit_axis("share of the class", [0.0, *one.real_shares, *one.fake_shares])
     bars = [(word, word, shares) for word, shares in (("real", one.real_shares), ("fake", one.fake_shares)) if shares]
-    drawn = histogram(f"{one.name} of real and fake files", bars, x, y, width=330, height=210)
+    drawn = draw_histogram(f"{one.name} of real and fake files", bars, x, y, width=330, height=210)
     medians = [f"{word} {values[2]:,.4g}" for word, values in (("real", one.real), ("fake", one.fake)) if values]
     return Chart(f"{one.name}: median {', '.join(medians)} {one.unit}", drawn)

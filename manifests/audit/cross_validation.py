@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.metrics.bootstrap import weighted_auc
+from unmask.metrics.bootstrap import compute_weighted_auc
 
 FOLDS = 5
 FEWEST = 3
@@ -61,7 +61,7 @@ class Folds:
             here = fold == number
             drawn, fakes = weights[:, here], self.is_fake[here]
             count = drawn[:, fakes].sum(axis=1) * drawn[:, ~fakes].sum(axis=1)
-            won += count * np.nan_to_num(weighted_auc(fakes, score[here], drawn))
+            won += count * np.nan_to_num(compute_weighted_auc(fakes, score[here], drawn))
             pairs += count
         out = np.full(len(weights), np.nan)
         np.divide(won, pairs, out=out, where=pairs > 0)

@@ -15,7 +15,7 @@ SHOWN = 20  # sets, and files of a set
 
 
 def duplicates(manifest: Manifest) -> SharedSummary:
-    """Sets of files with the same content (unmask.core.hashing.quick_content)."""
+    """Sets of files with the same content (unmask.core.hashing.hash_quickly)."""
     table = manifest.table
     return _summary(table.filter(pc.not_equal(table.column("content"), "")), "content")
 

@@ -27,11 +27,14 @@ FAMILIES: dict[str, tuple[tuple[str, ...], str]] = {
         ("extension", "container", "video_codec", *picture.NUMBERS, *picture.NAMES),
         "container, codec and extension; of images JPEG tables, quality, chroma subsampling, embedded blocks",
     ),
-    "silence and duration": (silence.FACTS, "silence at both ends and in all, duration; of files with sound"),
+    "silence and duration": (
+        silence.SILENCE_FEATURES,
+        "silence at both ends and in all, duration; of files with sound",
+    ),
     "streams": (("kind", "has_sound", "has_text"), "which of picture, sound and text there are, not what is in them"),
 }
 SILENCE = "silence and duration"
-SILENT = tuple(name for name in silence.FACTS if name != "duration_s")
+SILENT = tuple(name for name in silence.SILENCE_FEATURES if name != "duration_s")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import BadMedia
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
@@ -138,7 +138,7 @@ def _save(kind: FactKind, path: Path, known: pa.Table, made: list[Facts]) -> pa.
     new = pa.Table.from_pylist(made, schema=kind.schema)
     old = known.filter(pc.invert(pc.is_in(known.column("media_id"), value_set=new.column("media_id").combine_chunks())))
     table = pa.concat_tables([old, new]).combine_chunks()
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         pq.write_table(table.replace_schema_metadata({FORMAT: json.dumps(_about(kind))}), temporary, compression="zstd")
     return table
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.atomic_files import write_text
-from unmask.core.html.pages import environment
+from unmask.core.html.pages import make_environment
 from unmask.manifests.audit.charts import auc_mark, flat_spreads, spread_charts
 from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
 from unmask.manifests.audit.results import FLAG_ABOVE, LEVEL, RULE, Audit, DatasetAudit, ProbeLine, sentence
 from unmask.manifests.audit.terminal_table import findings
-from unmask.manifests.splits.leaks import allowed_leaks
+from unmask.manifests.splits.leaks import count_allowed_leaks
 
 FEATURES_SHOWN = 8
 LEAKS_SHOWN = 20
@@ -24,7 +24,7 @@ def write_page(audit: Audit, path: Path) -> None:
 
 
 def render(audit: Audit) -> str:
-    pages = environment("unmask.manifests.audit")
+    pages = make_environment("unmask.manifests.audit")
     pages.filters |= {"number": _number, "percent": _percent, "mark": auc_mark}
     return pages.get_template("page.html").render(
         audit=audit,
@@ -35,7 +35,7 @@ def render(audit: Audit) -> str:
         sections=[_section(one) for one in audit.datasets],
         findings=findings(audit),
         leaks=audit.leaks.first(LEAKS_SHOWN),
-        allowed=allowed_leaks(audit.split_scheme),
+        allowed=count_allowed_leaks(audit.split_scheme),
         rule=RULE,
         limit=FLAG_ABOVE,
         level=LEVEL,

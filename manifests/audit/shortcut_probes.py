@@ -20,7 +20,7 @@ from unmask.manifests.audit.classifiers import held_out_scores
 from unmask.manifests.audit.cross_validation import FEWEST, Folds, make_folds
 from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES, SILENCE, Features
 from unmask.manifests.audit.results import FLAG_ABOVE, FLAG_GROUPS, LEVEL, FeatureLine, ProbeLine, Verdict
-from unmask.metrics.bootstrap import interval, resampled, weighted_auc
+from unmask.metrics.bootstrap import compute_interval, compute_weighted_auc, resample_statistic
 
 BY_FILE = "too few groups, or one of them with nearly all files: single files are held out instead"
 TOO_FEW = f"fewer than {FEWEST} groups and files of a class: nothing can be held out"
@@ -113,8 +113,8 @@ def probe(
     groups = folds.units()
     if not np.isfinite(auc):
         return _untested(name, about, is_fake, TOO_FEW)
-    draws = resampled(folds.unit, lambda weights: folds.auc(given, weights)[:, None], seed=seed)[:, 0]
-    span = interval(draws, auc, is_fake, folds.unit, LEVEL)
+    draws = resample_statistic(folds.unit, lambda weights: folds.auc(given, weights)[:, None], seed=seed)[:, 0]
+    span = compute_interval(draws, auc, is_fake, folds.unit, LEVEL)
     return replace(
         _untested(name, about, is_fake, BY_FILE if folds.by_file else ""),
         groups=groups,
@@ -155,7 +155,7 @@ def _feature(facts: Features, column: int, is_fake: Flags, folds: Folds | None, 
     auc = float(folds.auc(given)[0])
     direct = None
     if not named[0] and is_fake[present].any() and not is_fake[present].all():
-        direct = float(weighted_auc(is_fake[present], values[present, 0], np.ones((1, files)))[0])
+        direct = float(compute_weighted_auc(is_fake[present], values[present, 0], np.ones((1, files)))[0])
     return FeatureLine(name=name, files=files, auc=auc if np.isfinite(auc) else None, direct=direct)
 
 

@@ -1,4 +1,4 @@
-"""How the nine datasets lie on disk: one file each, one line each here, in the order of their domain ids."""
+"""The known datasets: one file and one line each, in the order of their domain ids."""
 
 from __future__ import annotations
 

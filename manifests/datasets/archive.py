@@ -2,14 +2,14 @@
 
 archive (2)/[Dataset/]{Train,Test,Validation}/{Real,Fake}/{real,fake}_N.jpg
 
-Names carry no identity.
+File names give no identity.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, label_of, read_tree, split_of
+from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, find_label, find_split, read_tree
 from unmask.manifests.datasets.file_tree import walk
 
 
@@ -18,7 +18,7 @@ def scan(root: Path) -> Scanned:
 
 
 def _read(file: File) -> Facts | str:
-    label, split = label_of(file.folders), split_of(file.folders)
+    label, split = find_label(file.folders), find_split(file.folders)
     if label is None or split is None:
         return "not in Train/, Test/ or Validation/, Real/ or Fake/"
     return Facts(label=label, video_fake=bool(label), official_split=split)

@@ -1,4 +1,4 @@
-"""What a dataset layout is: names to look for, and a function that reads a tree into rows."""
+"""How a dataset lies on disk: folder names to look for, and a function that reads a tree into rows."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from unmask.core.hashing import media_id
-from unmask.manifests.datasets.file_tree import REMEDIES, Tree, fold, folders
-from unmask.manifests.datasets.sidecars import Sidecars, collect, split_suffix
-from unmask.manifests.findings import Conflict, Ignored, Refused, Trouble, ignored_at
+from unmask.core.hashing import make_media_id
+from unmask.manifests.datasets.file_tree import REMEDIES, Tree, fold, list_folders
+from unmask.manifests.datasets.sidecars import Sidecars, collect_sidecars, split_suffix
+from unmask.manifests.findings import Conflict, Ignored, Refused, Trouble, list_ignored
 from unmask.manifests.manifest import DATASETS, Compression, Kind, MediaRow, Split
 
 KINDS: dict[str, Kind] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"), "image"),  # type: ignore[dict-item]
-    **dict.fromkeys((".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac"), "audio"),  # type: ignore[dict-item]
-    **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"), "video"),  # type: ignore[dict-item]
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"), "image"),
+    **dict.fromkeys((".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac"), "audio"),
+    **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"), "video"),
 }
 TABLES = {".csv", ".tsv", ".json", ".xlsx", ".parquet", ".pkl"}
 SPLIT_NAMES: dict[str, Split] = {
-    **dict.fromkeys(("train", "training"), "train"),  # type: ignore[dict-item]
-    **dict.fromkeys(("val", "valid", "validation"), "val"),  # type: ignore[dict-item]
-    **dict.fromkeys(("test", "testing"), "test"),  # type: ignore[dict-item]
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 LABEL_NAMES = {"real": 0, "fake": 1}
-# c0 is how FaceForensics++'s own loader calls what its folders call raw.
+# FaceForensics++'s own loader writes c0 for what its folders call raw.
 LEVELS: dict[str, Compression] = {"raw": "raw", "c0": "raw", "c23": "c23", "c40": "c40"}
 
 NO_DOMAIN = -1
@@ -39,28 +39,28 @@ _LEVEL = re.compile(r"(?<![a-z0-9])(raw|c0|c23|c40)(?![a-z0-9])", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One media file as a layout's reader sees it."""
+    """One media file, as passed to the reader of a dataset."""
 
     path: str
     """Relative to the dataset's root, with "/"."""
     kind: Kind
     folders: tuple[str, ...]
-    """Names of its folders from the root inwards, each through `fold`."""
+    """Names of its folders from the root inward, each normalized by `fold`."""
     name: str
     """File name in lower case, with its suffix."""
     stem: str
     """File name in lower case, without its suffix."""
     compression: Compression | None = None
-    """What the innermost folder whose name tells says, the dataset's own folder included."""
+    """The level named by the innermost folder that names one, including the dataset's own folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What names and lists tell about one file; the fields mean what they mean in `MediaRow`."""
+    """Attributes of one file from its name, folders and lists; the fields are those of `MediaRow`."""
 
     label: int
     method: str = "unknown"
-    """Only for fakes; a real file's is "none"."""
+    """Of a fake; a real file gets "none"."""
     video_fake: bool | None = None
     audio_fake: bool | None = None
     people: tuple[str, ...] = ()
@@ -69,24 +69,24 @@ class Facts:
     compression: Compression | None = None
     text: str | None = None
     key: str | None = None
-    """Names the recording within the dataset; a second file of the same key is left out. None: nothing names it."""
+    """Identifies the recording within the dataset; a second file of the same key is left out. None: unknown."""
     trouble: Trouble | None = None
-    """Something the user should look at: the file is used all the same."""
+    """A warning for the user; the file is used."""
 
 
 Reader = Callable[[File], Facts | Refused | str]
-"""Facts of a file, or why it is ignored: `Refused` when the user can do something about it."""
+"""Attributes of a file, or why it is ignored: `Refused` when the user can fix it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """Rows of one dataset in the order of their paths, not probed and in no split yet."""
+    """Rows of one dataset sorted by path, before probing and splitting."""
 
     rows: list[MediaRow] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
-    """Each file that is no row."""
+    """One entry per file that is not a row."""
     conflicts: list[Conflict] = field(default_factory=list)
-    """What the user should look at."""
+    """Warnings for the user."""
 
     @property
     def reasons(self) -> Counter[str]:
@@ -100,24 +100,30 @@ class Layout:
 
     key: str
     names: tuple[str, ...]
-    """Folder names to look for; case, spaces, dashes, underscores, brackets and a compression level don't matter."""
+    """Folder names to look for; case, spaces, dashes, underscores, brackets and compression levels are ignored."""
     scan: Callable[[Path], Scanned]
-    """Read the dataset's root."""
+    """Root of the dataset -> its rows."""
     marks: tuple[str, ...] = ()
-    """Folded names of inner folders that give the dataset away when its own folder was renamed."""
+    """Folded names of inner folders that identify the dataset when its own folder was renamed."""
     official_binds: bool = True
-    """False: how its published folders were made is undocumented, so the default scheme splits it afresh."""
+    """False: its published split is undocumented, so the default scheme makes a new one."""
 
     def locate(self, data_root: Path) -> list[Path]:
-        """Folders directly in `data_root` that bear one of the names, the best name first."""
-        known = [_bare(name) for name in self.names]
-        found = [(known.index(_bare(path.name)), path) for path in folders(data_root) if _bare(path.name) in known]
+        """Folders directly in `data_root` with one of the names, in the order of `names`."""
+        known = [_normalize_name(name) for name in self.names]
+        found = [
+            (known.index(_normalize_name(path.name)), path)
+            for path in list_folders(data_root)
+            if _normalize_name(path.name) in known
+        ]
         return [path for _, path in sorted(found)]
 
     def is_root(self, folder: Path) -> bool:
-        """Is `folder` this dataset itself, by its name or by what is in it?"""
-        inner = {fold(path.name) for path in folders(folder)}
-        return _bare(folder.resolve().name) in map(_bare, self.names) or not inner.isdisjoint(self.marks)
+        """Is `folder` this dataset itself, by its name or its inner folders?"""
+        inner = {fold(path.name) for path in list_folders(folder)}
+        return _normalize_name(folder.resolve().name) in map(_normalize_name, self.names) or not inner.isdisjoint(
+            self.marks
+        )
 
 
 def read_tree(
@@ -131,14 +137,14 @@ def read_tree(
     mask_folders: Iterable[str] = ("mask", "masks"),
     owns: Callable[[tuple[str, ...], str], bool] = lambda folders, stem: True,
 ) -> Scanned:
-    """Rows of the files of `tree` that are of one of `kinds` and that `read` gives facts for.
+    """One row per file of `tree` that is of one of `kinds` and for which `read` returns `Facts`.
 
-    `lists` are lower-case names of files that the layout reads itself. `domain_id`: by default the position of `key` in
-    DATASETS. `mask_folders` hold pictures of where a forgery lies, not media. `owns` (folded folders, lower-case stem)
-    is False for files of another dataset in the same folder.
+    `lists`: lower-case names of list files that the dataset reads itself. `domain_id`: by default the position of `key`
+    in DATASETS. `mask_folders` hold masks of the manipulated region, not media. `owns` (folded folders, lower-case
+    stem) is False for files of another dataset in the same folder.
     """
-    sidecars = collect(tree.root, tree.files, KINDS)
-    reading = _Reading(key, tree.root, read, frozenset(kinds), sidecars, _domain(key, domain_id))
+    sidecars = collect_sidecars(tree.root, tree.files, KINDS)
+    reading = _Reading(key, tree.root, read, frozenset(kinds), sidecars, _get_domain(key, domain_id))
     reading.mask_folders = frozenset(mask_folders)
     own_lists = frozenset(lists)
     for path in tree.files:
@@ -147,14 +153,14 @@ def read_tree(
         if path in sidecars.used or name in own_lists:
             continue
         stem, suffix = split_suffix(name)
-        if owns(reading.folded(folder), stem):
+        if owns(reading.fold_folder(folder), stem):
             reading.take(path, folder, name, stem, suffix)
     return _with_left_out(reading.scanned, key, tree, sidecars)
 
 
 @dataclass(slots=True)
 class _Reading:
-    """One dataset while its files are gone through."""
+    """One dataset while its files are read."""
 
     key: str
     root: Path
@@ -165,22 +171,22 @@ class _Reading:
     mask_folders: frozenset[str] = frozenset()
     scanned: Scanned = field(default_factory=Scanned)
     seen: dict[str, str] = field(default_factory=dict)
-    """Key of a recording -> path of the file that was read for it."""
+    """Key of a recording -> path of its first file."""
     known: dict[str, tuple[tuple[str, ...], Compression | None]] = field(default_factory=dict)
-    """Folder -> its folded names and level: worked out once, not once a file."""
+    """Folder -> its folded names and level: computed once per folder, not per file."""
 
-    def folded(self, folder: str) -> tuple[str, ...]:
-        return self._about(folder)[0]
+    def fold_folder(self, folder: str) -> tuple[str, ...]:
+        return self._describe_folder(folder)[0]
 
     def take(self, path: str, folder: str, name: str, stem: str, suffix: str) -> None:
         kind = KINDS.get(suffix)
         if kind is None:
             return self._ignore(path, "table or list" if suffix in TABLES else "not media")
-        folders, compression = self._about(folder)
+        folders, compression = self._describe_folder(folder)
         if not self.mask_folders.isdisjoint(folders):
             return self._ignore(path, "mask")
         if kind not in self.kinds:
-            return self._ignore(path, f"{kind} where the dataset has {' and '.join(sorted(self.kinds))}")
+            return self._ignore(path, f"{kind} in a dataset of {' and '.join(sorted(self.kinds))}")
         file = File(path, kind, folders, name, stem, compression)
         facts = self.read(file)
         if not isinstance(facts, Facts):
@@ -188,7 +194,7 @@ class _Reading:
         first = self.seen.setdefault(facts.key, path) if facts.key is not None else path
         if first != path:
             return self._leave_out(
-                path, Refused("second file of one recording", f"Remove it or {first}, which was read")
+                path, Refused("second file of the same recording", f"Remove it or {first}, which is used")
             )
         self.scanned.rows.append(make_row(self.key, self.domain_id, file, facts, self.sidecars))
         if facts.trouble:
@@ -205,17 +211,17 @@ class _Reading:
         self.scanned.conflicts.append(Conflict(self.key, path, f"left out: {why.reason}", why.remedy))
         return None
 
-    def _about(self, folder: str) -> tuple[tuple[str, ...], Compression | None]:
+    def _describe_folder(self, folder: str) -> tuple[tuple[str, ...], Compression | None]:
         if folder not in self.known:
             parts = folder.split("/") if folder else []
-            told = (level_of(part) for part in (*reversed(parts), self.root.absolute().name))
-            self.known[folder] = tuple(map(fold, parts)), next(filter(None, told), None)
+            levels = (find_level(part) for part in (*reversed(parts), self.root.absolute().name))
+            self.known[folder] = tuple(map(fold, parts)), next(filter(None, levels), None)
         return self.known[folder]
 
 
 def make_row(key: str, domain_id: int, file: File, facts: Facts, sidecars: Sidecars) -> MediaRow:
     return MediaRow(
-        media_id=media_id(key, file.path),
+        media_id=make_media_id(key, file.path),
         dataset=key,
         domain_id=domain_id,
         path=file.path,
@@ -232,42 +238,42 @@ def make_row(key: str, domain_id: int, file: File, facts: Facts, sidecars: Sidec
     )
 
 
-def label_of(folded: Iterable[str]) -> int | None:
-    """0 under a folder "real", 1 under "fake"; the innermost counts."""
-    return _innermost(folded, LABEL_NAMES)
+def find_label(folded: Iterable[str]) -> int | None:
+    """0 in a folder "real", 1 in "fake"; the innermost counts."""
+    return _find_innermost(folded, LABEL_NAMES)
 
 
-def split_of(folded: Iterable[str]) -> Split | None:
-    """The split a folder name tells; the innermost counts."""
-    return _innermost(folded, SPLIT_NAMES)
+def find_split(folded: Iterable[str]) -> Split | None:
+    """The split that a folder name gives; the innermost counts."""
+    return _find_innermost(folded, SPLIT_NAMES)
 
 
-def level_of(name: str) -> Compression | None:
-    """The compression that a folder's name tells, such as "c23" or "FaceForensics++_C23"."""
+def find_level(name: str) -> Compression | None:
+    """The compression level in a folder name such as "c23" or "FaceForensics++_C23"."""
     found = _LEVEL.findall(name)
     return LEVELS[found[-1].lower()] if found else None
 
 
-def _innermost(folded: Iterable[str], told: Mapping[str, Value]) -> Value | None:
-    return next((told[name] for name in reversed(list(folded)) if name in told), None)
+def _find_innermost(folded: Iterable[str], values: Mapping[str, Value]) -> Value | None:
+    return next((values[name] for name in reversed(list(folded)) if name in values), None)
 
 
-def _bare(name: str) -> str:
-    """A dataset's name through `fold`, without a compression level."""
+def _normalize_name(name: str) -> str:
+    """Name of a dataset normalized by `fold`, without a compression level."""
     return fold(_LEVEL.sub("", name)) or fold(name)
 
 
-def _domain(key: str, domain_id: int | None) -> int:
+def _get_domain(key: str, domain_id: int | None) -> int:
     if domain_id is not None:
         return domain_id
     return DATASETS.index(key) if key in DATASETS else NO_DOMAIN
 
 
 def _with_left_out(scanned: Scanned, key: str, tree: Tree, sidecars: Sidecars) -> Scanned:
-    """`scanned` with what the walk and the sidecars found, everything in the order of paths."""
-    scanned.ignored.extend(ignored_at(key, tree.left_out))
+    """`scanned` with the findings of the walk and the sidecars, sorted by path."""
+    scanned.ignored.extend(list_ignored(key, tree.left_out))
     scanned.ignored.sort(key=lambda one: one.path)
-    told = [Conflict(key, path, reason, REMEDIES[reason]) for path, reason in tree.left_out if reason in REMEDIES]
-    scanned.conflicts.extend([*told, *(Conflict(key, path, *trouble) for path, trouble in sidecars.troubles)])
+    conflicts = [Conflict(key, path, reason, REMEDIES[reason]) for path, reason in tree.left_out if reason in REMEDIES]
+    scanned.conflicts.extend([*conflicts, *(Conflict(key, path, *trouble) for path, trouble in sidecars.troubles)])
     scanned.conflicts.sort(key=lambda one: one.path)
     return scanned

@@ -1,4 +1,4 @@
-"""Celeb-DF v2 (Li et al., CVPR 2020): 590 + 300 reals, 5,639 fakes of 59 people.
+"""Celeb-DF v2 (Li et al., CVPR 2020): 590 + 300 reals, 5,639 fakes of 59 identities.
 
     Celeb-DF-v2/
         Celeb-real/idA_NNNN.mp4
@@ -6,8 +6,8 @@
         Celeb-synthesis/idT_idS_NNNN.mp4        background of T, face of S
         List_of_testing_videos.txt              518 lines `<label> <path>`, where 1 is real and 0 is fake
 
-Only a test list is published. What is not on it counts as training material, which is how everybody uses it; it shares
-most people with the list, so the default scheme trains only on the rest of it.
+Only a test list is published. Videos that are not on it count as train, which is common practice; most of them share
+identities with the list, so the default scheme trains only on those that do not.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ Listed = dict[tuple[str, str], int]
 
 def scan(root: Path) -> Scanned:
     tree = walk(root)
-    listed, conflicts = _test_list(tree)
+    listed, conflicts = _read_test_list(tree)
     scanned = read_tree("celeb_df", tree, lambda file: _read(file, listed), kinds=("video",), lists=(LIST,))
     if listed and scanned.rows:
-        present = {_key(row.path) for row in scanned.rows}
+        present = {_make_key(row.path) for row in scanned.rows}
         absent = [key for key in listed if key not in present]
         if absent:
-            problem = f"{len(absent)} of the {len(listed)} videos on it are not there, such as {'/'.join(absent[0])}"
-            conflicts.append(Conflict("celeb_df", _lists(tree)[0], problem, "Unpack the archive again"))
+            problem = f"{len(absent)} of the {len(listed)} listed videos are missing, such as {'/'.join(absent[0])}"
+            conflicts.append(Conflict("celeb_df", _find_lists(tree)[0], problem, "Unpack the archive again"))
     scanned.conflicts.extend(conflicts)
     return scanned
 
 
 def _read(file: File, listed: Listed) -> Facts | str:
-    folder = _folder(file.folders)
+    folder = _find_folder(file.folders)
     if folder is None:
         return "not in Celeb-real/, YouTube-real/ or Celeb-synthesis/"
     label = FOLDERS[folder]
-    people, sources = _people(file.stem, folder)
+    people, sources = _parse_identities(file.stem, folder)
     official: Split | None = None
     if listed:
         official = "test" if (folder, file.name) in listed else "train"
     trouble = None
     if listed.get((folder, file.name), label) != label:
-        problem = f"{LIST} says the opposite of its folder; the folder was believed"
+        problem = f"{LIST} gives the opposite label of its folder; the folder is used"
         trouble = Trouble(problem, "Unpack the archive again")
     elif not sources:
-        problem = "its name is not one of Celeb-DF's, so nothing keeps its people apart"
+        problem = "its name is not one of Celeb-DF's, so its identities are unknown and may leak"
         trouble = Trouble(problem, "Restore the original name")
     return Facts(
         label=label,
@@ -73,8 +73,8 @@ def _read(file: File, listed: Listed) -> Facts | str:
     )
 
 
-def _people(stem: str, folder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """People and recordings of one video; both empty where the name does not tell."""
+def _parse_identities(stem: str, folder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Identities and source recordings of one video; both empty where the name does not give them."""
     fake, real = _FAKE.fullmatch(stem), _REAL.fullmatch(stem)
     if folder == "celebsynthesis" and fake:
         return (f"celeb:{fake[1]}", f"celeb:{fake[2]}"), (f"celeb:{fake[1]}_{fake[3]}",)
@@ -85,18 +85,18 @@ def _people(stem: str, folder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (), ()
 
 
-def _test_list(tree: Tree) -> tuple[Listed, list[Conflict]]:
+def _read_test_list(tree: Tree) -> tuple[Listed, list[Conflict]]:
     listed: Listed = {}
     conflicts: list[Conflict] = []
-    for path in _lists(tree)[:1]:
+    for path in _find_lists(tree)[:1]:
         try:
             text = (tree.root / path).read_text(encoding="utf-8-sig", errors="replace")
         except OSError as error:
-            problem = f"cannot be read ({error.strerror}), so nothing tells which videos are the official test"
+            problem = f"cannot be read ({error.strerror}), so the official test videos are unknown"
             conflicts.append(Conflict("celeb_df", path, problem, "Check its permissions"))
             continue
         for number, line in enumerate(text.splitlines(), 1):
-            entry = _entry(line)
+            entry = _parse_line(line)
             if entry:
                 listed[entry[:2]] = entry[2]
             elif line.strip():
@@ -105,27 +105,27 @@ def _test_list(tree: Tree) -> tuple[Listed, list[Conflict]]:
     return listed, conflicts
 
 
-def _entry(line: str) -> tuple[str, str, int] | None:
+def _parse_line(line: str) -> tuple[str, str, int] | None:
     """Folded folder, lower-case file name and label (1 fake) of one line of the list."""
     published, _, path = " ".join(line.split()).partition(" ")
     parts = path.replace("\\", "/").split("/")
     if published not in ("0", "1") or len(parts) < 2:
         return None
-    return fold(parts[-2]), parts[-1].lower(), 1 - int(published)  # published the other way round: 1 is real
+    return fold(parts[-2]), parts[-1].lower(), 1 - int(published)  # the list has 1 for real
 
 
-def _lists(tree: Tree) -> list[str]:
-    """The one nearest to the root first: copies with doubled folders have several."""
+def _find_lists(tree: Tree) -> list[str]:
+    """Paths of the list, nearest to the root first: copies with doubled folders have several."""
     return sorted((path for path in tree.files if _name(path) == LIST), key=lambda path: (path.count("/"), path))
 
 
-def _folder(folders: tuple[str, ...]) -> str | None:
+def _find_folder(folders: tuple[str, ...]) -> str | None:
     return next((name for name in reversed(folders) if name in FOLDERS), None)
 
 
-def _key(path: str) -> tuple[str | None, str]:
-    """What the list calls the video at `path`."""
-    return _folder(tuple(fold(part) for part in path.split("/")[:-1])), _name(path)
+def _make_key(path: str) -> tuple[str | None, str]:
+    """Key of the video at `path` in the list."""
+    return _find_folder(tuple(fold(part) for part in path.split("/")[:-1])), _name(path)
 
 
 def _name(path: str) -> str:

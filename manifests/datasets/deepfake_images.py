@@ -1,4 +1,4 @@
-"""Deepfake image detection (Kaggle saurabhbagchi/deepfake-image-detection). Names carry no identity.
+"""Deepfake image detection (Kaggle saurabhbagchi/deepfake-image-detection). File names give no identity.
 
 Deepfake image detection dataset/
     train-<date>/[train/]{fake,real}/*.jpg
@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, label_of, read_tree, split_of
+from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, find_label, find_split, read_tree
 from unmask.manifests.datasets.file_tree import walk
 
-# A download of a large folder comes in archives such as train-20250112T065955Z-001.
+# A large folder is downloaded as archives such as train-20250112T065955Z-001.
 _PART = re.compile(r"(train|test)\d+t\d+z\d+")
 
 
@@ -24,9 +24,9 @@ def scan(root: Path) -> Scanned:
 
 def _read(file: File) -> Facts | str:
     folders = [_PART.sub(r"\1", name) for name in file.folders]
-    label, split = label_of(folders), split_of(folders)
+    label, split = find_label(folders), find_split(folders)
     if "samplefakeimages" in folders:
-        # Official tests stay what everybody tests on, so the extra samples, which are in no split, are for training.
+        # The extra samples have no published split. They are train, so that the official test set stays as published.
         label, split = (1 if label is None else label), "train"
     if label is None or split is None:
         return "not in train/ or test/, real/ or fake/"

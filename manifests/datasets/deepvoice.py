@@ -1,4 +1,4 @@
-"""DEEP-VOICE (Bird and Lotfi, 2023), both parts; they share their speakers.
+"""DEEP-VOICE (Bird and Lotfi, 2023): two datasets that share their speakers.
 
     DeepFake_AudioDataset/
         KAGGLE/AUDIO/REAL/<speaker>-original.wav                dataset deepvoice
@@ -7,8 +7,8 @@
         DEMONSTRATION/[DEMONSTRATION/]<speaker>-original-DEMO.mp3      dataset deepvoice_demo
         DEMONSTRATION/[DEMONSTRATION/]<content>-to-<voice>-DEMO.mp3
 
-A fake is the speech of `content` turned into the voice of `voice`. Where the content is a speech synthesiser it is
-nobody: only names with an original in either part are people.
+A fake is the speech of `content` converted to the voice of `voice`. The content may be a speech synthesizer: only names
+with an original recording in one of the two datasets are identities.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, label_of, read_tree
+from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, find_label, read_tree
 from unmask.manifests.datasets.file_tree import Tree, walk
 from unmask.manifests.findings import Refused, Trouble
 
@@ -31,30 +31,32 @@ _FAKE = re.compile(r"(.+?)-to-(.+)")
 
 def scan_main(root: Path) -> Scanned:
     tree = walk(root)
-    read = partial(_read, known=_speakers(tree))
+    read = partial(_read, known=_find_speakers(tree))
     return read_tree("deepvoice", tree, read, kinds=("audio",), owns=lambda *names: not _is_demo(*names))
 
 
 def scan_demo(root: Path) -> Scanned:
     tree = walk(root)
-    return read_tree("deepvoice_demo", tree, partial(_read, known=_speakers(tree)), kinds=("audio",), owns=_is_demo)
+    return read_tree(
+        "deepvoice_demo", tree, partial(_read, known=_find_speakers(tree)), kinds=("audio",), owns=_is_demo
+    )
 
 
 def _read(file: File, known: frozenset[str]) -> Facts | Refused:
-    names = _names(file.stem)
+    names = _parse_names(file.stem)
     if names is None:
         return Refused("neither <speaker>-original nor <content>-to-<voice>", "Restore the original name or remove it")
     label = int(len(names) == 2)
     people = tuple(dict.fromkeys(f"deepvoice:{name}" for name in names if name in known or name == names[-1]))
     trouble = None
-    if label_of(file.folders) not in (None, label):
-        problem = "its name and its folder disagree whether it is real; the name was believed"
+    if find_label(file.folders) not in (None, label):
+        problem = "its name and its folder disagree about the label; the name is used"
         trouble = Trouble(problem, "Move it to the right folder")
     key = "-to-".join(names)
     return Facts(label=label, method=METHOD, audio_fake=bool(label), people=people, key=key, trouble=trouble)
 
 
-def _names(stem: str) -> tuple[str, ...] | None:
+def _parse_names(stem: str) -> tuple[str, ...] | None:
     """(speaker,) of an original, (content, voice) of a conversion; "to" counts only between dashes."""
     stem = _DEMO.sub("", stem)
     real, fake = _REAL.fullmatch(stem), _FAKE.fullmatch(stem)
@@ -63,10 +65,10 @@ def _names(stem: str) -> tuple[str, ...] | None:
     return (fake[1], fake[2]) if fake else None
 
 
-def _speakers(tree: Tree) -> frozenset[str]:
-    """Everybody who has an original recording in either part."""
+def _find_speakers(tree: Tree) -> frozenset[str]:
+    """Names with an original recording in one of the two datasets."""
     stems = (PurePosixPath(path).stem.lower() for path in tree.files)
-    return frozenset(names[0] for names in map(_names, stems) if names and len(names) == 1)
+    return frozenset(names[0] for names in map(_parse_names, stems) if names and len(names) == 1)
 
 
 def _is_demo(folders: tuple[str, ...], stem: str) -> bool:

@@ -1,4 +1,4 @@
-"""Face images cut out of DFD's videos.
+"""Face images cropped from DFD's videos.
 
     dfd_faces/{train,val,test}/{fake,real}/**/<name of the video>_faceNNNN.{jpg,png}
     dfd_faces/{train,val,test}/{fake,real}/**/<name of the video>/NNNN.{jpg,png}
@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from unmask.manifests.datasets import dfd_names
-from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, label_of, read_tree, split_of
+from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, find_label, find_split, read_tree
 from unmask.manifests.datasets.file_tree import walk
 
 
@@ -21,14 +21,14 @@ def scan(root: Path) -> Scanned:
 
 
 def _read(file: File) -> Facts | str:
-    label, split = label_of(file.folders), split_of(file.folders)
+    label, split = find_label(file.folders), find_split(file.folders)
     if label is None or split is None:
         return "not in train/, val/ or test/, real/ or fake/"
     folder = file.path.lower().split("/")[-2]  # not through `fold`: underscores are what its parts lie between
-    facts = dfd_names.facts(file, label, file.stem, folder)
+    facts = dfd_names.parse_facts(file, label, file.stem, folder)
     return replace(facts, official_split=split, key=facts.key and f"{folder}/{facts.key}")
 
 
-# Nobody says how these folders were made, and the same actors are in datasets without a split (dff, faceforensics):
-# keeping to the folders would leave most of all three in no split.
+# The folders train, val and test are undocumented, and the same actors are in datasets without a split (dff,
+# faceforensics): following the folders would leave most files of all three in no split.
 LAYOUT = Layout(key="dfd_faces", names=("dfd_faces",), scan=scan, official_binds=False)

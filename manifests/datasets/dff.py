@@ -1,4 +1,4 @@
-"""DFD, the videos (Google and Jigsaw): 363 reals of 28 actors, 3,068 fakes.
+"""Videos of DFD (Google and Jigsaw): 363 reals of 28 actors, 3,068 fakes.
 
     DFF/
         DFD_original sequences/[DFD_original sequences/]NN__<scene>.mp4
@@ -42,7 +42,7 @@ def _read(file: File) -> Facts | str:
     label = next((FOLDERS[name] for name in file.folders if name in FOLDERS), None)
     if label is None:
         return "not in DFD_original sequences/ or DFD_manipulated_sequences/"
-    return dfd_names.facts(file, label)
+    return dfd_names.parse_facts(file, label)
 
 
 LAYOUT = Layout(

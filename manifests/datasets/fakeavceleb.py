@@ -1,4 +1,4 @@
-"""FakeAVCeleb v1.2 (Khalid et al., 2021): 500 / 500 / 9,709 / 10,835 clips of 500 people.
+"""FakeAVCeleb v1.2 (Khalid et al., 2021): 500 / 500 / 9,709 / 10,835 clips of 500 identities.
 
     FakeAVCeleb/[FakeAVCeleb_v1.2/[FakeAVCeleb_v1.2/]]
         RealVideo-RealAudio/<race>/<gender>/<idNNNNN>/*.mp4
@@ -6,20 +6,30 @@
         meta_data.csv
     or flat: FakeAVCeleb/videos/*.mp4 with meta_data.csv
 
-Without the list (see av_list) the folders tell everything but the exact method.
+Without the list the folders give everything but the exact method. The list's header has 9 names but its lines 10
+values: `path` holds the file name, the unnamed last column its folder; "-" means none. The same file name is listed
+under several types, and may be listed for several identities of one type (it numbers their recordings), so a line is
+found by type, file name and source.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
-from unmask.manifests.datasets.fakeavceleb_list import LIST, RESTORE, AvList, Entry, read_list
-from unmask.manifests.datasets.file_tree import walk
-from unmask.manifests.findings import Refused, Trouble
+from unmask.manifests.datasets.file_tree import Tree, fold, walk
+from unmask.manifests.findings import Conflict, Refused, Trouble
 
+LIST = "meta_data.csv"
+NEEDED = ("source", "method", "type", "path")
+REAL = "realvideorealaudio"
+CATEGORIES = {REAL: "a", "realvideofakeaudio": "b", "fakevideorealaudio": "c", "fakevideofakeaudio": "d"}
+RESTORE = "Restore the list of the archive"
 TYPES = {
     "realvideorealaudio": (False, False),
     "realvideofakeaudio": (False, True),
@@ -30,6 +40,25 @@ _PERSON = re.compile(r"id\d{5}")
 _TOKENS = {"faceswap": "faceswap", "fsgan": "fsgan", "wav2lip": "wav2lip", "wavtolip": "wav2lip", "rtvc": "rtvc"}
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line."""
+
+    type: str
+    method: str
+    people: tuple[str, ...]
+    """The source first, then the identities whose face or voice was inserted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipList:
+    """The whole list; empty where it is missing or unusable."""
+
+    entries: dict[str, dict[str, tuple[Entry, ...]]] = field(default_factory=dict)
+    """Lower-case file name -> folded type -> its lines."""
+    conflicts: list[Conflict] = field(default_factory=list)
+
+
 def scan(root: Path) -> Scanned:
     tree = walk(root)
     listed = read_list(tree)
@@ -38,47 +67,47 @@ def scan(root: Path) -> Scanned:
     return scanned
 
 
-def _read(file: File, listed: AvList) -> Facts | Refused:
+def _read(file: File, listed: ClipList) -> Facts | Refused:
     of_name = listed.entries.get(file.name, {})
     folder = next((name for name in reversed(file.folders) if name in TYPES), None)
     if folder is None and len(of_name) != 1:
         known = f"{LIST} lists it under several types" if of_name else f"{LIST} does not list it"
-        return Refused(f"in no folder of a type, and {known}", "Keep the archive's folders")
+        return Refused(f"not in a folder of one of the four types, and {known}", "Keep the archive's folders")
     kind = folder or next(iter(of_name))
     person = next((name for name in reversed(file.folders) if _PERSON.fullmatch(name)), None)
     lines = [entry for entry in of_name.get(kind, ()) if person in (None, *entry.people[:1])]
     video_fake, audio_fake = TYPES[kind]
-    # A flat copy may leave several people that it can be of: all of them count.
-    people = dict.fromkeys(name for entry in lines for name in entry.people) or _people_in(file)
+    # In a flat copy the file may match several identities: keep all of them apart.
+    people = dict.fromkeys(name for entry in lines for name in entry.people) or _parse_identities(file)
     return Facts(
         label=int(video_fake or audio_fake),
-        method=_method(file.stem, kind, lines),
+        method=_find_method(file.stem, kind, lines),
         video_fake=video_fake,
         audio_fake=audio_fake,
         people=tuple(f"fakeavceleb:{name}" for name in people),
         key=f"{kind}/{person}/{file.stem}",
-        trouble=None if lines or not listed.entries else Trouble(_disagreement(of_name, kind), RESTORE),
+        trouble=None if lines or not listed.entries else Trouble(_describe_mismatch(of_name, kind), RESTORE),
     )
 
 
-def _disagreement(of_name: dict[str, tuple[Entry, ...]], kind: str) -> str:
-    """Why no line of the list is this file's."""
+def _describe_mismatch(of_name: dict[str, tuple[Entry, ...]], kind: str) -> str:
+    """Why no line of the list matches the file."""
     if not of_name:
-        return f"{LIST} does not list it; its folder and name were believed"
+        return f"{LIST} does not list it; its folder and name are used"
     if kind not in of_name:
         types = sorted({entry.type for lines in of_name.values() for entry in lines})
-        return f"{LIST} has it only as {', '.join(types)}; the folder was believed"
+        return f"{LIST} lists it only as {', '.join(types)}; the folder is used"
     people = sorted({name for entry in of_name[kind] for name in entry.people[:1]})
-    return f"{LIST} has it only of {', '.join(people)}; the folder was believed"
+    return f"{LIST} lists it only for {', '.join(people)}; the folder is used"
 
 
-def _people_in(file: File) -> dict[str, None]:
+def _parse_identities(file: File) -> dict[str, None]:
     """Source from the folder, donor from the file name."""
     names = [name for name in file.folders if _PERSON.fullmatch(name)] + _PERSON.findall(file.stem)
     return dict.fromkeys(names)
 
 
-def _method(stem: str, kind: str, lines: Sequence[Entry]) -> str:
+def _find_method(stem: str, kind: str, lines: Sequence[Entry]) -> str:
     listed = {entry.method for entry in lines} - {"real", "unknown"}
     if len(listed) == 1:
         return listed.pop()
@@ -86,6 +115,60 @@ def _method(stem: str, kind: str, lines: Sequence[Entry]) -> str:
         return "rtvc"  # the only method of this type
     found = [method for token, method in _TOKENS.items() if token in stem]
     return "-".join(dict.fromkeys(found)) or "unknown"
+
+
+def read_list(tree: Tree) -> ClipList:
+    """The list nearest to the root of `tree`; copies with doubled folders have several."""
+    paths = [path for path in tree.files if path.rpartition("/")[2].lower() == LIST]
+    found = ClipList()
+    for path in sorted(paths, key=lambda path: (path.count("/"), path))[:1]:
+        try:
+            text = (tree.root / path).read_text(encoding="utf-8-sig", errors="replace")
+            _read_lines(path, text, found)
+        except (OSError, csv.Error) as error:
+            problem = error.strerror if isinstance(error, OSError) else str(error)
+            _add_conflict(found, path, f"cannot be read ({problem}), so folders and names are used")
+    return found
+
+
+def _read_lines(path: str, text: str, found: ClipList) -> None:
+    lines = csv.reader(io.StringIO(text, newline=""))
+    header = [name.strip().lower() for name in next(lines, [])]
+    missing = [name for name in NEEDED if name not in header]
+    if missing:
+        return _add_conflict(found, path, f"no column {', '.join(missing)}, so folders and names are used")
+    for values in lines:
+        line = {name: value.strip() for name, value in zip(header, values, strict=False)}
+        problem = _add_line(line, found) if any(line.values()) else None
+        if problem:
+            _add_conflict(found, path, f"line {lines.line_num}: {problem}")
+    return None
+
+
+def _add_line(line: dict[str, str], found: ClipList) -> str | None:
+    """Add one line; returns its problem or None. In a line that contradicts itself, the type decides."""
+    kind = fold(line.get("type", ""))
+    if kind not in CATEGORIES or not line.get("path"):
+        return "no file name, or a type that is not one of the four"
+    people = (line.get(name, "-").lower() for name in ("source", "target1", "target2"))
+    named = tuple(dict.fromkeys(person for person in people if person not in ("-", "")))
+    entry = Entry(line["type"], line.get("method", "").lower() or "unknown", named)
+    of_type = found.entries.setdefault(line["path"].lower(), {})
+    others = of_type.get(kind, ())
+    if entry in others:
+        return None
+    of_type[kind] = (*others, entry)
+    if any(other.people[:1] == entry.people[:1] for other in others):
+        return f"{line['path']} of {line['source']} is listed twice as {entry.type} with different values"
+    if (entry.method == "real") != (kind == REAL):
+        return f"type {entry.type}, but method {entry.method}"
+    if line.get("category", "").lower() not in ("", CATEGORIES[kind]):
+        return f"type {entry.type}, but category {line['category']}"
+    return None
+
+
+def _add_conflict(found: ClipList, path: str, problem: str) -> None:
+    found.conflicts.append(Conflict("fakeavceleb", path, problem, RESTORE))
 
 
 LAYOUT = Layout(

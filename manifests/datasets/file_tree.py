@@ -1,4 +1,4 @@
-"""Every file under a folder, in the same order on every machine, and why some are left out."""
+"""List the files of a folder in the same order on every machine, with the reasons for those left out."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unmask.manifests.findings import utf8
+from unmask.manifests.findings import escape_non_utf8
 
 HIDDEN = {"__macosx", "thumbs.db", "desktop.ini"}
 
-# Reasons that may cost more than the one entry, so that the user is told at once what to do.
+# Reasons that may hide more than one file: shown as conflicts, with a remedy.
 REMEDIES = {
     "folder that cannot be read": "Check its permissions and scan again",
     "link to a folder": "Put the folder itself there; only the dataset's own folder may be a link",
-    "broken link": "Put its target back or remove the link",
+    "broken link": "Restore its target or remove the link",
     "link that leads out of the dataset": "Put the file itself there",
     "name that is not UTF-8": "Rename it; manifests, reports and decoders need names in UTF-8",
 }
@@ -32,25 +32,25 @@ class Tree:
     files: list[str] = field(default_factory=list)
     """Paths relative to `root`, with "/", sorted."""
     left_out: list[tuple[str, str]] = field(default_factory=list)
-    """(Path, reason) of each entry that is not a file to read; those of a hidden folder are not listed singly."""
+    """(Path, reason) per entry that is left out; entries inside a hidden folder are not listed."""
 
 
 def walk(root: Path) -> Tree:
-    """Read the folder. Links to folders are not followed, so there are no loops; no bad entry raises."""
+    """List the folder recursively, without following links to folders. Bad entries are listed, not raised."""
     tree = Tree(root)
     inside = root.resolve()
     pending = [""]
     while pending:
         prefix = pending.pop()
-        found = entries(root / prefix)
+        found = list_entries(root / prefix)
         if found is None:
-            tree.left_out.append((utf8(prefix.rstrip("/")) or ".", "folder that cannot be read"))
+            tree.left_out.append((escape_non_utf8(prefix.rstrip("/")) or ".", "folder that cannot be read"))
             continue
         for entry in found:
             path = f"{prefix}{entry.name}"
-            problem = _problem(entry, inside)
+            problem = _find_problem(entry, inside)
             if problem:
-                tree.left_out.append((utf8(path), problem))
+                tree.left_out.append((escape_non_utf8(path), problem))
             elif entry.is_dir(follow_symlinks=False):
                 pending.append(f"{path}/")
             else:
@@ -60,8 +60,8 @@ def walk(root: Path) -> Tree:
     return tree
 
 
-def entries(folder: Path) -> list[os.DirEntry[str]] | None:
-    """What is directly in `folder`; None when it cannot be read."""
+def list_entries(folder: Path) -> list[os.DirEntry[str]] | None:
+    """Entries directly in `folder`; None when it cannot be read."""
     try:
         with os.scandir(folder) as found:
             return list(found)
@@ -69,18 +69,18 @@ def entries(folder: Path) -> list[os.DirEntry[str]] | None:
         return None
 
 
-def folders(root: Path) -> Iterator[Path]:
-    """The folders and links to folders directly in `root`, by name; no hidden ones, and none that is not UTF-8."""
-    found = [entry.name for entry in entries(root) or () if is_shown(entry.name) and leads_to_folder(entry)]
-    yield from (root / name for name in sorted(found) if utf8(name) == name)
+def list_folders(root: Path) -> Iterator[Path]:
+    """Folders and links to folders directly in `root`, sorted by name, without hidden and non-UTF-8 ones."""
+    found = [entry.name for entry in list_entries(root) or () if is_shown(entry.name) and is_folder(entry)]
+    yield from (root / name for name in sorted(found) if escape_non_utf8(name) == name)
 
 
 def is_shown(name: str) -> bool:
     return not name.startswith(".") and name.casefold() not in HIDDEN
 
 
-def leads_to_folder(entry: os.DirEntry[str]) -> bool:
-    """Is it a folder or a link to one? False where that cannot be found out."""
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Is it a folder or a link to one? False when this cannot be determined."""
     try:
         return entry.is_dir()
     except OSError:  # a loop of links, or a target behind a folder that may not be entered
@@ -88,14 +88,14 @@ def leads_to_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def fold(name: str) -> str:
-    """`name` without what copies of a dataset differ in: case, spaces, dashes, underscores, dots and brackets."""
+    """`name` in lower case without spaces, dashes, underscores, dots and brackets, which differ between copies."""
     return _SEPARATORS.sub("", name.casefold())
 
 
-def _problem(entry: os.DirEntry[str], inside: Path) -> str | None:
+def _find_problem(entry: os.DirEntry[str], inside: Path) -> str | None:
     if not is_shown(entry.name):
         return "hidden"
-    if not entry.name.isascii() and utf8(entry.name) != entry.name:
+    if not entry.name.isascii() and escape_non_utf8(entry.name) != entry.name:
         return "name that is not UTF-8"
     try:
         if not entry.is_symlink():

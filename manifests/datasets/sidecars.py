@@ -1,6 +1,6 @@
-"""Text that lies beside media: `<stem>.txt`, `.srt`, `.vtt`, or a `transcripts.csv` with the columns path, text.
+"""Text beside media files: `<stem>.txt`, `.srt`, `.vtt`, or a `transcripts.csv` with the columns path, text.
 
-Never derived from the path itself: paths name the label.
+Never derived from the path: paths give the label away.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from unmask.manifests.findings import Trouble
 TABLE = "transcripts.csv"
 SUFFIXES = (".txt", ".srt", ".vtt")
 
-# A transcript is kilobytes; more is some other file that happens to have the name.
+# A transcript has kilobytes; a larger file is something else.
 MAX_BYTES = 4 << 20
-# How far above a lone file its dataset's table may lie.
+# Parent folders of a single file that are searched for a table.
 MAX_LEVELS = 8
 
 _TIMING = re.compile(r"-->")
@@ -35,20 +35,20 @@ class Sidecars:
     beside: dict[str, str] = field(default_factory=dict)
     """Media path -> path of its own sidecar; both relative to `root`."""
     listed: dict[str, str] = field(default_factory=dict)
-    """Media path -> text in a table."""
+    """Media path -> text from a table."""
     used: set[str] = field(default_factory=set)
-    """Paths of all sidecar files: they are neither media nor noise."""
+    """Paths of all sidecar files: neither media nor ignored."""
     troubles: list[tuple[str, Trouble]] = field(default_factory=list)
-    """(Path, what is wrong) of tables that cannot be used."""
+    """(Path, problem) per table that cannot be used."""
 
     def text(self, path: str) -> str | None:
-        """The text of the media file at `path`; its own sidecar goes before a table."""
+        """Text of the media file at `path`; its own sidecar takes precedence over a table."""
         beside = self.beside.get(path)
         return (read_text(self.root / beside) if beside else None) or self.listed.get(path)
 
 
-def collect(root: Path, files: Sequence[str], media: Collection[str]) -> Sidecars:
-    """Match the sidecars among `files` (relative to `root`) with those that have one of the suffixes `media`."""
+def collect_sidecars(root: Path, files: Sequence[str], media: Collection[str]) -> Sidecars:
+    """Match sidecars and media (suffixes `media`) among `files`, paths relative to `root`."""
     sidecars = Sidecars(root)
     texts: dict[str, str] = {}
     written: list[tuple[str, str]] = []
@@ -62,7 +62,7 @@ def collect(root: Path, files: Sequence[str], media: Collection[str]) -> Sidecar
             written.append((path, stem))
         elif path.rpartition("/")[2].lower() == TABLE:
             sidecars.used.add(path)
-    for path in sorted(sidecars.used, key=lambda path: path.count("/")):  # the table nearest to a file is read last
+    for path in sorted(sidecars.used, key=lambda path: path.count("/")):  # the table nearest to a file wins
         _read_table_into(sidecars, path)
     if written:
         stems = {stem for _, stem in playable}
@@ -71,8 +71,8 @@ def collect(root: Path, files: Sequence[str], media: Collection[str]) -> Sidecar
     return sidecars
 
 
-def text_beside(file: Path) -> str | None:
-    """The text of one file that is in no scanned tree: as `collect` would find it from its own or a higher folder."""
+def read_text_beside(file: Path) -> str | None:
+    """Text of one file outside a scanned tree, from its own sidecar or a table in its folder or above."""
     spellings = (file.with_suffix(spelt) for suffix in SUFFIXES for spelt in (suffix, suffix.upper()))
     beside = next((path for path in spellings if path.is_file()), None)
     text = read_text(beside) if beside else None
@@ -88,25 +88,25 @@ def text_beside(file: Path) -> str | None:
 
 
 def read_text(path: Path) -> str | None:
-    """The words in a sidecar, without timings, numbers and markup; None when there are none or it cannot be read."""
+    """Words of a sidecar without timings, numbers and markup; None when it has none or cannot be read."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             return None
         text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError:
         return None
-    return spoken(text) if path.suffix.lower() in (".srt", ".vtt") else _joined(text.split())
+    return parse_subtitles(text) if path.suffix.lower() in (".srt", ".vtt") else _join_words(text.split())
 
 
-def spoken(subtitles: str) -> str | None:
-    """The words of SubRip or WebVTT text: in each block only the lines after the timing."""
+def parse_subtitles(subtitles: str) -> str | None:
+    """Words of SubRip or WebVTT text: the lines after the timing of each block."""
     words: list[str] = []
     for block in re.split(r"\n\s*\n", subtitles.replace("\r\n", "\n").replace("\r", "\n")):
         lines = block.split("\n")
         timing = next((number for number, line in enumerate(lines) if _TIMING.search(line)), None)
         if timing is not None:  # headers, notes and styles have no timing
             words += _MARKUP.sub("", " ".join(lines[timing + 1 :])).split()
-    return _joined(words)
+    return _join_words(words)
 
 
 def _read_table_into(sidecars: Sidecars, path: str) -> None:
@@ -118,17 +118,17 @@ def _read_table_into(sidecars: Sidecars, path: str) -> None:
 
 
 def _read_table(path: Path) -> tuple[dict[str, str], Trouble | None]:
-    """Path (relative to the table's folder) -> text, and what is wrong with the table."""
+    """Path (relative to the table's folder) -> text, and the problem of the table if any."""
     try:
         lines = list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problem = error.strerror if isinstance(error, OSError) else str(error)
-        return {}, Trouble(f"cannot be read ({problem}), so its texts are left out", "Save it as CSV in UTF-8")
+        return {}, Trouble(f"cannot be read ({problem}), so its texts are not used", "Save it as CSV in UTF-8")
     missing = {"path", "text"} - set(lines[0] if lines else {"path", "text"})
     if missing:
-        problem = f"no column {', '.join(sorted(missing))}, so its texts are left out"
+        problem = f"no column {', '.join(sorted(missing))}, so its texts are not used"
         return {}, Trouble(problem, "Its first line must be path,text")
-    rows = ((row["path"], _joined((row["text"] or "").split())) for row in lines if row["path"])
+    rows = ((row["path"], _join_words((row["text"] or "").split())) for row in lines if row["path"])
     return {PurePosixPath(name.replace("\\", "/")).as_posix(): words for name, words in rows if words}, None
 
 
@@ -145,5 +145,5 @@ def _keep_first_kind(texts: dict[str, str], stem: str, path: str) -> None:
         texts[stem] = path
 
 
-def _joined(words: Iterable[str]) -> str | None:
+def _join_words(words: Iterable[str]) -> str | None:
     return " ".join(words) or None

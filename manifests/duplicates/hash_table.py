@@ -25,13 +25,13 @@ import pyarrow.parquet as pq
 import soundfile
 from PIL import Image, UnidentifiedImageError
 
-from unmask.core.atomic_files import new_file
+from unmask.core.atomic_files import create_file
 from unmask.core.errors import BadMedia
-from unmask.core.process_pool import Failure, available_cores, run_isolated
+from unmask.core.process_pool import Failure, count_cores, run_isolated
 from unmask.core.progress import Progress
 from unmask.manifests.duplicates import perceptual_hash as likeness
 from unmask.manifests.manifest import Manifest
-from unmask.media.containers import opened
+from unmask.media.containers import open_container
 
 FORMAT, VERSION = "unmask-fingerprints", 1
 SCHEMA = pa.schema(
@@ -66,7 +66,7 @@ def fingerprints(manifest: Manifest, path: Path, workers: int | None = None) -> 
     todo = _todo(table, known)
     made: list[dict[str, Any]] = []
     with Progress("fingerprints", len(todo), "files") as progress:
-        for row in _made(_tasks(todo, manifest.roots), workers or available_cores()):
+        for row in _made(_tasks(todo, manifest.roots), workers or count_cores()):
             made.append(row)
             progress.advance(failed=int(row["whole"] is None))
             if len(made) >= SAVED_EVERY:
@@ -145,7 +145,7 @@ def _image(path: Path) -> tuple[list[bytes], list[bytes]]:
 def _video(path: Path) -> tuple[list[bytes], list[bytes]]:
     """Of the first frame and the one in the middle."""
     try:
-        with opened(path) as container:
+        with open_container(path) as container:
             if not container.streams.video:
                 raise BadMedia(path, "unreadable", "there is no picture in it")
             frames = [next(container.decode(video=0), None), _middle(container)]
@@ -184,7 +184,7 @@ def _decoded(path: Path) -> Any:
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
     parts: list[Any] = []
     try:
-        with opened(path) as container:
+        with open_container(path) as container:
             if not container.streams.audio:
                 raise BadMedia(path, "unreadable", "there is no sound in it")
             for decoded in container.decode(audio=0):
@@ -216,6 +216,6 @@ def _read(path: Path) -> pa.Table:
 def _save(path: Path, known: pa.Table, made: list[dict[str, Any]]) -> pa.Table:
     table = pa.concat_tables([known, pa.Table.from_pylist(made, schema=SCHEMA)]).combine_chunks()
     about = {FORMAT: json.dumps({"version": VERSION})}
-    with new_file(path) as temporary:
+    with create_file(path) as temporary:
         pq.write_table(table.replace_schema_metadata(about), temporary, compression="zstd")
     return table

@@ -1,4 +1,4 @@
-"""Compression levels: the choice of one, and a warning where the level gives the label away."""
+"""Compression levels: keep one, and warn where the level gives the label away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unmask.manifests.manifest import Compression, MediaRow
 
 
 def keep_level(scanned: Scanned, level: Compression | None) -> Scanned:
-    """`scanned` without the rows of other levels than `level`; those whose level nothing tells are kept."""
+    """`scanned` without the rows of other levels than `level`; rows of unknown level are kept."""
     if level is None:
         return scanned
     kept = [row for row in scanned.rows if row.compression in (level, None)]
@@ -23,16 +23,17 @@ def keep_level(scanned: Scanned, level: Compression | None) -> Scanned:
     return replace(scanned, rows=kept, ignored=[*scanned.ignored, *left_out])
 
 
-def clashing(dataset: str, rows: Sequence[MediaRow]) -> list[Conflict]:
-    """A conflict when real and fake files do not come in the same levels: then a model can learn the level instead."""
+def find_level_conflicts(dataset: str, rows: Sequence[MediaRow]) -> list[Conflict]:
+    """A conflict when real and fake files have different levels: a model could learn the level instead."""
     real, fake = ({row.compression for row in rows if row.label == label} for label in (0, 1))
     if real == fake or not real or not fake:
         return []
-    problem = f"real files are {_named(real)}, but fakes are {_named(fake)}: the compression tells the label"
+    levels = f"real files are {_list_levels(real)}, but fakes are {_list_levels(fake)}"
+    problem = f"{levels}: the compression level gives the label away"
     common = sorted(level for level in real & fake if level)
-    remedy = f"Choose one with --compression {common[0]}" if common else "Get both in one level"
+    remedy = f"Choose one with --compression {common[0]}" if common else "Get both in the same level"
     return [Conflict(dataset, ".", problem, remedy)]
 
 
-def _named(levels: set[Compression | None]) -> str:
+def _list_levels(levels: set[Compression | None]) -> str:
     return " and ".join(sorted(level or "of unknown level" for level in levels))

@@ -1,4 +1,4 @@
-"""Probing only what is new: a file of unchanged size and modification time keeps what the last scan found in it."""
+"""Probe only new files: a file of unchanged size and modification time keeps the header fields of the last scan."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import pyarrow.compute as pc
 
 from unmask.core.errors import MissingInput
 from unmask.manifests.manifest import BATCH, Manifest, MediaRow, read_manifest
-from unmask.manifests.scan.probe import FIELDS, told
+from unmask.manifests.scan.probe import FIELDS, with_probe
 
 
-def previous_manifest(path: Path) -> Manifest | None:
-    """The manifest of an earlier scan; None where there is none or this version cannot read it."""
+def read_previous_manifest(path: Path) -> Manifest | None:
+    """Manifest of an earlier scan; None where it is missing or unreadable."""
     try:
         return read_manifest(path)
     except MissingInput:
         return None
 
 
-def reused(
+def reuse_probes(
     rows: Sequence[MediaRow], root: Path, previous: Manifest, *, full_content: bool
 ) -> Iterator[MediaRow | None]:
-    """For each of `rows` the row as `previous` had it probed, or None where the file must be probed.
+    """Per row the row with the header fields of `previous`, or None where the file must be probed.
 
-    Failed ones are probed again: what failed may have been a permission or a hang, which changes neither size nor time.
+    Failed files are probed again: a permission or a hang changes neither size nor modification time.
     """
-    known = _usable(previous, full_content)
+    known = _select_usable(previous, full_content)
     ids = pa.array([row.media_id for row in rows], pa.string())
     positions = pc.index_in(ids, value_set=known.column("media_id").combine_chunks())
     for start in range(0, len(rows), BATCH):
@@ -38,10 +38,10 @@ def reused(
         probes = (probe for batch in earlier for probe in batch.to_pylist())
         for row, position in zip(rows[start : start + BATCH], part.to_pylist(), strict=True):
             probe = next(probes) if position is not None else None
-            yield told(row, probe) if probe and _unchanged(root / row.path, probe) else None
+            yield with_probe(row, probe) if probe and _is_unchanged(root / row.path, probe) else None
 
 
-def _usable(previous: Manifest, full_content: bool) -> pa.Table:
+def _select_usable(previous: Manifest, full_content: bool) -> pa.Table:
     table = previous.table.select(["media_id", "status", *FIELDS])
     usable = pc.and_(pc.equal(table.column("status"), "ok"), pc.is_valid(table.column("mtime_ns")))
     if full_content:
@@ -49,7 +49,7 @@ def _usable(previous: Manifest, full_content: bool) -> pa.Table:
     return table.filter(usable)
 
 
-def _unchanged(path: Path, probe: dict[str, Any]) -> bool:
+def _is_unchanged(path: Path, probe: dict[str, Any]) -> bool:
     try:
         about = path.stat()
     except OSError:

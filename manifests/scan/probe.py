@@ -1,4 +1,4 @@
-"""What a file's header says: sizes, rates, codecs. Nothing is decoded, and a bad file costs only itself."""
+"""Read file headers: sizes, rates, codecs. Nothing is decoded, and a bad file fails alone."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ import soundfile
 from PIL import Image, UnidentifiedImageError
 
 from unmask.core.errors import BadMedia
-from unmask.core.hashing import full_content as sha256
-from unmask.core.hashing import quick_content
+from unmask.core.hashing import hash_file as sha256
+from unmask.core.hashing import hash_quickly
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
 from unmask.manifests.manifest import Kind, MediaRow
-from unmask.media.containers import opened
+from unmask.media.containers import open_container
 
-# Starting a task costs about as much as reading ten headers; a chunk that dies is read again file by file.
+# Files per task: starting a task costs as much as ten headers. A chunk that crashes is repeated file by file.
 CHUNK = 32
 TIMEOUT_S = 30.0
 FULL_TIMEOUT_S = 600.0
-# Imported once by the process that workers are forked from.
+# Imported once, by the process that the workers are forked from.
 HEAVY = ("unmask.manifests.scan.probe",)
 BROKEN = "Get the file again or remove it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """The fields of `MediaRow` that a file's header tells; None where it doesn't."""
+    """Fields of `MediaRow` from a file's header; None where the header does not give them."""
 
     content: str = ""
     sha256: str | None = None
@@ -51,7 +51,7 @@ class Probe:
     audio_codec: str | None = None
     container: str | None = None
     reason: str | None = None
-    """Why the file cannot be used; None when it can, as far as its header tells."""
+    """Why the file cannot be used; None for a good header."""
 
 
 FIELDS = tuple(field.name for field in fields(Probe))
@@ -59,40 +59,40 @@ FIELDS = tuple(field.name for field in fields(Probe))
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The work of one task."""
+    """Files of one task."""
 
     files: tuple[tuple[str, Kind], ...]
     full_content: bool
     """Read each file whole, for its `sha256`."""
 
 
-def probed(
+def probe_rows(
     rows: Iterable[tuple[MediaRow, Path]], *, total: int, workers: int, full_content: bool = False
 ) -> Iterator[MediaRow]:
-    """The rows with what their files' headers say, in the same order; `status` failed and a `reason` for bad files."""
+    """The rows with their header fields, in the same order; bad files get `status` failed and a `reason`."""
     if not total:
         return
     waiting: deque[list[MediaRow]] = deque()
-    chunks = _chunks(rows, waiting, full_content)
-    # Reading terabytes whole takes longer than any header; a hang is then only found by the file's own task.
+    chunks = _make_chunks(rows, waiting, full_content)
+    # Reading whole files takes longer than any header.
     timeout_s = FULL_TIMEOUT_S if full_content else TIMEOUT_S
     with Progress("scan", total, "files") as progress:
-        for chunk, found in run_isolated(probe_chunk, chunks, workers=workers, timeout_s=2 * timeout_s, preload=HEAVY):
-            probes = _one_by_one(chunk, workers, timeout_s) if isinstance(found, Failure) else found
+        for chunk, result in run_isolated(probe_chunk, chunks, workers=workers, timeout_s=2 * timeout_s, preload=HEAVY):
+            probes = _probe_singly(chunk, workers, timeout_s) if isinstance(result, Failure) else result
             for row, probe in zip(waiting.popleft(), probes, strict=True):
                 progress.advance(failed=int(probe.reason is not None))
-                yield told(row, {name: getattr(probe, name) for name in FIELDS})
+                yield with_probe(row, {name: getattr(probe, name) for name in FIELDS})
 
 
-def told(row: MediaRow, probe: Mapping[str, Any]) -> MediaRow:
-    """`row` with a probe's FIELDS."""
+def with_probe(row: MediaRow, probe: Mapping[str, Any]) -> MediaRow:
+    """`row` with the FIELDS of a probe."""
     return replace(row, **probe, status="ok" if probe["reason"] is None else "failed")
 
 
-def _chunks(
+def _make_chunks(
     rows: Iterable[tuple[MediaRow, Path]], waiting: deque[list[MediaRow]], full_content: bool
 ) -> Iterator[Chunk]:
-    """Tasks for the workers; the rows they are about are put into `waiting` in the same order."""
+    """Tasks for the workers; appends the rows of each task to `waiting`."""
     pending = iter(rows)
     while batch := list(islice(pending, CHUNK)):
         waiting.append([row for row, _ in batch])
@@ -100,40 +100,40 @@ def _chunks(
 
 
 def probe_file(path: Path, kind: Kind, *, full_content: bool = False) -> Probe:
-    """One file in this process. A bad file gives a `Probe` with a reason; a native crash is the caller's to contain."""
-    seen: dict[str, Any] = {}
+    """Probe one file in this process. A bad file gives a reason; the caller must contain native crashes."""
+    attributes: dict[str, Any] = {}
     try:
         about = path.stat()
-        seen = {"bytes": about.st_size, "mtime_ns": about.st_mtime_ns, "content": ""}
+        attributes = {"bytes": about.st_size, "mtime_ns": about.st_mtime_ns, "content": ""}
         if not stat.S_ISREG(about.st_mode):
             raise BadMedia(path, "unreadable", "not a file", BROKEN)
-        if not seen["bytes"]:
+        if not attributes["bytes"]:
             raise BadMedia(path, "unreadable", "the file is empty", BROKEN)
-        seen["content"] = quick_content(path)
+        attributes["content"] = hash_quickly(path)
         if full_content:
-            seen["sha256"] = sha256(path)
-        return Probe(**seen, **READERS[kind](path))
+            attributes["sha256"] = sha256(path)
+        return Probe(**attributes, **READERS[kind](path))
     except BadMedia as error:
-        return Probe(**seen, reason=f"{error.reason}: {error.problem}. {error.remedy}")
+        return Probe(**attributes, reason=f"{error.reason}: {error.problem}. {error.remedy}")
     except FileNotFoundError:
-        return Probe(**seen, reason="vanished: no such file. Put it back or scan again")
+        return Probe(**attributes, reason="vanished: no such file. Put it back or scan again")
     except OSError as error:
-        return Probe(**seen, reason=f"unreadable: {error.strerror or error}. {BROKEN}")
+        return Probe(**attributes, reason=f"unreadable: {error.strerror or error}. {BROKEN}")
 
 
-def _one_by_one(chunk: Chunk, workers: int, timeout_s: float) -> list[Probe]:
-    """A chunk whose process hung or died: only the file that did it fails."""
+def _probe_singly(chunk: Chunk, workers: int, timeout_s: float) -> list[Probe]:
+    """Repeat a chunk whose process hung or crashed file by file, so that only the responsible file fails."""
     singles = [replace(chunk, files=(file,)) for file in chunk.files]
     results = run_isolated(probe_chunk, singles, workers=workers, timeout_s=timeout_s)
     return [Probe(reason=f"{r.reason}: {r.problem}") if isinstance(r, Failure) else r[0] for _, r in results]
 
 
 def probe_chunk(chunk: Chunk) -> list[Probe]:
-    """The work of one task in a worker process."""
+    """Probe the files of one task in a worker process."""
     return [probe_file(Path(path), kind, full_content=chunk.full_content) for path, kind in chunk.files]
 
 
-def _image(path: Path) -> dict[str, Any]:
+def _probe_image(path: Path) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # preprocessing has its own limit
@@ -143,17 +143,17 @@ def _image(path: Path) -> dict[str, Any]:
         raise BadMedia(path, "refused", str(error), "Make it smaller") from error
     except (UnidentifiedImageError, ValueError, SyntaxError, OSError) as error:  # Pillow's plugins raise all of these
         raise BadMedia(
-            path, "unreadable", f"not a picture Pillow can read ({_without(path, error)})", BROKEN
+            path, "unreadable", f"not an image that Pillow can read ({_remove_folder(path, error)})", BROKEN
         ) from error
 
 
-def _audio(path: Path) -> dict[str, Any]:
+def _probe_audio(path: Path) -> dict[str, Any]:
     try:
         about = soundfile.info(str(path))
     except soundfile.LibsndfileError:
-        found = _container(path)
+        found = _probe_container(path)
         if found["audio_codec"] is None:
-            raise BadMedia(path, "unreadable", "there is no sound in it", BROKEN) from None
+            raise BadMedia(path, "unreadable", "it contains no audio", BROKEN) from None
         return {**found, "width": None, "height": None, "fps": None, "frames": None, "video_codec": None}
     return {
         "duration_s": about.frames / about.samplerate,
@@ -164,27 +164,27 @@ def _audio(path: Path) -> dict[str, Any]:
     }
 
 
-def _video(path: Path) -> dict[str, Any]:
-    found = _container(path)
+def _probe_video(path: Path) -> dict[str, Any]:
+    found = _probe_container(path)
     if found["video_codec"] is None:
-        raise BadMedia(path, "unreadable", "there is no picture in it", BROKEN)
+        raise BadMedia(path, "unreadable", "it contains no video", BROKEN)
     return found
 
 
-def _container(path: Path) -> dict[str, Any]:
+def _probe_container(path: Path) -> dict[str, Any]:
     try:
-        with opened(path) as container:
-            return _streams(container)
+        with open_container(path) as container:
+            return _read_streams(container)
     except (av.error.FFmpegError, ValueError) as error:
-        raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({_without(path, error)})", BROKEN) from error
+        raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({_remove_folder(path, error)})", BROKEN) from error
 
 
-def _without(path: Path, error: Exception) -> str:
-    """The library's words without the folder: a reason is part of the manifest, which is the same on every machine."""
+def _remove_folder(path: Path, error: Exception) -> str:
+    """Message of `error` without the folder: reasons are in the manifest, which is the same on every machine."""
     return str(error).replace(str(path), path.name)
 
 
-def _streams(container: Any) -> dict[str, Any]:
+def _read_streams(container: Any) -> dict[str, Any]:
     video = container.streams.video[0] if container.streams.video else None
     audio = container.streams.audio[0] if container.streams.audio else None
     first = video or audio
@@ -206,4 +206,4 @@ def _streams(container: Any) -> dict[str, Any]:
     }
 
 
-READERS = {"image": _image, "audio": _audio, "video": _video}
+READERS = {"image": _probe_image, "audio": _probe_audio, "video": _probe_video}

@@ -1,4 +1,4 @@
-"""Is the manifest still true? Files that went away or changed since the scan."""
+"""Compare the manifest with the files: which have vanished or changed since the scan?"""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unmask.core.errors import MissingInput
-from unmask.core.hashing import quick_content
+from unmask.core.hashing import hash_quickly
 from unmask.manifests.manifest import Manifest, MediaRow
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """One row that its file no longer agrees with."""
+    """One row whose file has vanished or changed."""
 
     dataset: str
     path: str
@@ -20,20 +20,20 @@ class Stale:
 
 
 def verify_manifest(manifest: Manifest) -> list[Stale]:
-    """Rows whose file is not where it was or has other content, in the order of the manifest; empty when all is well.
+    """Rows whose file has vanished or changed, in the order of the manifest.
 
-    Only files of another size or modification time are read. Rows that the scan could not read are not looked at.
+    Reads only files of another size or modification time. Skips rows of unreadable files.
     """
-    found = ((row, _problem(manifest, row)) for row in manifest.rows() if row.status == "ok")
+    found = ((row, _find_problem(manifest, row)) for row in manifest.rows() if row.status == "ok")
     return [Stale(row.dataset, row.path, problem) for row, problem in found if problem]
 
 
-def _problem(manifest: Manifest, row: MediaRow) -> Literal["vanished", "changed"] | None:
+def _find_problem(manifest: Manifest, row: MediaRow) -> Literal["vanished", "changed"] | None:
     try:
         path = manifest.locate(row)
         about = path.stat()
         if (about.st_size, about.st_mtime_ns) == (row.bytes, row.mtime_ns):
             return None
-        return None if about.st_size == row.bytes and quick_content(path) == row.content else "changed"
-    except (OSError, MissingInput):  # MissingInput: a link has taken its place that leads elsewhere
+        return None if about.st_size == row.bytes and hash_quickly(path) == row.content else "changed"
+    except (OSError, MissingInput):  # MissingInput: replaced by a link that leads out of the dataset
         return "vanished"

@@ -1,4 +1,4 @@
-"""What a scan says: a line a dataset, and a line for each conflict until they repeat themselves."""
+"""The lines that a scan prints: one per dataset, and the first conflicts of each."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from unmask.manifests.datasets import LAYOUTS
-from unmask.manifests.findings import ScanReport, printable
+from unmask.manifests.findings import ScanReport, escape_unprintable
 from unmask.manifests.manifest import Manifest
-from unmask.manifests.scan.discovery import NO_DATASET, Found
-from unmask.manifests.splits.leaks import leaks_of
+from unmask.manifests.scan.discovery import NO_DATASET, FoundDataset
+from unmask.manifests.splits.leaks import find_manifest_leaks
 
-# The rest is counted: a wrong copy of a dataset has the same problem thousands of times.
+# Conflicts shown per dataset; the rest is counted. A wrong copy of a dataset repeats one problem thousands of times.
 SHOWN = 5
 
 
-def lines(data_root: Path, found: list[Found], manifest: Manifest, report: ScanReport) -> Iterator[str]:
+def describe_scan(data_root: Path, found: list[FoundDataset], manifest: Manifest, report: ScanReport) -> Iterator[str]:
     places = {dataset.key: dataset for dataset in found}
-    counts, failed = _by_dataset(manifest)
+    counts, failed = _count_by_dataset(manifest)
     ignored: dict[str, Counter[str]] = {}
     for one in report.ignored:
         ignored.setdefault(one.dataset, Counter())[one.reason] += 1
@@ -28,24 +28,25 @@ def lines(data_root: Path, found: list[Found], manifest: Manifest, report: ScanR
         if key not in places:
             yield f"{key}: not found (looked for {', '.join(LAYOUTS[key].names)})"
             continue
-        counted = _counted(counts.get(key, Counter()), failed[key])
-        yield f"{key}: {counted} in {printable(places[key].place)}{reasons(ignored.get(key, Counter()))}"
-        yield from _conflicts(key, report)
-    yield from _beside(data_root, report)
+        counted = _describe_counts(counts.get(key, Counter()), failed[key])
+        left_out = describe_reasons(ignored.get(key, Counter()))
+        yield f"{key}: {counted} in {escape_unprintable(places[key].place)}{left_out}"
+        yield from _describe_conflicts(key, report)
+    yield from _describe_unread(data_root, report)
     if report.skipped:
         new = report.given - report.skipped
         yield f"scan: {report.skipped} of {report.given} files unchanged since the last scan, {new} probed"
-    yield from _leaks(manifest)
+    yield from _describe_leaks(manifest)
 
 
-def reasons(counted: Counter[str]) -> str:
+def describe_reasons(counted: Counter[str]) -> str:
     """For example "; ignored: 3 hidden, 1 not media"; empty for nothing."""
-    told = ", ".join(f"{number} {reason}" for reason, number in sorted(counted.items()))
-    return f"; ignored: {told}" if told else ""
+    listed = ", ".join(f"{number} {reason}" for reason, number in sorted(counted.items()))
+    return f"; ignored: {listed}" if listed else ""
 
 
-def _by_dataset(manifest: Manifest) -> tuple[dict[str, Counter[tuple[str, int]]], Counter[str]]:
-    """Dataset -> (split, label) -> files; dataset -> files that cannot be used."""
+def _count_by_dataset(manifest: Manifest) -> tuple[dict[str, Counter[tuple[str, int]]], Counter[str]]:
+    """Dataset -> (split, label) -> number of files; dataset -> number of unreadable files."""
     columns = ["dataset", "split", "label", "status"]
     grouped = manifest.table.select(columns).group_by(columns).aggregate([([], "count_all")])
     counts: dict[str, Counter[tuple[str, int]]] = {}
@@ -57,10 +58,10 @@ def _by_dataset(manifest: Manifest) -> tuple[dict[str, Counter[tuple[str, int]]]
     return counts, failed
 
 
-def _counted(counts: Counter[tuple[str, int]], failed: int) -> str:
+def _describe_counts(counts: Counter[tuple[str, int]], failed: int) -> str:
     """For example "15 files, 9 real + 6 fake (train 5 + 3, val 1 + 1, test 3 + 2)"."""
     if not counts:
-        return "no file of it"
+        return "no files"
     by_label = Counter[int]()
     for (_, label), number in counts.items():
         by_label[label] += number
@@ -70,26 +71,26 @@ def _counted(counts: Counter[tuple[str, int]], failed: int) -> str:
     return f"{counts.total()} files, {by_label[0]} real + {by_label[1]} fake ({shown}){broken}"
 
 
-def _conflicts(key: str, report: ScanReport) -> Iterator[str]:
+def _describe_conflicts(key: str, report: ScanReport) -> Iterator[str]:
     conflicts = [conflict for conflict in report.conflicts if conflict.dataset == key]
     for conflict in conflicts[:SHOWN]:
-        yield f"{key}: warning: {printable(conflict)}"
+        yield f"{key}: warning: {escape_unprintable(conflict)}"
     if len(conflicts) > SHOWN:
-        yield f"{key}: warning: {len(conflicts) - SHOWN} more conflicts, all in the findings"
+        yield f"{key}: warning: {len(conflicts) - SHOWN} more conflicts, all listed in findings.parquet"
 
 
-def _beside(data_root: Path, report: ScanReport) -> Iterator[str]:
-    """Folders that may be a dataset whose name or shape nobody recognised."""
+def _describe_unread(data_root: Path, report: ScanReport) -> Iterator[str]:
+    """Folders in the data root that were not recognized as a dataset."""
     beside = [one for one in report.ignored if one.dataset == NO_DATASET and "folder of a dataset" not in one.reason]
     for one in beside[:SHOWN]:
-        yield f"not read: {printable(data_root / one.path)} ({one.reason})"
+        yield f"not read: {escape_unprintable(data_root / one.path)} ({one.reason})"
     if len(beside) > SHOWN:
-        yield f"not read: {len(beside) - SHOWN} more, all in the findings"
+        yield f"not read: {len(beside) - SHOWN} more, all listed in findings.parquet"
 
 
-def _leaks(manifest: Manifest) -> Iterator[str]:
-    leaking = leaks_of(manifest)
+def _describe_leaks(manifest: Manifest) -> Iterator[str]:
+    leaking = find_manifest_leaks(manifest)
     if len(leaking):
-        first = ", ".join(printable(leak) for leak in leaking.first(SHOWN))
+        first = ", ".join(escape_unprintable(leak) for leak in leaking.first(SHOWN))
         scheme = pc.first(manifest.table.column("split_scheme")).as_py()
-        yield f"warning: {scheme} puts {len(leaking)} people, sources or files into several splits: {first}"
+        yield f"warning: {scheme} puts {len(leaking)} identities, sources or files into several splits: {first}"

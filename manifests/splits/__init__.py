@@ -1,1 +1,1 @@
-"""Leak-proof splits."""
+"""Leak-proof train, val and test splits."""

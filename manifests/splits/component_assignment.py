@@ -1,4 +1,4 @@
-"""Whole components into splits: every class of every dataset in every split first, then the wanted shares.
+"""Assign whole components to splits: first every label of every dataset to every split, then the target shares.
 
 C components, S strata (dataset and label; dataset, label and method), A cells (dataset and label), P splits.
 """
@@ -16,34 +16,34 @@ from unmask.manifests.splits.identity_graph import Flags, Ints
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be placed."""
+    """Components to assign."""
 
     strata: Any
-    """(C, S) scipy CSR, rows of each component in each stratum."""
+    """(C, S) scipy CSR, number of rows per component and stratum."""
     cells: Any
     """(C, A) scipy CSR of 0 and 1."""
     allowed: Flags
-    """(C, P) Splits that each may go to; a component with one of them is already placed."""
+    """(C, P) Splits that a component may go to; with only one of them it is assigned already."""
     shares: NDArray[np.float64]
-    """(C, P) How much of a component each split should get if it could be cut; rows sum to 1."""
+    """(C, P) Target share of each component per split, as if it could be divided; rows sum to 1."""
     order: Ints
-    """(C,) All components, in the seeded order that settles ties."""
+    """(C,) All components in a seeded order, which breaks ties."""
     cover: tuple[int, ...]
     """Splits in the order in which they get their first component of a cell."""
     roomy: int | None
-    """The split that takes what is too big for the others."""
+    """The split for components that are too large for the others."""
 
 
-def place(task: Task) -> Ints:
-    """(C,) split of each component."""
-    work = _Placing(task)
+def assign_components(task: Task) -> Ints:
+    """(C,) split per component."""
+    work = _Assignment(task)
     work.fix()
     work.cover()
     work.balance()
     return work.placed
 
 
-class _Placing:
+class _Assignment:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.placed = np.full(len(task.order), -1, np.int64)
@@ -55,61 +55,63 @@ class _Placing:
         self.covered = np.zeros((task.cells.shape[1], task.allowed.shape[1]), np.bool_)
 
     def fix(self) -> None:
-        """Components with nowhere else to go."""
+        """Assign the components with one allowed split."""
         bound = self.task.allowed.sum(axis=1) == 1
         for split in range(self.task.allowed.shape[1]):
             self._put(np.flatnonzero(self.task.allowed[:, split] & bound), split)
 
     def cover(self) -> None:
-        """Both classes of each dataset into each split, the cells with the fewest components first."""
+        """Give each split one component per dataset and label, the cells with the fewest components first."""
         columns = self.task.cells.tocsc()
-        bearers = [columns.indices[columns.indptr[c] : columns.indptr[c + 1]] for c in range(columns.shape[1])]
-        for cell in sorted(range(len(bearers)), key=lambda cell: (len(bearers[cell]), cell)):
+        members = [columns.indices[columns.indptr[c] : columns.indptr[c + 1]] for c in range(columns.shape[1])]
+        for cell in sorted(range(len(members)), key=lambda cell: (len(members[cell]), cell)):
             for split in self.task.cover:
                 if not self.covered[cell, split]:
-                    self._cover_one(bearers[cell], split)
+                    self._cover_one(members[cell], split)
 
-    def _cover_one(self, bearers: Ints, split: int) -> None:
-        candidates = bearers[(self.placed[bearers] < 0) & self.task.allowed[bearers, split]]
+    def _cover_one(self, members: Ints, split: int) -> None:
+        candidates = members[(self.placed[members] < 0) & self.task.allowed[members, split]]
         if not len(candidates):
             return
         gain = np.asarray(self.task.cells[candidates] @ (~self.covered[:, split]).astype(np.int64))
-        # Held-out splits start with small components, to come near their share; train takes what is too big for them.
+        # Val and test start with small components to stay near their share; train takes the large ones.
         size = -self.size[candidates] if split == self.task.roomy else self.size[candidates]
         self._put(candidates[np.lexsort((self.rank[candidates], size, -gain))[:1]], split)
 
     def balance(self) -> None:
-        """The rest, big ones first; those alike (as many rows of each stratum, the same choice) are shared out in bulk:
-        a million components are of few kinds."""
+        """Assign the remaining components, largest first. Components with identical stratum counts and allowed splits
+        are assigned in one step, because even a million components have few distinct profiles."""
         rest = np.flatnonzero(self.placed < 0)
         if not len(rest):
             return
-        kind = _kinds(self.task, rest)
+        kind = _hash_profiles(self.task, rest)
         rest = rest[np.lexsort((self.rank[rest], kind, -self.size[rest]))]
-        kind = _kinds(self.task, rest)
+        kind = _hash_profiles(self.task, rest)
         starts = np.flatnonzero(np.r_[True, kind[1:] != kind[:-1]])
-        for alike in np.split(rest, starts[1:]):
-            self._share_out(alike)
+        for identical in np.split(rest, starts[1:]):
+            self._divide(identical)
 
-    def _share_out(self, alike: Ints) -> None:
-        """Each split gets of them in proportion to what it lacks of what they hold."""
-        first = alike[0]
+    def _divide(self, identical: Ints) -> None:
+        """Divide identical components among the splits in proportion to the rows that each split is short of."""
+        first = identical[0]
         part = slice(self.task.strata.indptr[first], self.task.strata.indptr[first + 1])
         strata, counts = self.task.strata.indices[part], self.task.strata.data[part]
         allowed = self.task.allowed[first]
         lack = ((counts * self.weight[strata])[:, None] * (self.target[strata] - self.current[strata])).sum(axis=0)
-        if len(alike) == 1:
-            self._give(alike, int(np.where(allowed, lack, -np.inf).argmax()), strata, counts)
+        if len(identical) == 1:
+            self._give(identical, int(np.where(allowed, lack, -np.inf).argmax()), strata, counts)
             return
         start, overall = 0, (self.target - self.current).sum(axis=0)
-        for split, count in enumerate(_quota(np.clip(lack, 0, None) * allowed, len(alike), allowed, overall)):
+        for split, count in enumerate(
+            _divide_quota(np.clip(lack, 0, None) * allowed, len(identical), allowed, overall)
+        ):
             if count:
-                self._give(alike[start : start + count], split, strata, counts)
+                self._give(identical[start : start + count], split, strata, counts)
             start += count
 
-    def _give(self, alike: Ints, split: int, strata: Ints, counts: Ints) -> None:
-        self.placed[alike] = split
-        self.current[strata, split] += counts * len(alike)
+    def _give(self, identical: Ints, split: int, strata: Ints, counts: Ints) -> None:
+        self.placed[identical] = split
+        self.current[strata, split] += counts * len(identical)
 
     def _put(self, components: Ints, split: int) -> None:
         self.placed[components] = split
@@ -117,20 +119,20 @@ class _Placing:
         self.covered[:, split] |= np.asarray(self.task.cells[components].sum(axis=0)) > 0
 
 
-def _kinds(task: Task, components: Ints) -> NDArray[np.uint64]:
-    """(len(components),) a number that components with the same strata and choice share, and others do not.
+def _hash_profiles(task: Task, components: Ints) -> NDArray[np.uint64]:
+    """(len(components),) hash of stratum counts and allowed splits.
 
-    A sum of counts times one odd 64-bit number a stratum: two kinds meet by chance once in about 2**64 pairs, and then
-    their shares are only less even.
+    A sum of counts times one odd 64-bit number per stratum. A collision (about one in 2**64 pairs) only makes the
+    shares less even.
     """
-    multipliers = _scrambled(task.strata.shape[1])
+    multipliers = _make_multipliers(task.strata.shape[1])
     sums: NDArray[np.uint64] = np.asarray(task.strata[components].astype(np.uint64) @ multipliers)
     choice = (task.allowed[components] * (1 << np.arange(task.allowed.shape[1]))).sum(axis=1).astype(np.uint64)
     kinds: NDArray[np.uint64] = sums + choice * np.uint64(0x9E3779B97F4A7C15)
     return kinds
 
 
-def _scrambled(count: int) -> NDArray[np.uint64]:
+def _make_multipliers(count: int) -> NDArray[np.uint64]:
     """The first numbers of SplitMix64 (Steele et al., 2014), made odd."""
     z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -138,11 +140,11 @@ def _scrambled(count: int) -> NDArray[np.uint64]:
     return (z ^ (z >> np.uint64(31))) | np.uint64(1)
 
 
-def _quota(lack: NDArray[np.float64], count: int, allowed: Flags, overall: NDArray[np.float64]) -> list[int]:
-    """(P,) whole numbers that sum to `count`, in proportion to `lack`; all to the first allowed split if that is 0.
+def _divide_quota(lack: NDArray[np.float64], count: int, allowed: Flags, overall: NDArray[np.float64]) -> list[int]:
+    """(P,) integers that sum to `count`, in proportion to `lack`; all to the first allowed split if `lack` is 0.
 
-    What is left over by rounding goes to the largest remainders; of equal ones to the split that lacks most `overall`,
-    or else the same split would get the odd one of every stratum.
+    Rounding gives the rest to the largest remainders. Ties go to the split that lacks most `overall`; otherwise one
+    split would get the extra component of every stratum.
     """
     if not lack.sum():
         lack = np.eye(len(lack))[int(allowed.argmax())]

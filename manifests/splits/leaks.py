@@ -1,17 +1,17 @@
-"""What a split gives away: people, sources, equal files and near-duplicates that are in more than one split."""
+"""Leaks of a split: identities, sources, equal files and near-duplicates in more than one split."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from unmask.manifests.manifest import Manifest, MediaRow, Split
+from unmask.manifests.manifest import Manifest, Split
 from unmask.manifests.splits.identity_graph import NEAR, SAME_FILE, Ints, Links
-from unmask.manifests.splits.split_columns import SPLITS, columns, positions, table_of
+from unmask.manifests.splits.split_columns import SPLITS, index_splits, read_columns
 
 MARKER = "+leaks:"
 _MARKED = re.compile(re.escape(MARKER) + r"(\d+)")
@@ -19,12 +19,12 @@ _MARKED = re.compile(re.escape(MARKER) + r"(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """One thing that is in several splits."""
+    """One key that is in more than one split."""
 
     key: str
-    """Person, source, `links.SAME_FILE` and a content fingerprint, or `links.NEAR` and a cluster."""
+    """Identity, source, SAME_FILE + content hash, or NEAR + cluster (identity_graph.py)."""
     items: dict[Split, int]
-    """How many files of each split bear it; only splits that have any."""
+    """Number of files per split; only splits that have any."""
 
     def __str__(self) -> str:
         """For example "celeb:id3 (train 12, test 4)"."""
@@ -34,11 +34,11 @@ class Leak:
 
 @dataclass(frozen=True)
 class Leaks:
-    """All leaks of one assignment, columnar: a published split can have tens of thousands."""
+    """All leaks of one assignment as columns: a published split can have tens of thousands."""
 
     keys: list[str]
     counts: Ints
-    """(L, 3) files in each of SPLITS."""
+    """(L, 3) number of files per split, in the order of SPLITS."""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -58,10 +58,10 @@ class Leaks:
         return {"leaks": len(self), "files_held_out": int(self.counts[:, 1:].sum()), "first": listed}
 
 
-def leaks_of(manifest: Manifest, near: pa.Table | None = None) -> Leaks:
-    """The leaks of the split that the manifest has now. `near`: clusters of near-duplicates, see `links.link`."""
-    rows, order = columns(manifest.table, near)
-    return find_leaks(rows.links, positions(manifest.table.column("split"))[order])
+def find_manifest_leaks(manifest: Manifest, near: pa.Table | None = None) -> Leaks:
+    """Leaks of the manifest's current split. `near`: clusters of near-duplicates, see `identity_graph.link`."""
+    rows, order = read_columns(manifest.table, near)
+    return find_leaks(rows.links, index_splits(manifest.table.column("split"))[order])
 
 
 def find_leaks(links: Links, splits: Ints) -> Leaks:
@@ -71,14 +71,7 @@ def find_leaks(links: Links, splits: Ints) -> Leaks:
     return Leaks(links.keys.take(pa.array(leaking)).to_pylist(), counts[leaking])
 
 
-def leaks(rows: Sequence[MediaRow]) -> dict[str, tuple[Split, ...]]:
-    """Person, source or equal file -> the splits it is in, for all that are in more than one."""
-    found = leaks_of(Manifest(table_of(rows), {}))
-    return {leak.key: tuple(sorted(leak.items)) for leak in found}
-
-
-def allowed_leaks(split_scheme: str) -> int:
-    """How many leaks a split was made with, by its recorded scheme; 0 for one that does not leak. A report on such a
-    split must say so."""
+def count_allowed_leaks(split_scheme: str) -> int:
+    """Number of leaks recorded in `split_scheme` by --allow-leaks, else 0. A report on a leaking split must say so."""
     marked = _MARKED.search(split_scheme)
     return int(marked[1]) if marked else 0

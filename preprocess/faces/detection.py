@@ -1,80 +1,72 @@
-"""Faces in frames: MTCNN run on reduced frames; boxes are given in pixels of the full frame."""
+"""Face detection: MTCNN on reduced frames, with boxes in pixels of the full frame."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.preprocess.faces.detector import Found, Search, find_faces
-from unmask.preprocess.faces.image_pyramid import reduced
+from unmask.preprocess.faces.image_pyramid import build_pyramid, reduce_frames
+from unmask.preprocess.faces.mtcnn import BatchedMTCNN
+from unmask.preprocess.faces.types import Detections, SearchParameters
 from unmask.preprocess.profiles import PreprocessSettings
 
-# Looked at first, at a quarter of the cost of 640 px: on real videos it gave the very faces that full frames gave,
-# and the frames in which it gives none are looked at again.
+# Longer side of the first search. It costs a quarter of a search at 640 px and found the same faces as full frames on
+# real videos; frames without a detection are searched again at a larger size.
 FIRST_SIDE = 320
-# Below this the networks see noise (the second one looks at 24 px).
+# Below this the networks see noise (the input of the second one is 24 px).
 SMALLEST_PIXELS = 20.0
-# A smaller picture is enlarged to this short side first, so that its face can reach `SMALLEST_PIXELS`.
+# A smaller image is enlarged to this short side first, so that its face can reach `SMALLEST_PIXELS`.
 ENLARGE_BELOW = 64
-# Grey is 0 after MTCNN's normalisation: the border adds nothing that could look like a face.
-BORDER_GREY = 127
+# Gray is 0 after MTCNN's normalization, so the border adds nothing that could look like a face.
+BORDER_GRAY = 127
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detections:
-    """All faces found in one frame."""
-
-    boxes: NDArray[np.float32]
-    """(K, 4) x0, y0, x1, y1 in pixels of the full frame."""
-    landmarks: NDArray[np.float32]
-    """(K, 5, 2) eyes, nose, mouth corners, same pixels."""
-    confidence: NDArray[np.float32]
-    """(K,) 0..1"""
-
-    def __len__(self) -> int:
-        return len(self.confidence)
-
-
-NOTHING = Detections(
+NO_DETECTIONS = Detections(
     boxes=np.zeros((0, 4), np.float32), landmarks=np.zeros((0, 5, 2), np.float32), confidence=np.zeros(0, np.float32)
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """Frames as they are searched, and how they lie in the full ones."""
+class _SearchFrames:
+    """Frames as they are searched, and the mapping to the full frames."""
 
     frames: NDArray[np.uint8]
+    """(F, h, w, 3) RGB"""
     scale: NDArray[np.float32]
-    """(2,) pixels (x, y) of the full frame a pixel."""
+    """(2,) pixels (x, y) of the full frame per pixel."""
     border: NDArray[np.float32]
-    """(2,) pixels (x, y) left of and above the frame."""
+    """(2,) pixels (x, y) added left of and above the frame."""
 
 
 def detect(frames: NDArray[np.uint8], settings: PreprocessSettings) -> list[Detections]:
-    """Faces of each of `frames` (F, H, W, 3) uint8 RGB, of equal size, found together in one batch, largest first.
+    """Faces of each of `frames` (F, H, W, 3) uint8 RGB, detected in one batch, largest first.
 
-    They are looked for on frames reduced to `FIRST_SIDE`, in frames without any on such of `detect_side`. When no frame
-    has any, the frames may be faces cropped so tightly that their outline is missing: they are tried once more with a
-    grey border.
+    Frames are searched at `FIRST_SIDE`, those without a detection again at `detect_side`. If no frame has a face, the
+    frames may be face crops so tight that the outline is missing: they are searched once more with a gray border.
     """
-    found = [NOTHING] * len(frames)
+    detections = [NO_DETECTIONS] * len(frames)
     first = min(FIRST_SIDE, settings.detect_side)
     for side in sorted({first, min(settings.detect_side, max(FIRST_SIDE, *frames.shape[1:3]))}):
-        without = [number for number, each in enumerate(found) if not len(each)]
+        without = [number for number, each in enumerate(detections) if not len(each)]
         if without:
-            # Full frames are large: a selection of all of them would be a copy.
-            looked_at = frames if len(without) == len(frames) else frames[without]
-            for number, each in zip(without, _searched(_reduced(looked_at, side), settings), strict=True):
-                found[number] = each
-    if any(len(each) for each in found):
-        return found
-    return _searched(_bordered(_reduced(frames, first)), settings)
+            # Full frames are large: indexing with all of them would copy.
+            selected = frames if len(without) == len(frames) else frames[without]
+            for number, each in zip(without, _search(_reduce(selected, side), settings), strict=True):
+                detections[number] = each
+    if any(len(each) for each in detections):
+        return detections
+    return _search(_add_border(_reduce(frames, first)), settings)
 
 
-def _reduced(frames: NDArray[np.uint8], side: int) -> _Look:
+@cache
+def load_mtcnn() -> BatchedMTCNN:
+    """The networks of this process."""
+    return BatchedMTCNN()
+
+
+def _reduce(frames: NDArray[np.uint8], side: int) -> _SearchFrames:
     """Frames with a longer side of at most `side`."""
     height, width = frames.shape[1:3]
     scale = min(1.0, side / max(height, width))
@@ -82,32 +74,33 @@ def _reduced(frames: NDArray[np.uint8], side: int) -> _Look:
         scale = min(ENLARGE_BELOW / min(height, width), side / max(height, width))
     size = max(1, round(height * scale)), max(1, round(width * scale))
     if size != (height, width):
-        frames = reduced(frames, size)
-    return _Look(frames, np.array([width / size[1], height / size[0]], np.float32), np.zeros(2, np.float32))
+        frames = reduce_frames(frames, size)
+    return _SearchFrames(frames, np.array([width / size[1], height / size[0]], np.float32), np.zeros(2, np.float32))
 
 
-def _bordered(look: _Look) -> _Look:
-    """With a border of half the frame's size on every side."""
-    y, x = look.frames.shape[1] // 2, look.frames.shape[2] // 2
-    frames = np.pad(look.frames, ((0, 0), (y, y), (x, x), (0, 0)), constant_values=BORDER_GREY)
-    return _Look(frames, look.scale, np.array([x, y], np.float32))
+def _add_border(search: _SearchFrames) -> _SearchFrames:
+    """Add a border of half the frame's size on every side."""
+    y, x = search.frames.shape[1] // 2, search.frames.shape[2] // 2
+    frames = np.pad(search.frames, ((0, 0), (y, y), (x, x), (0, 0)), constant_values=BORDER_GRAY)
+    return _SearchFrames(frames, search.scale, np.array([x, y], np.float32))
 
 
-def _searched(look: _Look, settings: PreprocessSettings) -> list[Detections]:
-    short = min(look.frames.shape[1:3])
+def _search(search: _SearchFrames, settings: PreprocessSettings) -> list[Detections]:
+    short = min(search.frames.shape[1:3])
     if short < SMALLEST_PIXELS:
-        return [NOTHING] * len(look.frames)
+        return [NO_DETECTIONS] * len(search.frames)
     smallest = max(SMALLEST_PIXELS, settings.smallest_face * short)
-    found = find_faces(look.frames, Search(smallest=smallest, thresholds=settings.detector_thresholds))
-    return [_in_full(each, look, settings.min_confidence) for each in found]
+    parameters = SearchParameters(smallest=smallest, thresholds=settings.detector_thresholds)
+    detections = load_mtcnn().detect(build_pyramid(search.frames, smallest), parameters)
+    return [_map_to_full_frame(each, search, settings.min_confidence) for each in detections]
 
 
-def _in_full(found: Found, look: _Look, least: float) -> Detections:
-    """In pixels of the full frame; weak and degenerate faces left out."""
-    corners = (found.boxes.reshape(-1, 2, 2) - look.border) * look.scale
-    good = (found.confidence >= least) & (corners[:, 1] > corners[:, 0]).all(axis=1)
+def _map_to_full_frame(detections: Detections, search: _SearchFrames, min_confidence: float) -> Detections:
+    """Boxes in pixels of the full frame; weak and degenerate ones are dropped."""
+    corners = (detections.boxes.reshape(-1, 2, 2) - search.border) * search.scale
+    valid = (detections.confidence >= min_confidence) & (corners[:, 1] > corners[:, 0]).all(axis=1)
     return Detections(
-        boxes=corners.reshape(-1, 4)[good],
-        landmarks=((found.landmarks - look.border) * look.scale)[good],
-        confidence=found.confidence[good],
+        boxes=corners.reshape(-1, 4)[valid],
+        landmarks=((detections.landmarks - search.border) * search.scale)[valid],
+        confidence=detections.confidence[valid],
     )

@@ -1,4 +1,4 @@
-"""Faces followed over the frames of a clip."""
+"""Tracking of faces over the frames of a clip."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.preprocess.faces.detection import Detections
+from unmask.preprocess.faces.types import Detections
 
 # Frames of a clip are up to half a second apart: a head that moves half its width still overlaps this much with itself.
 SAME_FACE_IOU = 0.2
-# A face beside the dominant one must be there for this share of the clip: a poster or a false alarm is no person.
-SIDE_FACE_SHARE = 0.5
+# A secondary face must be detected in this fraction of the frames, which excludes posters and false positives.
+MIN_SECONDARY_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaceTrack:
-    """One face, or the place to take it from, in every frame of a clip."""
+    """One face, or the region cropped instead, in every frame of a clip."""
 
     boxes: NDArray[np.float32]
-    """(F, 4) x0, y0, x1, y1 in pixels of the full frame; in frames without detection interpolated or taken from the
-    nearest frame.
+    """(F, 4) x0, y0, x1, y1 in pixels of the full frame; interpolated or taken from the nearest frame where nothing was
+    detected.
     """
     landmarks: NDArray[np.float32]
     """(F, 5, 2) in the same pixels; NaN exactly in the frames where this face was not detected."""
@@ -31,42 +31,42 @@ class FaceTrack:
 
 
 @dataclass(eq=False)
-class _Sightings:
-    """Where one face was detected: (frame, number of the detection in it)."""
+class _Track:
+    """The detections of one face."""
 
     seen: list[tuple[int, int]] = field(default_factory=list)
+    """(frame, index of the detection in it), ascending."""
     weight: float = 0.0
-    """Sum of area times confidence: how much of the clip is this face."""
+    """Sum of area times confidence over the clip."""
 
     @property
     def span(self) -> tuple[int, int]:
         return self.seen[0][0], self.seen[-1][0]
 
 
-def follow(frames: Sequence[Detections], max_faces: int = 1) -> list[FaceTrack]:
-    """Up to `max_faces` faces as tracks, the dominant one (largest and surest over all frames) first.
+def track_faces(frames: Sequence[Detections], max_faces: int = 1) -> list[FaceTrack]:
+    """Up to `max_faces` tracks, dominant face (largest and most confident over all frames) first.
 
-    Empty when no frame has a face. After a cut the face overlaps with nothing before it: other tracks that lie wholly
-    before or after what is followed so far are joined to it, dominant ones first, so that each shot contributes its
-    face. Every detection is in one track at most.
+    Empty when no frame has a face. After a cut a face overlaps no earlier box, so tracks that do not overlap in time
+    are joined, dominant ones first: each shot contributes its face. A detection is in at most one track.
     """
-    left = sorted(_connect(frames), key=lambda one: (-one.weight, one.span))
+    left = sorted(_link_detections(frames), key=lambda one: (-one.weight, one.span))
     tracks: list[FaceTrack] = []
     while left and len(tracks) < max_faces:
-        chosen: list[_Sightings] = []
+        chosen: list[_Track] = []
         for one in left:
             if all(one.span[1] < other.span[0] or other.span[1] < one.span[0] for other in chosen):
                 chosen.append(one)
         left = [one for one in left if one not in chosen]
-        if not tracks or sum(len(one.seen) for one in chosen) >= SIDE_FACE_SHARE * len(frames):
-            tracks.append(_filled(frames, sorted(chosen, key=lambda one: one.span)))
+        if not tracks or sum(len(one.seen) for one in chosen) >= MIN_SECONDARY_SHARE * len(frames):
+            tracks.append(_interpolate(frames, sorted(chosen, key=lambda one: one.span)))
     return tracks
 
 
-def points_of(track: FaceTrack) -> NDArray[np.float32] | None:
-    """(F, 5, 2) landmarks with the frames between two detections interpolated, those outside taken from the nearest.
+def interpolate_landmarks(track: FaceTrack) -> NDArray[np.float32] | None:
+    """(F, 5, 2) landmarks, interpolated between detections and taken from the nearest one outside.
 
-    None when there are none at all.
+    None if the face was detected in no frame.
     """
     seen = np.flatnonzero(~np.isnan(track.confidence))
     if not len(seen):
@@ -77,8 +77,8 @@ def points_of(track: FaceTrack) -> NDArray[np.float32] | None:
     return np.stack(columns, axis=1).reshape(-1, *track.landmarks.shape[1:]).astype(np.float32)
 
 
-def centre(frames: int, height: int, width: int) -> FaceTrack:
-    """The centre square of every frame, marked as no detection."""
+def make_center_track(frames: int, height: int, width: int) -> FaceTrack:
+    """The center square of every frame, marked as not detected."""
     side = min(height, width)
     left, top = (width - side) / 2, (height - side) / 2
     return FaceTrack(
@@ -88,54 +88,51 @@ def centre(frames: int, height: int, width: int) -> FaceTrack:
     )
 
 
-def overlap(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def compute_iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """(K,) intersection over union of `box` (4,) with `others` (K, 4)."""
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
-    return np.asarray(shared / (_area(box) + _area(others) - shared), np.float32)
+    return np.asarray(shared / (_compute_area(box) + _compute_area(others) - shared), np.float32)
 
 
-def _area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+def _compute_area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]), np.float32)
 
 
-def _connect(frames: Sequence[Detections]) -> list[_Sightings]:
-    """Every detection in exactly one track:
-
-    each goes to the free track whose last box it overlaps most, or begins one.
-    """
-    tracks: list[_Sightings] = []
+def _link_detections(frames: Sequence[Detections]) -> list[_Track]:
+    """Tracks that hold every detection once: it joins the free track whose last box it overlaps most, or starts one."""
+    tracks: list[_Track] = []
     last: list[NDArray[np.float32]] = []
-    for number, found in enumerate(frames):
+    for number, detections in enumerate(frames):
         free = set(range(len(tracks)))
-        for k in np.argsort(-_area(found.boxes), kind="stable").tolist():
-            box = found.boxes[k]
-            scores = {t: float(overlap(box, last[t][None])[0]) for t in sorted(free)}
+        for k in np.argsort(-_compute_area(detections.boxes), kind="stable").tolist():
+            box = detections.boxes[k]
+            scores = {t: float(compute_iou(box, last[t][None])[0]) for t in sorted(free)}
             best = max(scores, key=scores.__getitem__, default=-1)
             if best < 0 or scores[best] < SAME_FACE_IOU:
                 best = len(tracks)
-                tracks.append(_Sightings())
+                tracks.append(_Track())
                 last.append(box)
             free.discard(best)
             last[best] = box
             tracks[best].seen.append((number, k))
-            tracks[best].weight += float(_area(box)) * float(found.confidence[k])
+            tracks[best].weight += float(_compute_area(box)) * float(detections.confidence[k])
     return tracks
 
 
-def _filled(frames: Sequence[Detections], chosen: Sequence[_Sightings]) -> FaceTrack:
-    """Interpolated inside a track, from the nearest seen frame between tracks and at the ends."""
+def _interpolate(frames: Sequence[Detections], chosen: Sequence[_Track]) -> FaceTrack:
+    """Boxes interpolated inside a track, taken from the nearest frame between tracks and at the ends."""
     count = len(frames)
     boxes = np.full((count, 4), np.nan, np.float32)
     landmarks = np.full((count, 5, 2), np.nan, np.float32)
     confidence = np.full(count, np.nan, np.float32)
     for one in chosen:
         seen = [number for number, _ in one.seen]
-        found = np.stack([frames[number].boxes[k] for number, k in one.seen])
+        corners = np.stack([frames[number].boxes[k] for number, k in one.seen])
         inside = np.arange(one.span[0], one.span[1] + 1)
-        boxes[inside] = np.stack([np.interp(inside, seen, found[:, side]) for side in range(4)], axis=1)
+        boxes[inside] = np.stack([np.interp(inside, seen, corners[:, side]) for side in range(4)], axis=1)
         for number, k in one.seen:
             landmarks[number], confidence[number] = frames[number].landmarks[k], frames[number].confidence[k]
-    known = np.flatnonzero(~np.isnan(boxes[:, 0]))
-    nearest = known[np.abs(np.arange(count)[:, None] - known[None]).argmin(axis=1)]
+    filled = np.flatnonzero(~np.isnan(boxes[:, 0]))
+    nearest = filled[np.abs(np.arange(count)[:, None] - filled[None]).argmin(axis=1)]
     return FaceTrack(boxes=boxes[nearest], landmarks=landmarks, confidence=confidence)

@@ -1,4 +1,4 @@
-"""The large arrays of a media shard, faces and sound, written a chunk at a time as their parts come."""
+"""The large arrays of a media shard, faces and audio, written chunk by chunk as clips are appended."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from zarr.codecs import BloscCodec
 PER_CHUNK = {"faces": 32, "audio": 1 << 20}
 
 
-def _bits(typesize: int) -> BloscCodec:
-    """Chosen by measurement, against zstd, gzip, other shuffles and orders: docs/media-shards.md."""
+def _bitshuffle(typesize: int) -> BloscCodec:
+    """Measured against zstd, gzip, other shuffles and axis orders: docs/media-shards.md."""
     return BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=typesize, blocksize=1 << 20)
 
 
-CODECS = {"faces": _bits(1), "audio": _bits(2)}
+CODECS = {"faces": _bitshuffle(1), "audio": _bitshuffle(2)}
 
 
-class GrowingArray:
-    """(N, *shape), N rising with every `append`; on disk once it is finished, whole chunks before."""
+class AppendableArray:
+    """(N, *shape); every `append` increases N. Complete on disk after `finish`, in whole chunks before."""
 
     def __init__(self, group: zarr.Group, name: str, shape: tuple[int, ...], dtype: Any) -> None:
         first = PER_CHUNK[name]
         self.lengths: list[int] = []
-        """Of each part appended."""
+        """Length of each appended array."""
         self._array: Any = group.create_array(
             name, shape=(0, *shape), dtype=dtype, chunks=(first, *shape), compressors=CODECS[name]
         )
         self._first, self._held, self._waiting = first, [np.zeros((0, *shape), dtype)], 0
 
-    def append(self, part: NDArray[Any]) -> None:
-        self.lengths.append(len(part))
-        self._held.append(part)
-        self._waiting += len(part)
+    def append(self, values: NDArray[Any]) -> None:
+        self.lengths.append(len(values))
+        self._held.append(values)
+        self._waiting += len(values)
         if self._waiting >= self._first:
             self._write(self._waiting // self._first * self._first)
 
@@ -47,5 +47,5 @@ class GrowingArray:
         joined, begin = np.concatenate(self._held), self._array.shape[0]
         self._array.resize((begin + count, *self._array.shape[1:]))
         self._array[begin:] = joined[:count]
-        # A copy: a view would keep all that was written in memory.
+        # A copy: a view would keep the written part in memory.
         self._held, self._waiting = [joined[count:].copy()], len(joined) - count

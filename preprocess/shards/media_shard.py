@@ -1,24 +1,24 @@
 """Media shards: the tensors of about 64 items in one Zarr v3 group. This module is their only reader and writer.
 
     shard-<hash of its items>.zarr/
-        zarr.json                 attributes: format, version, settings, one entry an item
+        zarr.json                 attributes: format, version, settings, one entry per item
         faces            (F, S, S, 3)  uint8   RGB
         face_times       (F,)          float32 seconds from the start of the recording (0 for an image)
         face_boxes       (F, 4)        float32 x0, y0, x1, y1 in pixels of the full frame
         face_landmarks   (F, 5, 2)     float32 eyes, nose, mouth corners, same pixels; NaN without a face
-        face_confidence  (F,)          float32 0..1; NaN where this face was not found
+        face_confidence  (F,)          float32 0..1; NaN where this face was not detected
         audio            (A,)          int16   mono
         clip_item        (C,)          int32   position of the clip's item in the attributes
         clip_start_s     (C,)          float32 seconds; audio and frames share this clock
         clip_end_s       (C,)          float32
         clip_faces       (C + 1,)      int64   offsets into the face arrays
         clip_audio       (C + 1,)      int64   offsets into audio
-        clip_track       (C,)          int16   which face of its window: 0 the dominant one
+        clip_track       (C,)          int16   face of its window: 0 is the dominant one
         thumbnails       (B,)          uint8   small JPEGs of failed items
         item_thumbnails  (I + 1,)      int64   offsets into thumbnails
         checksums.json            written last
 
-Ragged data is a flat array with offsets. A failed item has an entry with its reason and no clips.
+Ragged data is a flat array with offsets. A failed item has an entry with its reason, and no clips.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 from zarrs import ZarrsCodecPipeline
 
-from unmask.core.atomic_files import new_folder
-from unmask.core.checksums import damage, seal
+from unmask.core.atomic_files import create_folder
+from unmask.core.checksums import find_damage, write_checksums
 from unmask.core.errors import MissingInput
 from unmask.media.audio_quality import Quality
-from unmask.preprocess.shards.appendable_array import GrowingArray
+from unmask.preprocess.shards.appendable_array import AppendableArray
 
 FORMAT = "unmask-media"
 VERSION = 2
 
-OTHERS = ZstdCodec(level=3)
+SMALL_ARRAYS = ZstdCodec(level=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """One window of an item. An image is a clip of one face at 0 s."""
+    """One face in one window of an item. An image is a clip of one frame at 0 s."""
 
     start_s: float
     end_s: float
@@ -60,89 +60,90 @@ class Clip:
     boxes: NDArray[np.float32]
     """(F, 4) x0, y0, x1, y1 in pixels of the full frame."""
     landmarks: NDArray[np.float32]
-    """(F, 5, 2), NaN where no face was found."""
+    """(F, 5, 2), NaN in frames without a detection."""
     confidence: NDArray[np.float32]
-    """(F,) NaN where no face was found and the centre was taken instead."""
+    """(F,) 0..1, NaN in frames without a detection."""
     audio: NDArray[np.int16]
-    """(A,) mono at the profile's sample rate; A is 0 where there is no sound."""
+    """(A,) mono at the profile's sample rate; A is 0 without audio."""
     track: int = 0
-    """Which face of its window: 0 the dominant one, then those beside it."""
+    """Face of its window: 0 is the dominant one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaItem:
-    """What preprocessing made of one manifest row."""
+    """Result of preprocessing one manifest row."""
 
     media_id: str
     content: str
     clips: tuple[Clip, ...] = ()
     text: str | None = None
     reader: str | None = None
-    """Which library decoded it: decord, pyav, pillow, soundfile; two joined by "+" where picture and sound differ."""
+    """Library that decoded it: decord, pyav, pillow, soundfile; two joined by "+" if video and audio differ."""
     reason: str | None = None
-    """Why there are no clips (unmask.core.errors.Reason), None where there are."""
+    """unmask.core.errors.Reason of an item without clips, else None."""
     problem: str | None = None
     quality: Quality | None = None
-    """Of the sound; None where there is none."""
+    """Of the audio; None without audio."""
     cut_start_s: float = 0.0
     cut_end_s: float = 0.0
-    """Seconds of silence cut off before and after."""
+    """Seconds of silence trimmed at the beginning and at the end."""
     thumbnail: bytes = b""
-    """A small JPEG of a failed item, where there is something to see."""
+    """Small JPEG of a failed item; empty if nothing can be decoded."""
 
 
 def write_shard(path: Path, items: Iterable[MediaItem], *, face_size: int, settings: dict[str, Any]) -> None:
-    """Write one whole shard under a temporary name, checksum it, and rename it to `path`.
+    """Write a shard under a temporary name, checksum it, and rename it to `path`.
 
-    Faces and sound are written as the items come, so that no more than a chunk of them is in memory.
+    Faces and audio are written as the items arrive, so that at most one chunk of them is in memory.
     """
-    with new_folder(path) as folder:
+    with create_folder(path) as folder:
         group = zarr.create_group(store=str(folder), zarr_format=3)
-        faces = GrowingArray(group, "faces", (face_size, face_size, 3), np.uint8)
-        audio = GrowingArray(group, "audio", (), np.int16)
-        light: list[MediaItem] = []
+        faces = AppendableArray(group, "faces", (face_size, face_size, 3), np.uint8)
+        audio = AppendableArray(group, "audio", (), np.int16)
+        stripped: list[MediaItem] = []
         for item in items:
             for clip in item.clips:
                 faces.append(clip.faces)
                 audio.append(clip.audio)
-            light.append(_without_pixels(item))
+            stripped.append(_strip_arrays(item))
         faces.finish()
         audio.finish()
-        for name, array in _small_arrays(light, faces.lengths, audio.lengths).items():
+        for name, array in _collect_small_arrays(stripped, faces.lengths, audio.lengths).items():
             chunks = (max(1, len(array)), *array.shape[1:])
-            group.create_array(name, data=array, chunks=chunks, compressors=OTHERS)
-        entries = [_entry(item) for item in light]
+            group.create_array(name, data=array, chunks=chunks, compressors=SMALL_ARRAYS)
+        entries = [_make_entry(item) for item in stripped]
         group.attrs.put({"format": FORMAT, "version": VERSION, "settings": settings, "items": entries})
-        seal(folder)
+        write_checksums(folder)
 
 
-def _without_pixels(item: MediaItem) -> MediaItem:
-    light = (replace(clip, faces=clip.faces[:0].copy(), audio=clip.audio[:0].copy()) for clip in item.clips)
-    return replace(item, clips=tuple(light))
+def _strip_arrays(item: MediaItem) -> MediaItem:
+    """The item without faces and audio."""
+    clips = (replace(clip, faces=clip.faces[:0].copy(), audio=clip.audio[:0].copy()) for clip in item.clips)
+    return replace(item, clips=tuple(clips))
 
 
-def _small_arrays(
+def _collect_small_arrays(
     items: Sequence[MediaItem], face_lengths: list[int], audio_lengths: list[int]
 ) -> dict[str, NDArray[Any]]:
     clips = [clip for item in items for clip in item.clips]
     return {
-        "face_times": _joined([clip.face_times for clip in clips], (0,), np.float32),
-        "face_boxes": _joined([clip.boxes for clip in clips], (0, 4), np.float32),
-        "face_landmarks": _joined([clip.landmarks for clip in clips], (0, 5, 2), np.float32),
-        "face_confidence": _joined([clip.confidence for clip in clips], (0,), np.float32),
+        "face_times": _concatenate([clip.face_times for clip in clips], (0,), np.float32),
+        "face_boxes": _concatenate([clip.boxes for clip in clips], (0, 4), np.float32),
+        "face_landmarks": _concatenate([clip.landmarks for clip in clips], (0, 5, 2), np.float32),
+        "face_confidence": _concatenate([clip.confidence for clip in clips], (0,), np.float32),
         "clip_item": np.array([position for position, item in enumerate(items) for _ in item.clips], np.int32),
         "clip_start_s": np.array([clip.start_s for clip in clips], np.float32),
         "clip_end_s": np.array([clip.end_s for clip in clips], np.float32),
-        "clip_faces": _offsets(face_lengths),
-        "clip_audio": _offsets(audio_lengths),
+        "clip_faces": _to_offsets(face_lengths),
+        "clip_audio": _to_offsets(audio_lengths),
         "clip_track": np.array([clip.track for clip in clips], np.int16),
         "thumbnails": np.frombuffer(b"".join(item.thumbnail for item in items), np.uint8),
-        "item_thumbnails": _offsets([len(item.thumbnail) for item in items]),
+        "item_thumbnails": _to_offsets([len(item.thumbnail) for item in items]),
     }
 
 
-def _entry(item: MediaItem) -> dict[str, Any]:
-    """What is known of an item beside its tensors."""
+def _make_entry(item: MediaItem) -> dict[str, Any]:
+    """Attributes of an item in zarr.json."""
     return {
         "media_id": item.media_id,
         "content": item.content,
@@ -161,21 +162,21 @@ class MediaShard:
     """A finished shard, opened for reading."""
 
     def __init__(self, path: Path) -> None:
-        """`MissingInput` when `path` is not a media shard of this version."""
+        """Raises `MissingInput` if `path` is not a media shard of this version."""
         try:
             self._group = zarr.open_group(str(path), mode="r", zarr_format=3)
         except (FileNotFoundError, ValueError) as error:
-            raise MissingInput(f"{path}: no media shard", "run `unmask preprocess` again") from error
+            raise MissingInput(f"{path}: not a media shard", "run `unmask preprocess` again") from error
         about = dict(self._group.attrs)
         if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
             raise MissingInput(f"{path}: not a media shard of format {VERSION}", "run `unmask preprocess` again")
         self.path = path
         self.settings: dict[str, Any] = about["settings"]  # type: ignore[assignment]
         self.entries: list[dict[str, Any]] = about["items"]  # type: ignore[assignment]
-        self.clip_item: NDArray[np.int32] = self._all("clip_item")
-        self._faces, self._audio = self._all("clip_faces"), self._all("clip_audio")
-        self._start, self._end = self._all("clip_start_s"), self._all("clip_end_s")
-        self._track = self._all("clip_track")
+        self.clip_item: NDArray[np.int32] = self._read_all("clip_item")
+        self._faces, self._audio = self._read_all("clip_faces"), self._read_all("clip_audio")
+        self._start, self._end = self._read_all("clip_start_s"), self._read_all("clip_end_s")
+        self._track = self._read_all("clip_track")
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -183,7 +184,7 @@ class MediaShard:
 
     @property
     def clip_keys(self) -> list[tuple[str, int]]:
-        """(media_id, number of the clip within its item) of every clip."""
+        """(media_id, number of the clip within its item) per clip."""
         keys, seen = [], dict.fromkeys(range(len(self.entries)), 0)
         for position in self.clip_item.tolist():
             keys.append((self.entries[position]["media_id"], seen[position]))
@@ -204,31 +205,31 @@ class MediaShard:
 
     @property
     def spans(self) -> NDArray[np.float32]:
-        """(C, 2) start and end of each clip in seconds."""
+        """(C, 2) float32 start and end of each clip in seconds."""
         return np.stack([self._start, self._end], axis=1)
 
     def array(self, name: str) -> NDArray[Any]:
-        """One whole flat array: faces, face_times, face_boxes, face_landmarks, face_confidence or audio."""
-        return self._all(name)
+        """A whole flat array: faces, face_times, face_boxes, face_landmarks, face_confidence or audio."""
+        return self._read_all(name)
 
     def clip(self, number: int) -> Clip:
-        """One clip, reading only the chunks it lies in."""
+        """One clip; reads only its chunks."""
         faces = slice(int(self._faces[number]), int(self._faces[number + 1]))
         audio = slice(int(self._audio[number]), int(self._audio[number + 1]))
         return Clip(
             start_s=float(self._start[number]),
             end_s=float(self._end[number]),
-            faces=self._part("faces", faces),
-            face_times=self._part("face_times", faces),
-            boxes=self._part("face_boxes", faces),
-            landmarks=self._part("face_landmarks", faces),
-            confidence=self._part("face_confidence", faces),
-            audio=self._part("audio", audio),
+            faces=self._read("faces", faces),
+            face_times=self._read("face_times", faces),
+            boxes=self._read("face_boxes", faces),
+            landmarks=self._read("face_landmarks", faces),
+            confidence=self._read("face_confidence", faces),
+            audio=self._read("audio", audio),
             track=int(self._track[number]),
         )
 
     def item(self, position: int) -> MediaItem:
-        """One whole item, as it was given to `write_shard`."""
+        """One item, as it was passed to `write_shard`."""
         entry = {key: value for key, value in self.entries[position].items() if key not in ("clips", "quality")}
         quality = self.entries[position]["quality"]
         return MediaItem(
@@ -239,31 +240,31 @@ class MediaShard:
         )
 
     def thumbnail(self, position: int) -> bytes:
-        """The small JPEG of a failed item; empty where there is none."""
+        """Small JPEG of a failed item; empty if there is none."""
         begin, end = self._thumbnails[position : position + 2].tolist()
-        return self._part("thumbnails", slice(begin, end)).tobytes() if end > begin else b""
+        return self._read("thumbnails", slice(begin, end)).tobytes() if end > begin else b""
 
     @cached_property
     def _thumbnails(self) -> NDArray[np.int64]:
-        return self._all("item_thumbnails")
+        return self._read_all("item_thumbnails")
 
-    def _part(self, name: str, part: slice) -> NDArray[Any]:
-        return np.asarray(_read_by_zarrs(self._group[name])[part])
+    def _read(self, name: str, section: slice) -> NDArray[Any]:
+        return np.asarray(_use_zarrs(self._group[name])[section])
 
-    def _all(self, name: str) -> NDArray[Any]:
-        return self._part(name, slice(None))
+    def _read_all(self, name: str) -> NDArray[Any]:
+        return self._read(name, slice(None))
 
 
 def shard_is_whole(path: Path) -> bool:
-    """Does every file of the shard have the checksum it was written with?"""
-    return path.is_dir() and not damage(path)
+    """True if every file of the shard has the checksum from when it was written."""
+    return path.is_dir() and not find_damage(path)
 
 
-def _read_by_zarrs(array: Any) -> Any:
-    """The same array, its chunks decoded in parallel and without Python: four times faster on two cores, more on many.
+def _use_zarrs(array: Any) -> Any:
+    """The array with zarrs as decoder: parallel and in Rust, four times faster on two cores, more on many.
 
-    Set on this array alone. zarr's own switch is one for the whole process, and another thread may be writing tokens
-    just then: zarrs leaves chunks of zeros out.
+    Set on this array only. zarr's own switch affects the whole process, and another thread may be writing tokens at the
+    same time: zarrs omits chunks of zeros.
     """
     inner = array.async_array
     pipeline = ZarrsCodecPipeline.from_array_metadata_and_store(inner.metadata, inner.store_path.store)
@@ -271,9 +272,9 @@ def _read_by_zarrs(array: Any) -> Any:
     return array
 
 
-def _joined(parts: list[NDArray[Any]], empty: tuple[int, ...], dtype: Any) -> NDArray[Any]:
-    return np.concatenate([np.zeros(empty, dtype), *parts]).astype(dtype, copy=False)
+def _concatenate(arrays: list[NDArray[Any]], empty: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    return np.concatenate([np.zeros(empty, dtype), *arrays]).astype(dtype, copy=False)
 
 
-def _offsets(lengths: list[int]) -> NDArray[np.int64]:
+def _to_offsets(lengths: list[int]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Which item lies in which shard. Planned once and only ever added to, so that a grown manifest redoes nothing.
+"""Assignment of items to shards. A plan is only extended, so that a larger manifest keeps its finished shards.
 
 <work>/media/<fingerprint>/plan.json    {"format", "version", "shards": [{"name", "items": [key, ...]}, ...]}
 """
@@ -17,13 +17,13 @@ from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_shard import VERSION as SHARD_VERSION
-from unmask.preprocess.task import item_key
+from unmask.preprocess.task import make_item_key
 
 FORMAT = "unmask-media-plan"
 VERSION = 1
 FILE = "plan.json"
 
-# Raised whenever the same file and settings would give other tensors than before.
+# Increment when the same file and settings give other tensors than before.
 REVISION = 2
 
 ITEMS_PER_SHARD = 64
@@ -31,46 +31,48 @@ ITEMS_PER_SHARD = 64
 
 @dataclass(frozen=True, slots=True)
 class PlannedShard:
+    """Name and items of a shard."""
+
     name: str
     items: tuple[str, ...]
-    """Keys (unmask.preprocess.task.item_key) in their order in the shard."""
+    """Keys (unmask.preprocess.task.make_item_key) in their order in the shard."""
 
 
-def media_fingerprint(settings: PreprocessSettings) -> str:
-    """Names the folder of all shards made with these settings by this version of the program."""
+def hash_media_settings(settings: PreprocessSettings) -> str:
+    """Folder name of the shards of these settings and this version of the program."""
     return fingerprint("media", SHARD_VERSION, REVISION, settings.model_dump(mode="json"))
 
 
-def media_folder(work: WorkFolder, settings: PreprocessSettings) -> Path:
-    return work.media / media_fingerprint(settings)
+def get_media_folder(work: WorkFolder, settings: PreprocessSettings) -> Path:
+    return work.media / hash_media_settings(settings)
 
 
-def usable_rows(manifest: Manifest) -> list[MediaRow]:
-    """Rows to preprocess, in manifest order: those that the scan could read."""
+def select_usable_rows(manifest: Manifest) -> list[MediaRow]:
+    """Rows to preprocess, in manifest order: those the scan could read."""
     return [row for row in manifest.rows() if row.status == "ok"]
 
 
-def planned(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
-    """The plan in `folder` extended by the items `keys` it does not have yet.
+def extend_plan(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
+    """The plan in `folder`, extended by the items `keys` that it lacks.
 
-    Dropped from it: shards that were never finished and hold an item nobody asks for any more.
+    Unfinished shards with an item that is not in `keys` are dropped.
     """
     wanted = set(keys)
     plan = [shard for shard in read_plan(folder) if (folder / shard.name).is_dir() or wanted.issuperset(shard.items)]
-    known = {key for shard in plan for key in shard.items}
-    return plan + _cut([key for key in keys if key not in known])
+    assigned = {key for shard in plan for key in shard.items}
+    return plan + _split_into_shards([key for key in keys if key not in assigned])
 
 
 def make_plan(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
-    """The same, written to `folder`."""
-    plan = planned(folder, keys)
+    """Extend the plan and write it to `folder`."""
+    plan = extend_plan(folder, keys)
     shards = [{"name": shard.name, "items": list(shard.items)} for shard in plan]
     write_json(folder / FILE, {"format": FORMAT, "version": VERSION, "shards": shards})
     return plan
 
 
 def read_plan(folder: Path) -> list[PlannedShard]:
-    """Empty when nothing was planned here yet. `MissingInput` for a plan of another version."""
+    """The plan in `folder`; empty if there is none. Raises `MissingInput` for a plan of another version."""
     path = folder / FILE
     if not path.is_file():
         return []
@@ -80,16 +82,16 @@ def read_plan(folder: Path) -> list[PlannedShard]:
     return [PlannedShard(shard["name"], tuple(shard["items"])) for shard in about["shards"]]
 
 
-def holding(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[PlannedShard]:
-    """The shards of `plan` that hold any of `keys`, in the plan's order."""
+def select_shards(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[PlannedShard]:
+    """The shards of `plan` that contain any of `keys`, in order."""
     wanted = set(keys)
     return [shard for shard in plan if not wanted.isdisjoint(shard.items)]
 
 
-def needed_shards(folder: Path, manifest: Manifest) -> list[Path]:
-    """Finished shards that hold the manifest's items. `MissingInput` when an item is in none."""
-    keys = [item_key(row) for row in usable_rows(manifest)]
-    shards = holding(read_plan(folder), keys)
+def find_shards(folder: Path, manifest: Manifest) -> list[Path]:
+    """Finished shards that contain the manifest's items. Raises `MissingInput` if one is missing."""
+    keys = [make_item_key(row) for row in select_usable_rows(manifest)]
+    shards = select_shards(read_plan(folder), keys)
     missing = set(keys) - {key for shard in shards for key in shard.items}
     unfinished = [shard.name for shard in shards if not (folder / shard.name).is_dir()]
     if missing or unfinished:
@@ -98,6 +100,6 @@ def needed_shards(folder: Path, manifest: Manifest) -> list[Path]:
     return [folder / shard.name for shard in shards]
 
 
-def _cut(keys: Sequence[str]) -> list[PlannedShard]:
-    parts = [tuple(keys[start : start + ITEMS_PER_SHARD]) for start in range(0, len(keys), ITEMS_PER_SHARD)]
-    return [PlannedShard(f"shard-{fingerprint('media-shard', part)}.zarr", part) for part in parts]
+def _split_into_shards(keys: Sequence[str]) -> list[PlannedShard]:
+    chunks = [tuple(keys[start : start + ITEMS_PER_SHARD]) for start in range(0, len(keys), ITEMS_PER_SHARD)]
+    return [PlannedShard(f"shard-{fingerprint('media-shard', chunk)}.zarr", chunk) for chunk in chunks]

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from unmask.core.hashing import media_id
+from unmask.core.hashing import make_media_id
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow, from_rows
 from unmask.preprocess.profiles import PROFILES, Profile
 from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
-from unmask.preprocess.shards.shard_plan import make_plan, media_folder
-from unmask.preprocess.task import item_key
+from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan
+from unmask.preprocess.task import make_item_key
 
 
 def clip(seed: int, *, faces: int, samples: int, start_s: float = 0.0, size: int = 64) -> Clip:
-    """A clip of noise: 4 faces a second, sound at 16 kHz."""
+    """A clip of noise: 4 faces per second, audio at 16 kHz."""
     random = np.random.default_rng(seed)
     return Clip(
         start_s=start_s,
@@ -48,7 +48,7 @@ def row(name: str) -> MediaRow:
     """ "video-3" is the third item: a video. Every second item has a text."""
     kind, _, number = name.partition("-")
     text = f"these are the words of item {number}" if int(number) % 2 else None
-    key = media_id("archive", name)
+    key = make_media_id("archive", name)
     return MediaRow(
         media_id=key, dataset="archive", domain_id=1, path=name, kind=kind, label=0, content=f"c{number}", text=text
     )  # fmt: skip
@@ -68,9 +68,9 @@ class Media:
     def add(self, *names: str, change: Callable[[MediaItem], MediaItem] = lambda item: item) -> None:
         rows = [row(name) for name in names]
         self.rows += rows
-        folder = media_folder(self.work, self.profile.preprocess)
-        items = {item_key(r): change(self._item(r)) for r in rows}
-        for shard in make_plan(folder, [item_key(r) for r in self.rows]):
+        folder = get_media_folder(self.work, self.profile.preprocess)
+        items = {make_item_key(r): change(self._item(r)) for r in rows}
+        for shard in make_plan(folder, [make_item_key(r) for r in self.rows]):
             if not (folder / shard.name).exists():
                 self._write(folder / shard.name, [items[key] for key in shard.items])
 

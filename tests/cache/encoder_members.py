@@ -3,26 +3,23 @@ weights are not, and the example of docs/add-an-encoder.md."""
 
 from __future__ import annotations
 
-import re
 import sys
-import types
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from guides import code_blocks, execute_block
 
-from unmask.cache.encoders import ENCODERS, make_encoder
+from unmask.cache.encoders import ENCODERS, EncoderEntry, make_encoder
 from unmask.cache.spec import Encoder, EncoderSpec
-from unmask.cache.weights.registry import SOURCES
 from unmask.cache.weights.resolve import find_weights, needs_weights
 from unmask.preprocess.profiles import EncoderChoice
 
 CPU = torch.device("cpu")
-DOCUMENT = Path(__file__).parents[2] / "docs/add-an-encoder.md"
+GUIDE = "add-an-encoder.md"
 DOCUMENTED = "crossings"
 
 LOCAL = {
@@ -109,21 +106,12 @@ def member(name: str, local_models: Mapping[str, str]) -> Member:
     return Member(EncoderChoice(name=encoder, weights=local_models[LOCAL[encoder]] if kind == "(local)" else None))
 
 
-def blocks() -> list[str]:
-    """The code of the document: a file, its line in ENCODERS, its line in SOURCES."""
-    return re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-
-
 @contextmanager
 def documented() -> Iterator[None]:
-    """The example of the document is registered, as if it were a file and two lines."""
-    file, encoders_line, sources_line = blocks()
-    module = types.ModuleType(DOCUMENTED)
+    """Register the example of the guide, as if its file and its line were in the repository."""
+    file, line = code_blocks(GUIDE)
+    entry = eval(f"{{{line}}}", {"EncoderEntry": EncoderEntry})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, DOCUMENTED, module)
-        exec(compile(file, f"{DOCUMENTED}.py", "exec"), module.__dict__)
-        for key, value in eval(f"{{{encoders_line}}}", dict(module.__dict__)).items():
-            patch.setitem(ENCODERS, key, value)
-        for key, value in eval(f"{{{sources_line}}}", {}).items():
-            patch.setitem(SOURCES, key, value)
+        patch.setitem(sys.modules, f"unmask.cache.encoders.{DOCUMENTED}", execute_block(file, DOCUMENTED))
+        patch.setitem(ENCODERS, DOCUMENTED, entry[DOCUMENTED])
         yield

@@ -18,12 +18,12 @@ from made_tokens import flip, truncate
 from tiny_media import manifest_of
 from typer.testing import CliRunner, Result
 
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.cache.store.inventory import LOCK
 from unmask.cache.store.token_store import TokenStore
 from unmask.cli.app import app
 from unmask.core.errors import MissingInput, UnmaskError, UsageError
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, read_manifest, write_manifest
 from unmask.preprocess.profiles import tiny
@@ -34,7 +34,7 @@ ENCODERS = ["tiny_image", "tiny_audio", "tiny_text"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three recordings with a text, their manifest, media and tokens, and a run trained on two of the streams."""
+    """Three recordings with a text, their manifest, media and tokens, and a run trained on two of the encoders."""
     root = tmp_path_factory.mktemp("made")
     (root / "data").mkdir()
     for number in range(3):
@@ -98,14 +98,14 @@ def test_ls_tells_size_use_and_users(work: WorkFolder):
     assert sorted(stores) == sorted(ENCODERS)
     audio = stores["tiny_audio"]
     assert (audio["shards"], audio["clips"]) == (1, 3)
-    assert audio["tokens"] == open_tokens(work, "tiny_audio").tokens
+    assert audio["tokens"] == open_store(work, "tiny_audio").tokens
     assert audio["runs"] == ["full-s0"]
     assert stores["tiny_image"]["runs"] == []
     assert [profile[:4] for profile in audio["profiles"]] == ["tiny"]
     assert audio["bytes"] == sum(map(len, files(store_of(work, "tiny_audio")).values()))
 
 
-def open_tokens(work: WorkFolder, encoder: str) -> Any:
+def open_store(work: WorkFolder, encoder: str) -> Any:
     return TokenStore(store_of(work, encoder))
 
 
@@ -172,7 +172,7 @@ def test_views_and_what_was_projected_from_stay(work: WorkFolder, named: Any):
 
 def test_gc_waits_for_extract(work: WorkFolder):
     folder = orphan(work)
-    with locked(work.locks / LOCK, "a test"):
+    with hold_lock(work.locks / LOCK, "a test"):
         assert isinstance(call(work, "gc", "--yes").exception, UsageError)
     assert folder.exists()
 
@@ -247,7 +247,7 @@ def test_imported_tokens_are_opened_beside_their_media(work: WorkFolder, tmp_pat
     told(work, "export", str(tmp_path / "all.h5"))
     shutil.rmtree(work.tokens)
     told(work, "import", str(tmp_path / "all.h5"))
-    assert list(open_streams(work, read_manifest(work.manifest)).stores) == sorted(ENCODERS)
+    assert list(open_tokens(work, read_manifest(work.manifest)).stores) == sorted(ENCODERS)
 
 
 def test_damaged_shards_are_not_exported(work: WorkFolder, tmp_path: Path):
@@ -289,7 +289,7 @@ def test_means_for_scikit_learn(work: WorkFolder, tmp_path: Path, form: str, per
         assert np.isnan(arrays["tiny_image"]).all()
     assert (columns["label"], columns["split"], columns["dataset"]) == ([0] * 3, ["train"] * 3, ["tiny"] * 3)
     assert ("clip" in columns) == (per == "clip")
-    store = open_tokens(work, "tiny_audio")
+    store = open_store(work, "tiny_audio")
     assert columns["media_id"] == [media_id for media_id, _ in store.keys]
     for clip, mean in enumerate(columns["tiny_audio"]):
         expected = store.gather(np.array([clip]))[0].astype(np.float32).mean(axis=0)

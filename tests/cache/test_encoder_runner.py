@@ -14,11 +14,11 @@ from unmask.cache.encode_shard import ShardMedia, encode_shard
 from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders import make_encoder
 from unmask.cache.projections.projection import projection
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.core.stage_report import StageReport
 from unmask.preprocess.profiles import EncoderChoice, Profile
 from unmask.preprocess.shards.media_shard import MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.shards.shard_plan import get_media_folder
 
 CPU = torch.device("cpu")
 
@@ -46,7 +46,7 @@ class Fragile:
 
 
 def shard_media(media: Any) -> ShardMedia:
-    (path,) = media_folder(media.work, media.profile.preprocess).glob("shard-*")
+    (path,) = get_media_folder(media.work, media.profile.preprocess).glob("shard-*")
     return ShardMedia.read(MediaShard(path), {"image"}, {})
 
 
@@ -82,5 +82,5 @@ def test_a_clip_beyond_float16_is_refused_by_name_and_stays_refused(media, monke
     assert (first.done, first.skipped, second.done, second.skipped) == (2, 0, 0, 2)
     assert first.failed == second.failed
     assert list(first.failed) == [f"{media.rows[1].media_id}/0"]
-    store = open_streams(media.work, media.manifest, profile).stores["tiny_image"]
+    store = open_tokens(media.work, media.manifest, profile).stores["tiny_image"]
     assert store.lengths.tolist() == [1, 0, 1]

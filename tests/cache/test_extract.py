@@ -15,10 +15,10 @@ import torch
 from unmask.cache import stage as build
 from unmask.cache.encoders import make_encoder
 from unmask.cache.projections.projection import projection
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.cache.store.token_store import TokenStore
 from unmask.core.atomic_files import TEMPORARY
-from unmask.core.checksums import damage
+from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
 from unmask.core.stage_report import StageReport
 from unmask.preprocess.profiles import EncoderChoice, Profile
@@ -49,7 +49,7 @@ def test_every_encoder_gets_the_clips_and_only_its_own_modality(media):
     media.add("image-1", "audio-2", "video-3")
     reports = run(media)
     assert numbers(reports) == {"tiny_image": (5, 0), "tiny_audio": (5, 0), "tiny_text": (5, 0)}
-    stores = open_streams(media.work, media.manifest).stores
+    stores = open_tokens(media.work, media.manifest).stores
     # image: 1 clip; audio: 1 s and 0.5625 s; video: two of 1 s and 4 faces. Items 1 and 3 have a text.
     assert stores["tiny_image"].lengths.tolist() == [1, 0, 0, 4, 4]
     assert stores["tiny_audio"].lengths.tolist() == [0, 5, 3, 5, 5]
@@ -59,7 +59,7 @@ def test_every_encoder_gets_the_clips_and_only_its_own_modality(media):
 def test_times_are_on_the_clock_of_the_recording(media):
     media.add("video-1")
     run(media)
-    stores = open_streams(media.work, media.manifest).stores
+    stores = open_tokens(media.work, media.manifest).stores
     second = np.array([stores["tiny_image"].index[(media.rows[0].media_id, 1)]])
     np.testing.assert_allclose(stores["tiny_image"].gather(second)[1], [2.0, 2.25, 2.5, 2.75])
     np.testing.assert_allclose(stores["tiny_audio"].gather(second)[1], [2.1, 2.3, 2.5, 2.7, 2.9], rtol=1e-6)
@@ -69,11 +69,11 @@ def test_times_are_on_the_clock_of_the_recording(media):
 def test_stored_tokens_are_the_encoders_own_projected(media):
     media.add("image-1", "audio-2", "video-3")
     run(media)
-    streams = open_streams(media.work, media.manifest)
+    streams = open_tokens(media.work, media.manifest)
     from unmask.preprocess.shards.media_shard import MediaShard
-    from unmask.preprocess.shards.shard_plan import media_folder
+    from unmask.preprocess.shards.shard_plan import get_media_folder
 
-    shard = MediaShard(media_folder(media.work, media.profile.preprocess) / streams.shards[0])
+    shard = MediaShard(get_media_folder(media.work, media.profile.preprocess) / streams.shards[0])
     clip = shard.clip(4)
     inputs = {
         "tiny_image": torch.from_numpy(clip.faces),
@@ -92,7 +92,7 @@ def test_stored_tokens_are_the_encoders_own_projected(media):
 def test_a_profile_whose_media_have_no_sound_still_gets_whole_stores(media):
     media.add("image-2", "image-4")
     run(media)
-    store = open_streams(media.work, media.manifest).stores["tiny_audio"]
+    store = open_tokens(media.work, media.manifest).stores["tiny_audio"]
     assert store.lengths.tolist() == [0, 0]
     assert store.gather(np.array([0, 1]))[0].shape == (0, 512)
 
@@ -193,21 +193,21 @@ def test_tokens_of_media_that_were_made_again_are_redone(media):
     run(media)
     rewrite_media(media)
     with pytest.raises(MissingInput, match="older media"):
-        open_streams(media.work, media.manifest)
+        open_tokens(media.work, media.manifest)
     assert numbers(run(media))["tiny_audio"] == (3, 0)
-    assert len(open_streams(media.work, media.manifest).stores["tiny_audio"]) == 3
+    assert len(open_tokens(media.work, media.manifest).stores["tiny_audio"]) == 3
 
 
 def rewrite_media(media: Any) -> None:
     """The same shard name with other content, as when a file that had timed out is read after all."""
     import shutil
 
-    from unmask.preprocess.shards.shard_plan import media_folder
+    from unmask.preprocess.shards.shard_plan import get_media_folder
 
     def silent(item: Any) -> Any:
         return replace(item, clips=tuple(replace(clip, audio=np.zeros_like(clip.audio)) for clip in item.clips))
 
-    shutil.rmtree(media_folder(media.work, media.profile.preprocess))
+    shutil.rmtree(get_media_folder(media.work, media.profile.preprocess))
     rows, media.rows = media.rows, []
     media.add(*(row.path for row in rows), change=silent)
 
@@ -224,7 +224,7 @@ def test_streams_of_a_grown_manifest_are_refused(media):
     run(media)
     media.add("image-2")
     with pytest.raises(MissingInput, match="1 of 2 media shards have no tokens"):
-        open_streams(media.work, media.manifest)
+        open_tokens(media.work, media.manifest)
 
 
 def test_streams_of_a_profile_that_was_not_extracted_are_refused(media):
@@ -232,8 +232,8 @@ def test_streams_of_a_profile_that_was_not_extracted_are_refused(media):
     run(media)
     other = replace_encoder(media.profile, {"name": "tiny_image", "grid": 2})
     with pytest.raises(MissingInput, match="no tokens of this profile"):
-        open_streams(media.work, media.manifest, other)
-    assert open_streams(media.work, media.manifest, media.profile).profile == media.profile
+        open_tokens(media.work, media.manifest, other)
+    assert open_tokens(media.work, media.manifest, media.profile).profile == media.profile
 
 
 def test_the_streams_file_names_what_the_profile_needs(media):
@@ -243,14 +243,14 @@ def test_the_streams_file_names_what_the_profile_needs(media):
     assert set(about) == {"profile", "media", "shards", "streams", "views", "others"}
     assert set(about["streams"]) == {"tiny_image", "tiny_audio", "tiny_text"}
     assert all((media.work.tokens / folder / "spec.json").is_file() for folder in about["streams"].values())
-    assert not [damage(path) for path in media.work.tokens.glob("*/shard-*") if damage(path)]
+    assert not [find_damage(path) for path in media.work.tokens.glob("*/shard-*") if find_damage(path)]
 
 
 def test_stores_of_one_profile_list_the_same_clips_in_the_same_order(media):
     media.add("image-1", "audio-2")
     media.add("video-3")
     run(media)
-    stores: dict[str, TokenStore] = open_streams(media.work, media.manifest).stores
+    stores: dict[str, TokenStore] = open_tokens(media.work, media.manifest).stores
     first, *others = stores.values()
     assert all(store.keys == first.keys for store in others)
 
@@ -260,7 +260,7 @@ def test_a_shard_without_a_token_is_whole_while_faces_are_being_read(media):
     for number in range(6):
         media.add(f"image-{2 * number}", f"image-{2 * number + 12}")
     run(media)
-    stores = open_streams(media.work, media.manifest).stores
+    stores = open_tokens(media.work, media.manifest).stores
     assert stores["tiny_audio"].lengths.tolist() == [0] * 12
     for store in stores.values():
         assert all((path / "offsets" / "c" / "0").is_file() for path in store.folder.glob("shard-*"))

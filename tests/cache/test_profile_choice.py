@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from unmask.cache import profile_choice as auto
+from unmask.cache.encoders import ENCODERS
 from unmask.cache.profile_choice import resolve_profile
 from unmask.cache.weights import hub
-from unmask.cache.weights import resolve as weights
-from unmask.cache.weights.resolve import Availability, find_weights, inventory, needs_weights, obtain_weights
+from unmask.cache.weights.resolve import Availability, find_weights, list_weights, needs_weights, obtain_weights
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import PROFILES, Profile
@@ -64,7 +64,7 @@ def raising(error: type[Exception]) -> Callable[..., None]:
 
 def all_of_hub(cache: Path) -> None:
     for choice in PROFILES["hub"]().encoders:
-        source = weights.SOURCES[choice.name]
+        source = ENCODERS[choice.name].source
         assert source
         assert source.hub
         downloaded(cache, source.hub, "config.json", "model.safetensors")
@@ -83,7 +83,7 @@ def test_auto_is_hub_where_its_weights_are(choose, empty_hub_cache: Path):
 
 
 def test_auto_is_hub_where_the_hub_answers(choose, monkeypatch):
-    monkeypatch.setattr(auto, "hub_answers", lambda: True)
+    monkeypatch.setattr(auto, "check_hub", lambda: True)
     assert choose().name == "hub"
     assert "the model hub answers" in choose.said[0]
 
@@ -91,7 +91,7 @@ def test_auto_is_hub_where_the_hub_answers(choose, monkeypatch):
 def test_later_calls_stick_to_the_choice(choose, empty_hub_cache: Path, monkeypatch):
     first = choose()
     all_of_hub(empty_hub_cache)
-    monkeypatch.setattr(auto, "hub_answers", lambda: pytest.fail("asked again"))
+    monkeypatch.setattr(auto, "check_hub", lambda: pytest.fail("asked again"))
     assert choose() == choose("auto") == first
     assert "profile.json says" in choose.said[0]
 
@@ -155,13 +155,13 @@ def test_a_hub_that_hangs_is_given_up_on(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(hub, "_ask", lambda answered, seconds: time.sleep(2))
     started = time.monotonic()
-    assert not hub.hub_answers(0.1)
+    assert not hub.check_hub(0.1)
     assert time.monotonic() - started < 1
 
 
 def test_offline_mode_never_asks(monkeypatch):
     monkeypatch.setattr(hub, "_ask", lambda answered, seconds: answered.set())
-    assert not hub.hub_answers()
+    assert not hub.check_hub()
 
 
 def test_missing_weights_name_the_command_that_fetches_them():
@@ -196,11 +196,11 @@ def test_a_timm_name_is_looked_up_under_its_owner_with_its_tag(empty_hub_cache: 
 
 
 def test_the_doctor_sees_every_encoder():
-    states = {line.encoder: line.state for line in inventory()}
-    assert set(states) == set(weights.SOURCES)
+    states = {line.encoder: line.state for line in list_weights()}
+    assert set(states) == set(ENCODERS)
     assert states["efficientnet_lite0"] == states["whisper_tiny"] == states["minilm"] == "found"
     assert states["lfcc"] == states["metadata"] == "no weights needed"
-    assert Availability("sbert", "not found", "") in [Availability(x.encoder, x.state, "") for x in inventory()]
+    assert Availability("sbert", "not found", "") in [Availability(x.encoder, x.state, "") for x in list_weights()]
 
 
 @pytest.mark.parametrize("given", [None, "vit_small_patch14_dinov2.lvd142m"])

@@ -1,4 +1,4 @@
-"""What is reused and what is computed anew, row by row."""
+"""What is reused and what is computed again, case by case."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from unmask.cache import encoder_runner as runner
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.core.errors import MissingInput
-from unmask.preprocess.profiles import EncoderChoice, Profile, ViewSettings
-from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.profiles import AugmentationSettings, EncoderChoice, Profile
+from unmask.preprocess.shards.shard_plan import get_media_folder
 
 CPU = torch.device("cpu")
 KINDS = ("image-1", "audio-2", "video-3", "image-4")
@@ -26,13 +26,13 @@ class Counter:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.inputs = 0
-        before = runner.Runner._tokens
+        before = runner.Runner._encode_batch
 
         def counted(this: Any, batch: Any, half: bool) -> torch.Tensor:
             self.inputs += len(batch)
             return before(this, batch, half)
 
-        monkeypatch.setattr(runner.Runner, "_tokens", counted)
+        monkeypatch.setattr(runner.Runner, "_encode_batch", counted)
 
     def since(self) -> int:
         counted, self.inputs = self.inputs, 0
@@ -61,7 +61,7 @@ def run(media: Any, profile: Profile | None = None, *, device: str = "cpu", batc
 
 
 def choices(media: Any, **changes: Any) -> Profile:
-    """The tiny profile with its picture encoder changed."""
+    """The tiny profile with its image encoder changed."""
     first, *others = media.profile.encoders
     return media.profile.model_copy(update={"encoders": (first.model_copy(update=changes), *others)})
 
@@ -93,7 +93,7 @@ def test_another_device_encodes_nothing(filled, counter):
 def test_it_encodes_nothing(filled, counter, change):
     NOTHING[change](filled)
     assert counter.since() == 0
-    assert len(open_streams(filled.work, filled.manifest).stores) == 3
+    assert len(open_tokens(filled.work, filled.manifest).stores) == 3
 
 
 ANEW: dict[str, dict[str, Any]] = {
@@ -111,7 +111,7 @@ def test_it_makes_a_new_cache_beside_the_old_one(filled, counter, change):
     before = {path.name: path.stat().st_mtime_ns for path in filled.work.tokens.glob("*/shard-*")}
     folders = {path.name for path in filled.work.tokens.glob("*-*") if path.is_dir()}
     run(filled, choices(filled, **ANEW[change]))
-    faces = 2 + 8  # two pictures, and two clips of four frames
+    faces = 2 + 8  # two images, and two clips of four frames
     assert counter.since() == faces, "the picture encoder alone, once for each face"
     after = {path.name for path in filled.work.tokens.glob("*-*") if path.is_dir()}
     assert folders < after
@@ -138,7 +138,7 @@ def test_another_preprocessing_is_another_cache(filled, counter, tmp_path):
 
 
 def test_a_media_shard_made_anew_with_other_content_is_encoded_anew(filled, counter):
-    (shard,) = media_folder(filled.work, filled.profile.preprocess).glob("shard-*")
+    (shard,) = get_media_folder(filled.work, filled.profile.preprocess).glob("shard-*")
     rows, filled.rows[:] = list(filled.rows), []
     shutil.rmtree(shard)
 
@@ -156,33 +156,33 @@ def test_changing_the_train_split_projects_anew_and_encodes_nothing(filled, coun
     filled.rows[:] = rows
     run(filled, pca)
     assert counter.since() == 10, "the native tokens, once"
-    first = open_streams(filled.work, filled.manifest, pca).stores["tiny_image"]
+    first = open_tokens(filled.work, filled.manifest, pca).stores["tiny_image"]
     filled.rows[:] = [replace(row, split="test" if k == 2 else "train") for k, row in enumerate(rows)]
     run(filled, pca)
     assert counter.since() == 0
-    second = open_streams(filled.work, filled.manifest, pca).stores["tiny_image"]
+    second = open_tokens(filled.work, filled.manifest, pca).stores["tiny_image"]
     assert first.spec.projection != second.spec.projection
     assert first.folder != second.folder
 
 
 def test_more_views_keep_those_that_are_there(filled, counter):
-    run(filled, filled.profile.model_copy(update={"views": ViewSettings(count=1)}))
+    run(filled, filled.profile.model_copy(update={"views": AugmentationSettings(count=1)}))
     one = counter.since()
     assert one == 10 + 4, "ten faces and four sounds, no text"
-    run(filled, filled.profile.model_copy(update={"views": ViewSettings(count=2)}))
+    run(filled, filled.profile.model_copy(update={"views": AugmentationSettings(count=2)}))
     assert counter.since() == one
-    run(filled, filled.profile.model_copy(update={"views": ViewSettings(count=2, seed=1)}))
+    run(filled, filled.profile.model_copy(update={"views": AugmentationSettings(count=2, seed=1)}))
     assert counter.since() == 2 * one
     run(filled)
     assert counter.since() == 0
 
 
 def test_a_foreign_or_edited_cache_is_refused(filled):
-    store = open_streams(filled.work, filled.manifest).stores["tiny_image"]
+    store = open_tokens(filled.work, filled.manifest).stores["tiny_image"]
     spec: Path = store.folder / "spec.json"
     spec.write_text(spec.read_text().replace('"native_dim": 64', '"native_dim": 65'))
     with pytest.raises(MissingInput, match="edited"):
-        open_streams(filled.work, filled.manifest)
+        open_tokens(filled.work, filled.manifest)
     with pytest.raises(MissingInput, match="edited"):
         run(filled)
 
@@ -190,5 +190,5 @@ def test_a_foreign_or_edited_cache_is_refused(filled):
 def test_an_encoder_that_is_new_in_the_profile_is_the_only_one_that_runs(filled, counter):
     more = (*filled.profile.encoders, EncoderChoice(name="metadata"))
     run(filled, filled.profile.model_copy(update={"encoders": more}))
-    clips = len(open_streams(filled.work, filled.manifest).stores["metadata"])
+    clips = len(open_tokens(filled.work, filled.manifest).stores["metadata"])
     assert counter.since() == clips

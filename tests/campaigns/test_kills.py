@@ -1,4 +1,4 @@
-"""Kill -9 at random moments of a run over 200 items: after resuming, every file is the bytes of an undisturbed run.
+"""Kill -9 at random times of a run over 200 items: after resuming, all files equal those of an undisturbed run.
 
 make campaigns                    twenty kills
 UNMASK_KILLS=4 make campaigns     fewer, as in CI; UNMASK_SEED=7 for other moments
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.campaign, pytest.mark.timeout(1800)]
 REPOSITORY = Path(__file__).parents[2]
 KILLS = int(os.environ.get("UNMASK_KILLS", "20"))
 SEED = int(os.environ.get("UNMASK_SEED", "0"))
-# A shard is written in a few hundredths of a second: every so many kills wait for one, or hardly any would hit it.
+# A shard is written in a few hundredths of a second: every third kill waits for a write, or hardly any would hit one.
 WHILE_WRITING = 3
 WRITING_S = 0.05
 PATIENCE_S = 300.0
@@ -80,7 +80,7 @@ def new_work(folder: Path, manifest: Manifest) -> WorkFolder:
 
 
 def started(work: WorkFolder) -> subprocess.Popen[bytes]:
-    """The command as a user gives it, in a process group of its own."""
+    """The command of a user, in its own process group."""
     command = [sys.executable, "-m", "unmask", "preprocess", "--work", work.root, "--profile", "tiny", "--quiet"]
     return subprocess.Popen(
         command, cwd=REPOSITORY, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -94,7 +94,7 @@ def finish(work: WorkFolder) -> None:
 
 
 def killed(work: WorkFolder, is_time: Callable[[float], bool]) -> bool:
-    """Start a run and kill it with all its workers when `is_time` of its age; False when it ended before."""
+    """Start a run and kill it with all its workers when `is_time(age in seconds)`; False if it ended before."""
     process = started(work)
     began = time.monotonic()
     while process.poll() is None and not is_time(time.monotonic() - began):
@@ -112,7 +112,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def moment(rng: random.Random, kill: int, work: WorkFolder, seconds: float) -> Callable[[float], bool]:
-    """Any moment of a whole run; every few kills, one after something was begun to be written."""
+    """A random time of a whole run; at every third kill, shortly after a write began."""
     if kill % WHILE_WRITING:
         at = rng.uniform(0, seconds)
         return lambda age: age >= at

@@ -178,7 +178,7 @@ def test_doctor_reports_as_json(capsys, tmp_path: Path):
     ("arguments", "message"),
     [
         (("preprocess", "--retry", "tiredness"), "no such reason"),
-        (("preprocess", "--shard", "9/8"), "not a part of the work"),
+        (("preprocess", "--shard", "9/8"), "not a partition number"),
         (("ablate", "--seeds", "one"), "not whole numbers"),
     ],
 )

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from unmask.core.atomic_files import TEMPORARY, new_file, new_folder, sweep, write_json
-from unmask.core.errors import NoSpace, NotAllowed, told
+from unmask.core.atomic_files import TEMPORARY, create_file, create_folder, remove_leftovers, write_json
+from unmask.core.errors import NoSpace, NotAllowed, as_user_error
 
 
 def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path):
     target = tmp_path / "a.txt"
     target.write_text("old")
-    with pytest.raises(RuntimeError), new_file(target) as temporary:
+    with pytest.raises(RuntimeError), create_file(target) as temporary:
         temporary.write_text("half of the ne")
         raise RuntimeError
     assert target.read_text() == "old"
@@ -25,14 +25,14 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path):
 
 def test_a_folder_replaces_the_one_before_it_whole(tmp_path: Path):
     for name in ("first", "second"):
-        with new_folder(tmp_path / "shard") as folder:
+        with create_folder(tmp_path / "shard") as folder:
             (folder / name).write_text(name)
     assert os.listdir(tmp_path / "shard") == ["second"]
 
 
 def test_a_killed_writer_leaves_only_what_sweep_removes(tmp_path: Path):
     program = (
-        "import sys, os, signal; from pathlib import Path; from unmask.core.atomic_files import new_folder\n"
+        "import sys, os, signal; from pathlib import Path; from unmask.core.atomic_files import create_folder\n"
         "with new_folder(Path(sys.argv[1]) / 'shard') as folder:\n"
         "    (folder / 'part').write_text('x')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -40,18 +40,18 @@ def test_a_killed_writer_leaves_only_what_sweep_removes(tmp_path: Path):
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)])
     assert done.returncode == -signal.SIGKILL
     assert [name.startswith(TEMPORARY) for name in os.listdir(tmp_path)] == [True]
-    assert sweep(tmp_path) == 1
+    assert remove_leftovers(tmp_path) == 1
     assert os.listdir(tmp_path) == []
 
 
 def test_sweep_leaves_what_another_process_may_be_writing(tmp_path: Path):
     for name in ("mine", "yours"):
         (tmp_path / f"{TEMPORARY}{'0' * 32}-{name}").mkdir()
-    assert sweep(tmp_path, {"mine"}) == 1
+    assert remove_leftovers(tmp_path, {"mine"}) == 1
     assert os.listdir(tmp_path) == [f"{TEMPORARY}{'0' * 32}-yours"]
 
 
-@pytest.mark.parametrize("make", [new_file, new_folder])
+@pytest.mark.parametrize("make", [create_file, create_folder])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space"), RuntimeError("zarr: No space left on device")])
 def test_a_full_disk_is_told_with_a_remedy_and_leaves_nothing_torn(tmp_path: Path, make, error):
     with pytest.raises(NoSpace, match=r"no space left to write shard\nhint: free some"), make(tmp_path / "shard"):
@@ -59,7 +59,7 @@ def test_a_full_disk_is_told_with_a_remedy_and_leaves_nothing_torn(tmp_path: Pat
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("make", [new_file, new_folder])
+@pytest.mark.parametrize("make", [create_file, create_folder])
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
 @pytest.mark.parametrize("named", [True, False])
 def test_where_nothing_may_be_written_the_file_is_named_and_not_its_temporary_name(
@@ -70,7 +70,7 @@ def test_where_nothing_may_be_written_the_file_is_named_and_not_its_temporary_na
             raise OSError(number, os.strerror(number), str(temporary))
         raise OSError(number, f"Failed to open local file '{temporary}'")  # as pyarrow has it
     assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "shard"))
-    assert isinstance(told(caught.value), NotAllowed)
+    assert isinstance(as_user_error(caught.value), NotAllowed)
 
 
 def test_json_of_equal_values_is_equal_bytes(tmp_path: Path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.extensions import extension_hash, is_extension, load_extension
+from unmask.core.extensions import hash_extension, is_extension, load_extension
 
 
 @pytest.fixture(autouse=True)
@@ -58,10 +58,10 @@ def test_what_cannot_be_loaded_is_told(name: str, error: type[Exception], told: 
 
 
 def test_changed_code_is_another_hash(folder: Path):
-    before = extension_hash("own_code:double", "loss")
-    assert before == extension_hash("own_code:double", "loss")
+    before = hash_extension("own_code:double", "loss")
+    assert before == hash_extension("own_code:double", "loss")
     (folder / "own_code.py").write_text("def double(x):\n    return x + x\n")
-    assert extension_hash("own_code:double", "loss") != before
+    assert hash_extension("own_code:double", "loss") != before
 
 
 def test_a_change_anywhere_in_a_package_is_another_hash(folder: Path):
@@ -69,6 +69,13 @@ def test_a_change_anywhere_in_a_package_is_another_hash(folder: Path):
     package.mkdir()
     (package / "__init__.py").write_text("from own_package.inner import Loss\n")
     (package / "inner.py").write_text("class Loss: ...\n")
-    before = extension_hash("own_package:Loss", "loss")
+    before = hash_extension("own_package:Loss", "loss")
     (package / "inner.py").write_text("class Loss:\n    weight = 1\n")
-    assert extension_hash("own_package:Loss", "loss") != before
+    assert hash_extension("own_package:Loss", "loss") != before
+
+
+def test_code_that_changed_after_it_was_imported_is_refused(folder: Path):
+    load_extension("own_code:double", "loss")
+    (folder / "own_code.py").write_text("def double(x):\n    return x + x\n")
+    with pytest.raises(UsageError, match="has changed since it was imported"):
+        load_extension("own_code:double", "loss")

@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 from unmask.core.errors import UsageError
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 
 
-def test_a_second_holder_is_told_to_wait(tmp_path: Path):
-    told = pytest.raises(UsageError, match="preprocess is at work there already")
-    with locked(tmp_path / "lock", "preprocess"), told, locked(tmp_path / "lock", "preprocess"):
+def test_a_second_holder_is_refused(tmp_path: Path):
+    refused = pytest.raises(UsageError, match="preprocess is already running in")
+    with hold_lock(tmp_path / "lock", "preprocess"), refused, hold_lock(tmp_path / "lock", "preprocess"):
         pass
-    with locked(tmp_path / "lock", "preprocess"):
+    with hold_lock(tmp_path / "lock", "preprocess"):
         pass
 
 
-def test_those_who_share_go_together_and_keep_out_one_who_does_not(tmp_path: Path):
+def test_shared_holders_coexist_and_exclude_an_exclusive_one(tmp_path: Path):
     path = tmp_path / "locks" / "lock"
-    both = locked(path, "a", shared=True), locked(path, "a", shared=True)
-    with both[0], both[1], pytest.raises(UsageError), locked(path, "a"):
+    both = hold_lock(path, "a", shared=True), hold_lock(path, "a", shared=True)
+    with both[0], both[1], pytest.raises(UsageError), hold_lock(path, "a"):
         pass

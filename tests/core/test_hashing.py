@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmask.core.checksums import damage, seal
-from unmask.core.hashing import QUICK_BLOCK, fingerprint, full_content, media_id, quick_content
+from unmask.core.checksums import find_damage, write_checksums
+from unmask.core.hashing import QUICK_BLOCK, fingerprint, hash_file, hash_quickly, make_media_id
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -23,7 +23,7 @@ def test_the_order_of_keys_does_not_matter(value: dict[str, object]):
 
 def test_parts_are_not_run_together():
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
-    assert media_id("ab", "c") != media_id("a", "bc")
+    assert make_media_id("ab", "c") != make_media_id("a", "bc")
 
 
 def test_what_has_no_written_form_is_refused():
@@ -41,9 +41,9 @@ def test_quick_content_sees_size_head_middle_and_tail(tmp_path: Path):
         if place is not None:
             data[place] = 1
         (tmp_path / "f").write_bytes(data)
-        names.add(quick_content(tmp_path / "f"))
+        names.add(hash_quickly(tmp_path / "f"))
     (tmp_path / "f").write_bytes(bytes(size + 1))
-    assert len(names | {quick_content(tmp_path / "f")}) == 5
+    assert len(names | {hash_quickly(tmp_path / "f")}) == 5
 
 
 def test_full_content_sees_every_byte(tmp_path: Path):
@@ -52,21 +52,21 @@ def test_full_content_sees_every_byte(tmp_path: Path):
     changed = bytearray(size)
     changed[3 * QUICK_BLOCK] = 1
     (tmp_path / "b").write_bytes(changed)
-    assert quick_content(tmp_path / "a") == quick_content(tmp_path / "b")
-    assert full_content(tmp_path / "a") != full_content(tmp_path / "b")
+    assert hash_quickly(tmp_path / "a") == hash_quickly(tmp_path / "b")
+    assert hash_file(tmp_path / "a") != hash_file(tmp_path / "b")
 
 
 def test_a_sealed_folder_tells_which_file_changed(tmp_path: Path):
     for name in ("a", "b", "sub/c"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(name)
-    seal(tmp_path)
-    assert damage(tmp_path) == []
+    write_checksums(tmp_path)
+    assert find_damage(tmp_path) == []
     (tmp_path / "b").write_text("B")
     (tmp_path / "sub/c").unlink()
     (tmp_path / "d").write_text("new")
-    assert damage(tmp_path) == ["b", "d", "sub/c"]
+    assert find_damage(tmp_path) == ["b", "d", "sub/c"]
 
 
 def test_a_folder_without_checksums_is_damaged(tmp_path: Path):
-    assert damage(tmp_path) == ["checksums.json"]
+    assert find_damage(tmp_path) == ["checksums.json"]

@@ -1,4 +1,4 @@
-"""Threads give their core away while they wait."""
+"""Idle OpenMP threads spin only briefly."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from unmask.core.openmp import LOOKS, wait_briefly
+from unmask.core.openmp import SPIN_COUNT, limit_openmp_spinning
 
 
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        ({}, LOOKS),
+        ({}, SPIN_COUNT),
         ({"GOMP_SPINCOUNT": "7"}, "7"),
         ({"OMP_WAIT_POLICY": "active"}, None),
     ],
@@ -24,11 +24,11 @@ def test_the_users_own_choice_is_kept(monkeypatch: pytest.MonkeyPatch, given: di
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    wait_briefly()
+    limit_openmp_spinning()
     assert os.environ.get("GOMP_SPINCOUNT") == found
 
 
-def test_it_is_said_before_the_threads_are_there():
+def test_the_limit_is_set_before_torch_is_imported():
     """OpenMP reads the setting once, when torch is loaded."""
     code = (
         "import os, sys\nfrom unmask.cli.app import main\n"
@@ -37,4 +37,4 @@ def test_it_is_said_before_the_threads_are_there():
         "try:\n    main(['presets'])\nfinally:\n    print(os.environ.get('GOMP_SPINCOUNT'), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.strip().splitlines()[-1] == LOOKS, done.stderr
+    assert done.stderr.strip().splitlines()[-1] == SPIN_COUNT, done.stderr

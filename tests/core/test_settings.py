@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.settings import Settings, apply, known_keys
+from unmask.core.settings import Settings, apply, list_keys
 
 
 class Inner(Settings):
@@ -31,7 +31,7 @@ def test_a_misspelt_key_is_refused_with_the_one_meant_and_those_beside_it():
     with pytest.raises(UsageError, match=r"inner\.sise: no such setting") as caught:
         apply(Outer(), None, ["inner.sise=5"])
     assert caught.value.hint == "did you mean inner.size? known keys: inner.size, inner.share, inner.names"
-    assert known_keys(Outer) == ["inner.size", "inner.share", "inner.names", "name", "several"]
+    assert list_keys(Outer) == ["inner.size", "inner.share", "inner.names", "name", "several"]
 
 
 @pytest.mark.parametrize(

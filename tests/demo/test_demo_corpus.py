@@ -18,7 +18,7 @@ from unmask.demo.corpus import all_items
 from unmask.demo.items import Item
 from unmask.demo.render import text_of, write_item
 from unmask.demo.video_datasets import AV_ROOT, FF_PAIRS
-from unmask.manifests.datasets import faceforensics_lists as ffpp_lists
+from unmask.manifests.datasets import faceforensics
 from unmask.manifests.manifest import DATASETS
 
 SEED, SCALE = 7, 0.15  # those of the fixture demo_corpus
@@ -113,11 +113,11 @@ def test_a_scale_outside_its_range_is_refused(tmp_path, scale):
 
 
 def test_pairs_of_faceforensics_come_from_all_official_splits():
-    official = ffpp_lists.official_splits()
+    official = faceforensics.read_official_splits()
     splits = [{official[sequence] for sequence in pair} for pair in FF_PAIRS]
     assert splits[:3] == [{"train"}, {"val"}, {"test"}]
     assert all(len(split) == 1 for split in splits)
-    assert not {sequence for pair in FF_PAIRS for sequence in pair} & set(ffpp_lists.videos())
+    assert not {sequence for pair in FF_PAIRS for sequence in pair} & set(faceforensics.read_shared_videos())
 
 
 def test_fakes_join_people_of_one_small_clique_only():

@@ -16,7 +16,7 @@ from PIL import Image
 
 from unmask.demo.corpus import all_items
 from unmask.demo.head import Head
-from unmask.demo.identities import person, stream
+from unmask.demo.identities import make_rng, person
 from unmask.demo.items import Item
 from unmask.demo.manipulations import SWAPS, forged_head, generated, out_of_sync, vocoded
 from unmask.demo.render import frames_of, mouth_of, picture_of, sound_of
@@ -119,7 +119,9 @@ def test_the_mouth_opens_and_the_eyes_shut_where_they_are(scene):
 def test_a_forgery_changes_the_face_and_leaves_the_rest(scene, recipe):
     who, donor = person(SEED, "test"), person(SEED, "donor")
     true = scene.head(who)
-    change = np.abs(forged_head(recipe, scene, who, donor, stream(SEED, recipe)).layer(0.2, 1.0) - true.layer(0.2, 1.0))
+    change = np.abs(
+        forged_head(recipe, scene, who, donor, make_rng(SEED, recipe)).layer(0.2, 1.0) - true.layer(0.2, 1.0)
+    )
     x, y = np.broadcast_arrays(true.grid.x, true.grid.y)
     face = (np.abs(x) < 0.2) & (np.abs(y - who.mouth_y) < 0.1)
     hair_and_neck = (y < -0.9) | (y > 1.3)
@@ -129,7 +131,7 @@ def test_a_forgery_changes_the_face_and_leaves_the_rest(scene, recipe):
 
 def test_a_generated_picture_lacks_the_finest_detail():
     picture = picture_of(SEED, next(item for item in all_items(SEED, 1.0) if item.dataset == "archive"))
-    made = generated(picture, stream(SEED, "generated"))
+    made = generated(picture, make_rng(SEED, "generated"))
 
     def finest(image: NDArray[np.uint8]) -> float:
         power = np.abs(np.fft.fft2(image.mean(axis=-1))) ** 2
@@ -141,7 +143,7 @@ def test_a_generated_picture_lacks_the_finest_detail():
 
 def test_a_vocoded_voice_is_as_long_and_as_loud_but_no_longer_the_same_wave(talking):
     true = sound_of(SEED, next(item for item in talking if not item.fake))
-    made = vocoded(true, stream(SEED, "vocoder"))
+    made = vocoded(true, make_rng(SEED, "vocoder"))
     assert made.shape == true.shape
     assert np.sqrt(np.mean(made**2)) == pytest.approx(np.sqrt(np.mean(true**2)), rel=1e-3)
     assert abs(np.corrcoef(made, true)[0, 1]) < 0.9
@@ -151,7 +153,7 @@ def test_a_vocoded_voice_is_as_long_and_as_loud_but_no_longer_the_same_wave(talk
 
 def test_a_late_mouth_moves_as_it_would_but_later(talking):
     mouth = mouth_of(SEED, next(item for item in talking if not item.fake))
-    late = out_of_sync(mouth, stream(SEED, "late"))
+    late = out_of_sync(mouth, make_rng(SEED, "late"))
     shifts = [np.corrcoef(np.roll(mouth, k), late)[0, 1] for k in range(25)]
     assert 0.3 <= int(np.argmax(shifts)) / FPS <= 0.72
     assert max(shifts) == pytest.approx(1.0)

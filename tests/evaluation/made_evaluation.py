@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +14,12 @@ from PIL import Image
 
 from unmask.evaluation.controls import majority, metadata_probe
 from unmask.evaluation.item_set import ItemSet
-from unmask.evaluation.predictions import Judged, read_predictions, write_predictions
+from unmask.evaluation.predictions import Predictions, read_predictions, write_predictions
 from unmask.evaluation.report.class_differences import Difference, LabelLine
 from unmask.evaluation.report.contact_sheet import Face
 from unmask.evaluation.report.failed_files import LostFile, LostGroup
 from unmask.evaluation.report.missing_faces import Missed
-from unmask.evaluation.report.page import PageData
+from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.stage_counts import DatasetLine, FailureLine, StageLine
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
@@ -31,7 +32,7 @@ DATASETS = {"archive": 0.92, "celeb_df": 0.7, "fakeavceleb": 0.85, "only_fakes":
 @dataclass(frozen=True)
 class Made:
     items: ItemSet
-    judged: Judged
+    scores: Predictions
     evaluation: Evaluation
     predictions: pa.Table
 
@@ -52,7 +53,7 @@ def row(number: int, dataset: str, domain: int, label: int) -> MediaRow:
     )
 
 
-def drawn(seed: int = 0, each: int = 80) -> tuple[ItemSet, Judged]:
+def drawn(seed: int = 0, each: int = 80) -> tuple[ItemSet, Predictions]:
     random = np.random.default_rng(seed)
     rows, logits = [], []
     for domain, (dataset, skill) in enumerate(DATASETS.items()):
@@ -63,15 +64,20 @@ def drawn(seed: int = 0, each: int = 80) -> tuple[ItemSet, Judged]:
     logit = np.array(logits)
     score = 1 / (1 + np.exp(-logit))
     nothing = np.full(len(rows), np.nan)
-    return ItemSet(tuple(rows)), Judged(logit, score, score, nothing, np.ones(len(rows), np.int64))
+    return ItemSet(tuple(rows)), Predictions(logit, score, score, nothing, np.ones(len(rows), np.int64))
 
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    known, opinion = drawn()
+    return make_evaluation(tmp_path_factory.mktemp("run"))
+
+
+def make_evaluation(run: Path) -> Made:
+    """Evaluation of drawn scores; its predictions are written into `run`."""
+    known, scored = drawn()
     test = known.split == "test"
-    items, judged = known.only(test), opinion.only(test)
-    model = Scorer("model", "fusion", judged.score, 0.5)
+    items, scores = known.only(test), scored.only(test)
+    model = Scorer("model", "fusion", scores.score, 0.5)
     controls = [
         Scorer(control.name, control.about, control.score[test], control.threshold, meaning=control.meaning)
         for control in (majority(known), metadata_probe(known, seed=0))
@@ -98,13 +104,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         notes=("One class only in only_fakes.",),
         machine={"device": "CPU", "torch": "2.11.0"},
     )
-    run = tmp_path_factory.mktemp("run")
-    write_predictions(run, items, judged, 0.5, controls)
-    return Made(items, judged, evaluation, read_predictions(run))
+    write_predictions(run, items, scores, 0.5, controls)
+    return Made(items, scores, evaluation, read_predictions(run))
 
 
 @pytest.fixture(scope="session")
 def page_data(made: Made) -> PageData:
+    return make_page_data(made)
+
+
+def make_page_data(made: Made) -> PageData:
     lines = [
         {
             "epoch": epoch,
@@ -138,14 +147,16 @@ def page_data(made: Made) -> PageData:
         differences=[Difference("archive", "without_face", 0.1, 0.5, 0.7)],
         missed=[
             Missed("archive", "real", 3, 30, ("1.mp4", "2.mp4", "3.mp4"), ()),
-            Missed("archive", "fake", 25, 50, tuple(f"{n}.mp4" for n in range(25)), (Face(HOSTILE, picture(2), None),)),
+            Missed(
+                "archive", "fake", 25, 50, tuple(f"{n}.mp4" for n in range(25)), (Face(HOSTILE, face_uri(2), None),)
+            ),
         ],
-        lost=[LostGroup("archive", "unreadable", 0, 1, (LostFile(HOSTILE, "video", "<b>no</b> reader", picture(3)),))],
-        faces={("archive", 0): [Face(HOSTILE, picture(0), 0.99), Face("b.mp4", picture(1), None)]},
+        lost=[LostGroup("archive", "unreadable", 0, 1, (LostFile(HOSTILE, "video", "<b>no</b> reader", face_uri(3)),))],
+        faces={("archive", 0): [Face(HOSTILE, face_uri(0), 0.99), Face("b.mp4", face_uri(1), None)]},
     )
 
 
-def picture(seed: int) -> str:
+def face_uri(seed: int) -> str:
     noise = np.random.default_rng(seed).integers(0, 255, (4, 4, 3)).astype(np.uint8)
     memory = io.BytesIO()
     Image.fromarray(noise).resize((88, 88)).save(memory, "JPEG")

@@ -14,7 +14,7 @@ from unmask.manifests.manifest import Kind, MediaRow
 from unmask.preprocess.outcomes import Outcome
 from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
 from unmask.preprocess.shards.shard_plan import make_plan
-from unmask.preprocess.task import item_key
+from unmask.preprocess.task import make_item_key
 
 SIDE = 32
 
@@ -69,6 +69,6 @@ def item_without_face(row: MediaRow) -> MediaItem:
 def write_media(folder: Path, rows: Sequence[MediaRow], items: Sequence[MediaItem]) -> Path:
     """A media folder of one planned shard."""
     folder.mkdir(parents=True, exist_ok=True)
-    (planned,) = make_plan(folder, [item_key(row) for row in rows])
+    (planned,) = make_plan(folder, [make_item_key(row) for row in rows])
     write_shard(folder / planned.name, items, face_size=SIDE, settings={})
     return folder

@@ -7,7 +7,7 @@ import pytest
 
 from unmask.manifests.audit.header_features import NAMES, NUMBERS, metadata_facts
 from unmask.manifests.manifest import MediaRow
-from unmask.media.silence import silence_facts
+from unmask.media.silence import measure_silence
 
 RATE = 16_000
 
@@ -24,7 +24,7 @@ def row(number: int, **facts: object) -> MediaRow:
 def test_silence_is_measured_at_both_ends() -> None:
     first = np.concatenate([tone(0.5, 3), tone(1.0, 9000)])
     last = np.concatenate([tone(1.0, 9000), tone(0.25, 3)])
-    duration, leading, trailing, share = silence_facts([first, last], 2.75, RATE)
+    duration, leading, trailing, share = measure_silence([first, last], 2.75, RATE)
     assert (duration, leading, trailing) == pytest.approx((2.75, 0.5, 0.25))
     assert share == pytest.approx(0.75 / 2.75, abs=0.01)
 
@@ -32,17 +32,17 @@ def test_silence_is_measured_at_both_ends() -> None:
 def test_silence_is_relative_to_the_loudest_part() -> None:
     loud = np.concatenate([tone(0.3, 20), tone(1.0, 20000)])
     quiet = (loud // 10).astype(np.int16)
-    assert silence_facts([loud], 1.3, RATE)[1] == pytest.approx(0.3)
-    assert silence_facts([quiet], 1.3, RATE)[1] == pytest.approx(0.3)
+    assert measure_silence([loud], 1.3, RATE)[1] == pytest.approx(0.3)
+    assert measure_silence([quiet], 1.3, RATE)[1] == pytest.approx(0.3)
 
 
 def test_digital_silence_is_silent_throughout() -> None:
-    _, leading, trailing, share = silence_facts([np.zeros(RATE, np.int16)], 1.0, RATE)
+    _, leading, trailing, share = measure_silence([np.zeros(RATE, np.int16)], 1.0, RATE)
     assert (leading, trailing, share) == (1.0, 1.0, 1.0)
 
 
 def test_no_sound_has_no_facts() -> None:
-    assert np.isnan(silence_facts([np.zeros(0, np.int16)], 3.0, RATE)).all()
+    assert np.isnan(measure_silence([np.zeros(0, np.int16)], 3.0, RATE)).all()
 
 
 def test_file_facts_are_rates_where_the_file_has_pixels_and_seconds() -> None:

@@ -13,24 +13,24 @@ import numpy as np
 import pytest
 from tiny_chain import CPU, DAMAGED, Chain
 
-from unmask.cache.stage import open_streams
+from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.demo.encoding import write_video
 from unmask.evaluation.ablate import ablate
-from unmask.evaluation.ablation_table import Spread, ablation_table
-from unmask.evaluation.evaluate import evaluate, evaluated
+from unmask.evaluation.ablation_table import Spread, render_ablation
+from unmask.evaluation.evaluate import evaluate, find_evaluation
 from unmask.evaluation.open_run import check_split
 from unmask.evaluation.predict import predict
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report import report
 from unmask.evaluation.results import Evaluation, read_evaluation
-from unmask.evaluation.terminal_table import evaluation_text, plain_text
+from unmask.evaluation.terminal_table import format_evaluation, format_plain
 from unmask.evaluation.token_reuse import store_uses
 from unmask.manifests.manifest import from_rows, read_manifest, write_manifest
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.presets import preset_config
+from unmask.train.presets import make_preset
 from unmask.train.run_folder import load_run
 
 
@@ -54,32 +54,32 @@ def test_all_controls_stand_beside_the_model(evaluation: Evaluation) -> None:
     names = [table.name for table in evaluation.controls]
     assert names == ["majority guess", "modality mask only", "metadata only", "silence and duration", "linear probe"]
     assert [one.control for one in evaluation.comparisons] == names
-    judged = [row.name for row in evaluation.model.rows if row.name != "macro"]
+    scored = [row.name for row in evaluation.model.rows if row.name != "macro"]
     for table in evaluation.controls:
-        for name in judged:
+        for name in scored:
             ours, theirs = evaluation.model.row(name), table.row(name)
             assert (theirs.n_real, theirs.n_fake) == (ours.n_real, ours.n_fake)
 
 
-def test_pictures_have_no_silence(evaluation: Evaluation) -> None:
+def test_images_have_no_silence(evaluation: Evaluation) -> None:
     silence = evaluation.controls[3]
     assert silence.row("pictures").auc is None
     assert silence.row("sounds").auc == silence.row("macro").auc
-    assert "0.500*" in evaluation_text(evaluation) or "1.000*" in evaluation_text(evaluation)
+    assert "0.500*" in format_evaluation(evaluation) or "1.000*" in format_evaluation(evaluation)
     assert evaluation.comparisons[3].datasets == ("sounds",)
 
 
 def test_the_same_seed_gives_the_same_evaluation(chain: Chain, evaluation: Evaluation) -> None:
     assert evaluate(chain.run, chain.work, device=CPU) == evaluation
     assert read_evaluation(chain.run) == evaluation
-    assert evaluated(chain.run) == evaluation
+    assert find_evaluation(chain.run) == evaluation
 
 
 def test_an_evaluation_of_earlier_weights_does_not_count(chain: Chain, evaluation: Evaluation, tmp_path: Path) -> None:
     run = Path(shutil.copytree(chain.run, tmp_path / "run"))
     about = json.loads((run / "inputs.json").read_text())
     (run / "inputs.json").write_text(json.dumps({**about, "best_epoch": about["best_epoch"] + 1}))
-    assert evaluated(run) is None
+    assert find_evaluation(run) is None
     with pytest.raises(MissingInput, match="not been evaluated"):
         report(chain.work, run)
 
@@ -136,43 +136,43 @@ def test_a_folder_is_wrong_usage(chain: Chain) -> None:
 
 
 def trained(chain: Chain, preset: str, run: Path) -> Path:
-    config = preset_config(preset).changed({"epochs": 1})
-    fit(TokenData.load(chain.manifest, open_streams(chain.work, chain.manifest)), config, run, device=CPU)
+    config = make_preset(preset).changed({"epochs": 1})
+    fit(TokenData.load(chain.manifest, open_tokens(chain.work, chain.manifest)), config, run, device=CPU)
     return run
 
 
 @pytest.fixture
 def silent(tmp_path: Path) -> Path:
-    """A video without a sound track."""
+    """A video without an audio track."""
     write_video(tmp_path / "silent.mp4", [np.full((64, 64, 3), 90 + n, np.uint8) for n in range(25)], None, 30)
     return tmp_path / "silent.mp4"
 
 
-def test_a_kind_that_the_run_does_not_judge_is_named_and_not_called_unreadable(
+def test_a_media_kind_that_the_run_was_not_trained_on_is_named_and_not_called_unreadable(
     chain: Chain, silent: Path, tmp_path: Path
 ) -> None:
     run = trained(chain, "image-baseline", tmp_path / "run")
-    picture, video, sound = predict(
+    image, video, audio = predict(
         [chain.data_root / "pictures/test/real/0.png", silent, chain.data_root / "sounds/test/real/0.wav"],
         run,
         device=CPU,
     )
-    assert picture.score is not None
-    for verdict, kind in ((video, "a video"), (sound, "a sound file")):
+    assert image.score is not None
+    for verdict, kind in ((video, "a video"), (audio, "an audio file")):
         assert (verdict.verdict, verdict.score) == ("unjudged", None)
-        assert verdict.reason == f"this run judges still pictures, and this is {kind}"
-    assert str(video) == f"{silent}: unjudged (this run judges still pictures, and this is a video)"
+        assert verdict.reason == f"this run was trained on images, and this is {kind}"
+    assert str(video) == f"{silent}: unjudged (this run was trained on images, and this is a video)"
 
 
-def test_a_silent_video_is_not_judged_by_its_sound(chain: Chain, silent: Path, tmp_path: Path) -> None:
+def test_a_silent_video_is_not_scored_by_its_audio(chain: Chain, silent: Path, tmp_path: Path) -> None:
     run = trained(chain, "audio-baseline", tmp_path / "run")
     zeros = tmp_path / "zeros.mp4"
     write_video(zeros, [np.full((64, 64, 3), 90 + n, np.uint8) for n in range(25)], np.zeros(16_000), 30)
     for beside in ([], [chain.data_root / "sounds/test/real/0.wav"]):
         mute, quiet, *heard = predict([silent, zeros, *beside], run, device=CPU)
         assert (mute.verdict, mute.score) == (quiet.verdict, quiet.score) == ("unjudged", None)
-        assert mute.reason == "it has no sound, and this run judges by sound"
-        assert (quiet.reason or "").startswith("it has no sound (every sample of its sound is zero)")
+        assert mute.reason == "it has no audio, and this run was trained on audio"
+        assert (quiet.reason or "").startswith("it has no audio (every sample")
         assert all(verdict.score is not None for verdict in heard)
 
 
@@ -183,35 +183,35 @@ def test_the_report_is_written_with_the_damaged_file_escaped(chain: Chain, evalu
     assert "&lt;damaged&gt;" in html
     assert "<damaged>" not in html
     assert "Synthetic data" not in html
-    # Noise has no face: the same pictures are on the contact sheet and among the files without any face.
+    # Noise has no face: the same crops are on the contact sheet and among the files without any face.
     assert html.count("data:image/jpeg;base64,") == 24
     assert html.count('class="fallback"') == 24
 
 
 def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> None:
     work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
-    presets = {name: preset_config(name) for name in ("image-baseline", "video-baseline")}
+    presets = {name: make_preset(name) for name in ("image-baseline", "video-baseline")}
     first = ablate(work, presets, [0, 0], device=CPU)
     assert first.seeds == (0,), "the same seed twice has no deviation"
-    picture, video = first.rows
-    assert picture.items == 6
-    assert set(picture.datasets) == {"pictures"}
+    image, video = first.rows
+    assert image.items == 6
+    assert set(image.datasets) == {"pictures"}
     assert video.runs == ()
     assert "video" in (video.problem or "")
-    weights = (work.runs / picture.runs[0] / "best_multimodal_all_datasets.pth").stat().st_mtime_ns
+    weights = (work.runs / image.runs[0] / "best_multimodal_all_datasets.pth").stat().st_mtime_ns
     again = ablate(work, presets, [0], device=CPU)
     assert again == first
-    assert (work.runs / picture.runs[0] / "best_multimodal_all_datasets.pth").stat().st_mtime_ns == weights
+    assert (work.runs / image.runs[0] / "best_multimodal_all_datasets.pth").stat().st_mtime_ns == weights
     assert json.loads((work.runs / "ablation.json").read_text())["rows"][0]["preset"] == "image-baseline"
     (store,) = first.stores
     assert (store.runs, store.computed) == (1, 0)
-    assert picture.train_seconds
-    printed = plain_text(ablation_table(first))
-    assert f"{picture.train_seconds:,.1f} s" in printed
+    assert image.train_seconds
+    printed = format_plain(render_ablation(first))
+    assert f"{image.train_seconds:,.1f} s" in printed
     assert "shared by the 1 runs of this table; clips encoded for it: 0." in printed
     assert "video-baseline: not trained: " in printed
-    assert f"{picture.figures['macro AUC']}" in printed
-    baseline = read_evaluation(work.runs / picture.runs[0])
+    assert f"{image.figures['macro AUC']}" in printed
+    baseline = read_evaluation(work.runs / image.runs[0])
     assert baseline.out_of_scope == sum(row.split == "test" and row.kind != "image" for row in chain.manifest.rows())
 
 
@@ -239,7 +239,7 @@ def test_an_empty_ablation_is_wrong_usage(chain: Chain) -> None:
 
 def test_a_table_that_is_stopped_leaves_the_earlier_one(chain: Chain, tmp_path: Path, monkeypatch) -> None:
     work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
-    presets = {"image-baseline": preset_config("image-baseline")}
+    presets = {"image-baseline": make_preset("image-baseline")}
     ablate(work, presets, [0], device=CPU)
     before = (work.runs / "ablation.json").read_bytes()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from unmask.evaluation.item_set import ItemSet, labelled
+from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.manifests.manifest import MediaRow
 
@@ -40,20 +42,22 @@ def test_figures_worked_by_hand() -> None:
     items = items_of({"a": [1, 1, 0, 0], "b": [1, 1, 0, 0]})
     table = measure(items, scorer([0.9, 0.4, 0.6, 0.2, 0.8, 0.7, 0.3, 0.1]), seed=0).table
     assert [row.name for row in table.rows] == ["a", "b", "macro", "pooled"]
-    assert (table.row("a").auc, table.row("a").accuracy, table.row("a").recall) == (0.75, 0.5, 0.5)
-    assert (table.row("b").auc, table.row("b").f1) == (1.0, 1.0)
+    assert (table.row("a").auc, table.row("a")["accuracy"], table.row("a")["recall"]) == (0.75, 0.5, 0.5)
+    assert (table.row("b").auc, table.row("b")["f1"]) == (1.0, 1.0)
     assert table.row("macro").auc == 0.875
     assert table.row("pooled").auc == pytest.approx(15 / 16)
-    assert table.row("pooled").precision == 0.75
+    assert table.row("pooled")["precision"] == 0.75
 
 
 def test_a_dataset_of_one_class_has_no_ranking_and_no_part_in_the_mean() -> None:
     items = items_of({"a": [1, 1, 0, 0], "c": [1, 1, 1]})
     table = measure(items, scorer([0.9, 0.8, 0.2, 0.1, 0.9, 0.9, 0.2]), seed=0).table
     row = table.row("c")
-    assert (row.auc, row.eer, row.ap, row.balanced_accuracy, row.precision, row.f1) == (None,) * 6
-    assert (row.auc_interval, row.balanced_accuracy_interval) == (None, None)
-    assert row.recall == pytest.approx(2 / 3)
+    assert {name for name, value in row.values.items() if value is None} == {
+        "auc", "eer", "ap", "balanced_accuracy", "precision", "f1",
+    }  # fmt: skip
+    assert row.intervals == {"auc": None, "balanced_accuracy": None}
+    assert row["recall"] == pytest.approx(2 / 3)
     assert table.row("macro").auc == 1.0
     assert (table.row("macro").n_real, table.row("macro").n_fake) == (2, 2)
     assert table.row("pooled").n_fake == 5
@@ -61,13 +65,13 @@ def test_a_dataset_of_one_class_has_no_ranking_and_no_part_in_the_mean() -> None
 
 def test_reals_alone_have_no_recall() -> None:
     row = measure(items_of({"a": [0, 0]}), scorer([0.9, 0.1]), seed=0).table.row("a")
-    assert (row.recall, row.accuracy) == (None, 0.5)
+    assert (row["recall"], row["accuracy"]) == (None, 0.5)
 
 
 def test_without_any_two_class_dataset_there_is_no_macro() -> None:
     items = items_of({"a": [1, 1, 1], "b": [0, 0, 0]})
     table = measure(items, scorer([0.9, 0.8, 0.7, 0.3, 0.2, 0.1]), seed=0).table
-    assert (table.row("macro").auc, table.row("macro").auc_interval) == (None, None)
+    assert (table.row("macro").auc, table.row("macro").interval("auc")) == (None, None)
     assert table.row("pooled").auc == 1.0
 
 
@@ -76,11 +80,9 @@ def test_intervals_hold_their_points() -> None:
     items = items_of({name: random.integers(0, 2, 60).tolist() for name in "abc"})
     table = measure(items, scorer((random.random(180) * 0.6 + 0.4 * items.is_fake).tolist()), seed=0).table
     for row in table.rows:
-        assert row.auc is not None
-        assert row.auc_interval is not None
-        assert row.balanced_accuracy_interval is not None
-        assert row.auc_interval[0] <= row.auc <= row.auc_interval[1]
-        assert row.balanced_accuracy_interval[0] <= row.balanced_accuracy <= row.balanced_accuracy_interval[1]
+        for metric in ("auc", "balanced_accuracy"):
+            low, high = row.interval(metric) or (math.nan, math.nan)
+            assert low <= (row[metric] or math.nan) <= high
 
 
 def test_a_clearly_better_model_beats_its_control() -> None:
@@ -135,7 +137,7 @@ def test_scores_that_are_not_numbers_are_refused() -> None:
 
 def test_items_without_label_or_split_are_left_out_of_what_is_measured() -> None:
     rows = [item(0, "a", 1), item(1, "a", None)]
-    assert [row.media_id for row in labelled(rows).rows] == [rows[0].media_id]
+    assert [row.media_id for row in select_labeled(rows).rows] == [rows[0].media_id]
     with pytest.raises(ValueError, match="no label"):
         ItemSet(tuple(rows))
 

@@ -11,7 +11,7 @@ from made_evaluation import HOSTILE, Made
 
 from unmask.core.errors import MissingInput
 from unmask.evaluation.results import read_evaluation, write_evaluation
-from unmask.evaluation.terminal_table import WIDTH, evaluation_text, spanned
+from unmask.evaluation.terminal_table import WIDTH, format_evaluation, format_with_interval
 
 
 def line_of(text: str, name: str) -> list[str]:
@@ -19,7 +19,7 @@ def line_of(text: str, name: str) -> list[str]:
 
 
 def test_every_dataset_macro_and_pooled_have_a_line(made: Made) -> None:
-    text = evaluation_text(made.evaluation)
+    text = format_evaluation(made.evaluation)
     for row in made.evaluation.model.rows:
         cells = line_of(text, row.name)
         assert cells[1:3] == [str(row.n_real), str(row.n_fake)]
@@ -27,25 +27,25 @@ def test_every_dataset_macro_and_pooled_have_a_line(made: Made) -> None:
 
 
 def test_one_class_is_shown_as_not_applicable(made: Made) -> None:
-    cells = line_of(evaluation_text(made.evaluation), "only_fakes")
+    cells = line_of(format_evaluation(made.evaluation), "only_fakes")
     assert cells[1:3] == ["0", "40"]
     assert cells.count("n/a") == 6
 
 
 def test_no_column_is_cut(made: Made) -> None:
-    text = evaluation_text(made.evaluation)
+    text = format_evaluation(made.evaluation)
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= WIDTH
 
 
 def test_controls_and_their_meaning_are_printed(made: Made) -> None:
-    text = evaluation_text(made.evaluation)
+    text = format_evaluation(made.evaluation)
     for comparison in made.evaluation.comparisons:
         assert " ".join(comparison.meaning.split()) in " ".join(text.split())
 
 
 def test_items_without_a_score_are_counted_and_named(made: Made) -> None:
-    text = evaluation_text(made.evaluation)
+    text = format_evaluation(made.evaluation)
     assert "162 items = 160 scored + 1 out of scope + 1 without a score" in text
     assert f"archive/{HOSTILE}: unreadable: no reader understands it" in text
 
@@ -57,13 +57,13 @@ def test_names_are_not_read_as_markup(made: Made) -> None:
         for table in made.evaluation.controls
     )
     evaluation = replace(made.evaluation, model=replace(made.evaluation.model, rows=rows), controls=controls)
-    assert line_of(evaluation_text(evaluation), "[red]")[1] == "23"
+    assert line_of(format_evaluation(evaluation), "[red]")[1] == "23"
 
 
 def test_a_figure_without_interval_says_so() -> None:
-    assert spanned(0.5, None) == "0.500 [n/a]"
-    assert spanned(0.5, (0.25, 0.75)) == "0.500 [0.250, 0.750]"
-    assert spanned(None, None) == "n/a"
+    assert format_with_interval(0.5, None) == "0.500 [n/a]"
+    assert format_with_interval(0.5, (0.25, 0.75)) == "0.500 [0.250, 0.750]"
+    assert format_with_interval(None, None) == "n/a"
 
 
 def test_an_evaluation_is_read_as_it_was_written(made: Made, tmp_path: Path) -> None:
@@ -80,14 +80,14 @@ def test_an_evaluation_of_another_version_is_refused(made: Made, tmp_path: Path)
 
 
 def test_a_lost_item_is_our_bug(made: Made) -> None:
-    with pytest.raises(ValueError, match="one is lost"):
+    with pytest.raises(ValueError, match="an item is missing"):
         replace(made.evaluation, given=made.evaluation.given + 1)
 
 
 def test_predictions_keep_every_score(made: Made) -> None:
     table = made.predictions
     assert table.num_rows == len(made.items)
-    assert table.column("score").to_pylist() == made.judged.score.tolist()
+    assert table.column("score").to_pylist() == made.scores.score.tolist()
     assert table.column("audio_score").null_count == table.num_rows
     assert {"control: majority guess", "control: metadata only"} <= set(table.column_names)
     called = [score >= 0.5 for score in table.column("score").to_pylist()]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from unmask.core.hashing import media_id
-from unmask.manifests.manifest import MediaRow, Split
+from unmask.core.hashing import make_media_id
+from unmask.manifests.manifest import MediaRow, Split, from_rows
+from unmask.manifests.splits.leaks import find_manifest_leaks
 
 
 def row(
@@ -20,7 +21,7 @@ def row(
     content: str = "",
 ) -> MediaRow:
     return MediaRow(
-        media_id=media_id(dataset, name),
+        media_id=make_media_id(dataset, name),
         dataset=dataset,
         domain_id=0,
         path=name,
@@ -40,3 +41,8 @@ def splits_by_name(rows: Sequence[MediaRow]) -> dict[str, Split | None]:
 
 def cells(rows: Sequence[MediaRow]) -> Counter[tuple[str, int | None, Split | None]]:
     return Counter((row.dataset, row.label, row.split) for row in rows)
+
+
+def leaks(rows: Sequence[MediaRow]) -> dict[str, tuple[Split, ...]]:
+    """Identity, source or equal file -> the splits it is in, for all that are in more than one."""
+    return {leak.key: tuple(sorted(leak.items)) for leak in find_manifest_leaks(from_rows(rows, {}))}

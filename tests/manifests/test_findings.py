@@ -8,7 +8,15 @@ import pytest
 from small_media import picture
 
 from unmask.core.errors import MissingInput
-from unmask.manifests.findings import Conflict, Ignored, ScanReport, printable, read_findings, utf8, write_findings
+from unmask.manifests.findings import (
+    Conflict,
+    Ignored,
+    ScanReport,
+    escape_non_utf8,
+    escape_unprintable,
+    read_findings,
+    write_findings,
+)
 from unmask.manifests.scan.scan import scan
 
 REPORT = ScanReport(
@@ -33,7 +41,7 @@ def test_a_report_without_findings_is_a_table_without_rows(tmp_path):
 
 
 def test_what_is_no_table_of_findings_is_missing_input(tmp_path):
-    with pytest.raises(MissingInput, match="no findings"):
+    with pytest.raises(MissingInput, match="findings of the scan are missing"):
         read_findings(tmp_path / "findings.parquet")
     (tmp_path / "findings.parquet").write_bytes(b"nothing")
     with pytest.raises(MissingInput, match="not a readable Parquet file"):
@@ -48,8 +56,8 @@ def test_json_counts_what_is_ignored_and_lists_every_conflict():
 
 
 def test_names_are_shown_on_one_line_of_utf8():
-    assert printable("a\nb\udcff\x1b[31m é") == "a\\nb\\udcff\\x1b[31m é"
-    assert utf8(b"caf\xe9 \xc3\xa9".decode("utf-8", "surrogateescape")) == "caf\\xe9 é"
+    assert escape_unprintable("a\nb\udcff\x1b[31m é") == "a\\nb\\udcff\\x1b[31m é"
+    assert escape_non_utf8(b"caf\xe9 \xc3\xa9".decode("utf-8", "surrogateescape")) == "caf\\xe9 é"
 
 
 def test_a_few_conflicts_are_said_and_all_are_reported(tmp_path):
@@ -60,5 +68,5 @@ def test_a_few_conflicts_are_said_and_all_are_reported(tmp_path):
     _, report = scan(tmp_path, workers=1, say=lines.append)
     assert len(report.conflicts) == 8
     assert len([line for line in lines if "is not one of DFD's" in line]) == 5
-    assert "dfd_faces: warning: 3 more conflicts, all in the findings" in lines
+    assert "dfd_faces: warning: 3 more conflicts, all listed in findings.parquet" in lines
     assert report.ignored == [Ignored("dfd_faces", "notes.txt", "not media")]

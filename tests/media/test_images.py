@@ -1,4 +1,4 @@
-"""Whatever its mode, a picture becomes the RGB that a viewer shows."""
+"""Images of every mode become upright RGB."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def saved(path: Path, image: Image.Image, **options: object) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK", "YCbCr"])
-def test_colours_survive_every_mode(tmp_path, mode):
+def test_colors_are_kept_in_every_mode(tmp_path, mode):
     image = Image.new("RGB", (40, 30), ORANGE).convert(mode, palette=Image.Palette.ADAPTIVE)
     suffix = ".jpg" if mode in ("CMYK", "YCbCr") else ".png"
     shown = saved(tmp_path / f"picture{suffix}", image)
@@ -33,7 +33,7 @@ def test_colours_survive_every_mode(tmp_path, mode):
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "LA"])
-def test_grey_becomes_three_equal_channels(tmp_path, mode):
+def test_gray_becomes_three_equal_channels(tmp_path, mode):
     shown = saved(tmp_path / "grey.png", Image.new("L", (20, 20), 255).convert(mode))
     assert np.unique(shown).tolist() == [255]
 
@@ -44,7 +44,7 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
     np.testing.assert_allclose(shown[0, :, 0], np.arange(256), atol=1)
 
 
-def test_transparent_parts_show_white(tmp_path):
+def test_transparent_pixels_become_white(tmp_path):
     image = Image.new("RGBA", (10, 10), (*ORANGE, 0))
     image.paste((*ORANGE, 255), (0, 0, 5, 10))
     shown = saved(tmp_path / "alpha.png", image)
@@ -52,7 +52,7 @@ def test_transparent_parts_show_white(tmp_path):
     assert shown[0, 9].tolist() == [255, 255, 255]
 
 
-def test_exif_orientation_is_honoured(tmp_path):
+def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # shown a quarter turn clockwise
     image = Image.new("RGB", (40, 20), "black")
@@ -76,7 +76,7 @@ def test_the_content_decides_not_the_extension(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_cut_off_picture_is_unreadable(tmp_path, share):
+def test_a_truncated_image_is_unreadable(tmp_path, share):
     path = tmp_path / "cut.jpg"
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(path)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
@@ -86,7 +86,7 @@ def test_a_cut_off_picture_is_unreadable(tmp_path, share):
 
 
 @pytest.mark.parametrize("side", [200, 30_000])
-def test_a_picture_over_the_limit_is_refused_from_its_header(tmp_path, side):
+def test_an_image_over_the_limit_is_refused_from_its_header(tmp_path, side):
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", len(header)) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
     path = tmp_path / "bomb.png"

@@ -66,16 +66,16 @@ def test_one_class_gives_nan_and_never_one_half(fake: list[int]):
 
 def test_macro_leaves_out_datasets_that_do_not_define_a_metric():
     fake = np.array([True, False, True, True])
-    rows = metrics.by_domain(fake, np.array([0.9, 0.2, 0.8, 0.7]), np.array([0, 0, 2, 2]), ("a", "b", "c"))
+    rows = metrics.measure_by_domain(fake, np.array([0.9, 0.2, 0.8, 0.7]), np.array([0, 0, 2, 2]), ("a", "b", "c"))
     assert list(rows) == ["a", "c"]
     assert math.isnan(rows["c"]["auc"])
     assert (rows["c"]["items"], rows["c"]["fakes"]) == (2, 2)
-    assert metrics.macro(rows.values())["auc"] == 1.0
-    assert math.isnan(metrics.macro([rows["c"]])["auc"])
+    assert metrics.average_domains(rows.values())["auc"] == 1.0
+    assert math.isnan(metrics.average_domains([rows["c"]])["auc"])
 
 
 def test_labels_and_scores_of_different_length_are_refused():
-    with pytest.raises(ValueError, match="one of each an item"):
+    with pytest.raises(ValueError, match="of both"):
         metrics.auc([1, 0], [0.5])
 
 

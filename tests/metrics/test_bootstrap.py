@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from unmask.metrics.bootstrap import interval, resampled, weighted_auc, weighted_balanced_accuracy
+from unmask.metrics.bootstrap import (
+    compute_interval,
+    compute_weighted_auc,
+    compute_weighted_balanced_accuracy,
+    resample_statistic,
+)
 
 
 def scores(seed: int, count: int, signal: float = 1.0) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -23,8 +28,8 @@ def scores(seed: int, count: int, signal: float = 1.0) -> tuple[NDArray[np.bool_
 def auc_interval(
     is_fake: NDArray[np.bool_], score: NDArray[np.float64], group: NDArray[np.int64], seed: int = 0
 ) -> tuple[float, float]:
-    draws = resampled(group, lambda w: weighted_auc(is_fake, score, w)[:, None], seed=seed)[:, 0]
-    found = interval(draws, float(roc_auc_score(is_fake, score)), is_fake, group)
+    draws = resample_statistic(group, lambda w: compute_weighted_auc(is_fake, score, w)[:, None], seed=seed)[:, 0]
+    found = compute_interval(draws, float(roc_auc_score(is_fake, score)), is_fake, group)
     assert found is not None
     return found
 
@@ -34,7 +39,7 @@ def test_a_weighted_auc_is_that_of_items_repeated_as_often(items: list[tuple[boo
     is_fake = np.array([fake for fake, _, _ in items])
     score = np.array([value / 4 for _, value, _ in items])
     times = np.array([count for _, _, count in items])
-    found = weighted_auc(is_fake, score, times[None].astype(np.float64))[0]
+    found = compute_weighted_auc(is_fake, score, times[None].astype(np.float64))[0]
     repeated = np.repeat(is_fake, times)
     if len(np.unique(repeated)) < 2:
         assert np.isnan(found)
@@ -46,7 +51,7 @@ def test_a_weighted_auc_is_that_of_items_repeated_as_often(items: list[tuple[boo
 def test_a_weighted_balanced_accuracy_is_that_of_items_repeated_as_often(items: list[tuple[bool, bool, int]]) -> None:
     is_fake, called = np.array([one[0] for one in items]), np.array([one[1] for one in items])
     times = np.array([count for _, _, count in items])
-    found = weighted_balanced_accuracy(is_fake, called, times[None].astype(np.float64))[0]
+    found = compute_weighted_balanced_accuracy(is_fake, called, times[None].astype(np.float64))[0]
     repeated = np.repeat(is_fake, times)
     if len(np.unique(repeated)) < 2:
         assert np.isnan(found)
@@ -84,20 +89,24 @@ def test_copies_within_a_group_do_not_make_a_figure_surer() -> None:
 def test_two_groups_of_a_class_give_no_interval() -> None:
     is_fake = np.array([True] * 20 + [False] * 20)
     group = np.concatenate([np.arange(20), np.repeat([20, 21], 10)])
-    draws = resampled(group, lambda w: weighted_auc(is_fake, np.linspace(1, 0, 40), w)[:, None], seed=0)[:, 0]
-    assert interval(draws, 1.0, is_fake, group) is None
+    draws = resample_statistic(
+        group, lambda w: compute_weighted_auc(is_fake, np.linspace(1, 0, 40), w)[:, None], seed=0
+    )[:, 0]
+    assert compute_interval(draws, 1.0, is_fake, group) is None
 
 
 def test_one_class_gives_no_interval() -> None:
     is_fake, group = np.ones(10, np.bool_), np.arange(10)
-    draws = resampled(group, lambda w: weighted_auc(is_fake, np.arange(10.0), w)[:, None], seed=0)[:, 0]
+    draws = resample_statistic(group, lambda w: compute_weighted_auc(is_fake, np.arange(10.0), w)[:, None], seed=0)[
+        :, 0
+    ]
     assert np.isnan(draws).all()
-    assert interval(draws, float("nan"), is_fake, group) is None
+    assert compute_interval(draws, float("nan"), is_fake, group) is None
 
 
 def test_every_group_is_drawn_once_on_average() -> None:
     group = np.array([0, 0, 1, 2, 2, 2])
-    drawn = resampled(group, lambda w: w, seed=3, count=4000)
+    drawn = resample_statistic(group, lambda w: w, seed=3, count=4000)
     assert drawn.mean(axis=0) == pytest.approx(np.ones(6), abs=0.06)
     assert (drawn[:, 0] == drawn[:, 1]).all()
     assert (drawn[:, [0, 2, 3]].sum(axis=1) == 3).all()

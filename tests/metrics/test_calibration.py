@@ -1,18 +1,18 @@
-"""Temperature and threshold, fitted on validation items."""
+"""Temperature and threshold fitted on validation items, and the bins of a reliability diagram."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_threshold
-from unmask.train.scoring import probability
+from unmask.metrics.calibration import bin_reliability, cross_entropy, fit_temperature, fit_threshold
+from unmask.train.scoring import compute_probability
 
 
 def test_temperature_undoes_an_overconfident_scale():
     random = np.random.default_rng(0)
     honest = random.normal(size=4000) * 2
-    is_fake = random.random(4000) < probability(honest)
+    is_fake = random.random(4000) < compute_probability(honest)
     assert fit_temperature(is_fake, honest * 3) == pytest.approx(3.0, rel=0.1)
 
 
@@ -42,11 +42,16 @@ def test_one_class_leaves_the_neutral_values():
 
 
 def test_probability_is_the_sigmoid_without_overflow():
-    assert probability(np.array([0.0, np.log(3.0), -1e6, 1e6])) == pytest.approx([0.5, 0.75, 0.0, 1.0])
-    assert probability(np.array([2.0]), 2.0) == pytest.approx(probability(np.array([1.0])))
+    assert compute_probability(np.array([0.0, np.log(3.0), -1e6, 1e6])) == pytest.approx([0.5, 0.75, 0.0, 1.0])
+    assert compute_probability(np.array([2.0]), 2.0) == pytest.approx(compute_probability(np.array([1.0])))
 
 
 def test_cross_entropy_worked_by_hand():
     # -ln 0.75 for a fake at 0.75, -ln 0.5 for a real one at 0.5.
     expected = -(np.log(0.75) + np.log(0.5)) / 2
     assert cross_entropy(np.array([True, False]), np.array([np.log(3.0), 0.0])) == pytest.approx(expected)
+
+
+def test_reliability_worked_by_hand():
+    means, shares = bin_reliability(np.array([True, False, True]), np.array([0.12, 0.18, 1.0]))
+    assert (means, shares) == (pytest.approx([0.15, 1.0]), [0.5, 1.0])

@@ -1,4 +1,4 @@
-"""Faces that the project draws itself: MTCNN takes them for real ones, and nobody's likeness is needed."""
+"""Drawn faces that MTCNN detects, so that no photograph of a person is needed."""
 
 from __future__ import annotations
 

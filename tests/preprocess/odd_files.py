@@ -1,4 +1,4 @@
-"""The folder of broken and odd files, and what is expected of each: "done" or core.errors.Reason."""
+"""The folder of broken and odd files, and the expected outcome of each: "done" or a core.errors.Reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from odd_places import LONGEST, NAMES
 from odd_sounds import VANISHING
 
 EXPECTED = {
-    # Pictures.
+    # Images.
     "30000_square.png": "refused",
     "alpha.png": "done",
     "alpha.webp": "done",
@@ -80,7 +80,7 @@ EXPECTED = {
     "wrong_checksum.png": "unreadable",
     "ycbcr.tif": "done",
     "zeros.png": "unreadable",
-    # Sounds.
+    # Audio.
     "0_channels.wav": "too_short",
     "0_hz.wav": "unreadable",
     "1_hz.wav": "refused",

@@ -1,4 +1,4 @@
-"""Pictures that a folder of found files holds: every mode and container, damaged, misnamed, or far too large."""
+"""Images as in a folder of collected files: every mode and container, damaged, misnamed, or far too large."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ TURNED = {
     8: Image.Transpose.ROTATE_270,
 }
 CUT = (5, 50, 95)
-"""Percent of a file that a broken download left."""
+"""Percent of a file that an interrupted download left."""
 
 
 def write_pictures(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files that are no plain files, have odd names, or change while a run is going on."""
+"""Files that are not regular files, have odd names, or change during a run."""
 
 from __future__ import annotations
 

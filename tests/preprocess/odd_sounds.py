@@ -1,4 +1,4 @@
-"""Sounds that a folder of found files holds: every encoding and container, damaged, misnamed, with nothing to hear."""
+"""Audio as in a folder of collected files: every encoding and container, damaged, misnamed, or silent."""
 
 from __future__ import annotations
 

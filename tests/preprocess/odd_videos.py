@@ -1,4 +1,4 @@
-"""Videos that a folder of found files holds: every codec and container, wrong headers, damaged, or misnamed."""
+"""Videos as in a folder of collected files: every codec and container, wrong headers, damaged, or misnamed."""
 
 from __future__ import annotations
 

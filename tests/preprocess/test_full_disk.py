@@ -1,4 +1,4 @@
-"""A full disk ends the run with a clear error; what was finished is whole, and freed space lets it go on."""
+"""A full disk ends the run with a clear error; finished shards are complete, and the run resumes with more space."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards import shard_plan as plan
 from unmask.preprocess.shards.media_shard import shard_is_whole
-from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
@@ -91,7 +91,7 @@ def fill_but(disk: Path, room: int) -> Path:
 def test_a_full_disk_keeps_what_is_finished_and_freed_space_lets_the_run_go_on(
     manifest, undisturbed, disk, finished, room
 ):
-    expected = media_folder(undisturbed, SETTINGS)
+    expected = get_media_folder(undisturbed, SETTINGS)
     shards, planned = sorted(expected.glob("shard-*")), pages(expected / plan.FILE)
     sizes = {
         "nothing": 0,
@@ -100,7 +100,7 @@ def test_a_full_disk_keeps_what_is_finished_and_freed_space_lets_the_run_go_on(
         "all shards, but not the outcomes": planned + pages(*shards),
     }
     work = WorkFolder(disk / "work")
-    folder = media_folder(work, SETTINGS)
+    folder = get_media_folder(work, SETTINGS)
     ballast = fill_but(disk, sizes[room])
 
     with pytest.raises(NoSpace, match="no space left") as caught:

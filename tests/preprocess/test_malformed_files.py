@@ -1,4 +1,4 @@
-"""One folder of broken and odd files: each ends as its expected outcome, and the run goes on."""
+"""Broken and odd files: each has its expected outcome, and the run continues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PIL import Image
 from tiny_media import KINDS as TINY_KINDS
 from tiny_media import manifest_of
 
-from unmask.core.hashing import media_id, quick_content
+from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.datasets.base import KINDS as SCANNED_KINDS
@@ -27,7 +27,7 @@ from unmask.preprocess import worker as item
 from unmask.preprocess.outcomes import Outcome, read_outcomes
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards.media_shard import Clip, MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 from unmask.preprocess.task import Task
 
@@ -80,13 +80,13 @@ def odd_manifest(root: Path) -> Manifest:
     """The file that is to vanish comes last: shards are finished while it is still to be read."""
     rows = [
         MediaRow(
-            media_id=media_id("odd", name),
+            media_id=make_media_id("odd", name),
             dataset="odd",
             domain_id=0,
             path=name,
             kind=KINDS[Path(name).suffix],
             label=0,
-            content=quick_content(root / name) if (root / name).is_file() else "",
+            content=hash_quickly(root / name) if (root / name).is_file() else "",
         )
         for name in [*sorted(EXPECTED.keys() - {VANISHING}), VANISHING]
     ]
@@ -105,11 +105,11 @@ def finished(tmp_path_factory) -> Finished:
     (root / "gone.jpg").unlink()
     Image.new("RGB", (48, 48), "blue").save(root / "overwritten.png")
     work = WorkFolder(root.parent / "work")
-    folder = media_folder(work, SETTINGS)
+    folder = get_media_folder(work, SETTINGS)
     with growing(root / GROWING), deleted_when(root / VANISHING, lambda: any(folder.glob("shard-*"))):
         report = preprocess(manifest, SETTINGS, work, Limits(workers=2, timeout_s=30))
     outcomes = {one.path: one for one in read_outcomes(folder)}
-    return Finished(root, manifest, report, needed_shards(folder, manifest), outcomes)
+    return Finished(root, manifest, report, find_shards(folder, manifest), outcomes)
 
 
 def test_no_file_is_lost(finished):
@@ -120,7 +120,7 @@ def test_no_file_is_lost(finished):
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_it_ends_as_expected(finished, name):
+def test_each_file_has_its_expected_outcome(finished, name):
     one = finished.outcomes[name]
     assert (one.reason or one.outcome) == EXPECTED[name], one.problem
     if one.outcome == "failed":
@@ -131,20 +131,27 @@ def test_it_ends_as_expected(finished, name):
         assert one.faces or one.audio_s
 
 
-@pytest.mark.parametrize("name", ["broken_sound.mp4", "unknown_sound.mkv", "silent_sound.mp4"])
-def test_a_video_without_usable_sound_keeps_its_picture_and_says_so(finished, name):
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("broken_sound.mp4", "its audio cannot be decoded"),
+        ("unknown_sound.mkv", "its audio cannot be decoded"),
+        ("silent_sound.mp4", "every sample of its audio is zero"),
+    ],
+)
+def test_a_video_without_usable_audio_keeps_its_frames_and_says_so(finished, name, problem):
     one = finished.outcomes[name]
     assert one.audio_s == 0
-    assert "sound" in str(one.problem)
+    assert str(one.problem).startswith(problem)
 
 
-def test_what_a_viewer_sees_is_a_face_or_marked_as_none(finished):
+def test_every_crop_is_a_face_or_marked_as_none(finished):
     outcomes = finished.outcomes.values()
     assert all(one.fallback_faces == one.faces for one in outcomes), "these files show no face"
 
 
 @pytest.mark.parametrize("name", [*(f"exif_{orientation}.jpg" for orientation in range(1, 9)), "exif_6.png"])
-def test_every_orientation_is_turned_upright(finished, name):
+def test_every_orientation_is_made_upright(finished, name):
     face = finished.clip(name).faces[0].astype(int)
     quarter = len(face) // 4
     shown = face[quarter :: 2 * quarter, quarter :: 2 * quarter]
@@ -152,7 +159,7 @@ def test_every_orientation_is_turned_upright(finished, name):
     assert np.abs(np.array([red, green, blue, black]) - 255 * np.eye(4, 3)).max() < 40
 
 
-def test_of_several_sound_tracks_the_first_is_taken_as_players_do(finished):
+def test_the_first_of_several_audio_tracks_is_taken_as_players_do(finished):
     """A wider second track is often a commentary or another language."""
     sound = finished.clip("two_sounds.mp4").audio.astype(float)
     pitch = np.abs(np.fft.rfft(sound)).argmax() * RATE / len(sound)
@@ -160,13 +167,13 @@ def test_of_several_sound_tracks_the_first_is_taken_as_players_do(finished):
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("sound_longer.mp4", 0.8), ("sound_shorter.mp4", 1.0)])
-def test_sound_ends_with_the_picture_or_before_it(finished, name, seconds):
+def test_audio_ends_with_the_video_or_before_it(finished, name, seconds):
     # AAC fills its last packet, so a track may be up to 64 ms longer than what was recorded.
     assert finished.outcomes[name].audio_s == pytest.approx(seconds, abs=0.07)
 
 
 @pytest.mark.parametrize("name", ["30000_square.png", "bomb.gif"])
-def test_a_picture_over_the_limit_is_refused_before_it_takes_memory(finished, name):
+def test_an_image_over_the_limit_is_refused_before_it_takes_memory(finished, name):
     command = [sys.executable, "-c", MEMORY, finished.root / name]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     reason, kilobytes = done.stdout.split()
@@ -174,11 +181,11 @@ def test_a_picture_over_the_limit_is_refused_before_it_takes_memory(finished, na
     assert int(kilobytes) < 20_000
 
 
-def test_a_file_that_may_not_be_read_is_unreadable(monkeypatch, tmp_path):
+def test_a_file_without_read_permission_is_unreadable(monkeypatch, tmp_path):
     def locked(path: Path) -> str:  # root, who runs many a container, may read everything
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(item, "quick_content", locked)
+    monkeypatch.setattr(item, "hash_quickly", locked)
     path = tmp_path / "locked.png"
     path.touch()
     task = Task(media_id="m", content="", path=path, kind="image", text=None, settings=SETTINGS)

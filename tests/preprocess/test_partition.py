@@ -1,4 +1,4 @@
-"""Several machines, one result: parts are disjoint, complete, and merge to the bytes that one machine makes."""
+"""Partitions are disjoint and complete, and merge to the bytes that one machine writes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tiny_media import manifest_of
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
-from unmask.preprocess.partition import Part, merge, working_on
+from unmask.preprocess.partition import Partition, lock_partition, merge
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards import shard_plan as plan
-from unmask.preprocess.shards.shard_plan import media_folder
+from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
@@ -30,7 +30,7 @@ def small_shards(monkeypatch):
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory) -> Manifest:
-    """Twenty pictures, one of them broken: seven shards."""
+    """Twenty images, one of them broken: seven shards."""
     root = tmp_path_factory.mktemp("parts") / "files"
     root.mkdir()
     rng = np.random.default_rng(0)
@@ -42,38 +42,38 @@ def manifest(tmp_path_factory) -> Manifest:
 
 def run(manifest: Manifest, root: Path, part: str = "1/1") -> WorkFolder:
     work = WorkFolder(root)
-    preprocess(manifest, SETTINGS, work, Limits(workers=1), part=Part.parse(part))
+    preprocess(manifest, SETTINGS, work, Limits(workers=1), partition=Partition.parse(part))
     return work
 
 
 def media(work: WorkFolder) -> dict[str, bytes]:
-    folder = media_folder(work, SETTINGS)
+    folder = get_media_folder(work, SETTINGS)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
 def alone(manifest, tmp_path_factory) -> WorkFolder:
-    """What one machine makes."""
+    """The result of one machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "ITEMS_PER_SHARD", 3)
         return run(manifest, tmp_path_factory.mktemp("alone"))
 
 
 @pytest.mark.parametrize("text", ["", "3", "0/2", "3/2", "1/0", "a/b", "-1/2", "1/2/3"])
-def test_what_is_no_part_is_wrong_usage(text):
-    with pytest.raises(UsageError, match="not a part of the work"):
-        Part.parse(text)
+def test_an_invalid_partition_number_is_wrong_usage(text):
+    with pytest.raises(UsageError, match="not a partition number"):
+        Partition.parse(text)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 9])
-def test_parts_are_disjoint_and_complete(count):
+def test_partitions_are_disjoint_and_complete(count):
     shards = [plan.PlannedShard(str(number), ()) for number in range(7)]
-    parts = [Part(number, count).of(shards) for number in range(1, count + 1)]
+    parts = [Partition(number, count).select(shards) for number in range(1, count + 1)]
     assert sorted(chain(*parts), key=shards.index) == shards
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_parts_made_in_folders_of_their_own_merge_to_the_bytes_of_one_machine(manifest, alone, tmp_path):
+def test_partitions_in_separate_folders_merge_to_the_bytes_of_one_machine(manifest, alone, tmp_path):
     machines = [run(manifest, tmp_path / f"machine{number}", f"{number}/3") for number in (1, 2, 3)]
     together = WorkFolder(tmp_path / "together")
     report = merge(manifest, SETTINGS, together, machines)
@@ -81,7 +81,7 @@ def test_parts_made_in_folders_of_their_own_merge_to_the_bytes_of_one_machine(ma
     assert media(together) == media(alone)
 
 
-def test_parts_made_in_one_shared_folder_merge_to_the_bytes_of_one_machine(manifest, alone, tmp_path):
+def test_partitions_in_one_shared_folder_merge_to_the_bytes_of_one_machine(manifest, alone, tmp_path):
     for number in (2, 1):
         shared = run(manifest, tmp_path, f"{number}/2")
     report = merge(manifest, SETTINGS, shared)
@@ -89,39 +89,39 @@ def test_parts_made_in_one_shared_folder_merge_to_the_bytes_of_one_machine(manif
     assert media(shared) == media(alone)
 
 
-def test_a_part_reports_its_own_items_alone(manifest, tmp_path):
-    report = preprocess(manifest, SETTINGS, WorkFolder(tmp_path), Limits(workers=1), part=Part(7, 7))
+def test_a_partition_reports_its_own_items_alone(manifest, tmp_path):
+    report = preprocess(manifest, SETTINGS, WorkFolder(tmp_path), Limits(workers=1), partition=Partition(7, 7))
     assert (report.given, report.done) == (2, 2)
 
 
-def test_a_part_that_is_missing_is_told(manifest, tmp_path):
+def test_a_missing_partition_is_reported(manifest, tmp_path):
     machine = run(manifest, tmp_path / "machine1", "1/3")
     with pytest.raises(MissingInput, match="4 of 7 shards are not finished"):
         merge(manifest, SETTINGS, WorkFolder(tmp_path / "together"), [machine])
 
 
-def test_a_damaged_shard_is_not_taken(manifest, alone, tmp_path):
+def test_a_damaged_shard_is_not_merged(manifest, alone, tmp_path):
     other = WorkFolder(tmp_path / "other")
     shutil.copytree(alone.root, other.root)
-    shard = next(media_folder(other, SETTINGS).glob("shard-*"))
+    shard = next(get_media_folder(other, SETTINGS).glob("shard-*"))
     with (shard / "zarr.json").open("a") as file:
         file.write(" ")
     with pytest.raises(MissingInput, match="damaged"):
         merge(manifest, SETTINGS, WorkFolder(tmp_path / "together"), [other])
 
 
-def test_one_part_leaves_what_another_is_writing_alone(manifest, tmp_path):
+def test_a_partition_leaves_the_temporary_files_of_another_alone(manifest, tmp_path):
     work = run(manifest, tmp_path, "1/2")
-    folder = media_folder(work, SETTINGS)
-    theirs = Part(2, 2).of(plan.read_plan(folder))[0].name
+    folder = get_media_folder(work, SETTINGS)
+    theirs = Partition(2, 2).select(plan.read_plan(folder))[0].name
     (folder / f".tmp-{'0' * 32}-{theirs}").mkdir()
     run(manifest, tmp_path, "1/2")
     assert (folder / f".tmp-{'0' * 32}-{theirs}").is_dir()
 
 
-def test_parts_go_together_but_the_same_part_twice_or_the_whole_does_not(tmp_path):
+def test_two_partitions_run_together_but_not_the_same_one_twice_or_the_whole(tmp_path):
     work, folder = WorkFolder(tmp_path), tmp_path / "media" / "f"
-    with working_on(work, folder, Part(1, 2)), working_on(work, folder, Part(2, 2)):
-        for other in (Part(1, 2), Part()):
-            with pytest.raises(UsageError, match="at work"), working_on(work, folder, other):
+    with lock_partition(work, folder, Partition(1, 2)), lock_partition(work, folder, Partition(2, 2)):
+        for other in (Partition(1, 2), Partition()):
+            with pytest.raises(UsageError, match="at work"), lock_partition(work, folder, other):
                 pass

@@ -1,4 +1,4 @@
-"""Real media of every dataset go through the stage with nothing lost, and their faces are found."""
+"""The stage keeps every file of the real datasets, and their faces are detected."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unmask.core.hashing import media_id, quick_content
+from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows
 from unmask.preprocess.outcomes import read_outcomes
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards.media_shard import MediaShard
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
@@ -32,14 +32,14 @@ def some_of(corpus: Path) -> Manifest:
             name = files[number].relative_to(folder).as_posix()
             rows.append(
                 MediaRow(
-                    media_id=media_id(folder.name, name),
+                    media_id=make_media_id(folder.name, name),
                     dataset=folder.name,
                     domain_id=-1,
                     path=name,
                     kind=KINDS[files[number].suffix],
                     label=None,
                     method="unknown",
-                    content=quick_content(files[number]),
+                    content=hash_quickly(files[number]),
                 )
             )
     return from_rows(rows, roots)
@@ -51,7 +51,7 @@ def finished(corpus, tmp_path_factory) -> tuple[Manifest, Path]:
     work = WorkFolder(tmp_path_factory.mktemp("work"))
     report = preprocess(manifest, SETTINGS, work, Limits(workers=2))
     assert (report.given, report.done, report.failed) == (len(manifest), len(manifest), {})
-    return manifest, media_folder(work, SETTINGS)
+    return manifest, get_media_folder(work, SETTINGS)
 
 
 def test_every_dataset_gives_clips(corpus, finished):
@@ -63,15 +63,15 @@ def test_every_dataset_gives_clips(corpus, finished):
     assert all(count >= PER_DATASET for count in clips.values())
 
 
-def test_faces_are_found_in_nearly_all_frames(finished):
+def test_faces_are_detected_in_nearly_all_frames(finished):
     outcomes = [one for one in read_outcomes(finished[1]) if one.faces]
     assert len(outcomes) >= 20
     assert sum(one.fallback_faces for one in outcomes) <= 0.05 * sum(one.faces for one in outcomes)
 
 
-def test_pictures_and_sounds_are_what_they_claim(finished):
+def test_shapes_and_values_of_faces_and_audio_are_valid(finished):
     manifest, folder = finished
-    for path in needed_shards(folder, manifest):
+    for path in find_shards(folder, manifest):
         shard = MediaShard(path)
         for number in range(len(shard)):
             clip = shard.clip(number)

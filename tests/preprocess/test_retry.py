@@ -1,4 +1,4 @@
-"""Items that failed are tried again when asked: only those, and a shard is rewritten only where something changed."""
+"""Failed items are retried on request, and a shard is rewritten only if an item changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unmask.preprocess.outcomes import read_outcomes
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards import shard_plan as plan
 from unmask.preprocess.shards.media_shard import MediaShard, shard_is_whole
-from unmask.preprocess.shards.shard_plan import media_folder, needed_shards
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 
 SETTINGS = tiny().preprocess
@@ -60,10 +60,10 @@ def run(manifest: Manifest, work: WorkFolder, *retry: str) -> StageReport:
 
 
 def written(work: WorkFolder) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in media_folder(work, SETTINGS).glob("shard-*")}
+    return {path.name: path.stat().st_mtime_ns for path in get_media_folder(work, SETTINGS).glob("shard-*")}
 
 
-def test_without_being_asked_nothing_is_tried_again(files, manifest, work):
+def test_nothing_is_retried_unless_requested(files, manifest, work):
     (files.parent / "1.png").rename(files / "1.png")
     before = written(work)
     report = run(manifest, work)
@@ -71,17 +71,17 @@ def test_without_being_asked_nothing_is_tried_again(files, manifest, work):
     assert written(work) == before
 
 
-def test_only_items_with_the_named_reason_are_tried_and_only_their_shard_changes(files, manifest, work):
+def test_only_items_with_the_named_reason_are_retried_and_only_their_shard_changes(files, manifest, work):
     (files.parent / "1.png").rename(files / "1.png")
     before = written(work)
     report = run(manifest, work, "vanished")
     assert (report.done, report.skipped, sorted(report.failed)) == (1, 5, ["tiny/2.png", "tiny/6.png"])
     after = written(work)
     assert len({name for name in before if before[name] != after[name]}) == 1
-    assert [one.outcome for one in read_outcomes(media_folder(work, SETTINGS))].count("done") == 6
+    assert [one.outcome for one in read_outcomes(get_media_folder(work, SETTINGS))].count("done") == 6
 
 
-def test_a_retried_shard_is_the_same_bytes_as_one_made_when_nothing_had_failed(files, manifest, work, tmp_path):
+def test_a_retried_shard_has_the_same_bytes_as_one_without_failures(files, manifest, work, tmp_path):
     (files.parent / "1.png").rename(files / "1.png")
     run(manifest, work, "vanished")
     undisturbed = WorkFolder(tmp_path / "undisturbed")
@@ -91,17 +91,17 @@ def test_a_retried_shard_is_the_same_bytes_as_one_made_when_nothing_had_failed(f
         for w in (work, undisturbed)
     )
     assert one == two
-    assert all(shard_is_whole(path) for path in needed_shards(media_folder(work, SETTINGS), manifest))
+    assert all(shard_is_whole(path) for path in find_shards(get_media_folder(work, SETTINGS), manifest))
 
 
-def test_what_fails_again_in_the_same_way_leaves_the_shards_untouched(manifest, work):
+def test_items_that_fail_again_in_the_same_way_leave_the_shards_untouched(manifest, work):
     before = written(work)
     report = run(manifest, work, "unreadable", "vanished")
     assert (report.done, len(report.failed)) == (0, 3)
     assert written(work) == before
 
 
-def test_an_item_of_another_manifest_in_the_same_shard_is_kept_as_it_is(files, manifest, work):
+def test_an_item_of_another_manifest_in_the_same_shard_is_unchanged(files, manifest, work):
     (files.parent / "1.png").rename(files / "1.png")
     part = Manifest(
         manifest.table.filter([name != "1.png" for name in manifest.table["path"].to_pylist()]), manifest.roots
@@ -110,7 +110,7 @@ def test_an_item_of_another_manifest_in_the_same_shard_is_kept_as_it_is(files, m
 
 
 def test_a_shard_read_back_item_by_item_is_what_was_written(manifest, work):
-    for path in needed_shards(media_folder(work, SETTINGS), manifest):
+    for path in find_shards(get_media_folder(work, SETTINGS), manifest):
         shard = MediaShard(path)
         items = [shard.item(position) for position in range(len(shard.entries))]
         assert [item.media_id for item in items] == [entry["media_id"] for entry in shard.entries]

@@ -1,4 +1,4 @@
-"""Of a file that failed, the report shows what can still be seen."""
+"""Thumbnails of failed files show what can still be decoded."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from drawn_faces import drawn_face
 from PIL import Image
-from test_silence import item_of
+from spoken_audio import item_of
 from tiny_media import numbered_video
 
 from unmask.preprocess.profiles import PreprocessSettings
-from unmask.preprocess.thumbnail import SIDE, thumbnail
+from unmask.preprocess.thumbnail import SIDE, make_thumbnail
 
 LIMIT = 10**8
 
@@ -22,7 +22,7 @@ def shown(jpeg: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(jpeg)))
 
 
-def test_a_cut_off_picture_shows_its_upper_part(tmp_path):
+def test_a_truncated_image_shows_its_upper_region(tmp_path):
     Image.fromarray(drawn_face(0)).save(tmp_path / "cut.jpg", quality=90)
     whole = (tmp_path / "cut.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) * 2 // 3])
@@ -42,20 +42,20 @@ def test_a_video_without_a_face_shows_its_first_frame(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\xff\xd8\xff\xe0 not much of a picture"])
 @pytest.mark.parametrize("kind", ["image", "video", "audio"])
-def test_where_nothing_can_be_seen_there_is_none(tmp_path: Path, content, kind):
+def test_without_decodable_content_there_is_no_thumbnail(tmp_path: Path, content, kind):
     (tmp_path / "broken").write_bytes(content)
-    assert thumbnail(tmp_path / "broken", kind, "unreadable", max_pixels=LIMIT) == b""
+    assert make_thumbnail(tmp_path / "broken", kind, "unreadable", max_pixels=LIMIT) == b""
 
 
 def test_a_file_that_was_refused_is_not_opened_again(tmp_path):
     Image.new("RGB", (300, 300)).save(tmp_path / "large.png")
-    assert thumbnail(tmp_path / "large.png", "image", "refused", max_pixels=100) == b""
-    assert thumbnail(tmp_path / "large.png", "image", "unreadable", max_pixels=100) == b""
+    assert make_thumbnail(tmp_path / "large.png", "image", "refused", max_pixels=100) == b""
+    assert make_thumbnail(tmp_path / "large.png", "image", "unreadable", max_pixels=100) == b""
 
 
-def test_reading_the_rest_of_a_damaged_picture_leaves_pillow_strict(tmp_path):
+def test_reading_a_damaged_image_leaves_pillow_strict(tmp_path):
     Image.fromarray(drawn_face(0)).save(tmp_path / "cut.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:2000])
-    thumbnail(tmp_path / "cut.jpg", "image", "unreadable", max_pixels=LIMIT)
+    make_thumbnail(tmp_path / "cut.jpg", "image", "unreadable", max_pixels=LIMIT)
     with pytest.raises(OSError, match="truncated"):
         Image.open(tmp_path / "cut.jpg").load()

@@ -1,4 +1,4 @@
-"""Silence before and after is cut off in pictures and sound alike; nothing is cut where hardly anything is left."""
+"""Leading and trailing silence is trimmed in audio and video alike, unless too little would be left."""
 
 from __future__ import annotations
 
@@ -8,33 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from tiny_media import manifest_of, numbered_video
+from spoken_audio import RATE, SETTINGS, item_of, spoken
+from tiny_media import numbered_video
 
-from unmask.media.audio_readers import SOUND_READERS
+from unmask.media.audio_readers import AUDIO_READERS
 from unmask.preprocess.clip_windows import Window
-from unmask.preprocess.profiles import PreprocessSettings
-from unmask.preprocess.shards.media_shard import MediaItem
-from unmask.preprocess.task import Task
-from unmask.preprocess.trim_silence import SEARCHED_S, sounding
-from unmask.preprocess.worker import preprocess_item
-
-RATE = 16_000
-SETTINGS = PreprocessSettings(clip_seconds=30, frames_per_clip=4, face_size=64, detector="none")
-
-
-def spoken(lead_s: float, tone_s: float, tail_s: float, floor: float = 0.0005) -> NDArray[np.float32]:
-    """A tone with near-silence, as a room has it, before and after."""
-    noise = np.random.default_rng(0).normal(0, floor, round((lead_s + tone_s + tail_s) * RATE))
-    tone = 0.5 * np.sin(2 * np.pi * 300 * np.arange(round(tone_s * RATE)) / RATE)
-    noise[round(lead_s * RATE) :][: len(tone)] += tone
-    return noise.astype(np.float32)
-
-
-def item_of(path: Path, settings: PreprocessSettings = SETTINGS) -> MediaItem:
-    (row,) = manifest_of(path.parent, [path.name]).rows()
-    return preprocess_item(
-        Task(media_id="m", content=row.content, path=path, kind=row.kind, text=None, settings=settings)
-    )
+from unmask.preprocess.trim_silence import SEARCHED_S, find_sound
 
 
 def wav(path: Path, samples: NDArray[np.float32]) -> Path:
@@ -42,23 +21,23 @@ def wav(path: Path, samples: NDArray[np.float32]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("reader", SOUND_READERS)
+@pytest.mark.parametrize("reader", AUDIO_READERS)
 @pytest.mark.parametrize("lead_s", [0.0, 0.5, 2 * SEARCHED_S + 5])
-def test_a_track_sounds_from_its_first_to_its_last_loud_moment(tmp_path, reader, lead_s):
+def test_sound_lasts_from_the_first_to_the_last_loud_frame(tmp_path, reader, lead_s):
     path = wav(tmp_path / "speech.wav", spoken(lead_s, 2.0, 0.7))
-    with SOUND_READERS[reader](path) as track:
-        begin, end = sounding(track, -40.0)
+    with AUDIO_READERS[reader](path) as track:
+        begin, end = find_sound(track, -40.0)
     # Of a long recording only the ends are searched; whole packets are read.
     assert (begin, end) == pytest.approx((min(lead_s, SEARCHED_S), lead_s + 2.0), abs=0.02)
 
 
-def test_a_track_without_a_sound_is_left_whole(tmp_path):
+def test_a_silent_track_is_left_whole(tmp_path):
     path = wav(tmp_path / "zero.wav", np.zeros(RATE * 2, np.float32))
-    with SOUND_READERS["soundfile"](path) as track:
-        assert sounding(track, -40.0) == (0.0, 2.0)
+    with AUDIO_READERS["soundfile"](path) as track:
+        assert find_sound(track, -40.0) == (0.0, 2.0)
 
 
-def test_a_recording_is_cut_to_where_it_sounds_and_says_by_how_much(tmp_path):
+def test_silence_around_a_recording_is_trimmed_and_its_seconds_are_kept(tmp_path):
     item = item_of(wav(tmp_path / "speech.wav", spoken(0.5, 2.0, 0.7)))
     (clip,) = item.clips
     assert (clip.start_s, clip.end_s) == pytest.approx((0.5, 2.5), abs=0.011)
@@ -66,14 +45,14 @@ def test_a_recording_is_cut_to_where_it_sounds_and_says_by_how_much(tmp_path):
     assert np.abs(clip.audio[:160]).max() > 5_000, "it begins with the tone"
 
 
-def test_real_and_fake_files_that_differ_in_their_silence_alone_become_the_same_clips(tmp_path):
+def test_real_and_fake_files_that_differ_only_in_silence_become_the_same_clips(tmp_path):
     tone = spoken(0.0, 2.0, 0.0, floor=0.0)
     early, late = (np.pad(tone, (round(lead_s * RATE), 800)) for lead_s in (0.0, 0.31))
     one, two = (item_of(wav(tmp_path / f"{name}.wav", s)).clips[0] for name, s in (("real", early), ("fake", late)))
     np.testing.assert_allclose(one.audio, two.audio, atol=1)
 
 
-def test_the_pictures_of_a_video_are_cut_with_its_sound(tmp_path):
+def test_the_frames_of_a_video_are_trimmed_with_its_audio(tmp_path):
     path = numbered_video(tmp_path / "late.mp4", 100, sound=spoken(1.0, 2.0, 1.0))
     item = item_of(path, SETTINGS.changed({"face_size": 224}))
     (clip,) = item.clips
@@ -88,17 +67,17 @@ def test_without_trimming_silence_stays(tmp_path):
     assert (item.cut_start_s, item.cut_end_s) == (0.0, 0.0)
 
 
-def test_a_click_in_a_long_silence_does_not_become_all_there_is(tmp_path):
+def test_a_click_in_a_long_silence_keeps_the_whole_recording(tmp_path):
     item = item_of(wav(tmp_path / "click.wav", spoken(1.0, 0.1, 1.0)))
     assert (item.clips[0].start_s, item.clips[0].end_s) == pytest.approx((0.0, 2.1))
 
 
-def test_a_film_with_one_short_sound_keeps_its_pictures(tmp_path):
+def test_a_video_with_one_short_sound_keeps_its_frames(tmp_path):
     item = item_of(numbered_video(tmp_path / "door.mp4", 100, sound=spoken(1.0, 0.5, 2.5)))
     assert (item.clips[0].start_s, item.clips[0].end_s) == pytest.approx((0.0, 4.0), abs=0.05)
 
 
-def test_a_mute_film_is_not_cut(tmp_path):
+def test_a_video_without_audio_is_not_trimmed(tmp_path):
     item = item_of(numbered_video(tmp_path / "mute.mp4", 50))
     assert Window(item.clips[0].start_s, item.clips[0].end_s) == Window(0.0, pytest.approx(2.0, abs=0.01))
     assert item.quality is None

@@ -1,4 +1,4 @@
-"""Small recordings whose content says what it is: frames that show their own number, clicks at known times."""
+"""Small recordings with known content: frames that show their number, clicks at known times."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.core.hashing import media_id, quick_content
+from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows
 
 BITS, BAR, HEIGHT = 10, 16, 64
 TICKS = 1000
-"""Ticks a second of the numbered videos: times are exact to the millisecond."""
+"""Ticks per second of the numbered videos: times are exact to the millisecond."""
 
 
 def numbered_frame(number: int) -> NDArray[np.uint8]:
@@ -105,13 +105,13 @@ def manifest_of(root: Path, names: Sequence[str] | None = None, **row: Any) -> M
     paths = sorted(path.name for path in root.iterdir() if path.suffix in KINDS) if names is None else names
     rows = [
         MediaRow(
-            media_id=media_id("tiny", name),
+            media_id=make_media_id("tiny", name),
             dataset="tiny",
             domain_id=0,
             path=name,
             kind=KINDS[Path(name).suffix],
             label=0,
-            content=quick_content(root / name) if (root / name).is_file() else "",
+            content=hash_quickly(root / name) if (root / name).is_file() else "",
             **row,
         )
         for name in paths

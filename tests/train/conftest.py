@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from unmask.cache.spec import TOKEN_WIDTH, EncoderSpec, Modality
-from unmask.cache.store.profile_index import Streams
+from unmask.cache.store.profile_index import ProfileTokens
 from unmask.cache.store.token_store import TokenStore, create_store, write_tokens
 from unmask.manifests.manifest import DATASETS, Kind, Manifest, MediaRow, Split, from_rows
 from unmask.preprocess.profiles import tiny
@@ -94,7 +94,9 @@ def make_data(tmp_path: Path) -> MakeData:
         folder = tmp_path / f"tokens-{seed}-{len(list(tmp_path.iterdir()))}"
         stores = {name: _write_store(folder / name, name, rows, listed, seed) for name in ENCODERS}
         manifest: Manifest = from_rows(rows, {})
-        return TokenData.load(manifest, Streams(tiny(), "media", ["shard-0.zarr"], stores)).placed(torch.device("cpu"))
+        return TokenData.load(manifest, ProfileTokens(tiny(), "media", ["shard-0.zarr"], stores)).placed(
+            torch.device("cpu")
+        )
 
     return make
 

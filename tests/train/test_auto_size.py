@@ -8,14 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from one_step import compute_losses
 
-from unmask.train.auto_size import SIZES, Size, activation_bytes, resolved
+from unmask.train.auto_size import SIZES, Size, activation_bytes, resolve_auto
 from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
-from unmask.train.losses.total import Totals, losses
 from unmask.train.models.detector import Detector
-from unmask.train.presets import PRESETS, preset_config
-from unmask.train.run_setup import shape_for
+from unmask.train.presets import PRESETS, make_preset
+from unmask.train.run_setup import build_shape
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 GIB = 1 << 30
@@ -26,42 +26,44 @@ GIB = 1 << 30
 def test_a_gpu_is_judged_by_free_memory_and_generation(monkeypatch, free, size, capability, precision):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    found = resolved(TrainConfig(), GPU, 100_000)
+    found = resolve_auto(TrainConfig(), GPU, 100_000)
     assert (found.size, found.precision) == (size, precision)
     assert found.batch_size == (256 if size == "large" else 64)
 
 
 def test_the_cpu_gets_the_small_model_in_float32():
-    found = resolved(TrainConfig(), CPU, 500)
+    found = resolve_auto(TrainConfig(), CPU, 500)
     assert (found.size, found.precision, found.batch_size) == ("small", "fp32", 32)
 
 
 @pytest.mark.parametrize(("clips", "batch"), [(10, 16), (200, 16), (500, 32), (800, 64), (10**6, 64)])
 def test_a_small_corpus_gets_small_batches(clips: int, batch: int):
-    assert resolved(TrainConfig(), CPU, clips).batch_size == batch
+    assert resolve_auto(TrainConfig(), CPU, clips).batch_size == batch
 
 
 def test_what_is_given_is_kept():
     given = TrainConfig(size="large", precision="bf16", batch_size=3)
-    assert resolved(given, CPU, 500) == given
+    assert resolve_auto(given, CPU, 500) == given
 
 
 def test_long_clips_are_taken_in_smaller_batches_of_the_same_step(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (16 * GIB, 16 * GIB))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 6))
-    short, long = (resolved(TrainConfig(), GPU, 100_000, slots=slots) for slots in (50, 1_000))
+    short, long = (resolve_auto(TrainConfig(), GPU, 100_000, slots=slots) for slots in (50, 1_000))
     assert (short.batch_size, short.accumulate) == (256, 1)
     assert long.batch_size < 256
     assert long.batch_size * long.accumulate == 256
     assert activation_bytes(SIZES["large"], long.batch_size, 1_000) < 8 * GIB
-    assert resolved(TrainConfig(), GPU, 100_000, slots=10**7).batch_size == 1, "a clip that never fits is tried alone"
+    assert resolve_auto(TrainConfig(), GPU, 100_000, slots=10**7).batch_size == 1, (
+        "a clip that never fits is tried alone"
+    )
 
 
 def test_processes_and_memory_cut_a_step_together(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (16 * GIB, 16 * GIB))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 6))
     for processes, slots in itertools.product((1, 2, 3, 8), (50, 1_000)):
-        found = resolved(TrainConfig(accumulate=2), GPU, 100_000, processes=processes, slots=slots)
+        found = resolve_auto(TrainConfig(accumulate=2), GPU, 100_000, processes=processes, slots=slots)
         assert found.accumulate % processes == 0
         assert 512 <= found.batch_size * found.accumulate < 512 + found.accumulate
 
@@ -71,14 +73,14 @@ def test_processes_and_memory_cut_a_step_together(monkeypatch):
 def test_a_step_keeps_no_more_than_it_was_said_to(make_data, mixed, monkeypatch, name: str, size: str):
     monkeypatch.setitem(SIZES, "small", Size(layers=2, heads=4, width=256, feedforward=512, max_batch=64))
     data = make_data(mixed(60))
-    config = preset_config(name).changed({"size": size, "gradient_penalty": 1.0})
+    config = make_preset(name).changed({"size": size, "gradient_penalty": 1.0})
     names, clips = data.chosen(config), np.arange(48)
     sampler = Sampler.of(data, names, clips, config)
     model, batch = (
-        Detector(shape_for(data, config, names, sampler)),
+        Detector(build_shape(data, config, names, sampler)),
         data.batch(clips[data.lengths(names)[clips].sum(axis=1) > 0], names, device=CPU),
     )
-    kept = _kept_bytes(model, lambda: losses(model(batch), batch, Totals.of([batch], model), model, config))
+    kept = _kept_bytes(model, lambda: compute_losses(model, config, batch))
     said = activation_bytes(SIZES[size], len(batch), batch.slots)
     assert kept <= said
     if config.fusion in ("joint", "cross", "within"):

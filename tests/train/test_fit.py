@@ -19,11 +19,11 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.fit import fit, run_folder
 from unmask.train.models.detector import Detector
-from unmask.train.models.gradient_reversal import ganin_strength
-from unmask.train.optim.optimizer import lr_at
-from unmask.train.presets import PRESETS, preset_config
+from unmask.train.models.gradient_reversal import compute_ganin_strength
+from unmask.train.optim.optimizer import compute_lr
+from unmask.train.presets import PRESETS, make_preset
 from unmask.train.run_folder import INPUTS, load_run, load_state
-from unmask.train.scoring import by_item, score_clips
+from unmask.train.scoring import average_by_item, score_clips
 
 CPU = torch.device("cpu")
 QUICK = TrainConfig(size="small", epochs=4, batch_size=16, lr=2e-3, patience=4)
@@ -42,7 +42,9 @@ def assert_same_bytes(one: dict[str, torch.Tensor], other: dict[str, torch.Tenso
 
 def item_auc(run: Path, data, split: str) -> float:
     loaded = load_run(run, CPU)
-    items = by_item(score_clips(loaded.model, data, data.select(loaded.info.shape.streams, split), device=CPU), data)
+    items = average_by_item(
+        score_clips(loaded.model, data, data.select(loaded.info.shape.streams, split), device=CPU), data
+    )
     return auc(data.clips.label[items.first], items.fake)
 
 
@@ -166,7 +168,7 @@ def test_a_run_folder_of_other_inputs_is_not_overwritten(make_data, mixed, tmp_p
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_trains(make_data, mixed, tmp_path: Path, name: str):
     data = make_data(mixed(60))
-    config = preset_config(name).model_copy(update={"epochs": 1})
+    config = make_preset(name).model_copy(update={"epochs": 1})
     summary = fit(data, config, run_folder(tmp_path, data, config), device=CPU)
     assert Path(summary.run).name.startswith(f"{name}-s0-")
     run = load_run(Path(summary.run), CPU)
@@ -184,7 +186,7 @@ def test_presets_begin_with_full_and_unknown_names_are_answered_with_the_list():
     assert next(iter(PRESETS)) == "full"
     assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 15
     with pytest.raises(UsageError, match="full-no-adversarial"):
-        preset_config("fool")
+        make_preset("fool")
 
 
 def test_each_epoch_leaves_one_line_with_all_metrics(make_data, mixed, tmp_path: Path, caplog):
@@ -273,7 +275,7 @@ def test_every_step_has_the_learning_rate_and_the_reversal_of_its_place(make_dat
         return forward(self, batch, reversal)
 
     def noted(*given):
-        rates.append(setups[0].optimiser.param_groups[0]["lr"])
+        rates.append(setups[0].optimizer.param_groups[0]["lr"])
         clipped(*given)
 
     setups, prepared = [], fit_module.prepare
@@ -284,8 +286,8 @@ def test_every_step_has_the_learning_rate_and_the_reversal_of_its_place(make_dat
     fit(make_data(mixed(60)), config, tmp_path / "run", device=CPU)
     total = 3 * setups[0].steps
     places = (np.arange(total) + 0.5) / total
-    assert rates == pytest.approx([lr_at(config, place) for place in places])
-    assert reversals == pytest.approx([config.grl_max * ganin_strength(place) for place in places])
+    assert rates == pytest.approx([compute_lr(config, place) for place in places])
+    assert reversals == pytest.approx([config.grl_max * compute_ganin_strength(place) for place in places])
     assert 0 < reversals[0] < reversals[-1] < config.grl_max
 
 
@@ -311,8 +313,8 @@ def test_a_step_that_ruins_the_weights_ends_the_run(make_data, mixed, tmp_path: 
 
 def test_the_learning_rate_rises_and_falls_to_nothing():
     config = TrainConfig(lr=1.0, warmup=0.1)
-    assert [lr_at(config, p) for p in (0.0, 0.05, 0.1, 0.55, 1.0)] == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
-    assert np.isfinite([lr_at(TrainConfig(warmup=0.0), p) for p in (0.0, 1.0)]).all()
+    assert [compute_lr(config, p) for p in (0.0, 0.05, 0.1, 0.55, 1.0)] == pytest.approx([0.0, 0.5, 1.0, 0.5, 0.0])
+    assert np.isfinite([compute_lr(TrainConfig(warmup=0.0), p) for p in (0.0, 1.0)]).all()
 
 
 @pytest.mark.parametrize(
@@ -320,10 +322,10 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
     [
         ({"domain_loss": "dann"}, ("archive",), "domain_loss=dann does nothing"),
         ({"domain_loss": "none"}, ("archive",), ""),
-        ({"domain_loss": "coral", "batch_size": 4}, ("archive", "dff"), "one of 4 has too few"),
+        ({"domain_loss": "coral", "batch_size": 4}, ("archive", "dff"), "4 clips per batch are too few"),
         ({"domain_loss": "coral"}, ("archive", "dff"), ""),
-        ({"supcon_weight": 0.1, "batch_size": 1}, ("archive", "dff"), "a batch of one does nothing"),
-        ({"infonce_weight": 0.1}, ("archive", "dff"), "no two real clips have picture and sound"),
+        ({"supcon_weight": 0.1, "batch_size": 1}, ("archive", "dff"), "train.batch_size=1 does nothing"),
+        ({"infonce_weight": 0.1}, ("archive", "dff"), "fewer than two real clips have image and audio"),
     ],
 )
 def test_a_loss_that_has_nothing_to_work_on_is_told(

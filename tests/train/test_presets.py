@@ -7,15 +7,15 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
+from one_step import compute_losses
 
 from unmask.metrics.binary import auc
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES, Batch
 from unmask.train.data.token_data import TokenData
-from unmask.train.losses.total import Totals, losses
 from unmask.train.models.detector import Detector, ModelShape, Outputs
-from unmask.train.optim.optimizer import clip, make_optimiser
-from unmask.train.presets import PRESETS, preset_config
+from unmask.train.optim.optimizer import clip, make_optimizer
+from unmask.train.presets import PRESETS, make_preset
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear", "ear_two", "reader")
@@ -26,7 +26,7 @@ preset = pytest.mark.parametrize("name", PRESETS)
 
 
 def model_of(name: str, data: TokenData, **changes: object) -> tuple[Detector, TrainConfig, tuple[str, ...]]:
-    config = preset_config(name).model_copy(update={"size": "small"} | changes)
+    config = make_preset(name).model_copy(update={"size": "small"} | changes)
     names = data.chosen(config)
     torch.manual_seed(0)
     datasets = data.clips.datasets if len(data.clips.datasets) > 1 else (*data.clips.datasets, "another")
@@ -48,8 +48,8 @@ def test_the_suite_is_over_all_fifteen_presets():
     assert len(PRESETS) == 15
     names = ("image-baseline", "audio-baseline", "video-baseline", "early-fusion", "late-fusion", "cross-attention")
     assert {*names, "contrastive", "full"} < set(PRESETS)
-    assert {preset_config(name).fusion for name in PRESETS} == {"joint", "within", "cross", "early", "late"}
-    assert {preset_config(name).domain_loss for name in PRESETS} == {"none", "dann", "cdan", "coral"}
+    assert {make_preset(name).fusion for name in PRESETS} == {"joint", "within", "cross", "early", "late"}
+    assert {make_preset(name).domain_loss for name in PRESETS} == {"none", "dann", "cdan", "coral"}
 
 
 @preset
@@ -111,7 +111,7 @@ def test_every_parameter_learns_from_one_step(make_data, made_item, name: str):
     data = make_data(items)
     model, config, names = model_of(name, data)
     batch = batch_of(data, names, list(range(8)))
-    losses(model(batch, 0.5), batch, Totals.of([batch], model), model, config).total.backward()
+    compute_losses(model, config, batch, outputs=model(batch, 0.5)).total.backward()
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
     assert [name for name, gradient in gradients.items() if gradient is None] == []
     # The head of a modality that the preset leaves out has no clip to learn from.
@@ -130,7 +130,7 @@ def test_half_precision_gives_numbers_near_those_of_full_precision(make_data, mi
         half = model(batch, 0.5)
     torch.testing.assert_close(half.fake, whole.fake, atol=0.05, rtol=0.05)
     config = config.model_copy(update={"gradient_penalty": 1.0})
-    losses(half, batch, Totals.of([batch], model), model, config).total.backward()
+    compute_losses(model, config, batch, outputs=half).total.backward()
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None)
 
 
@@ -165,13 +165,13 @@ QUICK = {"dropout": 0.0, "modality_dropout": 0.0, "lr": 3e-3}
 
 def learned(model: Detector, config: TrainConfig, batch: Batch, steps: int = 40) -> float:
     """AUC on the batch that it was trained on."""
-    optimiser = make_optimiser(model, config)
+    optimizer = make_optimizer(model, config)
     model.train()
     for _ in range(steps):
-        losses(model(batch, 0.05), batch, Totals.of([batch], model), model, config).total.backward()
+        compute_losses(model, config, batch, outputs=model(batch, 0.05)).total.backward()
         clip(model, config.clip_norm)
-        optimiser.step()
-        optimiser.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
     return auc_on(model.eval(), batch)
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from one_step import compute_losses
 
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import write_manifest
 from unmask.manifests.scan.scan import scan
@@ -20,13 +21,12 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.losses.total import Totals, losses
 from unmask.train.models.detector import Detector
-from unmask.train.optim.optimizer import clip, make_optimiser
-from unmask.train.presets import PRESETS, preset_config
+from unmask.train.optim.optimizer import clip, make_optimizer
+from unmask.train.presets import PRESETS, make_preset
 from unmask.train.run_folder import load_run
-from unmask.train.run_setup import shape_for
-from unmask.train.scoring import by_item, score_clips
+from unmask.train.run_setup import build_shape
+from unmask.train.scoring import average_by_item, score_clips
 
 CPU = torch.device("cpu")
 CLIPS = 32
@@ -39,7 +39,7 @@ def data(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> TokenData:
     write_manifest(work.manifest, manifest)
     preprocess(manifest, profile.preprocess, work, Limits())
     extract(manifest, profile, work, device=CPU)
-    return TokenData.load(manifest, open_streams(work, manifest, profile)).placed(CPU)
+    return TokenData.load(manifest, open_tokens(work, manifest, profile)).placed(CPU)
 
 
 @pytest.fixture(autouse=True)
@@ -50,18 +50,18 @@ def real_size(tiny_model: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_32_real_clips_are_learned_by_heart(data: TokenData, name: str):
-    config = preset_config(name).changed({"size": "small", "dropout": 0.0, "lr": 1e-3})
+    config = make_preset(name).changed({"size": "small", "dropout": 0.0, "lr": 1e-3})
     names = data.chosen(config)
     clips = _some(data, config, names)
     sampler = Sampler.of(data, names, clips, config)
     torch.manual_seed(0)
-    model = Detector(shape_for(data, config, names, sampler))
-    batch, optimiser = data.batch(clips, names, device=CPU), make_optimiser(model, config)
+    model = Detector(build_shape(data, config, names, sampler))
+    batch, optimizer = data.batch(clips, names, device=CPU), make_optimizer(model, config)
     for _ in range(60):
-        losses(model(batch, 0.05), batch, Totals.of([batch], model), model, config).total.backward()
+        compute_losses(model, config, batch, outputs=model(batch, 0.05)).total.backward()
         clip(model, config.clip_norm)
-        optimiser.step()
-        optimiser.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
     found = score_clips(model, data, clips, device=CPU)
     assert auc(batch.host.label == 1, found.fake) == 1.0, "by what is shown of each clip"
 
@@ -80,9 +80,9 @@ def test_shuffled_labels_tell_nothing_of_the_test_split(data: TokenData, tmp_pat
     """One draw of labels may lean to either side, as real media have few ways to differ: the mean of five does not."""
     found = []
     for seed in range(5):
-        config = preset_config("full").changed({"seed": seed, "epochs": 6, "shuffle_labels": True})
+        config = make_preset("full").changed({"seed": seed, "epochs": 6, "shuffle_labels": True})
         fit(data, config, tmp_path / str(seed), device=CPU)
         model = load_run(tmp_path / str(seed), CPU).model
-        items = by_item(score_clips(model, data, data.select(model.shape.streams, "test"), device=CPU), data)
+        items = average_by_item(score_clips(model, data, data.select(model.shape.streams, "test"), device=CPU), data)
         found.append(auc(data.clips.label[items.first] == 1, items.fake))
     assert 0.4 < np.mean(found) < 0.6, found

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.file_lock import locked
+from unmask.core.file_lock import hold_lock
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
 from unmask.train.run_folder import find_run, load_run, run_folder
-from unmask.train.scoring import FEW, PADDING, SLOTS, by_item, cut, probability, score_clips
+from unmask.train.scoring import FEW, PADDING, SLOTS, average_by_item, compute_probability, cut, score_clips
 
 CPU = torch.device("cpu")
 QUICK = TrainConfig(preset="quick", size="small", epochs=2, batch_size=16, lr=2e-3)
@@ -56,9 +56,9 @@ def test_a_loaded_run_gives_the_validation_scores_it_was_chosen_by(trained):
     data, run = trained
     loaded = load_run(run, CPU)
     scores = score_clips(loaded.model, data, data.select(loaded.info.shape.streams, "val"), device=CPU)
-    items = by_item(scores, data)
+    items = average_by_item(scores, data)
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    called = probability(items.fake) >= 0.5
+    called = compute_probability(items.fake) >= 0.5
     expected = lines[loaded.info.best_epoch - 1]["validation"]["pooled"]["accuracy"]
     assert np.mean(called == (data.clips.label[items.first] == 1)) == pytest.approx(expected)
 
@@ -89,7 +89,7 @@ def test_an_item_is_the_mean_of_its_clips(trained, make_data, made_item):
     _, run = trained
     data = make_data([made_item(1, {"eye": 2}, clips=3), made_item(0, {"eye": 2, "ear": 3}), made_item(0, {"ear": 1})])
     scores = score_clips(load_run(run, CPU).model, data, np.array([4, 0, 1, 2, 3]), device=CPU)
-    items = by_item(scores, data)
+    items = average_by_item(scores, data)
     assert (items.items.tolist(), items.clips.tolist()) == ([0, 1, 2], [3, 1, 1])
     assert data.clips.item[items.first].tolist() == [0, 1, 2]
     assert items.fake[0] == pytest.approx(scores.fake[1:4].mean(), rel=1e-5)
@@ -100,7 +100,7 @@ def test_an_item_is_the_mean_of_its_clips(trained, make_data, made_item):
 def test_no_clips_give_no_scores(trained):
     data, run = trained
     scores = score_clips(load_run(run, CPU).model, data, np.zeros(0, np.int64), device=CPU)
-    assert (len(scores.fake), len(by_item(scores, data).items)) == (0, 0)
+    assert (len(scores.fake), len(average_by_item(scores, data).items)) == (0, 0)
 
 
 def test_the_newest_run_is_found(trained, tmp_path: Path):
@@ -174,7 +174,7 @@ def test_a_torn_summary_is_written_anew(trained):
 
 def test_two_trainings_of_one_run_keep_apart(trained):
     data, run = trained
-    with locked(run / "lock", "a test"), pytest.raises(UsageError, match="another training"):
+    with hold_lock(run / "lock", "a test"), pytest.raises(UsageError, match="another training"):
         fit(data, QUICK, run, device=CPU)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from unmask.train.validation import Judge, choose_judge, domain_accuracy, without_nan
+from unmask.train.validation import Judge, choose_judge, measure_domain_accuracy, replace_nan
 
 NO = -np.inf
 
@@ -15,7 +15,7 @@ NO = -np.inf
 def test_discriminators_are_judged_where_datasets_share_a_pattern():
     # Pattern 1: three clips of dataset 0, two found; one of dataset 1, found. Pattern 2: dataset 2 alone, no guess.
     logits = np.array([[2, 1, NO], [2, 1, NO], [1, 2, NO], [1, 2, NO], [NO, NO, 1]], np.float32)
-    found, chance = domain_accuracy(logits, np.array([1, 1, 1, 1, 2]), np.array([0, 0, 0, 1, 2]))
+    found, chance = measure_domain_accuracy(logits, np.array([1, 1, 1, 1, 2]), np.array([0, 0, 0, 1, 2]))
     assert (found, chance) == (pytest.approx((2 / 3 + 1) / 2), 0.5)
 
 
@@ -23,19 +23,19 @@ def test_a_guess_by_the_modalities_alone_is_exactly_at_chance():
     pattern = np.array([1] * 9 + [3] * 4)
     domain = np.array([0] * 6 + [1] * 2 + [2] + [0] * 3 + [2])
     always_first = np.tile(np.array([1, 0, 0], np.float32), (13, 1))
-    found, chance = domain_accuracy(always_first, pattern, domain)
+    found, chance = measure_domain_accuracy(always_first, pattern, domain)
     assert found == pytest.approx(chance)
     assert chance == pytest.approx((3 * 1 / 3 + 2 * 1 / 2) / 5)
 
 
 def test_nothing_shared_is_nan():
-    found = domain_accuracy(np.zeros((2, 2), np.float32), np.array([1, 2]), np.array([0, 1]))
+    found = measure_domain_accuracy(np.zeros((2, 2), np.float32), np.array([1, 2]), np.array([0, 1]))
     assert all(math.isnan(value) for value in found)
 
 
 def test_nan_becomes_none_at_any_depth():
     given = {"a": math.nan, "b": {"c": math.nan, "d": 1.0}, "e": 3}
-    assert without_nan(given) == {"a": None, "b": {"c": None, "d": 1.0}, "e": 3}
+    assert replace_nan(given) == {"a": None, "b": {"c": None, "d": 1.0}, "e": 3}
 
 
 def test_datasets_of_a_few_items_do_not_decide_which_epoch_is_best(make_data, made_item):
@@ -57,5 +57,5 @@ def test_patterns_that_the_discriminators_never_saw_are_not_counted():
     """All their logits are -inf, and the largest of these is the first dataset's."""
     logits = np.array([[1.0, 0.0], [0.0, 1.0], [-np.inf, -np.inf], [-np.inf, -np.inf]], np.float32)
     pattern, domain = np.array([1, 1, 2, 2]), np.array([0, 1, 0, 1])
-    assert domain_accuracy(logits, pattern, domain) == (1.0, 0.5)
-    assert all(math.isnan(value) for value in domain_accuracy(logits[2:], pattern[2:], domain[2:]))
+    assert measure_domain_accuracy(logits, pattern, domain) == (1.0, 0.5)
+    assert all(math.isnan(value) for value in measure_domain_accuracy(logits[2:], pattern[2:], domain[2:]))

@@ -1,4 +1,4 @@
-"""A batch of clips: the tokens of each encoder without any padding, and where each goes in the padded sequence.
+"""A batch of clips: the tokens of each encoder without padding, and the slot of each in the padded sequence.
 
 B clips, N tokens of one encoder in the batch, D width of its tokens, L slots of the longest clip (slot 0 is CLS)
 """
@@ -13,18 +13,18 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.spec import Modality
-from unmask.train.data.clip_table import UNKNOWN, ClipTable, shown_label
+from unmask.train.data.clip_table import UNKNOWN, ClipTable, derive_label
 from unmask.train.data.device_transfer import Parcel, to_device
 from unmask.train.data.stream_tokens import StreamTokens
 
 MODALITIES: tuple[Modality, ...] = ("image", "audio", "text", "metadata")
-"""Modality m is bit m of a modality pattern: a picture with sound is 0b0011."""
+"""Modality m is bit m of a modality mask (`pattern`): image with audio is 0b0011."""
 TIMELESS: tuple[Modality, ...] = ("text", "metadata")
-"""They say something about the whole recording, at no particular second."""
+"""Modalities that describe the whole recording: their tokens have no time."""
 
 
 def bit(modality: Modality) -> int:
-    """Of a modality in a pattern."""
+    """Bit of the modality in a modality mask."""
     return 1 << MODALITIES.index(modality)
 
 
@@ -33,15 +33,15 @@ class StreamBatch:
     tokens: torch.Tensor
     """(N, D) float16."""
     times: torch.Tensor
-    """(N,) float32 seconds since the clip's first token of any encoder: how far into the recording the clip lies would
-    tell the datasets apart, not the forgeries."""
+    """(N,) float32 seconds since the clip's first token of any encoder. The position of the clip in the recording would
+    identify the dataset, not the manipulation."""
     slots: torch.Tensor
     """(N,) int64 row * L + slot: where the token goes in the flattened (B, L) sequences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What the host knows of a batch's clips, (B,) each: asking the device for it would wait for all it has to do."""
+    """Columns of a batch on the host, (B,) each: reading them from the device would wait for all its work."""
 
     clips: NDArray[np.int64]
     """Rows of the clip table."""
@@ -50,10 +50,10 @@ class Columns:
     pattern: NDArray[np.int64]
     """Modalities present, as bits."""
     label: NDArray[np.float32]
-    """1 where something in what is shown is forged (`clips.shown_label`), else 0, also where unknown."""
+    """1 if a modality that is kept is fake (`clip_table.derive_label`), else 0, also if unknown."""
     video_known: NDArray[np.float32]
     audio_known: NDArray[np.float32]
-    """1 where the manifest says it and the modality is in: sound cannot teach about the picture."""
+    """1 if the manifest has a label for the modality and the modality is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class Batch:
     slots: int
     """L."""
     most: dict[Modality, int]
-    """Tokens of the clip that has most of them."""
+    """Largest number of tokens per clip, by modality."""
     lengths: torch.Tensor
     """(B,) int64 slots in use, CLS included."""
     pattern: torch.Tensor
@@ -73,7 +73,7 @@ class Batch:
     """(B,) float32, as in `host`."""
     video: torch.Tensor
     audio: torch.Tensor
-    """(B,) float32 1 forged, 0 not or unknown."""
+    """(B,) float32 1 fake, 0 real or unknown."""
     video_known: torch.Tensor
     audio_known: torch.Tensor
     """(B,) float32, as in `host`."""
@@ -100,7 +100,7 @@ def make_batch(
     host = _columns(table, clips, {modality: count > 0 for modality, count in tokens_of.items()})
     parcel = Parcel(device)
     names = ("lengths", "pattern", "domain", "label", "video", "audio", "video_known", "audio_known")
-    video, audio = _forged(table.video_fake[clips]), _forged(table.audio_fake[clips])
+    video, audio = _mark_fake(table.video_fake[clips]), _mark_fake(table.audio_fake[clips])
     columns = (used, host.pattern, host.domain, host.label, video, audio, host.video_known, host.audio_known)
     for column in columns:
         parcel.add(column)
@@ -124,7 +124,7 @@ def _place(
     device: torch.device,
     views: NDArray[np.int64] | None,
 ) -> dict[str, tuple[torch.Tensor, NDArray[np.float32], NDArray[np.int64]]]:
-    """Tokens, times and slots of each encoder: its tokens behind CLS and one another, so padding ends a clip."""
+    """Tokens, times and slots of each encoder. Tokens follow CLS without gaps, so padding is at the end of a clip."""
     rows = np.arange(len(clips))
     next_slot = rows * slots + 1
     start_s = np.full(len(clips), np.inf, np.float32)
@@ -151,7 +151,7 @@ def _since(times: NDArray[np.float32], start_s: NDArray[np.float32]) -> NDArray[
 def _by_modality(
     streams: Mapping[str, StreamTokens], lengths: Mapping[str, NDArray[np.int64]], count: int
 ) -> dict[Modality, NDArray[np.int64]]:
-    """(B,) tokens of every modality."""
+    """(B,) number of tokens by modality."""
     found = {modality: np.zeros(count, np.int64) for modality in MODALITIES}
     for name, stream in streams.items():
         found[stream.spec.modality] = found[stream.spec.modality] + lengths[name]
@@ -164,13 +164,13 @@ def _columns(table: ClipTable, clips: NDArray[np.int64], present: Mapping[Modali
         item=table.item[clips],
         domain=table.domain[clips],
         pattern=np.stack([present[modality] for modality in MODALITIES], axis=1) @ (1 << np.arange(len(MODALITIES))),
-        label=_forged(shown_label(table, clips, present["image"], present["audio"])),
+        label=_mark_fake(derive_label(table, clips, present["image"], present["audio"])),
         video_known=_known(table.video_fake[clips], present["image"]),
         audio_known=_known(table.audio_fake[clips], present["audio"]),
     )
 
 
-def _forged(column: NDArray[np.int8]) -> NDArray[np.float32]:
+def _mark_fake(column: NDArray[np.int8]) -> NDArray[np.float32]:
     return np.asarray(column == 1, np.float32)
 
 

@@ -1,4 +1,4 @@
-"""The clip table: every clip that has tokens, with what the manifest says about its item. C clips."""
+"""The clip table: every clip that has tokens, with the manifest columns of its item. C clips."""
 
 from __future__ import annotations
 
@@ -74,22 +74,22 @@ def join(manifest: Manifest, keys: Iterable[ClipKey]) -> ClipTable:
     )
 
 
-def shown_label(
-    table: ClipTable, clips: NDArray[np.int64], picture: NDArray[np.bool_], sound: NDArray[np.bool_]
+def derive_label(
+    table: ClipTable, clips: NDArray[np.int64], image_shown: NDArray[np.bool_], audio_shown: NDArray[np.bool_]
 ) -> NDArray[np.int8]:
-    """(B,) labels of `clips` of which only the picture, the sound or both are shown.
+    """(B,) int8 label of each clip, given whether its image and its audio are kept.
 
-    A clip whose forged part is left out, and of which all that is shown is known to be genuine, is 0: there is nothing
-    forged in it that a model could learn.
+    1 fake, 0 real, -1 unknown. If the manipulated modality is dropped and every remaining modality is known to be
+    genuine, the label becomes 0: the model cannot see the manipulation.
     """
     video, audio = table.video_fake[clips], table.audio_fake[clips]
-    hidden = (video == 1) & ~picture | (audio == 1) & ~sound
-    genuine = (~picture | (video == 0)) & (~sound | (audio == 0)) & (picture | sound)
+    hidden = (video == 1) & ~image_shown | (audio == 1) & ~audio_shown
+    genuine = (~image_shown | (video == 0)) & (~audio_shown | (audio == 0)) & (image_shown | audio_shown)
     return np.where(hidden & genuine, np.int8(0), table.label[clips])
 
 
-def relabelled(table: ClipTable, seed: int) -> ClipTable:
-    """The labels of the train and val items that have one, dealt out among these items: each keeps its own number."""
+def permute_labels(table: ClipTable, seed: int) -> ClipTable:
+    """Permute the labels of the labeled train and val items among these items: a control."""
     item, first = np.unique(table.item, return_index=True)
     dealt = item[(table.label[first] != UNKNOWN) & np.isin(table.split[first], ("train", "val"))]
     giver = np.arange(len(first))
@@ -114,7 +114,7 @@ _COLUMNS = (
 
 
 def _present(datasets: Sequence[str], domain_ids: Sequence[int], rows: NDArray[np.int64]) -> tuple[str, ...]:
-    """Names in the order of their domain ids, so that a domain keeps its place whatever the manifest's order is."""
+    """Dataset names ordered by domain id, independent of the order of the manifest."""
     return tuple(name for _, name in sorted({(domain_ids[row], datasets[row]) for row in rows.tolist()}))
 
 

@@ -1,4 +1,4 @@
-"""Arrays that travel to a device together: on a GPU one asynchronous copy in the place of many."""
+"""Copy several arrays to a device at once: on a GPU one asynchronous copy instead of many."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-# Where each array begins in the common buffer: at a multiple of the widest number.
+# Alignment of the arrays in the common buffer, in bytes.
 ALIGNED = 16
 
 

@@ -1,6 +1,6 @@
-"""Which clips an epoch trains on, in which batches, with which modalities. No call depends on an earlier one.
+"""Clips, batches and kept modalities of each epoch. No call depends on an earlier one.
 
-Every random stream is keyed by (seed, epoch, purpose), and within it by the number of the draw: resuming at an epoch
+Every random generator is keyed by (seed, epoch, purpose), and within it by the number of the draw: resuming at an epoch
 changes nothing.
 """
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from unmask.cache.spec import Modality
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
-from unmask.train.data.clip_table import shown_label
+from unmask.train.data.clip_table import derive_label
 from unmask.train.data.token_data import TokenData
 
-# The clips of so many steps are sorted by length together: enough for little padding, few enough for a random order.
+# Clips are sorted by length within pools of this many steps: enough for little padding, few enough for a random order.
 POOL_STEPS = 32
 
 _ORDER, _CLIP, _KEEP, _POOLS, _VIEW, _DROPOUT = range(6)
@@ -26,14 +26,14 @@ _ORDER, _CLIP, _KEEP, _POOLS, _VIEW, _DROPOUT = range(6)
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """The clips of one batch, and which modalities of each stay in."""
+    """The clips of one batch, and the modalities kept of each."""
 
     clips: NDArray[np.int64]
     kept: dict[Modality, NDArray[np.bool_]]
     views: NDArray[np.int64] | None = None
-    """The augmented view of each, 0 the clean one; None where there are no views."""
+    """Augmentation of each clip, 0 for the clean one; None without augmentations."""
     number: int = 0
-    """Of the batch in its epoch: what keys the random numbers of its forward pass."""
+    """Number of the batch in its epoch; keys the random numbers of its forward pass."""
 
 
 @dataclass(frozen=True)
@@ -44,49 +44,49 @@ class Sampler:
     items: NDArray[np.int64]
     """Item of each of them."""
     cells: NDArray[np.int64]
-    """2 dataset + class of each one, the class being that of what is shown of it."""
+    """2 * dataset + class of each clip (`clip_table.derive_label`)."""
     lengths: NDArray[np.int64]
     """(C, M) tokens of every clip of the table by modality."""
-    forged: NDArray[np.bool_]
-    """(C, M) modalities that are known to be forged and have tokens."""
+    manipulated: NDArray[np.bool_]
+    """(C, M) modalities that are known to be fake and have tokens."""
     views: int = 0
-    """Augmented views of a clip beside the clean one."""
+    """Augmentations per clip beside the clean one."""
 
     @classmethod
     def of(cls, data: TokenData, names: tuple[str, ...], clips: NDArray[np.int64], config: TrainConfig) -> Self:
-        table, picture, sound = data.clips, MODALITIES.index("image"), MODALITIES.index("audio")
+        table, image, audio = data.clips, MODALITIES.index("image"), MODALITIES.index("audio")
         lengths = np.zeros((len(table), len(MODALITIES)), np.int64)
         for name in names:
             lengths[:, MODALITIES.index(data.modality(name))] += data.streams[name].lengths
         there = lengths > 0
-        forged = np.zeros_like(there)
-        forged[:, picture] = there[:, picture] & (table.video_fake == 1)
-        forged[:, sound] = there[:, sound] & (table.audio_fake == 1)
-        cells = table.domain[clips] * 2 + shown_label(table, clips, there[clips, picture], there[clips, sound])
+        manipulated = np.zeros_like(there)
+        manipulated[:, image] = there[:, image] & (table.video_fake == 1)
+        manipulated[:, audio] = there[:, audio] & (table.audio_fake == 1)
+        cells = table.domain[clips] * 2 + derive_label(table, clips, there[clips, image], there[clips, audio])
         views = data.views(names) if config.views else 0
-        return cls(config, clips, table.item[clips], cells, lengths, forged, views)
+        return cls(config, clips, table.item[clips], cells, lengths, manipulated, views)
 
     def draw(self, epoch: int) -> NDArray[np.int64]:
-        """The epoch's clips. Balanced: the same number of every (dataset, class), as even over items as it goes."""
+        """Clips of the epoch. Balanced: equally many per (dataset, class), spread evenly over items."""
         if not self.config.balance:
             return self._random(epoch, _ORDER).permutation(self.clips)
         return np.concatenate([self._draw_cell(cell, count, epoch) for cell, count in self.shares().items()])
 
     def shares(self) -> dict[int, int]:
-        """Balanced draws of every cell. Where one class has too few items, both of its dataset are drawn less."""
+        """Balanced draws per cell. If one class has too few items, both classes of its dataset are drawn less."""
         items = {cell: len(np.unique(self.items[self.cells == cell])) for cell in np.unique(self.cells).tolist()}
         rarer = {cell: min(count, items.get(cell ^ 1, count)) for cell, count in items.items()}
         return {cell: min(self.even_share, self.config.max_repeats * count) for cell, count in rarer.items()}
 
     @property
     def even_share(self) -> int:
-        """Draws of a cell with which an epoch is as long as the training split."""
+        """Draws per cell for an epoch as long as the training split."""
         return -(-len(self.clips) // len(np.unique(self.cells)))
 
     def steps(self, epoch: int) -> list[list[Portion]]:
-        """Optimiser steps of clips of similar length, in random order, each in up to `accumulate` batches.
+        """Optimizer steps of clips of similar length, in random order, each in up to `accumulate` batches.
 
-        The clips of a step depend on batch_size x accumulate alone.
+        The clips of a step depend only on batch_size x accumulate.
         """
         clips = self.draw(epoch)
         keep = self.keep(clips, epoch)
@@ -103,20 +103,22 @@ class Sampler:
         return steps
 
     def keep(self, clips: NDArray[np.int64], epoch: int) -> NDArray[np.bool_]:
-        """(N, M) modality dropout. A clip's last modality always stays, and so does the last one known to be forged:
-        what would be left is genuine, and its label says fake.
+        """(N, M) modalities kept by modality dropout.
+
+        The last modality of a clip is kept, and so is its last modality known to be fake: the rest would be genuine
+        with a fake label.
         """
         present = self.lengths[clips] > 0
         chance = self._random(epoch, _KEEP).random(present.shape)
         keep = present & (chance >= self.config.modality_dropout)
-        for wanted in (self.forged[clips], present):
+        for wanted in (self.manipulated[clips], present):
             lost = wanted.any(axis=1) & ~(keep & wanted).any(axis=1)
             luckiest = np.where(wanted, chance, -1.0).argmax(axis=1)
             keep[np.arange(len(clips)), luckiest] |= lost
         return keep
 
     def _draw_cell(self, cell: int, wanted: int, epoch: int) -> NDArray[np.int64]:
-        """Whole rounds over the cell's items in new orders, and of each a random clip."""
+        """Rounds over the cell's items in new random orders, with a random clip of each item."""
         of_cell = np.flatnonzero(self.cells == cell)
         items, first, clips_of = np.unique(self.items[of_cell], return_index=True, return_counts=True)
         order = self._random(epoch, _ORDER, cell)
@@ -139,15 +141,15 @@ class Sampler:
         return [steps[number] for number in random.permutation(len(steps))]
 
     def dropout_seed(self, epoch: int, portion: Portion) -> int:
-        """By epoch and batch, so that neither resuming nor which process takes the batch changes what is dropped."""
+        """Seed per epoch and batch: independent of resuming and of the process that takes the batch."""
         return int(self._random(epoch, _DROPOUT, portion.number).integers(1 << 63))
 
     def _random(self, epoch: int, *purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.config.seed, epoch, *purpose])
 
 
-def shared_patterns(sampler: Sampler, domain: NDArray[np.int64]) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """Per modality pattern that training can show: the datasets whose clips (`domain`, of the table) can show it."""
+def find_shared_masks(sampler: Sampler, domain: NDArray[np.int64]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Per modality mask that occurs in training, the datasets whose clips can have it; `domain`: of the clip table."""
     whole = (sampler.lengths[sampler.clips] > 0) @ (1 << np.arange(len(MODALITIES)))
     seen = set(zip(whole.tolist(), domain[sampler.clips].tolist(), strict=True))
     if sampler.config.modality_dropout > 0:

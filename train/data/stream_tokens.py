@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.in_memory import InMemory, lengths_of
-from unmask.cache.store.ragged import ClipKey, ranges
+from unmask.cache.store.in_memory import InMemory, get_lengths
+from unmask.cache.store.ragged import ClipKey, concatenate_ranges
 from unmask.cache.store.token_store import TokenStore
-from unmask.core.machine import GIB, memory_gib
+from unmask.core.machine import GIB, read_memory_gib
 
 # Of the memory that is free, so that the model and its activations have the other half.
 SHARE_OF_MEMORY = 0.5
@@ -39,7 +39,7 @@ class StreamTokens:
     @classmethod
     def of(cls, store: TokenStore, keys: list[ClipKey], views: Sequence[TokenStore] = ()) -> Self:
         where = np.array([store.index.get(key, -1) for key in keys], np.int64)
-        return cls(store, where, lengths_of(store, where), views=tuple(cls.of(view, keys) for view in views))
+        return cls(store, where, get_lengths(store, where), views=tuple(cls.of(view, keys) for view in views))
 
     @property
     def spec(self) -> EncoderSpec:
@@ -74,7 +74,7 @@ class StreamTokens:
         for number, view in enumerate(self.views, start=1):
             mine = (seen == number) & (view.lengths[clips] == self.lengths[clips])
             if mine.any():
-                rows = torch.from_numpy(ranges(starts[mine], self.lengths[clips[mine]])).to(tokens.device)
+                rows = torch.from_numpy(concatenate_ranges(starts[mine], self.lengths[clips[mine]])).to(tokens.device)
                 tokens.index_copy_(0, rows, view._clean(clips[mine])[0])
         return tokens, times
 
@@ -90,6 +90,6 @@ def place_for(needed: int, device: torch.device) -> torch.device | None:
     if device.type == "cuda" and needed <= torch.cuda.mem_get_info(device)[0] * SHARE_OF_MEMORY:
         return device
     # Every process of a machine that torchrun started holds its own.
-    if needed * int(os.environ.get("LOCAL_WORLD_SIZE", "1")) <= memory_gib()[0] * GIB * SHARE_OF_MEMORY:
+    if needed * int(os.environ.get("LOCAL_WORLD_SIZE", "1")) <= read_memory_gib()[0] * GIB * SHARE_OF_MEMORY:
         return torch.device("cpu")
     return None

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.spec import Modality
-from unmask.cache.store.profile_index import Streams
+from unmask.cache.store.profile_index import ProfileTokens
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint
 from unmask.manifests.manifest import Manifest
@@ -36,10 +36,10 @@ class TokenData:
     """Fingerprint of the media shards."""
     split_hash: str
     without_tokens: int
-    """Items of status ok that no encoder has a token of. They are in no clip table."""
+    """Number of items with status ok that have no tokens; the clip table lacks them."""
 
     @classmethod
-    def load(cls, manifest: Manifest, streams: Streams) -> Self:
+    def load(cls, manifest: Manifest, streams: ProfileTokens) -> Self:
         """Join the manifest's items with their tokens. `MissingInput` when no item has any."""
         stores = dict(streams.stores)
         filled = (key for store in stores.values() for key, n in zip(store.keys, store.lengths, strict=True) if n)
@@ -61,7 +61,7 @@ class TokenData:
         return replace(self, streams=self.streams | held)
 
     def chosen(self, config: TrainConfig) -> tuple[str, ...]:
-        """The encoders that `config` uses. `UsageError` when it names one that is not here, or none is left."""
+        """Encoders that `config` uses. `UsageError` when one of them has no tokens, or none is left."""
         missing = sorted(set(config.streams) - set(self.streams))
         if missing:
             raise UsageError(f"no tokens of {', '.join(missing)}", f"encoders here: {', '.join(self.streams)}")
@@ -76,17 +76,17 @@ class TokenData:
         return self.streams[stream].spec.modality
 
     def widths(self, names: Sequence[str]) -> tuple[int, ...]:
-        """D of the tokens of each of these encoders."""
+        """Token width D of each encoder."""
         return tuple(self.streams[name].spec.width for name in names)
 
     def lengths(self, names: Sequence[str]) -> NDArray[np.int64]:
-        """(C, len(names)) tokens of every clip in these encoders."""
+        """(C, len(names)) number of tokens per clip and encoder."""
         return np.stack([self.streams[name].lengths for name in names], axis=1)
 
     def select(
         self, names: Sequence[str], split: str | None = None, *, config: TrainConfig | None = None
     ) -> NDArray[np.int64]:
-        """Clips with a token in one of the encoders `names`; of one split, of the kinds and datasets of `config`."""
+        """Clips with a token of one of the encoders `names`, filtered by split, and kinds and datasets of `config`."""
         wanted = self.lengths(names).sum(axis=1) > 0
         if split is not None:
             wanted &= self.clips.split == split
@@ -108,14 +108,14 @@ class TokenData:
     ) -> Batch:
         """`clips` with their tokens of the encoders `names` on `device`.
 
-        `kept` (B,) per modality: False leaves the modality of that clip out, as if the clip never had it. `views` (B,):
-        the augmented view of each clip, 0 the clean one.
+        `kept` (B,) per modality: False drops the modality of that clip, as if the clip never had it. `views` (B,):
+        the augmentation of each clip, 0 for the clean one.
         """
         streams = {name: self.streams[name] for name in names}
         return make_batch(self.clips, streams, clips, kept or {}, device, views)
 
     def views(self, names: Sequence[str]) -> int:
-        """Augmented views a clip has beside the clean one, in those of these encoders that have any."""
+        """Augmentations per clip beside the clean one; the largest number among these encoders."""
         return max((len(self.streams[name].views) for name in names), default=0)
 
     def fingerprint(self, names: Sequence[str]) -> str:
@@ -136,8 +136,8 @@ class TokenData:
             raise UsageError(f"no clips of {', '.join(missing)}", f"datasets here: {present}")
 
 
-def prefetched(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: bool) -> Iterator[Made]:
-    """make(g) for each, in order; with `ahead` the next one is made in a thread while this one is used."""
+def prefetch(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: bool) -> Iterator[Made]:
+    """Yield make(g) for each, in order; with `ahead` a thread computes the next one meanwhile."""
     if not ahead:
         yield from map(make, given)
         return

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,26 +16,26 @@ from unmask.cache.spec import TOKEN_WIDTH, Modality
 from unmask.train.auto_size import SIZES
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES, Batch
-from unmask.train.losses.contrastive import Compared, Projections
+from unmask.train.models.contrastive_heads import Compared, Projections
 from unmask.train.models.domain_discriminators import Discriminators
-from unmask.train.models.early_fusion import EarlyFusion
+from unmask.train.models.fusions import FusionShape, load_fusion
 from unmask.train.models.gradient_reversal import reverse_gradient
 from unmask.train.models.heads import Heads, Reading
-from unmask.train.models.late_fusion import LateFusion
 from unmask.train.models.modality_slots import CLS, PAD
-from unmask.train.models.transformer_fusion import Fusion, time_encoding
+from unmask.train.models.transformer_fusion import time_encoding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShape:
-    """All that is needed to build the model again before its weights are read."""
+    """Everything needed to build the model before its weights are loaded."""
 
     streams: tuple[str, ...]
     widths: tuple[int, ...] = ()
     """D of each stream's tokens; left out: 512 each."""
     modalities: tuple[Modality, ...] = ()
-    """Of each stream; left out: not told, as joint fusion without a contrastive loss has no need to know."""
-    fusion: Literal["joint", "within", "cross", "early", "late"] = "joint"
+    """Of each stream; empty: unknown, which is enough for joint fusion without a contrastive loss."""
+    fusion: str = "joint"
+    """Key of FUSIONS, or module:attribute."""
     layers: int
     heads: int
     width: int
@@ -60,8 +59,19 @@ class ModelShape:
 
     @property
     def groups(self) -> tuple[int, ...]:
-        """Number of each stream's modality, its place in MODALITIES; all 0 where it is not told."""
+        """Number of each stream's modality, its place in MODALITIES; all 0 where it is not given."""
         return tuple(map(MODALITIES.index, self.modalities)) or (0,) * len(self.streams)
+
+    @property
+    def fusion_shape(self) -> FusionShape:
+        return FusionShape(
+            modalities=tuple(sorted(set(self.groups))),
+            width=self.width,
+            layers=self.layers,
+            heads=self.heads,
+            feedforward=self.feedforward,
+            dropout=self.dropout,
+        )
 
     @classmethod
     def of(
@@ -101,20 +111,20 @@ class Outputs:
     """Logits, float32."""
 
     fake: torch.Tensor
-    """(B,) is anything in the clip forged."""
+    """(B,) is anything in the clip fake."""
     video: torch.Tensor
-    """(B,) is the picture forged."""
+    """(B,) is the image fake."""
     audio: torch.Tensor
-    """(B,) is the sound forged."""
+    """(B,) is the audio fake."""
     domain: torch.Tensor
-    """(B, G) which dataset is it from."""
+    """(B, G) which dataset the clip is from."""
     features: torch.Tensor
     """(B, W) what the heads read."""
     compared: Compared | None
     """For the contrastive losses; None in a model trained without them."""
 
 
-class Detector(nn.Module):  # type: ignore[misc]
+class Detector(nn.Module):
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
         self.shape = shape
@@ -124,7 +134,7 @@ class Detector(nn.Module):  # type: ignore[misc]
         )
         self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
         self.cls = _small(W)
-        self.read = _reader(shape)
+        self.read = build_reader(shape)
         seen = 2 * W if shape.conditioned else W
         self.discriminators = Discriminators(seen, len(shape.datasets), len(MODALITIES), shape.shared)
         self.projections = Projections(W) if shape.compared else None
@@ -181,8 +191,8 @@ class Detector(nn.Module):  # type: ignore[misc]
         return [p for name, p in self.named_parameters() if not name.startswith("discriminators.")]
 
 
-class Together(nn.Module):  # type: ignore[misc]
-    """One set of features of all modalities, which all heads read."""
+class FusionWithHeads(nn.Module):
+    """A fusion whose features all heads read."""
 
     def __init__(self, fusion: nn.Module, width: int, dropout: float) -> None:
         super().__init__()
@@ -194,17 +204,10 @@ class Together(nn.Module):  # type: ignore[misc]
         return reading
 
 
-def _reader(shape: ModelShape) -> nn.Module:
-    """Tokens, their modalities, and how many a clip has at most of each -> Reading."""
-    W, groups = shape.width, sorted(set(shape.groups))
-    transformer = partial(Fusion, shape.layers, W, shape.heads, shape.feedforward, shape.dropout)
-    match shape.fusion:
-        case "late":
-            return LateFusion(groups, transformer, W, shape.dropout)
-        case "early":
-            return Together(EarlyFusion(groups, W, shape.feedforward, shape.dropout), W, shape.dropout)
-        case pattern:
-            return Together(transformer(pattern), W, shape.dropout)
+def build_reader(shape: ModelShape) -> nn.Module:
+    """Module that maps tokens, their modalities and the largest number of tokens per modality to a Reading."""
+    fusion = load_fusion(shape.fusion)(shape.fusion_shape)
+    return fusion if getattr(fusion, "gives_logits", False) else FusionWithHeads(fusion, shape.width, shape.dropout)
 
 
 def _adapter(token_width: int, width: int) -> nn.Module:

@@ -19,7 +19,10 @@ from torch import nn
 HIDDEN = 128
 
 
-class Discriminators(nn.Module):  # type: ignore[misc]
+class Discriminators(nn.Module):
+    row_of: torch.Tensor
+    allowed_PG: torch.Tensor
+
     def __init__(self, width: int, datasets: int, modalities: int, shared: Sequence[tuple[int, Sequence[int]]]) -> None:
         """`shared`: per pattern (bits of modalities) the datasets whose training clips can show it."""
         super().__init__()

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from unmask.train.models.modality_slots import pooled
+from unmask.train.models.modality_slots import mean_pool
 
 
-class EarlyFusion(nn.Module):  # type: ignore[misc]
+class EarlyFusion(nn.Module):
     def __init__(self, groups: Sequence[int], width: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.groups = tuple(groups)
@@ -29,10 +29,11 @@ class EarlyFusion(nn.Module):  # type: ignore[misc]
 
     def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor) -> torch.Tensor:
         """(B, L, W) tokens with CLS in slot 0, (B, L) their modalities -> (B, W)."""
-        mean_BMW, present_BM = pooled(x_BLW, group_BL, self.groups)
+        mean_BMW, present_BM = mean_pool(x_BLW, group_BL, self.groups)
         # A layer over the modalities side by side is a sum of one map a modality. A missing one has no term (a vector
         # of zeros would be a token like another), and the sum is taken over those there, so that it keeps its scale.
         term_BMW = torch.stack([first(mean_BMW[:, m]) for m, first in enumerate(self.first)], dim=1)
         share_BM = present_BM / present_BM.sum(dim=1, keepdim=True).clamp(min=1)
         # CLS, equal for all clips, is the layer's bias.
-        return self.mlp(x_BLW[:, 0] + (term_BMW * share_BM[..., None]).sum(dim=1))
+        z_BW: torch.Tensor = self.mlp(x_BLW[:, 0] + (term_BMW * share_BM[..., None]).sum(dim=1))
+        return z_BW

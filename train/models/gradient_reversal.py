@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 
-class _Reversal(torch.autograd.Function):  # type: ignore[misc]
+class _Reversal(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: torch.Tensor, strength: float) -> torch.Tensor:
         ctx.strength = strength
@@ -21,10 +21,10 @@ class _Reversal(torch.autograd.Function):  # type: ignore[misc]
 
 def reverse_gradient(features: torch.Tensor, strength: float) -> torch.Tensor:
     """The identity forwards; backwards the gradient is multiplied by -`strength`. Strength 0 cuts it off."""
-    result: torch.Tensor = _Reversal.apply(features, strength)
+    result: torch.Tensor = _Reversal.apply(features, strength)  # type: ignore[no-untyped-call]
     return result
 
 
-def ganin_strength(progress: float) -> float:
+def compute_ganin_strength(progress: float) -> float:
     """2 / (1 + exp(-10 p)) - 1: from 0 at the start of training (p = 0) to almost 1 at its end (p = 1)."""
     return 2.0 / (1.0 + math.exp(-10.0 * progress)) - 1.0

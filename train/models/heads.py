@@ -1,4 +1,4 @@
-"""What is read from the features: is anything forged, is the picture, is the sound.
+"""Heads on the features: is anything fake, is the image, is the audio.
 
 B clips, W width
 """
@@ -13,7 +13,7 @@ from torch import nn
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Features, and logits made of them."""
+    """Features, and the logits of the heads."""
 
     features: torch.Tensor
     """(B, W) what the discriminators and the contrastive losses see."""
@@ -23,18 +23,18 @@ class Reading:
     """(B,) each."""
 
 
-class Heads(nn.Module):  # type: ignore[misc]
+class Heads(nn.Module):
     """Three small heads on the same features."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.fake = head(width, dropout)
-        self.video = head(width, dropout)
-        self.audio = head(width, dropout)
+        self.fake = build_head(width, dropout)
+        self.video = build_head(width, dropout)
+        self.audio = build_head(width, dropout)
 
     def forward(self, z_BW: torch.Tensor) -> Reading:
         return Reading(z_BW, self.fake(z_BW)[:, 0], self.video(z_BW)[:, 0], self.audio(z_BW)[:, 0])
 
 
-def head(width: int, dropout: float) -> nn.Module:
+def build_head(width: int, dropout: float) -> nn.Module:
     return nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Dropout(dropout), nn.Linear(width // 2, 1))

@@ -12,23 +12,24 @@ from torch import nn
 
 from unmask.cache.spec import Modality
 from unmask.train.data.batch import MODALITIES
-from unmask.train.models.heads import Reading, head
-from unmask.train.models.modality_slots import CLS, PAD, alone
-from unmask.train.models.transformer_fusion import Fusion
+from unmask.train.models.heads import Reading, build_head
+from unmask.train.models.modality_slots import CLS, PAD, gather_tokens
 
 
-class LateFusion(nn.Module):  # type: ignore[misc]
-    def __init__(self, groups: Sequence[int], fusion: Callable[[], Fusion], width: int, dropout: float) -> None:
+class LateFusion(nn.Module):
+    gives_logits = True
+
+    def __init__(self, groups: Sequence[int], build: Callable[[], nn.Module], width: int, dropout: float) -> None:
         super().__init__()
         self.groups = tuple(groups)
-        self.fusions = nn.ModuleList(fusion() for _ in self.groups)
-        self.fake = nn.ModuleList(head(width, dropout) for _ in self.groups)
-        self.video = head(width, dropout)
-        self.audio = head(width, dropout)
+        self.fusions = nn.ModuleList(build() for _ in self.groups)
+        self.fake = nn.ModuleList(build_head(width, dropout) for _ in self.groups)
+        self.video = build_head(width, dropout)
+        self.audio = build_head(width, dropout)
         self.weight_M = nn.Parameter(torch.zeros(len(self.groups)))
 
     def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int]) -> Reading:
-        """The picture's head reads the picture's transformer alone, the sound's head the sound's."""
+        """The image head reads only the image transformer, the audio head only the audio transformer."""
         slots = [max(1, most[MODALITIES[group]]) for group in self.groups]
         z_BMW = torch.stack([self._one(m, x_BLW, group_BL, S) for m, S in enumerate(slots)], dim=1)
         fake_BM = torch.cat([fake(z_BMW[:, m]) for m, fake in enumerate(self.fake)], dim=1)
@@ -44,7 +45,7 @@ class LateFusion(nn.Module):  # type: ignore[misc]
         return self.weight_M.masked_fill(~present_BM, -torch.inf).softmax(dim=1)
 
     def _one(self, m: int, x_BLW: torch.Tensor, group_BL: torch.Tensor, S: int) -> torch.Tensor:
-        x_BSW, used_BS = alone(x_BLW, group_BL, self.groups[m], S)
+        x_BSW, used_BS = gather_tokens(x_BLW, group_BL, self.groups[m], S)
         group_BS = torch.where(used_BS, self.groups[m], PAD)
         cls_B1 = torch.full_like(group_BL[:, :1], CLS)
         z_BW: torch.Tensor = self.fusions[m](torch.cat([x_BLW[:, :1], x_BSW], 1), torch.cat([cls_B1, group_BS], 1))

@@ -14,7 +14,7 @@ PAD = -2
 """In group_BL, beside the number of a modality (its place in batch.MODALITIES)."""
 
 
-def alone(x_BLW: torch.Tensor, group_BL: torch.Tensor, group: int, S: int) -> tuple[torch.Tensor, torch.Tensor]:
+def gather_tokens(x_BLW: torch.Tensor, group_BL: torch.Tensor, group: int, S: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The tokens of one modality, moved together: (B, S, W), and (B, S) which of these slots hold one.
 
     S: those of the clip that has most of them.
@@ -24,7 +24,7 @@ def alone(x_BLW: torch.Tensor, group_BL: torch.Tensor, group: int, S: int) -> tu
     return x_BLW.gather(1, slot_BS[..., None].expand(-1, -1, x_BLW.shape[2])), mine_BL.gather(1, slot_BS)
 
 
-def pooled(x_BLW: torch.Tensor, group_BL: torch.Tensor, groups: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+def mean_pool(x_BLW: torch.Tensor, group_BL: torch.Tensor, groups: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
     """(B, M, W) float32 mean token of each modality, and (B, M) whether the clip has any: without, the mean is void."""
     mine_BML = torch.stack([group_BL == group for group in groups], dim=1).float()
     count_BM = mine_BML.sum(dim=2)

@@ -27,7 +27,7 @@ def time_encoding(times_N: torch.Tensor, width: int) -> torch.Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-class Block(nn.Module):  # type: ignore[misc]
+class Block(nn.Module):
     """x + attention(norm(x)), then x + feed-forward(norm(x)) (Xiong et al. 2020: pre-norm trains without care)."""
 
     def __init__(self, width: int, heads: int, feedforward: int, dropout: float) -> None:
@@ -56,13 +56,16 @@ class Block(nn.Module):  # type: ignore[misc]
         k_BHLE, v_BHLE = (self._split(part) for part in self.key_value(x_BLW).chunk(2, dim=-1))
         # No dropout on the attention itself: it would cost the fused kernel on every device.
         y_BHQE = F.scaled_dot_product_attention(q_BHQE, k_BHLE, v_BHLE, attn_mask=seen_BQL[:, None])
-        return self.out(y_BHQE.transpose(1, 2).flatten(2))
+        y_BQW: torch.Tensor = self.out(y_BHQE.transpose(1, 2).flatten(2))
+        return y_BQW
 
     def _split(self, x_BLW: torch.Tensor) -> torch.Tensor:
-        return x_BLW.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        x_BLHE: torch.Tensor = x_BLW.unflatten(2, (self.heads, -1))
+        return x_BLHE.transpose(1, 2)
 
     def _feedforward(self, x_BQW: torch.Tensor) -> torch.Tensor:
-        return self.contract(self._drop(F.gelu(self.expand(x_BQW))))
+        y_BQW: torch.Tensor = self.contract(self._drop(F.gelu(self.expand(x_BQW))))
+        return y_BQW
 
     def _drop(self, x: torch.Tensor) -> torch.Tensor:
         return F.dropout(x, self.dropout, self.training)
@@ -73,7 +76,7 @@ Pattern = Literal["joint", "within", "cross"]
 its own."""
 
 
-class Fusion(nn.Module):  # type: ignore[misc]
+class TransformerFusion(nn.Module):
     """Blocks and a last norm. Only CLS leaves, so in the last block only CLS asks: the same numbers, half the work."""
 
     def __init__(
@@ -90,7 +93,8 @@ class Fusion(nn.Module):  # type: ignore[misc]
         for number, block in enumerate(self.blocks[:-1]):
             x_BLW = block(x_BLW, used_B1L if self.pattern == "joint" else self._seen(group_BL, number))
         x_B1W = self.blocks[-1](x_BLW, used_B1L, asking=1)
-        return self.norm(x_B1W[:, 0])
+        z_BW: torch.Tensor = self.norm(x_B1W[:, 0])
+        return z_BW
 
     def _seen(self, group_BL: torch.Tensor, block: int) -> torch.Tensor:
         """(B, L, L) which slots each may attend to. Across modalities first: the small model has one such block."""

@@ -1,4 +1,4 @@
-"""What a user sees of a training: a live table on a terminal, plain lines elsewhere. Both go to stderr."""
+"""Progress of a training on stderr: a live table on a terminal, one log line per epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from rich.table import Table
 from rich.text import Text
 
 from unmask.core.progress import Progress
-from unmask.train.validation import decisive
+from unmask.train.losses.objective import LOSS_TERMS
+from unmask.train.validation import choose_deciding
 
 log = logging.getLogger("unmask")
 
-# So many that the table, nine datasets below it and the bar fit a terminal of 80 columns and 24 lines.
+# The table, nine datasets below it and the bar fit a terminal of 80 columns and 24 lines.
 EPOCHS_SHOWN = 12
 LEGEND = (
     "AUC: of all validation items; macro: mean over datasets, of which those with * choose the best epoch; domain: how "
@@ -42,7 +43,7 @@ class Board:
         """`steps` in all that are still to do, after `done` epochs; `console`: a terminal other than stderr."""
         self.epochs = epochs
         self._lines: list[dict[str, Any]] = []
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         if console is None and sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
             console = Console(stderr=True)
         self._plain = Progress(label, steps, "steps") if console is None else None
@@ -77,7 +78,7 @@ class Board:
                 handler.setStream(stream)
 
     def advance(self) -> None:
-        """One more step is done."""
+        """Count one more step."""
         if self._plain is not None:
             self._plain.advance()
         else:
@@ -89,38 +90,38 @@ class Board:
         number = min(line["epoch"] + 1, self.epochs)
         self._bar.update(self._task, description=f"epoch {number} of {self.epochs}")
         if self._live is None:
-            log.info("%s", plain_line(line, self.epochs))
+            log.info("%s", format_line(line, self.epochs))
         self._warn(line["validation"])
 
     def _warn(self, found: dict[str, Any]) -> None:
         accuracy, chance = found["domain_accuracy"], found["domain_chance"]
-        if accuracy is None or accuracy < WORTH_A_WARNING or chance > WORTH_A_WARNING or "domain" in self._told:
+        if accuracy is None or accuracy < WORTH_A_WARNING or chance > WORTH_A_WARNING or "domain" in self._warned:
             return
-        self._told.add("domain")
+        self._warned.add("domain")
         log.warning(
-            "the discriminator names the dataset of %.0f %% of clips (modalities alone: %.0f %%): the features carry "
-            "each dataset's look, so a score may rest on it and fail on others. A larger train.grl_max, "
-            "train.domain_loss=cdan or coral, and a leave-one-dataset-out test tell more",
+            "the discriminators identify the dataset of %.0f %% of clips (from modalities alone: %.0f %%): features "
+            "encode the dataset, so scores may not transfer to other datasets. Try a larger train.grl_max, "
+            "train.domain_loss=cdan or coral, and a leave-one-dataset-out split",
             100 * accuracy,
             100 * chance,
         )
 
     def _render(self) -> RenderableType:
         assert self._console is not None, "only a terminal has a live table"
-        shown = epochs_view(self._lines[-EPOCHS_SHOWN:], self._console)
+        shown = render_epochs(self._lines[-EPOCHS_SHOWN:], self._console)
         return Group(Text(self._label), shown, self._bar.get_renderable())
 
 
-def epochs_view(lines: Sequence[dict[str, Any]], console: Console) -> RenderableType:
-    """A row an epoch; the columns for which the console is too narrow are told of the last epoch below."""
-    losses, guesses, datasets = columns_of(lines)
+def render_epochs(lines: Sequence[dict[str, Any]], console: Console) -> RenderableType:
+    """One row per epoch; columns that do not fit the console are listed below, for the last epoch."""
+    losses, guesses, datasets = build_columns(lines)
     choices: list[tuple[list[Column], list[Column]]] = [
         ([*losses, *datasets, *guesses], []),
         ([*losses, *guesses], datasets),
         (losses, [*datasets, *guesses]),
     ]
-    shown, left = next((one for one in choices if _fits(epochs_table(lines, one[0]), console)), choices[-1])
-    parts: list[RenderableType] = [epochs_table(lines, shown)]
+    shown, left = next((one for one in choices if _fits(build_table(lines, one[0]), console)), choices[-1])
+    parts: list[RenderableType] = [build_table(lines, shown)]
     if lines:
         parts.append(Text(LEGEND, style="dim"))
     if lines and left:
@@ -134,27 +135,38 @@ def _fits(table: Table, console: Console) -> bool:
     return Measurement.get(console, anything, table).maximum <= console.width
 
 
-def columns_of(lines: Sequence[dict[str, Any]]) -> tuple[list[Column], list[Column], list[Column]]:
-    """Losses and AUCs of all items, guesses of the dataset, and the AUC of each dataset."""
+def build_columns(lines: Sequence[dict[str, Any]]) -> tuple[list[Column], list[Column], list[Column]]:
+    """Losses and pooled AUCs, accuracy of the discriminators, and the AUC per dataset."""
     found = [line["validation"] for line in lines]
     losses = [
         ("epoch", [f"{line['epoch']}{' best' if _is_best(line) else ''}" for line in lines]),
-        ("loss", [short(line["train"]["fake"]) for line in lines]),
-        ("val loss", [short(one["loss"]) for one in found]),
-        ("AUC", [short(one["pooled"]["auc"]) for one in found]),
-        ("macro", [short(one["macro"]["auc"]) for one in found]),
+        *(
+            (heading, [shorten(line["train"][name]) for line in lines])
+            for name, heading in select_losses(lines).items()
+        ),
+        ("val loss", [shorten(one["loss"]) for one in found]),
+        ("AUC", [shorten(one["pooled"]["auc"]) for one in found]),
+        ("macro", [shorten(one["macro"]["auc"]) for one in found]),
     ]
     kinds = {"domain": "accuracy", "by parts": "chance", "chance": "uniform"}
-    guesses = [(heading, [short(one[f"domain_{kind}"]) for one in found]) for heading, kind in kinds.items()]
-    marked = marks(found[-1]["domains"]) if found else {}
+    guesses = [(heading, [shorten(one[f"domain_{kind}"]) for one in found]) for heading, kind in kinds.items()]
+    marked = mark_deciding(found[-1]["domains"]) if found else {}
     datasets = [
-        (f"{name}{mark}", [short(one["domains"].get(name, {}).get("auc")) for one in found])
+        (f"{name}{mark}", [shorten(one["domains"].get(name, {}).get("auc")) for one in found])
         for name, mark in marked.items()
     ]
     return losses, guesses, datasets
 
 
-def epochs_table(lines: Sequence[dict[str, Any]], columns: Sequence[Column]) -> Table:
+def select_losses(lines: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Name -> heading of the training losses to show: those with a heading, and the user's own by their names."""
+    known = {term.name: term.heading for term in LOSS_TERMS} | dict.fromkeys(("total", "lr", "reversal"))
+    logged = lines[-1]["train"] if lines else {"fake": 0.0}
+    headings = {name: known.get(name, name) for name in (*known, *logged) if name in logged}
+    return {name: heading for name, heading in headings.items() if heading is not None}
+
+
+def build_table(lines: Sequence[dict[str, Any]], columns: Sequence[Column]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for heading, _ in columns:
         table.add_column(Text(heading), overflow="fold")
@@ -167,26 +179,27 @@ def _is_best(line: dict[str, Any]) -> bool:
     return bool(line["best_epoch"] == line["epoch"])
 
 
-def marks(domains: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+def mark_deciding(domains: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
     """Dataset -> "*" for those whose mean AUC chooses the best epoch."""
     fewest = {name: min(row["fakes"], row["items"] - row["fakes"]) for name, row in domains.items()}
-    deciding = decisive(fewest)
+    deciding = choose_deciding(fewest)
     return {name: "*" if name in deciding else "" for name in fewest}
 
 
-def plain_line(line: dict[str, Any], epochs: int) -> str:
+def format_line(line: dict[str, Any], epochs: int) -> str:
     found, macro = line["validation"]["pooled"], line["validation"]["macro"]
     names = ("accuracy", "precision", "recall", "f1")
-    accuracy, precision, recall, f1 = (short(found[name]) for name in names)
-    guesses = [short(line["validation"][f"domain_{name}"]) for name in ("accuracy", "chance", "uniform")]
-    domains = " ".join(f"{name} {short(row['auc'])}" for name, row in line["validation"]["domains"].items())
+    accuracy, precision, recall, f1 = (shorten(found[name]) for name in names)
+    guesses = [shorten(line["validation"][f"domain_{name}"]) for name in ("accuracy", "chance", "uniform")]
+    domains = " ".join(f"{name} {shorten(row['auc'])}" for name, row in line["validation"]["domains"].items())
+    losses = " ".join(f"{heading} {shorten(line['train'][name])}" for name, heading in select_losses([line]).items())
     return (
-        f"epoch {line['epoch']}/{epochs}: loss {line['train']['fake']:.3f} | val loss {line['validation']['loss']:.3f} "
-        f"auc {short(found['auc'])} macro {short(macro['auc'])} acc {accuracy} p {precision} r {recall} f1 {f1} | "
+        f"epoch {line['epoch']}/{epochs}: {losses} | val loss {line['validation']['loss']:.3f} "
+        f"auc {shorten(found['auc'])} macro {shorten(macro['auc'])} acc {accuracy} p {precision} r {recall} f1 {f1} | "
         f"{domains} | domain {guesses[0]} (modalities alone {guesses[1]}, chance {guesses[2]})"
         f"{' best' if _is_best(line) else ''}"
     )
 
 
-def short(value: float | None) -> str:
+def shorten(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"

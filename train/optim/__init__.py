@@ -1,1 +1,1 @@
-"""Optimiser, weight average, processes, compilation."""
+"""Optimizer, weight average, processes, compilation."""

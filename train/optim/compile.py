@@ -19,7 +19,7 @@ def compile_blocks(model: Detector) -> None:
             module.compile(dynamic=True)
 
 
-def not_compiled(error: RuntimeError) -> UsageError | None:
+def explain_compile_error(error: RuntimeError) -> UsageError | None:
     """What to tell the user, where `error` says that the compiler failed."""
     from torch._dynamo.exc import TorchDynamoException  # takes seconds to import
 

@@ -1,7 +1,7 @@
-"""One training by several processes, started by `torchrun`: on the GPUs of one machine or of many.
+"""Data-parallel training by several processes started with `torchrun`, on one machine or several.
 
-Every process (rank) takes its share of each optimiser step's batches. What the step divides by and the gradients are
-summed over the ranks, so that all take the step that one process would have taken. Rank 0 validates and writes.
+Every process (rank) takes its share of the batches of each optimizer step. Clip counts and gradients are summed over
+the ranks, so all take the same step that one process would take. Rank 0 validates and writes.
 """
 
 from __future__ import annotations
@@ -18,14 +18,10 @@ import torch.distributed as dist
 from torch import nn
 
 from unmask.core.errors import UsageError
-from unmask.train.data.batch import Batch
-from unmask.train.data.device_transfer import to_device
-from unmask.train.losses.total import Totals, counts
-from unmask.train.models.detector import Detector
 
 log = logging.getLogger("unmask")
 
-# The others wait while rank 0 validates, and that may take longer than the ten minutes NCCL allows.
+# The other ranks wait while rank 0 validates, which may take longer than NCCL's default of ten minutes.
 PATIENCE = timedelta(hours=2)
 
 Share = TypeVar("Share")
@@ -42,15 +38,15 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Is it this process that validates and writes."""
+        """True for the process that validates and writes."""
         return self.rank == 0
 
     def share(self, parts: Sequence[Share]) -> Sequence[Share]:
-        """This rank's of a step's parts; may be none of them in the last step of an epoch."""
+        """This rank's share of the batches of a step; may be empty in the last step of an epoch."""
         return parts[self.rank :: self.size]
 
     def agreed(self, number: int) -> int:
-        """What rank 0 says."""
+        """Rank 0's `number`, on every rank."""
         if self.size == 1:
             return number
         said = torch.tensor([number], device=self.device)
@@ -63,7 +59,7 @@ class World:
         return numbers
 
     def wait(self) -> None:
-        """Until all have come so far: a process that ends while another still talks to it can take that one down."""
+        """Wait for all ranks: a process that exits early can crash another that still communicates with it."""
         if self.size > 1:
             dist.barrier()
 
@@ -71,12 +67,8 @@ class World:
         if self.size > 1:
             dist.destroy_process_group()
 
-    def totals(self, batches: Sequence[Batch], model: Detector) -> Totals:
-        """Those of the whole step, of which `batches` are this rank's."""
-        return Totals.counted(self.summed(to_device(torch.from_numpy(counts(batches, model)), self.device)))
-
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Of all ranks; a parameter that none of them used stays without a gradient, as it would in one process."""
+        """Sum gradients over ranks; a parameter that no rank used keeps grad = None, as in one process."""
         if self.size == 1:
             return
         given = list(parameters)
@@ -84,19 +76,22 @@ class World:
         parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in given]
         flat = self.summed(torch.cat([used, *(part.reshape(-1) for part in parts)]))
         counts, *sums = flat.split([len(given), *(p.numel() for p in given)])
-        # Asked only by a rank that misses one: reading the counts would wait for the GPU.
+        # Only a rank that lacks a gradient reads the counts: reading waits for the GPU.
         anywhere = counts.tolist() if any(p.grad is None for p in given) else [1.0] * len(given)
         for parameter, total, ranks in zip(given, sums, anywhere, strict=True):
             parameter.grad = total.view_as(parameter) if ranks else None
 
 
-def joined(device: torch.device) -> World:
-    """The world that `torchrun` describes in the environment, to be left at the end; without one, this process."""
+def join_world(device: torch.device) -> World:
+    """Join the process group that `torchrun` describes in the environment; without one, this process alone."""
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     if size == 1:
         return World(device)
     if not {"RANK", "MASTER_ADDR", "MASTER_PORT"} <= set(os.environ):
-        raise UsageError(f"WORLD_SIZE={size}, but nothing says where the others are", "start by torchrun, or unset it")
+        raise UsageError(
+            f"WORLD_SIZE={size}, but RANK, MASTER_ADDR or MASTER_PORT is not set",
+            "start with torchrun, or unset WORLD_SIZE",
+        )
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     if not dist.is_initialized():
@@ -104,5 +99,5 @@ def joined(device: torch.device) -> World:
             torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     if rank:
-        log.setLevel(logging.ERROR)  # one voice
+        log.setLevel(logging.ERROR)  # only rank 0 logs
     return World(device, rank, size)

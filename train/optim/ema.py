@@ -10,11 +10,11 @@ import torch
 from unmask.train.models.detector import Detector
 
 
-def decay_at(decay: float, step: int) -> float:
+def compute_decay(decay: float, step: int) -> float:
     """Of step `step` (from 0). Less at first, or the average would long remember the random weights of the start."""
     return min(decay, (1 + step) / (10 + step))
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
-def update(average: Detector, model: Detector, decay: float) -> None:
+@torch.no_grad()
+def update_average(average: Detector, model: Detector, decay: float) -> None:
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)

@@ -13,7 +13,7 @@ from unmask.train.models.detector import Detector
 AUTOCAST = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def make_optimiser(model: Detector, config: TrainConfig) -> torch.optim.AdamW:
+def make_optimizer(model: Detector, config: TrainConfig) -> torch.optim.AdamW:
     """No weight decay on biases, norms and embeddings: pulling those to zero only loses information."""
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
@@ -23,7 +23,7 @@ def make_optimiser(model: Detector, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.lr, fused=True)
 
 
-def lr_at(config: TrainConfig, progress: float) -> float:
+def compute_lr(config: TrainConfig, progress: float) -> float:
     """Learning rate when the share `progress` of all steps is done: a line up from 0, then a cosine down to 0.
 
     A function of progress alone, so a resumed run has no scheduler to restore.
@@ -33,8 +33,8 @@ def lr_at(config: TrainConfig, progress: float) -> float:
     return config.lr * 0.5 * (1.0 + math.cos(math.pi * (progress - config.warmup) / (1.0 - config.warmup)))
 
 
-def set_lr(optimiser: torch.optim.Optimizer, lr: float) -> None:
-    for group in optimiser.param_groups:
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    for group in optimizer.param_groups:
         group["lr"] = lr
 
 

@@ -30,16 +30,16 @@ def ablate(
     device: Device = "auto",
 ) -> None:
     """Train and evaluate presets x seeds on the same tokens and print one table."""
-    from unmask.evaluation.ablation_table import ablation_table
-    from unmask.train.presets import PRESETS, preset_config
+    from unmask.evaluation.ablation_table import render_ablation
+    from unmask.train.presets import PRESETS, make_preset
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
         hint = "start one process per GPU: --device cuda:1 and other --presets for each"
         raise UsageError("ablate cannot run under torchrun", hint)
     names = split_list(presets) or PRESETS
-    configs = {name: change_settings(preset_config(name), settings, assignments) for name in names}
+    configs = {name: change_settings(make_preset(name), settings, assignments) for name in names}
     found = call.work.ablate(configs, split_numbers(seeds), device=device).details
-    call.console.show(ablation_table(found))
+    call.console.show(render_ablation(found))
     call.console.result |= found.as_json()
     if found.stopped:
         raise typer.Exit(Stopped.exit_code)

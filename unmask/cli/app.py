@@ -27,7 +27,7 @@ from unmask.cli.scan import scan
 from unmask.cli.split import split
 from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
-from unmask.core.errors import Stopped, told
+from unmask.core.errors import Stopped, as_user_error
 from unmask.environment import set_environment
 
 COMMANDS = (
@@ -58,7 +58,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            raise told(error) or error from error
+            raise as_user_error(error) or error from error
 
 
 app = typer.Typer(
@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _print_error(error: BaseException) -> int:
     """Print the error and its hint on stderr; the exit code."""
-    known = told(error)
+    known = as_user_error(error)
     if known is None:
         traceback.print_exception(error)
         print("hint: this is a bug in unmask; please report it with the lines above", file=sys.stderr)

@@ -29,11 +29,11 @@ app = typer.Typer(help="List, measure, verify, clean, export and import cached t
 @command()
 def ls(call: Call) -> None:
     """List token stores: encoder, size, clips, tokens, the profiles and runs that use them, time of last use."""
-    from unmask.cache.store.inventory import inventory
-    from unmask.train.token_usage import token_use
+    from unmask.cache.store.inventory import list_stores
+    from unmask.train.token_usage import list_token_use
 
     folder = call.work.folder
-    stores = inventory(folder, token_use(folder.runs))
+    stores = list_stores(folder, list_token_use(folder.runs))
     _show_stores(call.console, stores)
     call.console.result["stores"] = [store.as_json() for store in stores]
 
@@ -42,9 +42,9 @@ def ls(call: Call) -> None:
 @command()
 def du(call: Call) -> None:
     """Show the size of every media folder, token store and run, and the total."""
-    from unmask.cache.store.inventory import disk_use
+    from unmask.cache.store.inventory import measure_disk_use
 
-    sizes = disk_use(call.work.folder)
+    sizes = measure_disk_use(call.work.folder)
     for path, size in sizes.items():
         call.console.say(f"{_size(size)}  {path}")
     call.console.say(f"{_size(sum(sizes.values()))}  total")
@@ -84,11 +84,11 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking for confirmation.")] = False,
 ) -> None:
     """Remove token stores that no profile and no run uses. Asks for confirmation."""
-    from unmask.cache.store.inventory import inventory, remove_stores
-    from unmask.train.token_usage import token_use
+    from unmask.cache.store.inventory import list_stores, remove_stores
+    from unmask.train.token_usage import list_token_use
 
     console, folder = call.console, call.work.folder
-    unused = [store for store in inventory(folder, token_use(folder.runs)) if not store.referenced]
+    unused = [store for store in list_stores(folder, list_token_use(folder.runs)) if not store.referenced]
     freed = sum(store.bytes for store in unused)
     console.result |= {"unreferenced": [store.as_json() for store in unused], "bytes": freed, "removed": []}
     _show_stores(console, unused)
@@ -113,19 +113,19 @@ def export(
     ] = "item",
 ) -> None:
     """Write the tokens of the profile that was extracted last into one file."""
-    from unmask.cache.export.mean_vectors import item_facts, mean_vectors, write_npz, write_parquet
-    from unmask.cache.export.transfer import export_hdf5, latest_streams
+    from unmask.cache.export.mean_vectors import pool_tokens, read_item_columns, write_npz, write_parquet
+    from unmask.cache.export.transfer import export_hdf5, open_latest
 
     console, folder = call.console, call.work.folder
     if form == "hdf5":
         latest = export_hdf5(folder, out)
         rows, unit = len(next(iter(latest.stores.values()), [])), "clips"
     else:
-        latest = latest_streams(folder)
-        vectors = mean_vectors(latest.stores, per)
+        latest = open_latest(folder)
+        vectors = pool_tokens(latest.stores, per)
         manifest = call.work.read_manifest() if folder.manifest.is_file() else None
         write = write_parquet if form == "parquet" else write_npz
-        write(out, vectors, item_facts(manifest, vectors))
+        write(out, vectors, read_item_columns(manifest, vectors))
         rows, unit = len(vectors), f"{per}s"
     console.result |= {"file": str(out), "format": form, "rows": rows, "streams": list(latest.stores)}
     console.result["bytes"] = out.stat().st_size
@@ -148,7 +148,7 @@ def import_(
 
 def _repair(console: Console, folder: WorkFolder, damaged: Sequence[Damage], device: str, max_failures: float) -> None:
     """Remove the damaged shards, then run the stages of the affected profiles."""
-    from unmask.cache.store.verification import remove_damaged, touched
+    from unmask.cache.store.verification import find_affected_profiles, remove_damaged
     from unmask.manifests.manifest import read_manifest
 
     manifest = read_manifest(folder.manifest) if folder.manifest.is_file() else None
@@ -157,7 +157,7 @@ def _repair(console: Console, folder: WorkFolder, damaged: Sequence[Damage], dev
     for path in kept:
         console.say(f"kept, because the media files behind it are gone: {path}")
     again = any((folder.root / path).is_relative_to(folder.media) for path in removed)
-    for reference in touched(folder, removed):
+    for reference in find_affected_profiles(folder, removed):
         if manifest is None:
             console.say(f"no manifest: the tokens of {reference.name} cannot be computed again")
         else:

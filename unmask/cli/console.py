@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
 
-from unmask.core.errors import told
+from unmask.core.errors import as_user_error
 from unmask.core.stage_report import StageReport
 from unmask.logs import show_log
 from unmask.tables import FAILURES_SHOWN, describe_failures
@@ -74,7 +74,7 @@ def open_console(as_json: bool = False, quiet: bool = False) -> Iterator[Console
     try:
         yield console
     except BaseException as error:
-        if known := told(error):
+        if known := as_user_error(error):
             console.result |= {"error": known.problem, "hint": known.hint}
         raise
     finally:

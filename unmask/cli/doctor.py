@@ -9,16 +9,16 @@ from unmask.core.machine import choose_device
 @command(quiet=False)
 def doctor(call: Call) -> None:
     """Show what this machine has and which settings it would get."""
-    from unmask.cache.weights.resolve import inventory
+    from unmask.cache.weights.resolve import list_weights
     from unmask.core.machine import describe
-    from unmask.train.auto_size import resolved
+    from unmask.train.auto_size import resolve_auto
     from unmask.train.config import TrainConfig
 
     console = call.console
     console.result |= describe(call.work.folder.root)
-    config = resolved(TrainConfig(), choose_device("auto"), 0)
+    config = resolve_auto(TrainConfig(), choose_device("auto"), 0)
     console.result |= {"model_size": config.size, "precision": config.precision}
-    console.result["encoder_weights"] = {a.encoder: f"{a.state}: {a.where}".strip(": ") for a in inventory()}
+    console.result["encoder_weights"] = {a.encoder: f"{a.state}: {a.where}".strip(": ") for a in list_weights()}
     for key, value in console.result.items():
         console.say(f"{key}: {value}" if not isinstance(value, dict) else f"{key}:")
         for name, entry in value.items() if isinstance(value, dict) else ():

@@ -17,8 +17,8 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Compute metrics per file and dataset on the test split, beside simple controls."""
-    from unmask.evaluation.terminal_table import evaluation_table
+    from unmask.evaluation.terminal_table import render_evaluation
 
     found = call.work.evaluate(run, split, device=device)
-    call.console.show(evaluation_table(found.details))
+    call.console.show(render_evaluation(found.details))
     call.console.result |= found.details.as_json()

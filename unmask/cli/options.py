@@ -107,7 +107,7 @@ def command(*, work: bool = True, quiet: bool = True) -> Callable[[Command], Com
         own = [parameter.replace(kind=Option.KEYWORD_ONLY) for parameter in parameters]
         run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
-        del run.__wrapped__  # type: ignore[attr-defined]
+        del run.__wrapped__
         return run
 
     return decorate

@@ -18,7 +18,7 @@ from unmask.cli.options import (
     command,
     split_list,
 )
-from unmask.core.process_pool import available_cores
+from unmask.core.process_pool import count_cores
 
 
 @command()
@@ -44,16 +44,20 @@ def preprocess(
 ) -> None:
     """Turn media files into face crops and 16 kHz audio (writes Zarr shards under work/media)."""
     from unmask.preprocess.dry_run import estimate
-    from unmask.preprocess.partition import WHOLE, Part
+    from unmask.preprocess.partition import WHOLE, Partition
     from unmask.preprocess.stage import Limits
 
-    reasons, part = check_reasons(split_list(retry or "")), Part.parse(shard) if shard else WHOLE
+    reasons, partition = check_reasons(split_list(retry or "")), Partition.parse(shard) if shard else WHOLE
+    if device not in ("auto", "cpu"):
+        call.console.say(f"--device {device} is ignored: face detection runs on the CPU workers")
     manifest = call.work.read_manifest()
     chosen = call.choose_profile(profile, settings, assignments, keep=not dry_run)
     if dry_run:
-        limits = Limits(workers or available_cores(), timeout, memory)
+        limits = Limits(workers=workers or count_cores(), timeout_s=timeout, memory_gib=memory)
         folder = call.work.folder
-        call.console.show_estimate(estimate(manifest, chosen.preprocess, folder, limits, retry=reasons, part=part))
+        call.console.show_estimate(
+            estimate(manifest, chosen.preprocess, folder, limits, retry=reasons, partition=partition)
+        )
         return
     reports = call.work.preprocess(
         chosen, workers=workers, timeout=timeout, memory=memory, retry=reasons, shard=shard, max_failures=1

@@ -20,9 +20,9 @@ def train(
     device: Device = "auto",
 ) -> None:
     """Train one model on the tokens and keep its best checkpoint (writes work/runs)."""
-    from unmask.train.presets import preset_config
+    from unmask.train.presets import make_preset
 
-    config = change_settings(preset_config(preset), settings, assignments)
+    config = change_settings(make_preset(preset), settings, assignments)
     run = call.work.train(config, device=device, **({} if seed is None else {"seed": seed}))
     call.console.say(f"run: {run.folder}")
     call.console.result |= run.summary.as_json() | {"run": str(run.folder)}

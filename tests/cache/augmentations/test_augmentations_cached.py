@@ -1,4 +1,4 @@
-"""Augmented views are token stores of their own, and training draws each clip from one of them."""
+"""Augmented tokens are separate stores, and training takes each clip from one of them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from unmask.cache.stage import extract, open_streams
-from unmask.cache.store.profile_index import Streams
-from unmask.preprocess.profiles import Profile, ViewSettings
+from unmask.cache.stage import extract, open_tokens
+from unmask.cache.store.profile_index import ProfileTokens
+from unmask.preprocess.profiles import AugmentationSettings, Profile
 from unmask.train.data.token_data import TokenData
 
 CPU = torch.device("cpu")
@@ -19,16 +19,16 @@ NAMES = ("tiny_image", "tiny_audio", "tiny_text")
 
 
 @pytest.fixture
-def viewed(media) -> tuple[Any, Streams]:
+def viewed(media) -> tuple[Any, ProfileTokens]:
     media.add("video-1", "audio-2", "image-3")
     media.rows[:] = [replace(row, split="train", split_scheme="a") for row in media.rows]
-    profile: Profile = media.profile.model_copy(update={"views": ViewSettings(count=2)})
+    profile: Profile = media.profile.model_copy(update={"views": AugmentationSettings(count=2)})
     for report in extract(media.manifest, profile, media.work, device=CPU):
         report.check(0.0)
-    return media, open_streams(media.work, media.manifest, profile)
+    return media, open_tokens(media.work, media.manifest, profile)
 
 
-def test_pictures_and_sound_have_views_and_texts_have_none(viewed):
+def test_images_and_audio_are_augmented_and_texts_are_not(viewed):
     _, streams = viewed
     assert {name: len(stores) for name, stores in streams.views.items()} == {"tiny_image": 2, "tiny_audio": 2}
     for name, stores in streams.views.items():
@@ -38,7 +38,7 @@ def test_pictures_and_sound_have_views_and_texts_have_none(viewed):
 
 
 @pytest.mark.parametrize("held", [True, False])
-def test_a_batch_holds_each_clip_as_its_view_shows_it(viewed, held):
+def test_a_batch_holds_each_clip_in_its_augmented_version(viewed, held):
     media, streams = viewed
     data = TokenData.load(media.manifest, streams)
     data = data.placed(CPU) if held else data
@@ -64,7 +64,7 @@ def test_without_being_asked_a_batch_is_clean(viewed):
         torch.testing.assert_close(one.streams[name].tokens, two.streams[name].tokens)
 
 
-def test_runs_with_and_without_views_are_different_runs(viewed):
+def test_runs_with_and_without_augmentation_are_different_runs(viewed):
     media, streams = viewed
     with_views, without = (
         TokenData.load(media.manifest, streams),

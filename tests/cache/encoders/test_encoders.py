@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 import torch
-from encoder_members import ABSENT, DOCUMENTED, HERE, LOCAL, LONG_TEXT, MEMBERS, Member, blocks, documented, member
+from encoder_members import ABSENT, DOCUMENTED, GUIDE, HERE, LOCAL, LONG_TEXT, MEMBERS, Member, documented, member
+from guides import code_blocks
 
 from unmask.cache.encoders import ENCODERS
-from unmask.cache.encoders.audio_base import token_count
+from unmask.cache.encoders.audio_base import count_tokens
 from unmask.cache.spec import TOKEN_WIDTH, EncoderSpec
-from unmask.cache.weights.registry import SOURCES
 from unmask.core.errors import UsageError
 from unmask.preprocess.profiles import PROFILES
 
@@ -60,8 +62,14 @@ def test_the_suite_has_all_members():
     assert len(MEMBERS) == len(HERE) + len(LOCAL) + 1 >= 17
 
 
-def test_the_registry_knows_where_all_weights_come_from():
-    assert set(SOURCES) == set(ENCODERS)
+def test_every_entry_names_a_function():
+    assert all(callable(entry.load_maker()) for entry in ENCODERS.values())
+
+
+def test_the_registry_is_read_without_torch():
+    program = "import sys, unmask.cache.weights.resolve as weights; weights.inventory(); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_profiles_name_encoders_of_the_registry_and_none_reads_metadata():
@@ -70,10 +78,10 @@ def test_profiles_name_encoders_of_the_registry_and_none_reads_metadata():
     assert "metadata" not in named, "the facts of a file carry shortcuts: only who asks for them gets them"
 
 
-def test_the_document_has_one_file_and_two_lines():
-    file, *lines = blocks()
+def test_the_guide_adds_one_file_and_one_line():
+    file, line = code_blocks(GUIDE)
     assert file.startswith('"""')
-    assert [line.strip().count("\n") for line in lines] == [0, 0]
+    assert line.strip().count("\n") == 0
 
 
 def test_the_spec_says_everything_and_survives_json(one: Member):
@@ -148,7 +156,7 @@ def test_tokens_have_the_shape_the_spec_promises(one: Member):
 def test_sound_of_any_length_has_the_tokens_of_its_seconds(one: Member, samples: int):
     if one.spec.modality == "audio":
         tokens = one.encoder.encode(torch.rand(1, samples) - 0.5)
-        assert tokens.shape[1] == token_count(samples, one.spec.tokens_per_second or 0)
+        assert tokens.shape[1] == count_tokens(samples, one.spec.tokens_per_second or 0)
 
 
 @pytest.mark.parametrize("size", [64, 224])

@@ -1,4 +1,4 @@
-"""Encoders of pictures: grids, layers, other sizes, any timm network."""
+"""Image encoders: grids, layers, other sizes, any timm network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import torch
 from timm.models import save_for_hf
 
 from unmask.cache.encoders import make_encoder
-from unmask.cache.encoders.timm_weights import Architecture, default_architecture, feature_width, resized_positions
+from unmask.cache.encoders.timm_weights import (
+    Architecture,
+    find_feature_width,
+    get_default_architecture,
+    resize_positions,
+)
 from unmask.core.errors import MissingInput, UsageError
 from unmask.preprocess.profiles import EncoderChoice
 
@@ -24,7 +29,7 @@ def pictures(count: int = 2, size: int = 64) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def dinov2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network of DINOv2's family with pictures of 518 px, as timm saves them."""
+    """A small network of DINOv2's family for images of 518 px, as timm saves them."""
     folder = tmp_path_factory.mktemp("dinov2")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(2)
@@ -94,17 +99,17 @@ def test_a_timm_network_by_its_name_is_the_named_encoder(local_models: dict[str,
     ],
 )
 def test_networks_of_all_kinds_tell_their_width_without_being_built(name: str, width: int, layers: int):
-    architecture = default_architecture(name)
+    architecture = get_default_architecture(name)
     network = architecture.blank()
-    assert feature_width(architecture, network, ()) == width
+    assert find_feature_width(architecture, network, ()) == width
     assert len(network.feature_info) == layers
 
 
 @pytest.mark.parametrize("name", ["crossvit_tiny_240", "volo_d1_224"])
 def test_a_network_without_a_plain_feature_map_is_refused(name: str):
-    architecture = default_architecture(name)
+    architecture = get_default_architecture(name)
     with pytest.raises(UsageError, match="no square feature map"):
-        feature_width(architecture, architecture.blank(), ())
+        find_feature_width(architecture, architecture.blank(), ())
 
 
 def test_dinov2_is_read_at_224_pixels(dinov2_folder: Path):
@@ -120,12 +125,12 @@ def test_positions_are_resized_smoothly_and_the_class_tokens_is_kept():
     # A plane stays a plane: away from the edges a cubic filter reproduces it.
     rows, columns = torch.meshgrid(torch.arange(8.0), torch.arange(8.0), indexing="ij")
     given = torch.cat([torch.full((1, 1, 1), 99.0), (rows + 10 * columns).reshape(1, 64, 1)], dim=1)
-    resized = resized_positions(given, 17)
+    resized = resize_positions(given, 17)
     assert resized[0, 0, 0] == 99
     at = torch.arange(4) * 2 + 0.5
     expected = (at[:, None] + 10 * at[None, :])[1:3, 1:3]
     torch.testing.assert_close(resized[0, 1:, 0].reshape(4, 4)[1:3, 1:3], expected, rtol=1e-5, atol=1e-4)
-    assert resized_positions(given, 65) is given
+    assert resize_positions(given, 65) is given
 
 
 def test_an_architecture_is_only_ever_made_smaller():

@@ -84,7 +84,7 @@ def test_every_way_of_cutting_a_file_off_is_noticed(tmp_path: Path):
     whole = ct2(tmp_path / "whole.bin", {"a/weight": ("float32", np.ones((2, 2), np.float32))}).read_bytes()
     for length in range(1, len(whole)):
         (tmp_path / "cut.bin").write_bytes(whole[:length])
-        with pytest.raises(MissingInput, match="not a whole CTranslate2 model"):
+        with pytest.raises(MissingInput, match="not a complete CTranslate2 model"):
             CT2File(tmp_path / "cut.bin")
 
 

@@ -121,5 +121,5 @@ def test_an_encoder_that_is_not_in_it_is_named(file: Path):
 def test_no_name_of_it_becomes_a_path_elsewhere(tmp_path: Path):
     fill(tmp_path / "store", [1])
     write_hdf5(tmp_path / "all.h5", {"../x": TokenStore(tmp_path / "store")}, {})
-    with pytest.raises(MissingInput, match="names of encoders"):
+    with pytest.raises(MissingInput, match="invalid encoder names"):
         read_about(tmp_path / "all.h5")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from unmask.cache.projections.pca import fit, train_items
+from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER, Projection, projection
-from unmask.cache.stage import extract, open_streams
+from unmask.cache.stage import extract, open_tokens
 from unmask.cache.store.token_store import TokenStore
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice, Profile
@@ -39,7 +39,7 @@ def stored(media: Any, name: str, encoder: str = "tiny_image", views: int = 0) -
     )
     for report in extract(media.manifest, profile, media.work, device=CPU):
         report.check(0.0)
-    return open_streams(media.work, media.manifest, profile).stores[encoder]
+    return open_tokens(media.work, media.manifest, profile).stores[encoder]
 
 
 def test_native_tokens_have_the_encoders_own_width(split):
@@ -52,7 +52,7 @@ def test_native_tokens_have_the_encoders_own_width(split):
 
 def test_components_are_fitted_on_the_train_split_alone(split):
     pca, native = stored(split, "pca"), stored(split, "native")
-    train = [number for number, (media_id, _) in enumerate(native.keys) if media_id in train_items(split.manifest)]
+    train = [number for number, (media_id, _) in enumerate(native.keys) if media_id in list_train_items(split.manifest)]
     tokens = native.gather(np.array(train))[0].astype(np.float64)
     centred = tokens - tokens.mean(axis=0)
     variances = np.linalg.eigvalsh(centred.T @ centred / len(centred))[::-1]
@@ -64,8 +64,8 @@ def test_components_are_fitted_on_the_train_split_alone(split):
 
 def test_the_matrix_does_not_know_the_test_item(split):
     native = stored(split, "native")
-    one = fit(native, train_items(split.manifest))
-    two = fit(native, [row.media_id for row in split.rows])
+    one = fit_pca(native, list_train_items(split.manifest))
+    two = fit_pca(native, [row.media_id for row in split.rows])
     assert np.abs(one.matrix - two.matrix).max() > 1e-3
 
 
@@ -81,7 +81,7 @@ def test_a_fitted_projection_is_the_same_for_a_new_encoding(split):
 
 def pca_tokens(split: Any) -> np.ndarray:
     native = stored(split, "native")
-    return fit(native, train_items(split.manifest)).of(native.load()[0])
+    return fit_pca(native, list_train_items(split.manifest)).of(native.load()[0])
 
 
 def test_a_fitted_projection_that_is_not_there_is_told(split):

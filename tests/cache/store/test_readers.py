@@ -21,7 +21,7 @@ from made_tokens import NATIVE, SHARD, SPEC, fill, opened, truncate
 
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.in_memory import InMemory
-from unmask.cache.store.ragged import Piece, Ragged, ranges
+from unmask.cache.store.ragged import Piece, Ragged, concatenate_ranges
 from unmask.cache.store.token_store import TokenStore
 from unmask.core.errors import MissingInput
 
@@ -198,8 +198,8 @@ def test_a_shard_that_is_cut_off_after_opening_is_named(tmp_path: Path):
     with pytest.raises(MissingInput, match=SHARD):
         store.load()
     with pytest.raises(MissingInput, match=SHARD):
-        Piece(tmp_path / SHARD / "tokens/c/0/0", 0, 3, 512).mapped()
+        Piece(tmp_path / SHARD / "tokens/c/0/0", 0, 3, 512).map()
 
 
 def test_ranges_by_hand():
-    assert ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
+    assert concatenate_ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]

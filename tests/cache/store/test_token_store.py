@@ -10,14 +10,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import zarr
 from made_tokens import NATIVE, SHARD, SPEC, fill, flip, truncate
 
-from unmask.cache.store.token_store import Finished, TokenStore, create_store, damaged_shards, write_tokens
+from unmask.cache.store.in_memory import InMemory
+from unmask.cache.store.token_store import Finished, TokenStore, create_store, find_damaged_shards, write_tokens
 from unmask.core.errors import MissingInput
 
 KEY = SPEC.fingerprint("media")
 TOKENS, TIMES, OFFSETS = "tokens/c/0/0", "times/c/0", "offsets/c/0"
+
+
+def test_a_store_shows_what_it_holds(tmp_path: Path):
+    fill(tmp_path / "store-ab12", [2, 0, 3])
+    store = TokenStore(tmp_path / "store-ab12")
+    assert repr(store) == f"TokenStore({SPEC.name}, 3 clips, 5 tokens x {SPEC.width}, store-ab12)"
+    held = InMemory.of(store, torch.device("cpu"))
+    assert repr(held) == f"InMemory({SPEC.name}, 3 clips, 5 tokens x {SPEC.width}, cpu)"
 
 
 def test_any_zarr_reader_opens_it(tmp_path: Path):
@@ -97,7 +107,7 @@ def test_a_missing_shard_is_named(tmp_path: Path):
     fill(tmp_path, [1])
     with pytest.raises(MissingInput, match=r"shard-b\.zarr: no token shard"):
         TokenStore(tmp_path, [SHARD, "shard-b.zarr"])
-    assert list(damaged_shards(tmp_path, [SHARD, "shard-b.zarr"])) == ["shard-b.zarr"]
+    assert list(find_damaged_shards(tmp_path, [SHARD, "shard-b.zarr"])) == ["shard-b.zarr"]
 
 
 def test_swapped_shards_are_refused_and_found(tmp_path: Path):
@@ -108,7 +118,7 @@ def test_swapped_shards_are_refused_and_found(tmp_path: Path):
     (tmp_path / "x").rename(tmp_path / "shard-b.zarr")
     with pytest.raises(MissingInput, match="shard-a"):
         TokenStore(tmp_path)
-    assert list(damaged_shards(tmp_path, ["shard-a.zarr", "shard-b.zarr"])) == ["shard-a.zarr", "shard-b.zarr"]
+    assert list(find_damaged_shards(tmp_path, ["shard-a.zarr", "shard-b.zarr"])) == ["shard-a.zarr", "shard-b.zarr"]
 
 
 def test_a_shard_of_another_encoder_is_refused(tmp_path: Path):

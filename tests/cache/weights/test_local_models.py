@@ -12,7 +12,7 @@ import torch
 from transformers import AutoTokenizer, BertModel, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from unmask.cache.encoders import make_encoder
-from unmask.cache.encoders.audio_base import mean_and_spread, mean_pooled, token_count
+from unmask.cache.encoders.audio_base import count_tokens, pool_mean, pool_mean_and_std
 from unmask.cache.encoders.wav2vec2 import Wav2Vec2Frames
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
@@ -30,7 +30,7 @@ def test_wav2vec2_layers_are_transformers_hidden_states(local_models: dict[str, 
     with torch.inference_mode():
         theirs = whole(normal, output_hidden_states=True)
         expected = theirs.hidden_states[layer] if layer < 3 else theirs.last_hidden_state
-        ours = Wav2Vec2Frames(whole, (layer,), normalise=True)(wave)
+        ours = Wav2Vec2Frames(whole, (layer,), normalize=True)(wave)
     torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -98,12 +98,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path):
     ("samples", "rate", "tokens"), [(64_000, 5.0, 20), (16_000, 0.3, 1), (9_000, 5.0, 3), (1, 5.0, 1)]
 )
 def test_token_counts_worked_by_hand(samples: int, rate: float, tokens: int):
-    assert token_count(samples, rate) == tokens
+    assert count_tokens(samples, rate) == tokens
 
 
 def test_each_token_is_the_mean_of_its_bin():
     frames = torch.arange(12.0).view(1, 12, 1)
-    np.testing.assert_allclose(mean_pooled(frames, 3)[0, :, 0], [1.5, 5.5, 9.5])
-    spread = mean_and_spread(frames, 3)
+    np.testing.assert_allclose(pool_mean(frames, 3)[0, :, 0], [1.5, 5.5, 9.5])
+    spread = pool_mean_and_std(frames, 3)
     assert spread.shape == (1, 3, 2)
     np.testing.assert_allclose(spread[0, :, 1], [np.std([0, 1, 2, 3])] * 3, rtol=1e-5)

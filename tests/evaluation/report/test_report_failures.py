@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_evaluation import picture
+from made_evaluation import face_uri
 from made_report import done, item_without_face, jpeg, lost, lost_item, made_row, write_media
 
-from unmask.evaluation.report.failed_files import SHOWN, LostFile, LostGroup, lost_groups, lost_rows
-from unmask.evaluation.report.missing_faces import Missed, missed_faces, shards_of
-from unmask.evaluation.report.page import PageData, render, visible
+from unmask.evaluation.report.failed_files import SHOWN, LostFile, LostGroup, find_lost_rows, group_lost
+from unmask.evaluation.report.missing_faces import Missed, find_missed_faces, find_shards
+from unmask.evaluation.report.page import escape_invisible, render
+from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.stage_counts import FailureLine
 
 NASTY = "a\"b'><script>alert(1)</script>\n写真\u202egpj.exe"
@@ -41,8 +42,8 @@ def test_a_failed_file_is_shown_with_what_its_shard_keeps_of_it(tmp_path: Path) 
     rows = [made_row(0), made_row(1), made_row(2)]
     media = write_media(tmp_path, rows, [lost_item(rows[0]), lost_item(rows[1], jpeg()), item_without_face(rows[2])])
     outcomes = {rows[0].media_id: lost(rows[0]), rows[1].media_id: lost(rows[1]), rows[2].media_id: done(rows[2])}
-    found = lost_rows(rows, outcomes)
-    (only,) = lost_groups(found, outcomes, shards_of(media, found))
+    found = find_lost_rows(rows, outcomes)
+    (only,) = group_lost(found, outcomes, find_shards(media, found))
     assert (only.reason, only.files) == ("unreadable", 2)
     seen, unseen = only.shown
     assert (seen.path, seen.problem) == ("001.png", "cut short")
@@ -52,14 +53,14 @@ def test_a_failed_file_is_shown_with_what_its_shard_keeps_of_it(tmp_path: Path) 
 
 def test_a_file_that_the_scan_could_not_read_is_among_the_lost_ones() -> None:
     row = made_row(0, kind="audio", status="failed", reason="unreadable: the file is empty")
-    (only,) = lost_groups(lost_rows([row], {}), {}, [])
+    (only,) = group_lost(find_lost_rows([row], {}), {}, [])
     assert only.shown == (LostFile("000.png", "audio", "the file is empty", None),)
 
 
 def test_groups_are_of_one_dataset_and_reason_and_count_both_labels() -> None:
     rows = [made_row(n, label=n % 2, dataset="d" if n < 6 else "e") for n in range(8)]
     outcomes = {row.media_id: lost(row, "timeout" if n == 5 else "unreadable") for n, row in enumerate(rows)}
-    found = [(one.dataset, one.reason, one.real, one.fake) for one in lost_groups(rows, outcomes, [])]
+    found = [(one.dataset, one.reason, one.real, one.fake) for one in group_lost(rows, outcomes, [])]
     assert found == [("d", "unreadable", 3, 2), ("d", "timeout", 0, 1), ("e", "unreadable", 1, 1)]
 
 
@@ -69,37 +70,37 @@ def test_no_more_are_shown_than_asked_for_no_group_before_its_turn_and_all_are_c
 ) -> None:
     rows = [made_row(number, dataset=f"d{kind}") for number, kind in enumerate(kinds)]
     outcomes = {row.media_id: lost(row) for row in rows}
-    found = lost_groups(rows, outcomes, [], most)
+    found = group_lost(rows, outcomes, [], most)
     assert {one.dataset: one.files for one in found} == Counter(row.dataset for row in rows)
     assert sum(len(one.shown) for one in found) == min(most, len(rows))
     unfinished = [len(one.shown) for one in found if len(one.shown) < one.files]
     assert all(len(one.shown) <= min(unfinished, default=most) + 1 for one in found)
 
 
-def test_the_pictures_of_a_crowd_of_failures_are_capped(tmp_path: Path) -> None:
+def test_thumbnails_of_many_failures_are_capped(tmp_path: Path) -> None:
     rows = [made_row(number) for number in range(SHOWN + 10)]
     media = write_media(tmp_path, rows, [lost_item(row, jpeg(number)) for number, row in enumerate(rows)])
     outcomes = {row.media_id: lost(row) for row in rows}
-    (only,) = lost_groups(rows, outcomes, shards_of(media, rows))
+    (only,) = group_lost(rows, outcomes, find_shards(media, rows))
     assert (only.files, len(only.shown)) == (SHOWN + 10, SHOWN)
     assert all(file.thumbnail for file in only.shown)
 
 
 def test_the_page_shows_a_thumbnail_or_names_the_kind(page_data: PageData) -> None:
     files = (
-        LostFile("a.png", "image", "cut", picture(0)),
+        LostFile("a.png", "image", "cut", face_uri(0)),
         LostFile("b.png", "image", "cut", None),
         LostFile("c.wav", "audio", "cut", None),
         LostFile("d.mp4", "video", None, None),
     )
     html = section(render(replace(page_data, lost=[group(*files)])), "failures")
     assert html.count("<img") == 1
-    assert f'src="{picture(0)}"' in html
-    assert re.findall(r'class="blank">(\w+)<', html) == ["picture", "sound", "film"]
+    assert f'src="{face_uri(0)}"' in html
+    assert re.findall(r'class="blank">(\w+)<', html) == ["image", "audio", "video"]
 
 
 def test_a_name_is_text_and_what_cannot_be_seen_in_it_is_spelled_out(page_data: PageData) -> None:
-    groups = [group(LostFile(NASTY, "image", f"cannot read {NASTY}", picture(0)))]
+    groups = [group(LostFile(NASTY, "image", f"cannot read {NASTY}", face_uri(0)))]
     failures = [FailureLine("preprocess", NASTY, NASTY)]
     html = render(replace(page_data, lost=groups, failures=failures))
     assert html.count("<script") == 1
@@ -112,8 +113,8 @@ def test_a_name_is_text_and_what_cannot_be_seen_in_it_is_spelled_out(page_data: 
 
 
 def test_names_that_can_be_seen_stay_as_they_are() -> None:
-    assert visible("Ünïcödé 写真 (2).png") == "Ünïcödé 写真 (2).png"
-    assert visible("half\udce9") == "half\\udce9"  # a byte that is no UTF-8, as Python keeps it
+    assert escape_invisible("Ünïcödé 写真 (2).png") == "Ünïcödé 写真 (2).png"
+    assert escape_invisible("half\udce9") == "half\\udce9"  # a byte that is no UTF-8, as Python keeps it
 
 
 def test_how_many_are_not_shown_is_said_and_the_json_has_them_all(page_data: PageData) -> None:
@@ -127,8 +128,8 @@ def test_how_many_are_not_shown_is_said_and_the_json_has_them_all(page_data: Pag
 
 def test_without_failures_there_is_no_sheet_of_them(page_data: PageData) -> None:
     html = section(render(replace(page_data, lost=[], failures=[])), "failures")
-    assert "None: every file became clips" in html
-    assert not re.search("<figure|<h3|<img|became no clips", html)
+    assert "None: every file gave clips" in html
+    assert not re.search("<figure|<h3|<img|gave no clips", html)
 
 
 def test_files_without_any_face_are_counted_and_a_few_shown(tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_files_without_any_face_are_counted_and_a_few_shown(tmp_path: Path) -> N
         row.media_id: done(row, faces=2, fallback_faces=2 if number == 0 or number >= 4 else 1)
         for number, row in enumerate(rows)
     }
-    real, fake = missed_faces(media, rows, outcomes)
+    real, fake = find_missed_faces(media, rows, outcomes)
     assert (real.label, real.files, real.given, real.items) == ("real", 1, 4, ("000.png",))
     assert (fake.label, fake.files, fake.given, len(fake.items)) == ("fake", 8, 8, 8)
     assert (len(real.faces), len(fake.faces)) == (1, 6)
@@ -148,22 +149,24 @@ def test_files_without_any_face_are_counted_and_a_few_shown(tmp_path: Path) -> N
 
 def test_sound_and_failed_files_miss_no_face(tmp_path: Path) -> None:
     rows = [made_row(0, kind="audio"), made_row(1)]
-    assert missed_faces(tmp_path, rows, {rows[0].media_id: done(rows[0]), rows[1].media_id: lost(rows[1])}) == []
+    assert find_missed_faces(tmp_path, rows, {rows[0].media_id: done(rows[0]), rows[1].media_id: lost(rows[1])}) == []
 
 
-def test_the_page_counts_missed_faces_per_label_and_its_json_names_every_file(page_data: PageData) -> None:
+def test_the_page_counts_find_missed_faces_per_label_and_its_json_names_every_file(page_data: PageData) -> None:
     html = render(page_data)
     assert "archive, real: 3 of 30 files" in html
     assert "archive, fake: 25 of 50 files" in html
-    assert "faces are missed in 10.0 % of the real files and 50.0 % of the fake ones" in html
+    assert "no face was found in 10.0 % of the real files and 50.0 % of the fake ones" in html
     named = json_of(html)["without_face"]
     assert named == {"archive/real": ["1.mp4", "2.mp4", "3.mp4"], "archive/fake": [f"{n}.mp4" for n in range(25)]}
 
 
-@pytest.mark.parametrize(("missed", "said"), [([], "a face in at least one frame"), (None, "No detector was asked")])
-def test_nothing_missed_and_nothing_looked_for_are_told_apart(
+@pytest.mark.parametrize(
+    ("missed", "said"), [([], "a face was found in at least one frame"), (None, "The profile uses no face detector")]
+)
+def test_no_missing_face_and_no_face_detector_are_told_apart(
     page_data: PageData, missed: list[Missed] | None, said: str
 ) -> None:
     html = section(render(replace(page_data, missed=missed, differences=[])), "faces")
     assert said in html
-    assert "faces are missed" not in html
+    assert "predict the label" not in html

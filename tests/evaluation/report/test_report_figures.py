@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
-from unmask.core.html.svg_charts import Series, fitted_axis, histogram, line_chart, thinned, unit
-from unmask.evaluation.report.contact_sheet import PER_CELL, contact_sheet
+from unmask.core.html.svg_charts import Series, draw_histogram, draw_line_chart, fit_axis, make_unit_axis, thin_points
+from unmask.evaluation.report.charts import count_shares
+from unmask.evaluation.report.contact_sheet import PER_CELL, build_contact_sheet
 from unmask.manifests.manifest import MediaRow
-from unmask.metrics.curves import reliability, roc, shares
 from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
@@ -23,7 +22,7 @@ finite = st.floats(-1e6, 1e6, allow_nan=False)
 
 @given(st.lists(finite, min_size=1, max_size=30))
 def test_an_axis_holds_every_value_between_a_few_ticks(values: list[float]) -> None:
-    axis = fitted_axis("x", values)
+    axis = fit_axis("x", values)
     slack = 1e-6 * (axis.high - axis.low)
     assert axis.low - slack <= min(values)
     assert max(values) <= axis.high + slack
@@ -32,16 +31,16 @@ def test_an_axis_holds_every_value_between_a_few_ticks(values: list[float]) -> N
 
 
 def test_epochs_have_no_ticks_between_them() -> None:
-    assert all(tick == int(tick) for tick in fitted_axis("epoch", [1.0, 2.0, 3.0], whole=True).ticks)
+    assert all(tick == int(tick) for tick in fit_axis("epoch", [1.0, 2.0, 3.0], whole=True).ticks)
 
 
 def test_values_that_are_all_missing_still_have_an_axis() -> None:
-    assert fitted_axis("x", [math.nan]).low < fitted_axis("x", [math.nan]).high
+    assert fit_axis("x", [math.nan]).low < fit_axis("x", [math.nan]).high
 
 
 @given(st.lists(finite, min_size=1, max_size=60), st.integers(2, 20))
 def test_thinning_keeps_both_ends(values: list[float], most: int) -> None:
-    x, y = thinned(values, values, most)
+    x, y = thin_points(values, values, most)
     assert x == y
     assert len(x) <= max(most, 1)
     assert (x[0], x[-1]) == (values[0], values[-1])
@@ -49,40 +48,25 @@ def test_thinning_keeps_both_ends(values: list[float], most: int) -> None:
 
 def test_a_chart_is_well_formed_and_its_labels_are_escaped() -> None:
     line = Series("<b>&", [0.0, 0.5, 1.0], [0.0, math.nan, 1.0], "model", marks=True)
-    svg = ElementTree.fromstring(line_chart('"<title>"', [line], unit("<x>"), unit("y"), diagonal=True))
+    svg = ElementTree.fromstring(
+        draw_line_chart('"<title>"', [line], make_unit_axis("<x>"), make_unit_axis("y"), diagonal=True)
+    )
     assert svg.get("aria-label") == '"<title>"'
     assert [title.text for title in svg.iter("title")] == ["<b>&"]
     assert len(list(svg.iter("circle"))) == 2
 
 
 def test_bars_stand_on_the_axis_and_empty_bins_have_none() -> None:
-    svg = ElementTree.fromstring(histogram("t", [("real", "real", [0.0, 1.0])], unit("x"), unit("y"), height=100))
+    svg = ElementTree.fromstring(
+        draw_histogram("t", [("real", "real", [0.0, 1.0])], make_unit_axis("x"), make_unit_axis("y"), height=100)
+    )
     (bar,) = svg.iter("rect")
     assert float(bar.get("y", "")) + float(bar.get("height", "")) == pytest.approx(100 - 38)
 
 
-def test_a_roc_worked_by_hand() -> None:
-    # By falling score: fake, then a fake and a real at once, then a real.
-    alarms, found = roc(np.array([True, False, True, False]), np.array([0.9, 0.5, 0.5, 0.1]))
-    assert list(zip(alarms, found, strict=True)) == [(0, 0), (0, 0.5), (0.5, 1), (1, 1)]
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
-def test_the_area_under_the_curve_is_the_auc(items: list[tuple[bool, int]]) -> None:
-    is_fake, score = np.array([one[0] for one in items]), np.array([one[1] / 5 for one in items])
-    if len(np.unique(is_fake)) == 2:
-        alarms, found = roc(is_fake, score)
-        assert np.trapezoid(found, alarms) == pytest.approx(roc_auc_score(is_fake, score))
-
-
-def test_reliability_worked_by_hand() -> None:
-    means, fakes, counts = reliability(np.array([True, False, True]), np.array([0.12, 0.18, 1.0]))
-    assert (means, fakes, counts) == (pytest.approx([0.15, 1.0]), [0.5, 1.0], [2, 1])
-
-
 def test_shares_add_up_to_one() -> None:
-    assert sum(shares(np.array([0.0, 0.3, 1.0]))) == pytest.approx(1.0)
-    assert sum(shares(np.zeros(0))) == 0.0
+    assert sum(count_shares(np.array([0.0, 0.3, 1.0]))) == pytest.approx(1.0)
+    assert sum(count_shares(np.zeros(0))) == 0.0
 
 
 def row(number: int, label: int, kind: str = "image", status: str = "ok") -> MediaRow:
@@ -120,11 +104,11 @@ def test_the_contact_sheet_has_six_of_a_kind_and_says_where_no_face_was_found(tm
     for part in (items[:10], items[10:]):
         paths.append(tmp_path / f"shard-{len(paths)}.zarr")
         write_shard(paths[-1], part, face_size=32, settings={})
-    sheet = contact_sheet(paths, rows)
+    sheet = build_contact_sheet(paths, rows)
     assert {cell: len(faces) for cell, faces in sheet.items()} == {("d", 0): PER_CELL, ("d", 1): PER_CELL}
     assert [face.confidence is None for face in sheet["d", 1]] == [True] + [False] * (PER_CELL - 1)
     assert len({face.path for faces in sheet.values() for face in faces}) == 2 * PER_CELL
-    assert sheet == contact_sheet(paths, list(reversed(rows)))
+    assert sheet == build_contact_sheet(paths, list(reversed(rows)))
 
 
 def test_sound_and_unusable_files_have_no_face(tmp_path: Path) -> None:
@@ -135,5 +119,5 @@ def test_sound_and_unusable_files_have_no_face(tmp_path: Path) -> None:
         media(2, 9, 0.9),
     ]
     write_shard(tmp_path / "shard-0.zarr", items, face_size=32, settings={})
-    (faces,) = contact_sheet([tmp_path / "shard-0.zarr"], rows).values()
+    (faces,) = build_contact_sheet([tmp_path / "shard-0.zarr"], rows).values()
     assert [face.path for face in faces] == ["2.png"]

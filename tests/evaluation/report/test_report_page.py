@@ -13,13 +13,15 @@ import pytest
 from made_evaluation import HOSTILE, Made
 
 from unmask.core.errors import MissingInput
-from unmask.evaluation.report.page import FAILURES_SHOWN, PageData, render
+from unmask.evaluation.report.page import render
+from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.report.sections import FAILURES_SHOWN
 from unmask.evaluation.report.stage_counts import FailureLine
 
 # The golden list: when a section is added on purpose, add it here.
 HEADINGS = [
     "Results on the test split",
-    "Beside guesses that never look for a forgery",
+    "Controls: classifiers that do not look for manipulations",
     "ROC curves",
     "Scores and calibration",
     "Training",
@@ -111,22 +113,22 @@ def test_one_class_shows_not_applicable(html: str) -> None:
 
 
 def test_synthetic_data_are_announced_and_others_are_not(html: str, page_data: PageData) -> None:
-    assert "numbers on synthetic faces mean nothing about real deepfakes" in html
-    assert "mean nothing" not in render(replace(page_data, synthetic=False))
+    assert "results on synthetic data say nothing about real deepfakes" in html
+    assert "say nothing" not in render(replace(page_data, synthetic=False))
 
 
 def test_a_split_that_leaks_is_announced_in_red(html: str, page_data: PageData) -> None:
     leaking = replace(page_data.evaluation, split_scheme="official-v2+leaks:14")
     page = render(replace(page_data, evaluation=leaking))
     assert '<div class="banner leak" role="alert">' in page
-    assert "14 people, recordings or files" in page
+    assert "14 identities, recordings or files" in page
     assert 'role="alert"' not in html
 
 
-def test_a_centre_face_is_marked(html: str) -> None:
+def test_a_center_crop_is_marked(html: str) -> None:
     assert html.count('class="fallback"') == 2  # one of them among the files without any face
     assert ">0.99</span>" in html
-    assert ">centre</span>" in html
+    assert ">center</span>" in html
 
 
 def test_a_long_list_of_failures_is_cut_on_the_page_but_not_in_the_json(page_data: PageData) -> None:
@@ -145,7 +147,9 @@ def test_a_page_without_training_lines_faces_or_failures_is_whole(page_data: Pag
 
 def test_a_page_of_one_class_is_whole(page_data: PageData, made: Made) -> None:
     fakes = made.predictions.filter(pc.equal(made.predictions.column("label"), 1))
-    rows = [replace(row, n_real=0, auc=None, auc_interval=None) for row in made.evaluation.model.rows]
+    rows = [
+        replace(row, n_real=0, values={**row.values, "auc": None}, intervals={}) for row in made.evaluation.model.rows
+    ]
     evaluation = replace(
         made.evaluation,
         given=fakes.num_rows + 2,
@@ -154,7 +158,7 @@ def test_a_page_of_one_class_is_whole(page_data: PageData, made: Made) -> None:
     )
     html = render(replace(page_data, evaluation=evaluation, predictions=fakes))
     assert Page(html).headings == HEADINGS
-    assert "the scored items are of one class" in html
+    assert "all scored items are of one class" in html
 
 
 def test_predictions_of_another_evaluation_are_refused(page_data: PageData) -> None:

@@ -1,14 +1,10 @@
-"""docs/add-a-dataset.md is run as it stands."""
+"""docs/add-a-dataset.md is executed as it stands."""
 
 from __future__ import annotations
 
-import re
-import sys
-import types
-from pathlib import Path
-
 import numpy as np
 import pytest
+from guides import code_blocks, execute_block
 from PIL import Image
 
 from unmask.manifests.datasets import LAYOUTS
@@ -16,21 +12,12 @@ from unmask.manifests.datasets.base import Layout
 from unmask.manifests.manifest import DATASETS
 from unmask.manifests.scan.scan import scan
 
-DOCUMENT = Path(__file__).parents[3] / "docs/add-a-dataset.md"
-
 
 @pytest.fixture
-def blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-
-
-@pytest.fixture
-def registered(blocks, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """Both code blocks of the document, as if the first were a file and the second a line of LAYOUTS."""
-    module = types.ModuleType("parlour")
-    monkeypatch.setitem(sys.modules, "parlour", module)
-    exec(compile(blocks[0], "parlour.py", "exec"), module.__dict__)
-    ((key, layout),) = eval(f"{{{blocks[1]}}}", {"parlour": module}).items()
+def registered(monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """Both code blocks of the guide, as if the first were a file and the second a line of LAYOUTS."""
+    source, line = code_blocks("add-a-dataset.md")
+    ((key, layout),) = eval(f"{{{line}}}", {"parlour": execute_block(source, "parlour")}).items()
     monkeypatch.setitem(LAYOUTS, key, layout)
     return layout
 
@@ -46,15 +33,16 @@ TREE = (
 )
 
 
-def test_the_document_has_one_file_and_one_line(blocks):
+def test_the_guide_is_one_file_and_one_line():
+    blocks = code_blocks("add-a-dataset.md")
     assert len(blocks) == 2
     assert blocks[1].strip().count("\n") == 0
 
 
 def test_the_example_reads_the_tree_that_it_draws(registered, make_tree):
     scanned = registered.scan(make_tree(*TREE, root="Parlour"))
-    told = {row.path: (row.label, row.method, row.people, row.sources) for row in scanned.rows}
-    assert told == {
+    read = {row.path: (row.label, row.method, row.people, row.sources) for row in scanned.rows}
+    assert read == {
         "real/ann/1.mp4": (0, "none", ("parlour:ann",), ("parlour:ann/1",)),
         "real/bob/1.mp4": (0, "none", ("parlour:bob",), ("parlour:bob/1",)),
         "swap/SimSwap/ann+bob/1.mp4": (1, "simswap", ("parlour:ann", "parlour:bob"), ("parlour:bob/1",)),

@@ -13,13 +13,13 @@ from unmask.manifests.datasets import custom_folder as own
 from unmask.manifests.datasets import custom_table as table
 from unmask.manifests.datasets.base import Scanned
 from unmask.manifests.findings import Ignored
-from unmask.manifests.scan.discovery import find
+from unmask.manifests.scan.discovery import find_datasets
 from unmask.manifests.scan.scan import scan
 
 
 def test_a_folder_per_label_is_a_dataset(make_tree):
     root = make_tree("My Set/Real/a.jpg", "My Set/FAKE/deep/b.wav", "My Set/fake/c.mp4", "My Set/other/d.jpg")
-    (found,) = find(root)
+    (found,) = find_datasets(root)
     scanned = found.scan()
     assert (found.key, found.root) == ("my_set", root / "My Set")
     assert [(r.path, r.label, r.kind, r.video_fake, r.audio_fake, r.domain_id) for r in scanned.rows] == [
@@ -40,14 +40,14 @@ def test_a_folder_per_split_and_label_is_a_dataset_with_an_official_split(make_t
 def test_own_datasets_are_numbered_after_the_nine_in_the_order_of_their_names(make_tree):
     table_text = "path,label\nx/1.wav,fake\n"
     root = make_tree("zoo/real/a.jpg", "DFF/DFD_original sequences/01__a.mp4", "bar/fake/a.jpg", ("m.csv", table_text))
-    found = find(root)
+    found = find_datasets(root)
     assert [part.key for part in found] == ["dff", "bar", "m", "zoo"]
     assert [part.scan().rows[0].domain_id for part in found] == [8, 9, 10, 11]
 
 
 def test_two_own_datasets_of_one_name_are_refused(make_tree):
-    with pytest.raises(UsageError, match="would be called my_set"):
-        find(make_tree("My Set/real/a.jpg", "my-set/real/a.jpg"))
+    with pytest.raises(UsageError, match="the name my_set is already taken"):
+        find_datasets(make_tree("My Set/real/a.jpg", "my-set/real/a.jpg"))
 
 
 TABLE = """path,label,split,people,source,method,video_fake,audio_fake,text
@@ -81,7 +81,7 @@ def test_a_parquet_table_may_hold_lists(tmp_path: Path):
         ("1.jpg,maybe", "line 2: label 'maybe' is none of"),
         ("1.jpg,", "line 2: no label"),
         ("1.doc,1", "line 2: path '1.doc' has none of the suffixes"),
-        ("a\0.png,1", "line 2: path 'a\\x00.png' holds a zero byte"),
+        ("a\0.png,1", "line 2: path 'a\\x00.png' contains a zero byte"),
         ("../1.jpg,1", "leaves the dataset's folder"),
         ("1.jpg,1\n1.jpg,0", "line 3: 1.jpg is listed twice"),
     ],
@@ -98,7 +98,7 @@ def test_notes_and_transcripts_are_no_dataset(make_tree):
         ("PROVENANCE.csv", "file,label (1=fake)\nx.jpg,1\n"), ("transcripts.csv", "path,label,text\n"), ("x.csv", "")
     )
     (root / "broken.parquet").write_bytes(b"PAR1 not really")
-    assert find(root) == []
+    assert find_datasets(root) == []
 
 
 def scanned_table(make_tree, text: str) -> Scanned:
@@ -130,7 +130,7 @@ def test_each_optional_column_is_read_alone(make_tree, column, value, field, tol
 def test_names_of_columns_may_be_padded_and_upper_case_and_unknown_ones_are_told(make_tree):
     scanned = scanned_table(make_tree, "Path , LABEL,peoples\n1.wav,Real,ann\n")
     assert [(row.path, row.label, row.people) for row in scanned.rows] == [("1.wav", 0, ())]
-    assert scanned.ignored == [Ignored("own", "own.csv", "column that is not read: peoples")]
+    assert scanned.ignored == [Ignored("own", "own.csv", "unknown column, not read: peoples")]
 
 
 def test_an_absolute_path_must_lie_in_the_tables_folder(make_tree, tmp_path: Path):
@@ -167,11 +167,11 @@ def test_a_table_in_another_encoding_is_refused_with_the_remedy(make_tree):
 
 def test_a_table_as_the_data_root_must_have_its_columns(make_tree):
     root = make_tree(("half.csv", "path,people\n"), ("own.csv", "path,label\n1.wav,0\n"))
-    with pytest.raises(MissingInput, match="no dataset, it has no column label"):
-        find(root / "half.csv")
-    with pytest.raises(MissingInput, match="no column path, label"):
-        find(make_tree("notes.txt", root="notes") / "notes.txt")
-    (found,) = find(root / "own.csv")
+    with pytest.raises(MissingInput, match="not a dataset: missing column label"):
+        find_datasets(root / "half.csv")
+    with pytest.raises(MissingInput, match="missing column path, label"):
+        find_datasets(make_tree("notes.txt", root="notes") / "notes.txt")
+    (found,) = find_datasets(root / "own.csv")
     assert (found.key, found.root) == ("own", root)
 
 

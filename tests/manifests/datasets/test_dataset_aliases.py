@@ -6,7 +6,7 @@ import pytest
 
 from unmask.core.errors import UsageError
 from unmask.manifests.findings import Ignored
-from unmask.manifests.scan.discovery import find, unclaimed
+from unmask.manifests.scan.discovery import find_datasets, list_unclaimed
 
 PLACES = {
     "deepfake_images": ("Deepfake image detection dataset/train-1/train/fake/a.jpg",),
@@ -55,7 +55,7 @@ PLACES = {
 @pytest.mark.parametrize("spelt", [str, str.upper, str.lower])
 @pytest.mark.parametrize(("key", "path"), [(key, path) for key, paths in PLACES.items() for path in paths])
 def test_a_dataset_is_read_wherever_its_archive_or_copy_puts_it(make_tree, key, path, spelt):
-    found = {dataset.key: dataset for dataset in find(make_tree(spelt(path)))}
+    found = {dataset.key: dataset for dataset in find_datasets(make_tree(spelt(path)))}
     scanned = found[key].scan()
     assert len(scanned.rows) == 1
     fakes = ("/fake/", "deepfakes", "faceshifter", "01_0", "synthesis", "-to-", "fakevideo", "fakeaudio")
@@ -66,22 +66,24 @@ def test_a_dataset_is_read_wherever_its_archive_or_copy_puts_it(make_tree, key, 
 
 def test_what_lies_beside_the_datasets_is_listed_with_its_reason(make_tree):
     root = make_tree("DFF/DFD_original sequences/01__a.mp4", "holidays/beach.mp4", "README.md", ".hidden")
-    assert unclaimed(root, find(root)) == [
+    assert list_unclaimed(root, find_datasets(root)) == [
         Ignored("", "README.md", "not in the folder of a dataset"),
-        Ignored("", "holidays", "folder of no dataset"),
+        Ignored("", "holidays", "folder that is not a dataset"),
     ]
-    assert unclaimed(root / "DFF", find(root / "DFF")) == []
+    assert list_unclaimed(root / "DFF", find_datasets(root / "DFF")) == []
 
 
 def test_the_copy_in_the_chosen_compression_is_read_and_the_other_reported(make_tree):
     root = make_tree("FF++_c23/original/000.mp4", "FF++_C40/original/000.mp4", "FF++_raw/original/000.mp4")
     for level, name in (("c40", "FF++_C40"), ("raw", "FF++_raw"), ("c23", "FF++_c23")):
-        (found,) = find(root, level)
+        (found,) = find_datasets(root, level)
         assert found.root == root / name
-        assert {conflict.path for conflict in found.doubles()} == {str(p) for p in root.iterdir() if p.name != name}
-        assert all("Put both into one folder" in conflict.remedy for conflict in found.doubles())
+        assert {conflict.path for conflict in found.find_duplicates()} == {
+            str(p) for p in root.iterdir() if p.name != name
+        }
+        assert all("Put both into one folder" in conflict.remedy for conflict in found.find_duplicates())
 
 
 def test_an_own_dataset_may_not_bear_the_name_of_a_known_one(make_tree):
-    with pytest.raises(UsageError, match="would be called dfd_faces"):
-        find(make_tree("DFD faces.v2/real/a.jpg", ("dfd_faces.csv", "path,label\na.jpg,1\n")))
+    with pytest.raises(UsageError, match="the name dfd_faces is already taken"):
+        find_datasets(make_tree("DFD faces.v2/real/a.jpg", ("dfd_faces.csv", "path,label\na.jpg,1\n")))

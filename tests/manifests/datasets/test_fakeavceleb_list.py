@@ -43,8 +43,8 @@ def test_fakeavcelebs_flat_copy_is_read_from_its_list(make_tree):
     # 00109_1.mp4 is listed under two types: a flat copy cannot tell which it is.
     assert labels(scanned) == {"videos/00109.mp4": 0}
     assert scanned.reasons == {
-        "in no folder of a type, and meta_data.csv lists it under several types": 1,
-        "in no folder of a type, and meta_data.csv does not list it": 1,
+        "not in a folder of one of the four types, and meta_data.csv lists it under several types": 1,
+        "not in a folder of one of the four types, and meta_data.csv does not list it": 1,
     }
 
 
@@ -126,16 +126,16 @@ def test_a_file_of_somebody_else_than_the_list_says_is_reported(make_tree):
     root = make_tree("RealVideo-RealAudio/African/men/id00999/00118.mp4", ("meta_data.csv", listed))
     scanned = LAYOUTS["fakeavceleb"].scan(root)
     assert [row.people for row in scanned.rows] == [("fakeavceleb:id00999",)]
-    assert "has it only of id00173; the folder was believed" in scanned.conflicts[0].problem
+    assert "lists it only for id00173; the folder is used" in scanned.conflicts[0].problem
 
 
 @pytest.mark.parametrize(
     ("lines", "problem"),
     [
-        (line("id1", "-", "real", "A", "Real", "1.mp4"), "line 2: no file name, or not one of"),
+        (line("id1", "-", "real", "A", "Real", "1.mp4"), "line 2: no file name, or a type that is not one of"),
         (
             line("id1", "-", "real", "A", "RealVideo-RealAudio", ""),
-            "line 2: no file name, or not one of",
+            "line 2: no file name, or a type that is not one of",
         ),
         (
             line("id1", "-", "fsgan", "A", "RealVideo-RealAudio", "1.mp4"),
@@ -148,7 +148,7 @@ def test_a_file_of_somebody_else_than_the_list_says_is_reported(make_tree):
         (
             line("id1", "id2", "fsgan", "C", "FakeVideo-RealAudio", "1.mp4")
             + line("id1", "id3", "fsgan", "C", "FakeVideo-RealAudio", "1.mp4"),
-            "line 3: 1.mp4 of id1 is listed twice as FakeVideo-RealAudio, differently",
+            "line 3: 1.mp4 of id1 is listed twice as FakeVideo-RealAudio with different values",
         ),
     ],
 )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unmask.manifests.datasets import LAYOUTS
-from unmask.manifests.datasets import faceforensics_lists as ffpp_lists
+from unmask.manifests.datasets import LAYOUTS, faceforensics
 from unmask.manifests.datasets.base import Scanned
 from unmask.manifests.manifest import MediaRow
 
@@ -31,9 +30,9 @@ def test_faceforensics_fakes_carry_method_both_sequences_and_the_published_split
 
 
 def test_the_published_lists_of_faceforensics_are_shipped_whole():
-    splits = list(ffpp_lists.official_splits().values())
+    splits = list(faceforensics.read_official_splits().values())
     assert [splits.count(name) for name in ("train", "val", "test")] == [720, 140, 140]
-    assert len({ffpp_lists.videos().get(str(n).zfill(3), str(n).zfill(3)) for n in range(1000)}) == 977
+    assert len({faceforensics.read_shared_videos().get(str(n).zfill(3), str(n).zfill(3)) for n in range(1000)}) == 977
 
 
 @pytest.mark.parametrize(
@@ -81,7 +80,7 @@ def test_faceforensics_leaves_out_masks_lists_and_sequences_that_it_does_not_hav
         "fake whose name is not <target>_<source>, each 000 to 999": 2,
         "mask": 1,
         "table or list": 1,
-        "not in the folder of a method or of originals": 1,
+        "not in a folder of a method or of originals": 1,
     }
     assert [conflict.path for conflict in scanned.conflicts] == [
         "Deepfakes/000_003_cut.mp4",
@@ -92,8 +91,12 @@ def test_faceforensics_leaves_out_masks_lists_and_sequences_that_it_does_not_hav
 
 
 def test_seven_pairs_of_faceforensics_straddle_the_published_split():
-    splits = ffpp_lists.official_splits()
-    straddling = {first for first in ffpp_lists.videos() if splits[first] != splits[ffpp_lists.videos()[first]]}
+    splits = faceforensics.read_official_splits()
+    straddling = {
+        first
+        for first in faceforensics.read_shared_videos()
+        if splits[first] != splits[faceforensics.read_shared_videos()[first]]
+    }
     assert straddling == {"606", "640", "756", "838", "876", "955", "983"}
 
 
@@ -119,7 +122,7 @@ def test_celeb_dfs_list_is_the_other_way_round_and_is_checked_against_the_folder
     wrong = LAYOUTS["celeb_df"].scan(make_tree(("List_of_testing_videos.txt", right.replace("1 C", "0 C"))))
     assert [row.label for row in wrong.rows] == [0, 1, 0]
     (conflict,) = (one for one in wrong.conflicts if one.path == "Celeb-real/id4_0000.mp4")
-    assert "list_of_testing_videos.txt says the opposite of its folder" in conflict.problem
+    assert "list_of_testing_videos.txt gives the opposite label of its folder" in conflict.problem
     assert conflict.remedy == "Unpack the archive again"
 
 
@@ -136,7 +139,7 @@ def test_a_listed_video_that_is_not_there_is_reported(make_tree):
     listed = ("List_of_testing_videos.txt", "1 Celeb-real/id4_0000.mp4\n1 Celeb-real/id5_0000.mp4\nnonsense\n")
     scanned = LAYOUTS["celeb_df"].scan(make_tree("Celeb-real/id4_0000.mp4", listed))
     assert any("line 3" in str(conflict) for conflict in scanned.conflicts)
-    assert any("1 of the 2 videos" in str(conflict) for conflict in scanned.conflicts)
+    assert any("1 of the 2 listed videos" in str(conflict) for conflict in scanned.conflicts)
 
 
 def test_deep_voice_takes_the_label_from_dashes_and_counts_only_speakers_with_an_original(make_tree):
@@ -204,11 +207,11 @@ def test_a_face_that_lies_in_two_splits_is_read_once(make_tree):
     name = "01_04__exit_phone_room__0XUW13RW_face0105"
     scanned = LAYOUTS["dfd_faces"].scan(make_tree(f"val/fake/{name}.jpg", f"test/fake/{name}.png"))
     assert [row.official_split for row in scanned.rows] == ["test"]
-    assert scanned.reasons == {"second file of one recording": 1}
+    assert scanned.reasons == {"second file of the same recording": 1}
     (conflict,) = scanned.conflicts
     assert (conflict.path, conflict.remedy) == (
         f"val/fake/{name}.jpg",
-        f"Remove it or test/fake/{name}.png, which was read",
+        f"Remove it or test/fake/{name}.png, which is used",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from unmask.manifests.datasets import LAYOUTS
-from unmask.manifests.datasets.sidecars import read_text, spoken, text_beside
+from unmask.manifests.datasets.sidecars import parse_subtitles, read_text, read_text_beside
 
 SRT = """1
 00:00:00,000 --> 00:00:01,500
@@ -36,10 +36,10 @@ def texts(root, key="celeb_df"):
 
 def test_the_words_of_subtitles_come_without_numbers_timings_and_markup():
     # A number on a line of its own after the timing is spoken; only what stands before a timing is not.
-    assert spoken(SRT) == "Good evening, it is 7 o'clock. 10"
-    assert spoken(VTT) == "Good evening, it is late."
-    assert spoken(SRT.replace("\n", "\r\n")) == spoken(SRT)
-    assert spoken("WEBVTT\n\nNOTE nothing is said\n") is None
+    assert parse_subtitles(SRT) == "Good evening, it is 7 o'clock. 10"
+    assert parse_subtitles(VTT) == "Good evening, it is late."
+    assert parse_subtitles(SRT.replace("\n", "\r\n")) == parse_subtitles(SRT)
+    assert parse_subtitles("WEBVTT\n\nNOTE nothing is said\n") is None
 
 
 def test_each_kind_of_sidecar_is_read_and_none_counts_as_noise(make_tree):
@@ -113,6 +113,6 @@ def test_a_lone_file_gets_the_text_that_a_scan_gives_it(make_tree):
         ("Celeb-real/transcripts.csv", "path,text\nid5_0000.mp4,The nearer table\nid2_0000.mp4,Nearer\n"),
     )
     rows = LAYOUTS["celeb_df"].scan(root).rows
-    assert [row.text for row in rows][1:] == ["Nearer", spoken(SRT), None, "The nearer table"]
+    assert [row.text for row in rows][1:] == ["Nearer", parse_subtitles(SRT), None, "The nearer table"]
     for row in LAYOUTS["celeb_df"].scan(root).rows:
-        assert text_beside(root / row.path) == row.text
+        assert read_text_beside(root / row.path) == row.text

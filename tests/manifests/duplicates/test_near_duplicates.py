@@ -15,7 +15,7 @@ import soundfile
 from PIL import Image, ImageEnhance
 
 from unmask.core.errors import UsageError
-from unmask.core.hashing import media_id, quick_content
+from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.core.process_pool import run_isolated
 from unmask.manifests.duplicates import hash_table as fingerprints_module
 from unmask.manifests.duplicates.near_duplicates import fingerprints, near_clusters, near_duplicates
@@ -29,13 +29,13 @@ KINDS = {".jpg": "image", ".png": "image", ".wav": "audio", ".mp3": "audio", ".m
 def manifest_of(folder: Path) -> Manifest:
     rows = [
         MediaRow(
-            media_id=media_id("mine", path.name),
+            media_id=make_media_id("mine", path.name),
             dataset="mine",
             domain_id=9,
             path=path.name,
             kind=KINDS[path.suffix],  # type: ignore[arg-type]
             label=0,
-            content=quick_content(path),
+            content=hash_quickly(path),
         )
         for path in sorted(folder.iterdir())
         if path.suffix in KINDS
@@ -178,7 +178,7 @@ def test_a_broken_file_is_a_row_with_its_problem_and_costs_only_itself(tmp_path,
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
     table = fingerprints(manifest_of(tmp_path), tmp_path / "fingerprints.parquet", 1)
     problems = dict(zip(table.column("content").to_pylist(), table.column("problem").to_pylist(), strict=True))
-    assert problems.pop(quick_content(tmp_path / "good.png")) is None
+    assert problems.pop(hash_quickly(tmp_path / "good.png")) is None
     assert len(problems) == 3
     assert all(problem.startswith("unreadable: ") and str(tmp_path) not in problem for problem in problems.values())
 
@@ -235,13 +235,13 @@ def test_a_damaged_or_foreign_file_of_fingerprints_is_made_again(tmp_path, conte
 def test_different_faces_and_recordings_of_the_corpus_are_not_taken_for_copies(corpus, tmp_path):
     rows = [
         MediaRow(
-            media_id=media_id("archive", str(path.relative_to(corpus))),
+            media_id=make_media_id("archive", str(path.relative_to(corpus))),
             dataset="archive",
             domain_id=1,
             path=str(path.relative_to(corpus)),
             kind="audio" if path.suffix == ".flac" else "image",
             label=0,
-            content=quick_content(path),
+            content=hash_quickly(path),
         )
         for path in itertools.chain((corpus / "archive (2)").rglob("*.jpg"), (corpus / "own_speech").rglob("*.flac"))
     ]

@@ -9,8 +9,8 @@ from small_media import picture
 
 from unmask.core.errors import UsageError
 from unmask.manifests.datasets import LAYOUTS
-from unmask.manifests.datasets.base import level_of
-from unmask.manifests.scan.compression import clashing, keep_level
+from unmask.manifests.datasets.base import find_level
+from unmask.manifests.scan.compression import find_level_conflicts, keep_level
 from unmask.manifests.scan.scan import scan
 
 OFFICIAL = (
@@ -38,7 +38,7 @@ OFFICIAL = (
     ],
 )
 def test_a_folders_name_tells_the_level_only_as_a_word(name, level):
-    assert level_of(name) == level
+    assert find_level(name) == level
 
 
 def test_the_official_tree_tells_the_level_of_each_file(make_tree):
@@ -68,7 +68,7 @@ def test_one_recording_in_two_levels_is_two_files_and_twice_in_one_level_is_a_co
     )
     scanned = LAYOUTS["faceforensics"].scan(root)
     assert len(scanned.rows) == 2
-    assert scanned.reasons == {"second file of one recording": 1}
+    assert scanned.reasons == {"second file of the same recording": 1}
     assert [conflict.path for conflict in scanned.conflicts] == ["original_sequences/youtube/c23/videos/000.mp4"]
 
 
@@ -83,15 +83,15 @@ def test_the_choice_leaves_out_other_levels_with_a_reason_and_touches_no_other_d
 def test_levels_that_tell_the_label_are_a_conflict(make_tree):
     def found(*files: str) -> list[str]:
         rows = LAYOUTS["faceforensics"].scan(make_tree(*files, root=str(len(files)))).rows
-        return [f"{conflict.problem}. {conflict.remedy}" for conflict in clashing("faceforensics", rows)]
+        return [f"{conflict.problem}. {conflict.remedy}" for conflict in find_level_conflicts("faceforensics", rows)]
 
     assert found("c23/original/000.mp4", "c23/Deepfakes/000_003.mp4") == []
     assert found("c23/original/000.mp4") == []
     assert found("raw/original/000.mp4", "c23/Deepfakes/000_003.mp4", "c23/FaceSwap/000_003.mp4") == [
-        "real files are raw, but fakes are c23: the compression tells the label. Get both in one level"
+        "real files are raw, but fakes are c23: the compression level gives the label away. Get both in the same level"
     ]
     assert found("raw/original/000.mp4", "c23/original/000.mp4", "c23/Deepfakes/000_003.mp4", "notes.txt") == [
-        "real files are c23 and raw, but fakes are c23: the compression tells the label. "
+        "real files are c23 and raw, but fakes are c23: the compression level gives the label away. "
         "Choose one with --compression c23"
     ]
 

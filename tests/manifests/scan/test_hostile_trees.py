@@ -18,7 +18,7 @@ from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets.file_tree import walk
 from unmask.manifests.findings import Conflict, Ignored, read_findings, write_findings
 from unmask.manifests.manifest import read_manifest, write_manifest
-from unmask.manifests.scan.discovery import find, unclaimed
+from unmask.manifests.scan.discovery import find_datasets, list_unclaimed
 from unmask.manifests.scan.probe import probe_file
 from unmask.manifests.scan.scan import scan
 
@@ -48,7 +48,7 @@ def test_a_folder_that_cannot_be_read_is_ignored_with_its_remedy(as_nobody):
     (as_nobody / "Celeb-DF-v2/YouTube-real").mkdir()
     (as_nobody / "Celeb-DF-v2/Celeb-real/id1_0000.mp4").touch()
     (as_nobody / "Celeb-DF-v2/YouTube-real").chmod(0)
-    scanned = find(as_nobody)[0].scan()
+    scanned = find_datasets(as_nobody)[0].scan()
     assert [row.path for row in scanned.rows] == ["Celeb-real/id1_0000.mp4"]
     assert scanned.ignored == [Ignored("celeb_df", "YouTube-real", "folder that cannot be read")]
     assert scanned.conflicts == [
@@ -59,15 +59,15 @@ def test_a_folder_that_cannot_be_read_is_ignored_with_its_remedy(as_nobody):
 def test_a_dataset_and_a_data_root_that_cannot_be_read_are_told(as_nobody):
     (as_nobody / "DFF").mkdir(mode=0)
     (as_nobody / "other").mkdir(mode=0)
-    (found,) = find(as_nobody)
+    (found,) = find_datasets(as_nobody)
     assert found.scan().ignored == [Ignored("dff", ".", "folder that cannot be read")]
-    assert unclaimed(as_nobody, [found]) == [Ignored("", "other", "folder that cannot be read")]
+    assert list_unclaimed(as_nobody, [found]) == [Ignored("", "other", "folder that cannot be read")]
     with pytest.raises(MissingInput, match="looks like dff; ignored: 1 folder that cannot be read"):
         scan(as_nobody, say=lambda line: None)
     with pytest.raises(MissingInput, match="cannot be read"):
-        find(as_nobody / "other")
+        find_datasets(as_nobody / "other")
     with pytest.raises(MissingInput, match="Permission denied"):
-        find(as_nobody / "other/inner")
+        find_datasets(as_nobody / "other/inner")
 
 
 def test_a_file_and_a_list_that_cannot_be_read_are_told(as_nobody):
@@ -111,10 +111,10 @@ def test_a_dataset_may_be_a_link_and_a_loop_beside_it_is_listed(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/dfd_faces").symlink_to(tmp_path / "disk/dfd_faces")
     (tmp_path / "data/DFF").symlink_to(tmp_path / "data/DFF")
-    found = find(tmp_path / "data")
+    found = find_datasets(tmp_path / "data")
     assert [dataset.key for dataset in found] == ["dfd_faces"]
     assert len(found[0].scan().rows) == 1
-    assert unclaimed(tmp_path / "data", found) == [Ignored("", "DFF", "not in the folder of a dataset")]
+    assert list_unclaimed(tmp_path / "data", found) == [Ignored("", "DFF", "not in the folder of a dataset")]
 
 
 STRANGE = (

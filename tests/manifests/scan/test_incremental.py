@@ -9,10 +9,10 @@ import pytest
 from small_media import picture
 
 from unmask.core.errors import UsageError
-from unmask.core.hashing import QUICK_BLOCK, full_content, quick_content
+from unmask.core.hashing import QUICK_BLOCK, hash_file, hash_quickly
 from unmask.manifests.manifest import Manifest, read_manifest, write_manifest
 from unmask.manifests.scan import probe
-from unmask.manifests.scan.incremental import previous_manifest
+from unmask.manifests.scan.incremental import read_previous_manifest
 from unmask.manifests.scan.scan import scan
 from unmask.manifests.scan.staleness import Stale, verify_manifest
 
@@ -89,14 +89,14 @@ def test_nothing_is_started_where_everything_is_known(zoo, monkeypatch):
 
 
 def test_an_older_or_foreign_manifest_is_not_reused(zoo, tmp_path, monkeypatch):
-    assert previous_manifest(tmp_path / "m.parquet") is None
+    assert read_previous_manifest(tmp_path / "m.parquet") is None
     manifest, _ = scan(zoo, workers=1, say=silent)
     write_manifest(tmp_path / "m.parquet", manifest)
-    found = previous_manifest(tmp_path / "m.parquet")
+    found = read_previous_manifest(tmp_path / "m.parquet")
     assert found is not None
     assert found.table.equals(manifest.table)
     monkeypatch.setattr("unmask.manifests.manifest.VERSION", 99)
-    assert previous_manifest(tmp_path / "m.parquet") is None
+    assert read_previous_manifest(tmp_path / "m.parquet") is None
 
 
 def test_a_refused_split_costs_no_second_probing(tmp_path, asked):
@@ -132,11 +132,11 @@ def twins(folder: Path) -> tuple[Path, Path]:
 def test_a_full_fingerprint_tells_files_apart_that_the_quick_one_does_not(tmp_path):
     first, second = twins(tmp_path / "mine/real")
     quick, _ = scan(tmp_path, workers=1, say=silent)
-    assert {row.content for row in quick.rows()} == {quick_content(first)} == {quick_content(second)}
+    assert {row.content for row in quick.rows()} == {hash_quickly(first)} == {hash_quickly(second)}
     assert {row.sha256 for row in quick.rows()} == {None}
 
     full, report = scan(tmp_path, previous=quick, full_content=True, workers=1, say=silent)
-    assert [row.sha256 for row in full.rows()] == [full_content(first), full_content(second)]
+    assert [row.sha256 for row in full.rows()] == [hash_file(first), hash_file(second)]
     assert len({row.sha256 for row in full.rows()}) == 2
     assert report.skipped == 0
     assert [row.content for row in full.rows()] == [row.content for row in quick.rows()]

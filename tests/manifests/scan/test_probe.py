@@ -13,10 +13,10 @@ import pytest
 import soundfile
 from PIL import Image
 
-from unmask.core.hashing import quick_content
+from unmask.core.hashing import hash_quickly
 from unmask.manifests.manifest import MediaRow
 from unmask.manifests.scan import probe
-from unmask.manifests.scan.probe import probe_file, probed
+from unmask.manifests.scan.probe import probe_file, probe_rows
 
 
 def write_video(path: Path, *, frames: int = 12, sound: bool = True) -> None:
@@ -52,7 +52,7 @@ def test_a_videos_header_tells_both_streams(tmp_path):
     assert (found.video_codec, found.audio_codec, found.sample_rate, found.channels) == ("h264", "aac", 16_000, 1)
     assert found.duration_s == pytest.approx(0.48, abs=0.05)
     assert "mp4" in (found.container or "")
-    assert (found.bytes, found.content) == ((tmp_path / "a.mp4").stat().st_size, quick_content(tmp_path / "a.mp4"))
+    assert (found.bytes, found.content) == ((tmp_path / "a.mp4").stat().st_size, hash_quickly(tmp_path / "a.mp4"))
     assert found.reason is None
 
 
@@ -105,7 +105,7 @@ def test_sound_alone_is_no_video(tmp_path):
     (tmp_path / "a.wav").rename(tmp_path / "a.mp4")
     reason = probe_file(tmp_path / "a.mp4", "video").reason
     assert reason is not None
-    assert "no picture" in reason
+    assert "no video" in reason
 
 
 def test_a_missing_file_has_vanished(tmp_path):
@@ -119,7 +119,7 @@ def test_rows_keep_their_order_over_many_chunks(tmp_path):
     for number, name in enumerate(names):
         if number % 7:
             Image.new("L", (number + 1, 1)).save(tmp_path / name)
-    found = list(probed(((row(name), tmp_path / name) for name in names), total=len(names), workers=2))
+    found = list(probe_rows(((row(name), tmp_path / name) for name in names), total=len(names), workers=2))
     assert [r.path for r in found] == names
     assert [r.width for r in found] == [n + 1 if n % 7 else None for n in range(len(names))]
     assert [r.status for r in found] == ["ok" if n % 7 else "failed" for n in range(len(names))]
@@ -142,6 +142,6 @@ def test_a_crash_and_a_hang_cost_one_file_each(tmp_path, monkeypatch):
     monkeypatch.setattr(probe, "probe_chunk", _deadly)
     monkeypatch.setattr(probe, "CHUNK", 3)
     monkeypatch.setattr(probe, "TIMEOUT_S", 3.0)
-    found = list(probed(((row(name), tmp_path / name) for name in names), total=6, workers=2))
+    found = list(probe_rows(((row(name), tmp_path / name) for name in names), total=6, workers=2))
     reasons = {r.path: (r.reason or "ok").partition(":")[0] for r in found}
     assert reasons == dict.fromkeys(names, "ok") | {"crash.png": "crashed", "hang.png": "timeout"}

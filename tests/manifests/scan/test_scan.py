@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from casts import leaks
 from small_media import picture
 
 from unmask.core.errors import MissingInput, UsageError
 from unmask.manifests.datasets import LAYOUTS
-from unmask.manifests.findings import printable
+from unmask.manifests.findings import escape_unprintable
 from unmask.manifests.manifest import MediaRow, read_manifest, write_manifest
-from unmask.manifests.scan.discovery import find
+from unmask.manifests.scan.discovery import find_datasets
 from unmask.manifests.scan.scan import scan
-from unmask.manifests.scan.single_files import manifest_of_files
-from unmask.manifests.splits.schemes import leaks
+from unmask.manifests.scan.single_files import make_file_manifest
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_a_leaking_scheme_is_said_to_leak(tmp_path):
     lines: list[str] = []
     manifest, _ = scan(tmp_path, scheme="official", workers=1, allow_leaks=True, say=lines.append)
     scheme = manifest.table.column("split_scheme")[0].as_py()
-    assert lines[-1].startswith(f"warning: {scheme} puts 2 people, sources or files into several splits: dfd:01 (")
+    assert lines[-1].startswith(f"warning: {scheme} puts 2 identities, sources or files into several splits: dfd:01 (")
 
 
 def test_an_empty_root_is_missing_input_with_the_names_to_look_for(tmp_path):
@@ -108,7 +108,7 @@ def test_a_root_that_is_not_there_and_a_file_that_is_no_table_are_missing_input(
     with pytest.raises(MissingInput, match="no such folder"):
         scan(tmp_path / "nowhere", say=lambda line: None)
     (tmp_path / "notes.csv").write_text("a,b\n")
-    with pytest.raises(MissingInput, match="no dataset"):
+    with pytest.raises(MissingInput, match="not a dataset"):
         scan(tmp_path / "notes.csv", say=lambda line: None)
 
 
@@ -126,7 +126,7 @@ def test_the_root_may_be_one_dataset_itself(make_tree):
         "DEEP-VOICE": ("KAGGLE/AUDIO/REAL/tom-original.wav", ["deepvoice", "deepvoice_demo"]),
     }
     for name, (file, keys) in cases.items():
-        assert [found.key for found in find(make_tree(file, root=name))] == keys
+        assert [found.key for found in find_datasets(make_tree(file, root=name))] == keys
 
 
 def test_a_second_folder_of_the_same_dataset_is_reported_and_not_read(tmp_path):
@@ -135,7 +135,7 @@ def test_a_second_folder_of_the_same_dataset_is_reported_and_not_read(tmp_path):
     lines: list[str] = []
     manifest, _ = scan(tmp_path, workers=1, say=lines.append)
     assert len(manifest) == 1
-    assert any("bears a name of dfd_faces" in line and "was not read" in line for line in lines)
+    assert any("also has a name of dfd_faces" in line and "is not read" in line for line in lines)
 
 
 def test_a_folder_with_one_part_of_deep_voice_says_that_the_other_is_not_in_it(tmp_path):
@@ -144,11 +144,11 @@ def test_a_folder_with_one_part_of_deep_voice_says_that_the_other_is_not_in_it(t
     soundfile.write(folder / "tom-original.wav", np.zeros(800, np.int16), 8_000)
     lines: list[str] = []
     scan(tmp_path, workers=1, say=lines.append)
-    assert f"deepvoice_demo: no file of it in {tmp_path / 'DeepFake_AudioDataset'}" in lines
+    assert f"deepvoice_demo: no files in {tmp_path / 'DeepFake_AudioDataset'}" in lines
 
 
 def test_what_is_said_stays_on_one_line_of_utf8():
-    assert printable("a\nb\udcff\x1b[31m é") == "a\\nb\\udcff\\x1b[31m é"
+    assert escape_unprintable("a\nb\udcff\x1b[31m é") == "a\\nb\\udcff\\x1b[31m é"
 
 
 def test_files_for_a_verdict_have_no_label_split_or_dataset_number(tmp_path):
@@ -157,7 +157,7 @@ def test_files_for_a_verdict_have_no_label_split_or_dataset_number(tmp_path):
     (tmp_path / "2.txt").write_text("good evening")
     (tmp_path / "3.mp4").write_bytes(b"nothing")
     files = [tmp_path / "2.wav", tmp_path / "a/1.png", tmp_path / "3.mp4", tmp_path / "a/../2.wav"]
-    manifest = manifest_of_files(files)
+    manifest = make_file_manifest(files)
     rows: list[MediaRow] = list(manifest.rows())
     assert [row.path for row in rows] == ["2.wav", "a/1.png", "3.mp4"]
     assert {(row.dataset, row.domain_id, row.label, row.split, row.method) for row in rows} == {
@@ -171,12 +171,12 @@ def test_files_for_a_verdict_have_no_label_split_or_dataset_number(tmp_path):
 def test_files_that_cannot_be_judged_are_refused_by_name(tmp_path):
     (tmp_path / "a.doc").touch()
     with pytest.raises(MissingInput, match="no such file"):
-        manifest_of_files([tmp_path / "a.mp4"])
+        make_file_manifest([tmp_path / "a.mp4"])
     with pytest.raises(UsageError, match="not a media file"):
-        manifest_of_files([tmp_path / "a.doc"])
+        make_file_manifest([tmp_path / "a.doc"])
     odd = tmp_path / b"caf\xe9.png".decode("utf-8", "surrogateescape")
     odd.touch()
     with pytest.raises(UsageError, match=r"caf\\xe9.png: the path is not UTF-8"):
-        manifest_of_files([odd])
+        make_file_manifest([odd])
     with pytest.raises(UsageError, match="no files given"):
-        manifest_of_files([])
+        make_file_manifest([])

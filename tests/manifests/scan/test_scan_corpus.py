@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from casts import leaks
 
 from unmask.manifests.findings import ScanReport
 from unmask.manifests.manifest import DATASETS, Manifest, MediaRow
 from unmask.manifests.scan.scan import scan
-from unmask.manifests.splits.schemes import assign, leaks
+from unmask.manifests.splits.schemes import assign
 
 pytestmark = pytest.mark.corpus
 
@@ -56,7 +57,7 @@ def test_all_that_is_wrong_with_it_is_one_fake_in_another_compression(scanned):
     assert [line.partition(": warning: ")[::2] for line in scanned.lines if "warning" in line] == [
         (
             "faceforensics",
-            ".: real files are c23, but fakes are c23 and c40: the compression tells the label. "
+            ".: real files are c23, but fakes are c23 and c40: the compression level gives the label away. "
             "Choose one with --compression c23",
         )
     ]

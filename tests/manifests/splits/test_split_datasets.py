@@ -7,11 +7,11 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from casts import cells, row, splits_by_name
+from casts import cells, leaks, row, splits_by_name
 
-from unmask.manifests.datasets import faceforensics_lists as ffpp_lists
+from unmask.manifests.datasets import faceforensics
 from unmask.manifests.manifest import MediaRow
-from unmask.manifests.splits.schemes import assign, leaks
+from unmask.manifests.splits.schemes import assign
 
 LEAK_PROOF = ("default", "grouped")
 
@@ -77,15 +77,15 @@ def test_celeb_dfs_list_is_the_test_and_only_what_it_does_not_touch_is_trained_o
 
 def ffpp() -> list[MediaRow]:
     """All 1,000 sequences and both swaps of each published pair."""
-    official = ffpp_lists.official_splits()
+    official = faceforensics.read_official_splits()
     rows = [
-        row(s, 0, dataset="faceforensics", sources=ffpp_lists.sources(s), official=official[s])
+        row(s, 0, dataset="faceforensics", sources=faceforensics.make_sources(s), official=official[s])
         for s in sorted(official)
     ]
-    for split in ffpp_lists.SPLITS:
-        for pair in ffpp_lists._load(f"{split}.json"):
+    for split in faceforensics.SPLITS:
+        for pair in faceforensics._load(f"{split}.json"):
             for a, b in (pair, pair[::-1]):
-                keys = ffpp_lists.sources(a, b)
+                keys = faceforensics.make_sources(a, b)
                 rows.append(row(f"{a}_{b}", 1, dataset="faceforensics", sources=keys, official=split))
     return rows
 

@@ -7,13 +7,14 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from casts import cells, row, splits_by_name
+from casts import cells, leaks, row, splits_by_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unmask.core.errors import UsageError
 from unmask.manifests.manifest import MediaRow, Split
-from unmask.manifests.splits.schemes import SCHEMES, VERSION, assign, leaks
+from unmask.manifests.splits.registry import SCHEMES
+from unmask.manifests.splits.schemes import VERSION, assign
 
 # One way to write each scheme, on datasets that every cast below has.
 WRITTEN = {

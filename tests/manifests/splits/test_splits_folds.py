@@ -6,14 +6,13 @@ import random
 from collections import Counter
 
 import pytest
-from casts import row
+from casts import leaks, row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_split_datasets import celeb_df, deep_voice
 
 from unmask.core.errors import UsageError
 from unmask.manifests.manifest import MediaRow
-from unmask.manifests.splits.leaks import leaks
 from unmask.manifests.splits.schemes import assign
 
 
@@ -74,7 +73,7 @@ def test_the_demonstration_follows_the_pair_and_other_datasets_stay_out():
     rows = [*deep_voice(), row("linus", 0, "deepvoice:biden", dataset="deepvoice_demo"), row("else", 0, "ann")]
     assigned = assign(rows, "leave-two-out:deepvoice/0", 0)
     assert {r.split for r in assigned[-2:]} == {"test", None}
-    with pytest.raises(UsageError, match="28 pairs of people") as refused:
+    with pytest.raises(UsageError, match="28 pairs of swapped identities") as refused:
         assign(rows, "leave-two-out:deepvoice/28", 0)
     assert "leave-two-out:deepvoice/27" in refused.value.hint
 

@@ -6,11 +6,11 @@ import json
 
 import pyarrow as pa
 import pytest
-from casts import row, splits_by_name
+from casts import leaks, row, splits_by_name
 
 from unmask.core.errors import UsageError
 from unmask.manifests.manifest import from_rows
-from unmask.manifests.splits.leaks import allowed_leaks, leaks, leaks_of
+from unmask.manifests.splits.leaks import count_allowed_leaks, find_manifest_leaks
 from unmask.manifests.splits.schemes import assign, resplit
 
 ROWS = [
@@ -26,7 +26,7 @@ ROWS = [
 def test_official_is_refused_with_the_leaks_and_two_ways_out():
     with pytest.raises(UsageError) as refused:
         assign(ROWS, "official", 7)
-    assert "2 people, sources or files" in refused.value.problem
+    assert "2 identities, sources or files" in refused.value.problem
     assert "ann (train 1, test 1)" in refused.value.problem
     assert "same-file same (train 1, val 1)" in refused.value.problem
     assert "official-strict" in refused.value.hint
@@ -45,13 +45,13 @@ def test_allowed_leaks_keep_what_is_published_and_mark_it_for_ever():
     }
     assert {r.split_scheme for r in assigned} == {"official-v2+leaks:2"}
     assert leaks(assigned) == {"ann": ("test", "train"), "~same-file:same": ("train", "val")}
-    assert allowed_leaks(assigned[0].split_scheme) == 2
+    assert count_allowed_leaks(assigned[0].split_scheme) == 2
 
 
 def test_official_strict_leaves_out_only_the_less_held_out_side():
     assigned = assign(ROWS, "official-strict", 0)
     assert splits_by_name(assigned) == {"1": None, "2": "test", "3": None, "4": "train", "5": None, "6": "val"}
-    assert allowed_leaks(assigned[0].split_scheme) == 0
+    assert count_allowed_leaks(assigned[0].split_scheme) == 0
 
 
 def test_official_without_a_leak_needs_no_permission():
@@ -61,7 +61,7 @@ def test_official_without_a_leak_needs_no_permission():
 
 def test_a_summary_names_the_first_leaks_and_counts_all():
     manifest = resplit(from_rows(ROWS, {"mine": "/x"}), "official", 0, allow_leaks=True)
-    found = leaks_of(manifest)
+    found = find_manifest_leaks(manifest)
     assert (len(found), [leak.key for leak in found.first(1)]) == (2, ["ann"])
     assert json.loads(json.dumps(found.as_json(shown=1))) == {
         "leaks": 2,
@@ -74,13 +74,13 @@ def test_near_duplicates_leak_as_people_do_once_they_are_known():
     rows = [row("a", 0, official="train"), row("b", 0, official="test"), row("c", 1, official="train")]
     manifest = from_rows(rows, {"mine": "/x"})
     near = pa.table({"media_id": [rows[0].media_id, rows[1].media_id], "cluster": [rows[0].media_id] * 2})
-    assert len(leaks_of(resplit(manifest, "official", 0))) == 0
+    assert len(find_manifest_leaks(resplit(manifest, "official", 0))) == 0
     with pytest.raises(UsageError, match="near-duplicate"):
         resplit(manifest, "official", 0, near=near)
     strict = resplit(manifest, "official-strict", 0, near=near)
     assert strict.table.column("split").to_pylist() == [None, "test", "train"]
     assert set(strict.table.column("split_scheme").to_pylist()) == {"official-strict-v2+near:1"}
-    assert len(leaks_of(strict, near)) == 0
+    assert len(find_manifest_leaks(strict, near)) == 0
 
 
 def test_resplit_is_assign_without_the_files_and_changes_only_three_columns():

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from casts import cells, row, splits_by_name
+from casts import cells, leaks, row, splits_by_name
 from test_split_datasets import celeb_df, deep_voice, ffpp
 
 from unmask.core.errors import UsageError
-from unmask.manifests.splits.leaks import leaks
 from unmask.manifests.splits.schemes import assign
 
 
@@ -86,7 +85,7 @@ def test_the_demonstration_left_out_takes_its_speakers_out_of_deep_voice():
 
 
 def test_a_dataset_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(UsageError, match="no dataset celebdf here") as refused:
+    with pytest.raises(UsageError, match="the manifest has no dataset celebdf") as refused:
         assign(people("mine", 3), "leave-one-out:celebdf", 0)
     assert "mine" in refused.value.hint
 

@@ -1,4 +1,4 @@
-"""MTCNN behind one function: real faces at every size are found, boxes are in pixels of the full frame."""
+"""Real faces of every size are detected, with boxes in pixels of the full frame."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from PIL import Image
 
 from unmask.media.images import read_image
 from unmask.preprocess.faces.cropping import crop_faces
-from unmask.preprocess.faces.detection import NOTHING, detect
-from unmask.preprocess.faces.tracking import follow, overlap
+from unmask.preprocess.faces.detection import NO_DETECTIONS, detect
+from unmask.preprocess.faces.tracking import compute_iou, track_faces
 from unmask.preprocess.profiles import PreprocessSettings
 
 
@@ -34,8 +34,12 @@ def test_frames_without_a_face_give_none_whatever_their_size(shape):
     assert [len(each) for each in found_in(*grey)] == [0, 0]
 
 
-def test_nothing_has_the_shapes_of_something():
-    assert (NOTHING.boxes.shape, NOTHING.landmarks.shape, NOTHING.confidence.shape) == ((0, 4), (0, 5, 2), (0,))
+def test_no_detections_have_the_usual_shapes():
+    assert (NO_DETECTIONS.boxes.shape, NO_DETECTIONS.landmarks.shape, NO_DETECTIONS.confidence.shape) == (
+        (0, 4),
+        (0, 5, 2),
+        (0,),
+    )
 
 
 def test_a_batch_with_and_without_faces_gives_each_frame_its_own(portraits):
@@ -50,38 +54,38 @@ def test_a_batch_with_and_without_faces_gives_each_frame_its_own(portraits):
 
 def test_boxes_and_landmarks_are_in_pixels_of_the_full_frame(portraits):
     small, large = found_in(portraits[0])[0], found_in(resized(portraits[0], 1024), detect_side=256)[0]
-    assert overlap(large.boxes[0] / 4, small.boxes[:1])[0] > 0.8
+    assert compute_iou(large.boxes[0] / 4, small.boxes[:1])[0] > 0.8
     np.testing.assert_allclose(large.landmarks[0] / 4, small.landmarks[0], atol=6)
     x0, y0, x1, y1 = small.boxes[0]
     assert ((small.landmarks[0] > [x0, y0]) & (small.landmarks[0] < [x1, y1])).all()
 
 
-def test_a_face_cropped_to_its_outline_is_still_found(portraits):
+def test_a_face_cropped_to_its_outline_is_still_detected(portraits):
     for portrait in portraits:
         x0, y0, x1, y1 = found_in(portrait)[0].boxes[0].astype(int)
         tight = portrait[max(y0, 0) : y1, max(x0, 0) : x1]
         (found,) = found_in(tight)
         assert len(found), "MTCNN needs the border that `detect` adds"
         whole = np.array([0, 0, tight.shape[1], tight.shape[0]], np.float32)
-        assert overlap(whole, found.boxes[:1])[0] > 0.4
+        assert compute_iou(whole, found.boxes[:1])[0] > 0.4
 
 
-def test_a_tiny_picture_is_enlarged_before_it_is_searched(portraits):
+def test_a_tiny_image_is_enlarged_before_it_is_searched(portraits):
     (found,) = found_in(resized(portraits[0], 40))
     assert len(found) == 1
     expected = found_in(portraits[0])[0].boxes[0] * (40 / 256)
-    assert overlap(expected, found.boxes)[0] > 0.5
+    assert compute_iou(expected, found.boxes)[0] > 0.5
 
 
-def test_the_crop_of_a_found_face_shows_the_face(portraits):
-    (track,) = follow(found_in(portraits[0]))
+def test_the_crop_of_a_detected_face_shows_the_face(portraits):
+    (track,) = track_faces(found_in(portraits[0]))
     crop = crop_faces(portraits[0][None], track, PreprocessSettings(face_size=224, margin=0.3))[0]
     (again,) = found_in(crop)
     side = again.boxes[0, 3] - again.boxes[0, 1]
     assert side == pytest.approx(224 / 1.3, rel=0.15)
 
 
-def test_faces_below_the_smallest_are_not_looked_for(portraits):
+def test_faces_below_the_smallest_size_are_not_detected(portraits):
     scene = np.full((480, 640, 3), 90, np.uint8)
     scene[40:140, 40:140] = resized(portraits[0], 100)
     scene[200:456, 300:556] = portraits[1]

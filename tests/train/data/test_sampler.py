@@ -11,7 +11,7 @@ import torch
 
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
-from unmask.train.data.sampler import Sampler, shared_patterns
+from unmask.train.data.sampler import Sampler, find_shared_masks
 
 NAMES = ("eye", "ear", "ear_two", "reader")
 
@@ -163,9 +163,9 @@ def test_shared_patterns_list_what_dropout_can_show(make_data, made_item):
         ]
     )
     assert data.clips.datasets == ("archive", "deepvoice", "dff")
-    with_dropout = shared_patterns(sampler_of(data, TrainConfig()), data.clips.domain)
+    with_dropout = find_shared_masks(sampler_of(data, TrainConfig()), data.clips.domain)
     assert with_dropout == ((0b001, (0, 2)), (0b010, (2,)), (0b011, (2,)))
-    without = shared_patterns(sampler_of(data, TrainConfig(modality_dropout=0.0)), data.clips.domain)
+    without = find_shared_masks(sampler_of(data, TrainConfig(modality_dropout=0.0)), data.clips.domain)
     assert without == ((0b001, (0,)), (0b011, (2,)))
     assert MODALITIES == ("image", "audio", "text", "metadata")
 

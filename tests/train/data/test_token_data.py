@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from unmask.cache.store.ragged import ranges
+from unmask.cache.store.ragged import concatenate_ranges
 from unmask.core.errors import MissingInput, UsageError
 from unmask.train.config import TrainConfig
-from unmask.train.data.clip_table import UNKNOWN, relabelled, shown_label
+from unmask.train.data.clip_table import UNKNOWN, derive_label, permute_labels
 from unmask.train.data.device_transfer import Parcel, _view
 from unmask.train.data.stream_tokens import StreamTokens, place_for
-from unmask.train.data.token_data import prefetched
+from unmask.train.data.token_data import prefetch
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear", "ear_two", "reader")
@@ -136,14 +136,14 @@ def test_the_fingerprint_follows_labels_splits_and_encoders(make_data, made_item
 
 
 def test_ranges_by_hand():
-    assert ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
+    assert concatenate_ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
 
 
 @pytest.mark.parametrize("ahead", [False, True])
 def test_prefetching_keeps_order_and_passes_errors_on(ahead: bool):
-    assert list(prefetched(lambda number: number * 2, range(5), ahead=ahead)) == [0, 2, 4, 6, 8]
+    assert list(prefetch(lambda number: number * 2, range(5), ahead=ahead)) == [0, 2, 4, 6, 8]
     with pytest.raises(ZeroDivisionError):
-        list(prefetched(lambda number: 1 // number, [1, 0], ahead=ahead))
+        list(prefetch(lambda number: 1 // number, [1, 0], ahead=ahead))
 
 
 def test_relabelled_items_keep_their_clips_together_and_test_items_their_labels(make_data, made_item):
@@ -153,7 +153,7 @@ def test_relabelled_items_keep_their_clips_together_and_test_items_their_labels(
         for number in range(20)
     ]
     before = make_data([*items, made_item(None, {"eye": 1})]).clips
-    after = relabelled(before, seed=3)
+    after = permute_labels(before, seed=3)
     dealt = np.isin(before.split, ("train", "val"))
     np.testing.assert_array_equal(after.label[~dealt], before.label[~dealt])
     assert (after.label != before.label).sum() > 10
@@ -161,8 +161,8 @@ def test_relabelled_items_keep_their_clips_together_and_test_items_their_labels(
     assert sorted(after.label[first]) == sorted(before.label[first])
     np.testing.assert_array_equal(after.label, after.label[first][before.item])
     np.testing.assert_array_equal(after.video_fake == 1, after.label == 1)
-    np.testing.assert_array_equal(after.label, relabelled(before, seed=3).label)
-    assert (after.label != relabelled(before, seed=4).label).any()
+    np.testing.assert_array_equal(after.label, permute_labels(before, seed=3).label)
+    assert (after.label != permute_labels(before, seed=4).label).any()
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_fake_of_which_only_genuine_parts_are_shown_counts_as_real(
     item = made_item(1, {"eye": 2, "ear": 2, "reader": 1}, video_fake=known[video], audio_fake=known[audio])
     data = make_data([item, made_item(0, {"eye": 1})])
     clips = np.array([0])
-    assert shown_label(data.clips, clips, np.array([picture]), np.array([sound])).tolist() == [shown]
+    assert derive_label(data.clips, clips, np.array([picture]), np.array([sound])).tolist() == [shown]
     kept = {"image": np.array([picture]), "audio": np.array([sound])}
     batch = data.batch(clips, NAMES, device=CPU, kept=kept)
     assert (batch.label.tolist(), batch.host.label.tolist()) == ([shown], [shown])

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from one_step import compute_losses
 
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Columns
-from unmask.train.losses.total import Totals, binary, coral, domain_loss, losses, steepness
+from unmask.train.losses.classification import sum_cross_entropy
+from unmask.train.losses.domain import coral, sum_domain_cross_entropy, sum_steepness
 from unmask.train.models.detector import Detector, ModelShape
 
 CPU = torch.device("cpu")
@@ -23,35 +25,34 @@ def test_binary_loss_counts_known_clips_only():
     logit, target = torch.tensor([0.0, math.log(3.0), 50.0]), torch.tensor([1.0, 1.0, 0.0])
     known = torch.tensor([1.0, 1.0, 0.0])
     expected = (math.log(2) - math.log(0.75)) / 2
-    assert binary(logit, target, known, torch.tensor(2.0)).item() == pytest.approx(expected)
+    assert sum_cross_entropy(logit, target, known).item() / 2 == pytest.approx(expected)
 
 
 def test_label_smoothing_by_hand():
     # Target 1 becomes 0.9: -(0.9 ln 0.75 + 0.1 ln 0.25)
-    found = binary(torch.tensor([math.log(3.0)]), torch.ones(1), torch.ones(1), torch.tensor(1.0), 0.2)
+    found = sum_cross_entropy(torch.tensor([math.log(3.0)]), torch.ones(1), torch.ones(1), 0.2)
     assert found.item() == pytest.approx(-(0.9 * math.log(0.75) + 0.1 * math.log(0.25)))
 
 
 def test_focal_loss_by_hand():
     # A fake at 0.75 weighs 0.25^2, a real one at 0.75 weighs 0.75^2.
     logit = torch.tensor([math.log(3.0), math.log(3.0)])
-    found = binary(logit, torch.tensor([1.0, 0.0]), torch.ones(2), torch.tensor(2.0), gamma=2.0)
+    found = sum_cross_entropy(logit, torch.tensor([1.0, 0.0]), torch.ones(2), gamma=2.0) / 2
     assert found.item() == pytest.approx(-(0.25**2 * math.log(0.75) + 0.75**2 * math.log(0.25)) / 2)
 
 
 def test_focal_loss_of_gamma_0_is_cross_entropy_and_goes_with_label_smoothing():
     logit, target, known = torch.tensor([2.0, -1.0]), torch.tensor([1.0, 1.0]), torch.ones(2)
-    total = torch.tensor(2.0)
-    plain = binary(logit, target, known, total, smooth=0.2)
-    torch.testing.assert_close(binary(logit, target, known, total, smooth=0.2, gamma=0.0), plain)
-    assert 0 < binary(logit, target, known, total, smooth=0.2, gamma=1.0) < plain
+    plain = sum_cross_entropy(logit, target, known, smooth=0.2)
+    torch.testing.assert_close(sum_cross_entropy(logit, target, known, smooth=0.2, gamma=0.0), plain)
+    assert 0 < sum_cross_entropy(logit, target, known, smooth=0.2, gamma=1.0) < plain
 
 
 def test_domain_loss_skips_clips_with_nothing_to_guess():
     inf = torch.inf
     logits = torch.tensor([[0.0, 0.0, -inf], [-inf, -inf, 2.0], [-inf, -inf, -inf]], requires_grad=True)
     contested = torch.tensor([True, False, False])
-    found = domain_loss(logits, torch.tensor([1, 2, 0]), contested, torch.tensor(1.0))
+    found = sum_domain_cross_entropy(logits, torch.tensor([1, 2, 0]), contested)
     assert found.item() == pytest.approx(math.log(2))
     found.backward()
     assert torch.isfinite(logits.grad).all()
@@ -110,12 +111,12 @@ def test_what_is_minimised_is_the_weighted_sum_of_the_parts(make_data, mixed):
     modalities = tuple(map(data.modality, NAMES))
     model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, shared, modalities=modalities))
     batch = data.batch(np.arange(160), NAMES, device=CPU)
-    found = losses(model(batch), batch, Totals.of([batch], model), model, config)
-    expected = found.fake + found.domain
+    found = compute_losses(model, config, batch)
+    expected = found.terms["fake"] + found.terms["domain"]
     for weight, parts in WEIGHTS.items():
         for part in parts:
-            assert getattr(found, part).item() != 0.0, part
-            expected = expected + getattr(config, weight) * getattr(found, part)
+            assert found.terms[part].item() != 0.0, part
+            expected = expected + getattr(config, weight) * found.terms[part]
     torch.testing.assert_close(found.total, expected)
 
 
@@ -147,9 +148,8 @@ def test_accumulating_small_batches_gives_the_gradient_of_one_large_one(make_dat
     def gradients(parts: list[list[int]]) -> list[torch.Tensor]:
         model.zero_grad()
         batches = [data.batch(np.array(part), NAMES, device=CPU) for part in parts]
-        totals = Totals.of(batches, model)
         for batch in batches:
-            losses(model(batch, 0.5), batch, totals, model, config).total.backward()
+            compute_losses(model, config, batch, outputs=model(batch, 0.5), step=batches).total.backward()
         return [parameter.grad.clone() for parameter in model.parameters()]
 
     for one, many in zip(gradients([[0, 1, 2, 3, 4]]), gradients([[3, 0], [2], [4, 1]]), strict=True):
@@ -161,8 +161,8 @@ def test_unknown_parts_teach_nothing(make_data, made_item):
     config = TrainConfig(size="small")
     model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, ((3, (0,)),)))
     batch = data.batch(np.array([0, 1]), NAMES, device=CPU)
-    found = losses(model(batch), batch, Totals.of([batch], model), model, config)
-    assert (found.video.item(), found.audio.item(), found.domain.item()) == (0, 0, 0)
+    found = compute_losses(model, config, batch)
+    assert tuple(found.terms[name].item() for name in ("video", "audio", "domain")) == (0, 0, 0)
     found.total.backward()
     for head in (model.read.heads.video, model.read.heads.audio):
         assert all(not parameter.grad.any() for parameter in head.parameters())
@@ -176,7 +176,7 @@ def test_the_penalty_is_half_the_squared_slope_of_the_log_odds_and_reaches_only_
     model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, ((1, (0, 1)),))).eval()
     batch = data.batch(np.array([0, 1]), NAMES, device=CPU)
     outputs = model(batch, 0.5)
-    found = steepness(outputs, batch, torch.tensor([True, True]), model)
+    found = sum_steepness(outputs, batch, torch.tensor([True, True]), model)
     by_hand, step = 0.0, 1e-3
     for row in range(2):
         slopes = []
@@ -201,7 +201,7 @@ def test_the_penalty_of_clips_with_nothing_to_guess_is_zero_and_its_gradient_a_n
     for datasets, shared in ((data.clips.datasets, ((1, (0,)), (2, (1,)))), (("one",), ((1, (0,)),))):
         model = Detector(ModelShape.of(config, NAMES, datasets, shared))
         batch = data.batch(np.array([0]), NAMES, device=CPU)
-        found = losses(model(batch, 0.5), batch, Totals.of([batch], model), model, config)
-        assert found.penalty.item() == 0.0
+        found = compute_losses(model, config, batch, outputs=model(batch, 0.5))
+        assert found.terms["penalty"].item() == 0.0
         found.total.backward()
         assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)

@@ -11,7 +11,7 @@ from unmask.train.config import TrainConfig
 from unmask.train.models.detector import Detector, ModelShape
 from unmask.train.models.domain_discriminators import Discriminators
 from unmask.train.models.modality_slots import CLS, PAD
-from unmask.train.models.transformer_fusion import Fusion, time_encoding
+from unmask.train.models.transformer_fusion import TransformerFusion, time_encoding
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear", "ear_two", "reader")
@@ -28,7 +28,7 @@ def detector(choice: str = "dann", shared=EVERY_PATTERN) -> Detector:
 @pytest.mark.parametrize("pattern", ["joint", "within", "cross"])
 def test_what_lies_in_padded_slots_is_never_attended_to(pattern):
     torch.manual_seed(0)
-    fusion = Fusion(3, 16, heads=2, feedforward=32, dropout=0.0, pattern=pattern).eval()
+    fusion = TransformerFusion(3, 16, heads=2, feedforward=32, dropout=0.0, pattern=pattern).eval()
     x_BLW = torch.randn(2, 7, 16)
     group_BL = torch.tensor([[CLS, 0, 0, 0, 1, 1, 1], [CLS, 0, 1, 1, PAD, PAD, PAD]])
     poisoned = x_BLW.clone()
@@ -38,7 +38,7 @@ def test_what_lies_in_padded_slots_is_never_attended_to(pattern):
 
 def test_asking_for_cls_alone_gives_the_numbers_of_the_whole_block():
     torch.manual_seed(0)
-    fusion = Fusion(layers=2, width=16, heads=2, feedforward=32, dropout=0.0).eval()
+    fusion = TransformerFusion(layers=2, width=16, heads=2, feedforward=32, dropout=0.0).eval()
     x_BLW, used_B1L = torch.randn(2, 5, 16), torch.ones(2, 1, 5, dtype=torch.bool)
     whole = x_BLW
     for block in fusion.blocks:

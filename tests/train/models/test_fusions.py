@@ -9,8 +9,8 @@ from unmask.train.config import TrainConfig
 from unmask.train.models.detector import ModelShape
 from unmask.train.models.early_fusion import EarlyFusion
 from unmask.train.models.late_fusion import LateFusion
-from unmask.train.models.modality_slots import CLS, PAD, alone, pooled
-from unmask.train.models.transformer_fusion import Fusion, across_modalities, within_modality
+from unmask.train.models.modality_slots import CLS, PAD, gather_tokens, mean_pool
+from unmask.train.models.transformer_fusion import TransformerFusion, across_modalities, within_modality
 
 # CLS, two tokens of modality 0, one of modality 1, an empty slot.
 GROUPS = torch.tensor([[CLS, 0, 0, 1, PAD]])
@@ -31,7 +31,7 @@ def test_across_modalities_each_token_sees_the_others_and_cls_and_back():
 def influence(pattern: str, blocks: int = 1) -> torch.Tensor:
     """(L, L): does slot i, after all blocks but the last, change with slot j."""
     torch.manual_seed(0)
-    fusion = Fusion(blocks + 1, 8, heads=2, feedforward=16, dropout=0.0, pattern=pattern)
+    fusion = TransformerFusion(blocks + 1, 8, heads=2, feedforward=16, dropout=0.0, pattern=pattern)
     x_BLW = torch.randn(1, 5, 8)
 
     def through(x: torch.Tensor) -> torch.Tensor:
@@ -65,7 +65,10 @@ def test_joint_fusion_reaches_everything_in_one_block():
 
 
 def test_the_three_patterns_have_the_same_weights():
-    counts = {p: sum(w.numel() for w in Fusion(2, 8, 2, 16, 0.0, p).parameters()) for p in ("joint", "within", "cross")}
+    counts = {
+        p: sum(w.numel() for w in TransformerFusion(2, 8, 2, 16, 0.0, p).parameters())
+        for p in ("joint", "within", "cross")
+    }
     assert len(set(counts.values())) == 1
 
 
@@ -93,7 +96,7 @@ MOST = {"image": 2, "audio": 2}
 @pytest.fixture
 def late() -> LateFusion:
     torch.manual_seed(0)
-    return LateFusion((0, 1), lambda: Fusion(2, 8, 2, 16, 0.0), 8, 0.0).eval()
+    return LateFusion((0, 1), lambda: TransformerFusion(2, 8, 2, 16, 0.0), 8, 0.0).eval()
 
 
 def test_late_fusion_averages_logits_with_learned_weights_over_the_modalities_present(late):
@@ -120,10 +123,10 @@ def test_in_late_fusion_the_picture_is_judged_by_the_picture_alone(late):
 def test_the_tokens_of_one_modality_are_moved_together_in_their_order():
     group = torch.tensor([[CLS, 1, 0, 1, PAD], [CLS, 0, PAD, PAD, PAD]])
     x = torch.arange(10.0).reshape(2, 5, 1)
-    tokens, used = alone(x, group, 1, 2)
+    tokens, used = gather_tokens(x, group, 1, 2)
     assert used.tolist() == [[True, True], [False, False]]
     assert tokens[0, :, 0].tolist() == [1.0, 3.0]
-    mean, present = pooled(x, group, (0, 1))
+    mean, present = mean_pool(x, group, (0, 1))
     assert mean[..., 0].tolist() == [[2.0, 2.0], [6.0, 0.0]]
     assert present.tolist() == [[True, True], [True, False]]
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from unmask.train.config import TrainConfig
-from unmask.train.fit import reversal_at
-from unmask.train.models.gradient_reversal import ganin_strength, reverse_gradient
+from unmask.train.fit import compute_reversal
+from unmask.train.models.gradient_reversal import compute_ganin_strength, reverse_gradient
 
 
 def test_forwards_nothing_changes():
@@ -34,21 +34,21 @@ def test_features_leave_what_the_discriminator_wants_while_it_still_gets_it_itse
 
 
 def test_the_schedule_goes_from_nothing_to_almost_one():
-    assert ganin_strength(0.0) == 0.0
-    assert ganin_strength(1.0) == pytest.approx(0.9999092)
+    assert compute_ganin_strength(0.0) == 0.0
+    assert compute_ganin_strength(1.0) == pytest.approx(0.9999092)
     # tanh(5 p) is another way to write it.
-    assert ganin_strength(0.1) == pytest.approx(math.tanh(0.5))
-    rising = [ganin_strength(step / 20) for step in range(21)]
+    assert compute_ganin_strength(0.1) == pytest.approx(math.tanh(0.5))
+    rising = [compute_ganin_strength(step / 20) for step in range(21)]
     assert rising == sorted(rising)
 
 
 @pytest.mark.parametrize("choice", ["none", "coral"])
 def test_without_an_adversary_nothing_is_reversed(choice: str):
-    assert reversal_at(TrainConfig(domain_loss=choice), 1.0) == 0.0
+    assert compute_reversal(TrainConfig(domain_loss=choice), 1.0) == 0.0
 
 
 @pytest.mark.parametrize("choice", ["dann", "cdan"])
 def test_an_adversary_ends_at_its_full_strength(choice: str):
     config = TrainConfig(domain_loss=choice, grl_max=0.4)
-    assert reversal_at(config, 0.0) == 0.0
-    assert reversal_at(config, 1.0) == pytest.approx(0.4, rel=1e-3)
+    assert compute_reversal(config, 0.0) == 0.0
+    assert compute_reversal(config, 1.0) == pytest.approx(0.4, rel=1e-3)

@@ -12,10 +12,10 @@ import torch
 from rich.console import Console
 
 from unmask.manifests.manifest import DATASETS
-from unmask.metrics.binary import by_domain
+from unmask.metrics.binary import measure_by_domain
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
-from unmask.train.monitor.live_table import Board, epochs_view, marks
+from unmask.train.monitor.live_table import Board, mark_deciding, render_epochs
 from unmask.train.validation import choose_judge
 
 CPU = torch.device("cpu")
@@ -48,7 +48,7 @@ def line(epoch: int, *, domain: float | None = 0.6, best: int = 1, aucs: dict | 
 
 def text(lines: list[dict], width: int = 160) -> str:
     console = Console(file=StringIO(), width=width)
-    console.print(epochs_view(lines, console))
+    console.print(render_epochs(lines, console))
     return console.file.getvalue()
 
 
@@ -101,8 +101,8 @@ def test_a_star_marks_what_the_best_epoch_is_chosen_by(make_data, made_item, few
     data = make_data(items)
     clips = np.arange(len(data.clips))
     is_fake = data.clips.label == 1
-    found = by_domain(is_fake, np.linspace(0.1, 0.9, len(clips)), data.clips.domain, data.clips.datasets)
-    assert {name for name, mark in marks(found).items() if mark} == set(choose_judge(data, clips).datasets)
+    found = measure_by_domain(is_fake, np.linspace(0.1, 0.9, len(clips)), data.clips.domain, data.clips.datasets)
+    assert {name for name, mark in mark_deciding(found).items() if mark} == set(choose_judge(data, clips).datasets)
 
 
 def test_a_terminal_gets_a_live_table_with_warnings_above_it(caplog):
@@ -122,7 +122,7 @@ def test_a_discriminator_that_is_always_right_is_explained_once(caplog):
             board.show(line(epoch, domain=accuracy))
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
-    assert "names the dataset of 100 % of clips (modalities alone: 50 %)" in warnings[0].getMessage()
+    assert "identify the dataset of 100 % of clips (from modalities alone: 50 %)" in warnings[0].getMessage()
     assert sum(message.startswith("epoch ") for message in caplog.messages) == 4
 
 

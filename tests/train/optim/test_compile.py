@@ -1,4 +1,4 @@
-"""torch.compile: the same model, only faster or slower. One test really compiles; the others only trace."""
+"""torch.compile: the same model, only faster or slower. The suite only traces; `make campaigns` really compiles."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import nn
 
 from unmask.core.errors import UsageError
 from unmask.train.config import TrainConfig
+from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.presets import preset_config
+from unmask.train.presets import make_preset
 
 CPU = torch.device("cpu")
 QUICK = {"size": "small", "epochs": 2, "batch_size": 16, "compile": True}
@@ -50,7 +51,7 @@ def test_compiled_blocks_take_the_same_steps(
     make_data, mixed, tmp_path: Path, traced: list[str], name: str, blocks: int
 ):
     # Dropout draws other random numbers in compiled code, so it has to be off.
-    config = preset_config(name).changed(QUICK | {"dropout": 0.0, "gradient_penalty": 0.1, "ema": 0.5})
+    config = make_preset(name).changed(QUICK | {"dropout": 0.0, "gradient_penalty": 0.1, "ema": 0.5})
     data = make_data(mixed(60))
     fit(data, config, tmp_path / "compiled", device=CPU)
     assert traced == ["Block"] * 2 * blocks, "of the trained model and of its average"
@@ -58,9 +59,21 @@ def test_compiled_blocks_take_the_same_steps(
     assert _losses(tmp_path / "compiled") == pytest.approx(_losses(tmp_path / "plain"), rel=1e-3)
 
 
+def test_traced_code_repeats_to_the_last_digit_and_its_weights_load_anywhere(
+    make_data, mixed, tmp_path: Path, traced: list[str]
+):
+    _check_repeats(make_data(mixed(40)), tmp_path)
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(0)
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="needs a C++ compiler")
 def test_compiled_code_repeats_to_the_last_digit_and_its_weights_load_anywhere(make_data, mixed, tmp_path: Path):
-    data, config = make_data(mixed(40)), TrainConfig(preset="quick", **QUICK)
+    _check_repeats(make_data(mixed(40)), tmp_path)
+
+
+def _check_repeats(data: TokenData, tmp_path: Path) -> None:
+    config = TrainConfig(preset="quick", **QUICK)
     for name in ("a", "b"):
         fit(data, config, tmp_path / name, device=CPU)
     saved, again = (torch.load(tmp_path / name / "last.pth", weights_only=True)["model"] for name in ("a", "b"))

@@ -1,4 +1,4 @@
-"""Several processes take the steps of one. Real processes, joined by gloo on the CPU."""
+"""Several processes take the steps of one. Real processes, join_world by gloo on the CPU."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import multiprocessing
 
 from unmask.core.errors import UsageError
 from unmask.train import fit as fit_module
-from unmask.train.auto_size import SIZES, Size, resolved
+from unmask.train.auto_size import SIZES, Size, resolve_auto
 from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
-from unmask.train.optim.distributed import World, joined
+from unmask.train.optim.distributed import World, join_world
 from unmask.train.run_folder import load_state
-from unmask.train.run_setup import _resolved_alike
+from unmask.train.run_setup import _resolve_alike
 
 CPU = torch.device("cpu")
 TWO_PARTS = TrainConfig(size="small", epochs=2, batch_size=8, accumulate=2, lr=2e-3, ema=0.9)
@@ -95,7 +95,7 @@ class _Rank(World):
 
 def test_all_processes_take_the_settings_that_the_first_one_found():
     mine = TrainConfig(size="large", precision="fp32", batch_size=64, accumulate=2)
-    found = _resolved_alike(mine, _Rank(CPU, 1, 2))
+    found = _resolve_alike(mine, _Rank(CPU, 1, 2))
     assert (found.size, found.precision, found.batch_size, found.accumulate) == ("small", "bf16", 32, 2)
 
 
@@ -105,15 +105,15 @@ def _lines(run: Path) -> list[dict]:
 
 @pytest.mark.parametrize(("given", "batches"), [(1, 4), (2, 4), (4, 4), (3, 12)])
 def test_an_automatic_batch_is_cut_so_that_every_process_has_one(given: int, batches: int):
-    alone = resolved(TrainConfig(accumulate=given), CPU, 10_000)
-    shared = resolved(TrainConfig(accumulate=given), CPU, 10_000, processes=4)
+    alone = resolve_auto(TrainConfig(accumulate=given), CPU, 10_000)
+    shared = resolve_auto(TrainConfig(accumulate=given), CPU, 10_000, processes=4)
     assert shared.accumulate == batches
     assert shared.accumulate * shared.batch_size == alone.accumulate * alone.batch_size
 
 
 def test_batches_that_do_not_go_round_are_refused_with_the_setting():
     with pytest.raises(UsageError, match=r"train\.accumulate=4"):
-        resolved(TrainConfig(batch_size=8, accumulate=3), CPU, 10_000, processes=4)
+        resolve_auto(TrainConfig(batch_size=8, accumulate=3), CPU, 10_000, processes=4)
 
 
 def test_every_batch_of_a_step_has_one_owner():
@@ -126,4 +126,4 @@ def test_a_number_of_processes_without_their_address_is_wrong_usage(monkeypatch)
     for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UsageError, match="WORLD_SIZE=2"):
-        joined(CPU)
+        join_world(CPU)

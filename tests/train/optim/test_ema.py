@@ -9,7 +9,7 @@ import torch
 
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
-from unmask.train.optim.ema import decay_at, update
+from unmask.train.optim.ema import compute_decay, update_average
 from unmask.train.run_folder import load_state
 
 CPU = torch.device("cpu")
@@ -20,13 +20,13 @@ def test_an_average_worked_by_hand():
     average, model = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
     for module, value in ((average, 1.0), (model, 3.0)):
         torch.nn.init.constant_(module.weight, value)
-    update(average, model, 0.75)
+    update_average(average, model, 0.75)
     assert average.weight.item() == 0.75 * 1 + 0.25 * 3
     assert model.weight.item() == 3
 
 
 def test_the_first_steps_count_more_than_the_random_start():
-    assert [decay_at(0.99, step) for step in (0, 8, 10_000)] == pytest.approx([0.1, 0.5, 0.99])
+    assert [compute_decay(0.99, step) for step in (0, 8, 10_000)] == pytest.approx([0.1, 0.5, 0.99])
 
 
 def test_the_average_is_kept_and_the_training_is_the_same_without_it(make_data, mixed, tmp_path: Path):

@@ -1,0 +1,38 @@
+"""The data of a report page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from unmask.evaluation.report.class_differences import Difference, LabelLine
+from unmask.evaluation.report.contact_sheet import Cell, Face
+from unmask.evaluation.report.failed_files import LostGroup
+from unmask.evaluation.report.missing_faces import Missed
+from unmask.evaluation.report.stage_counts import DatasetLine, FailureLine, StageLine
+from unmask.evaluation.results import Evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageData:
+    """Everything that the sections of the page show."""
+
+    evaluation: Evaluation
+    headline: Sequence[tuple[str, str]]
+    synthetic: bool
+    datasets: Sequence[DatasetLine]
+    stages: Sequence[StageLine]
+    failures: Sequence[FailureLine]
+    predictions: pa.Table
+    """Of predictions.parquet: one row per scored item."""
+    training: Sequence[dict[str, Any]]
+    """Lines of metrics.jsonl."""
+    by_label: Sequence[LabelLine]
+    differences: Sequence[Difference]
+    faces: dict[Cell, list[Face]]
+    missed: Sequence[Missed] | None
+    """None if no face detector was used."""
+    lost: Sequence[LostGroup]

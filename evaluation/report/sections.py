@@ -1,0 +1,164 @@
+"""The sections of the report. SECTIONS lists each one once; the page and its JSON follow it.
+
+A section is a template part in sections/ and a function that gives the variables of that part.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+from unmask.evaluation.report.charts import BESIDE, draw_calibration, draw_roc_charts, draw_scores, draw_training
+from unmask.evaluation.report.class_differences import FACTS, list_facts
+from unmask.evaluation.report.contact_sheet import Face
+from unmask.evaluation.report.forest_plot import draw_forest, list_legend
+from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.results import Evaluation
+from unmask.evaluation.terminal_table import PARTIAL, format_beside
+from unmask.metrics import binary
+
+# More rows help no reader; all of them are in the page's JSON.
+FAILURES_SHOWN = 200
+STYLES = ("c1", "c2", "c3", "c4", "c5", "c6")
+
+Context = dict[str, Any]
+
+
+def _add_nothing(data: PageData) -> Context:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    id: str
+    """Anchor on the page; its template part is sections/<id>.html."""
+    title: str
+    """Heading; "{split}" stands for the evaluated split."""
+    context: Callable[[PageData], Context]
+    """Variables of the template part. `evaluation` is always there."""
+    json: Callable[[PageData], Context] = _add_nothing
+    """Keys of the page's JSON that the section adds."""
+
+
+def show_results(data: PageData) -> Context:
+    styles = _assign_styles(data.evaluation)
+    return {
+        "columns": sorted(binary.METRICS, key=lambda metric: metric.weighted is None),
+        "forest": draw_forest(data.evaluation, styles),
+        "legend": list_legend(data.evaluation, styles),
+    }
+
+
+def show_controls(data: PageData) -> Context:
+    return {"beside": format_beside, "partial": PARTIAL}
+
+
+def show_roc(data: PageData) -> Context:
+    styles = _assign_styles(data.evaluation)
+    beside_model = [(styles[name], name) for name in BESIDE if name in styles]
+    return {
+        "roc": draw_roc_charts(data.evaluation, data.predictions, styles),
+        "roc_keys": [("model", "model"), *beside_model, ("chance", "chance")],
+    }
+
+
+def show_scores(data: PageData) -> Context:
+    return {"scores": [draw_scores(data.predictions), draw_calibration(data.evaluation, data.predictions)]}
+
+
+def show_training(data: PageData) -> Context:
+    return {"training": draw_training(data.training)}
+
+
+def show_run(data: PageData) -> Context:
+    return {"headline": data.headline}
+
+
+def show_datasets(data: PageData) -> Context:
+    return {
+        "datasets": data.datasets,
+        "stages": data.stages,
+        "by_label": data.by_label,
+        "facts": list_facts(data.by_label),
+        **_label_differences(data),
+    }
+
+
+def export_datasets(data: PageData) -> Context:
+    return {
+        "datasets": [asdict(line) for line in data.datasets],
+        "stages": [asdict(line) for line in data.stages],
+        "by_label": [asdict(line) for line in data.by_label],
+        "differences": [asdict(one) for one in data.differences],
+    }
+
+
+def show_faces(data: PageData) -> Context:
+    return {"faces": _arrange_sheet(data), "missed": data.missed, **_label_differences(data)}
+
+
+def export_faces(data: PageData) -> Context:
+    return {"without_face": {f"{one.dataset}/{one.label}": list(one.items) for one in data.missed or ()}}
+
+
+def show_failures(data: PageData) -> Context:
+    reasons = Counter((line.stage, line.reason.split(":")[0]) for line in data.failures)
+    return {
+        "lost": [(name, list(groups)) for name, groups in groupby(data.lost, lambda group: group.dataset)],
+        "lost_files": sum(group.files for group in data.lost),
+        "lost_shown": sum(len(group.shown) for group in data.lost),
+        "reasons": sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0])),
+        "failures": data.failures[:FAILURES_SHOWN],
+        "failures_in_all": len(data.failures),
+    }
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section(
+        id="results",
+        title="Results on the {split} split",
+        context=show_results,
+        json=lambda data: {"evaluation": data.evaluation.as_json()},
+    ),
+    Section(id="controls", title="Controls: classifiers that do not look for manipulations", context=show_controls),
+    Section(id="roc", title="ROC curves", context=show_roc),
+    Section(id="scores", title="Scores and calibration", context=show_scores),
+    Section(
+        id="training", title="Training", context=show_training, json=lambda data: {"training": list(data.training)}
+    ),
+    Section(id="run", title="Run and machine", context=show_run, json=lambda data: {"headline": dict(data.headline)}),
+    Section(id="data", title="Data", context=show_datasets, json=export_datasets),
+    Section(id="faces", title="Extracted faces", context=show_faces, json=export_faces),
+    Section(
+        id="failures",
+        title="Failures",
+        context=show_failures,
+        json=lambda data: {"failures": [asdict(line) for line in data.failures]},
+    ),
+)
+"""In the order of the page."""
+
+
+def _assign_styles(evaluation: Evaluation) -> dict[str, str]:
+    """Control -> CSS class of its color."""
+    return {control.name: style for control, style in zip(evaluation.controls, STYLES, strict=False)}
+
+
+def _label_differences(data: PageData) -> Context:
+    return {
+        "differences": [(FACTS[one.fact], one) for one in data.differences],
+        "differing": {(one.dataset, one.fact) for one in data.differences},
+    }
+
+
+def _arrange_sheet(data: PageData) -> list[tuple[str, list[tuple[str, list[Face]]]]]:
+    """(dataset, [("real", faces), ("fake", faces)]) of the datasets with faces."""
+    names = [line.name for line in data.datasets]
+    rows = [
+        (name, [(word, data.faces.get((name, label), [])) for label, word in ((0, "real"), (1, "fake"))])
+        for name in names
+    ]
+    return [(name, cells) for name, cells in rows if any(faces for _, faces in cells)]

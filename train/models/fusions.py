@@ -1,0 +1,91 @@
+"""Every fusion: how the tokens of all modalities become one vector per clip.
+
+B clips, L slots (CLS first), W width
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.extensions import is_extension, load_extension
+from unmask.train.models.early_fusion import EarlyFusion
+from unmask.train.models.late_fusion import LateFusion
+from unmask.train.models.transformer_fusion import Pattern, TransformerFusion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusionShape:
+    """What a fusion is built from: the modalities of the model, and its size (auto_size.SIZES)."""
+
+    modalities: tuple[int, ...]
+    """Positions in batch.MODALITIES, ascending. (0,) when the model was built without modalities."""
+    width: int
+    """W of every token, and of the features that the fusion returns."""
+    layers: int
+    heads: int
+    feedforward: int
+    dropout: float
+
+
+BuildFusion = Callable[[FusionShape], nn.Module]
+"""The module's forward: x_BLW (B, L, W) float32 tokens with CLS in slot 0, group_BL (B, L) int64 modality of each slot
+(position in batch.MODALITIES, modality_slots.CLS or PAD) -> (B, W) features, which the heads read.
+
+A module with `gives_logits = True` has its own heads and returns a heads.Reading; its forward also gets `most`, the
+largest number of tokens per modality in the batch."""
+
+
+def joint(shape: FusionShape) -> nn.Module:
+    """Every token attends to every other."""
+    return _build_transformer(shape, "joint")
+
+
+def within(shape: FusionShape) -> nn.Module:
+    """Tokens attend within their own modality; CLS reads all of them in the last block."""
+    return _build_transformer(shape, "within")
+
+
+def cross(shape: FusionShape) -> nn.Module:
+    """Tokens attend to the other modalities and to their own in alternate blocks."""
+    return _build_transformer(shape, "cross")
+
+
+def early(shape: FusionShape) -> nn.Module:
+    """The mean token of each modality, concatenated, into an MLP."""
+    return EarlyFusion(shape.modalities, shape.width, shape.feedforward, shape.dropout)
+
+
+def late(shape: FusionShape) -> nn.Module:
+    """One transformer per modality, their logits averaged with learned weights."""
+    return LateFusion(shape.modalities, lambda: joint(shape), shape.width, shape.dropout)
+
+
+FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in (joint, within, cross, early, late)}
+"""Values of `train.fusion`; docs/add-a-fusion.md."""
+
+
+def _build_transformer(shape: FusionShape, pattern: Pattern) -> TransformerFusion:
+    return TransformerFusion(shape.layers, shape.width, shape.heads, shape.feedforward, shape.dropout, pattern)
+
+
+def describe_fusions() -> str:
+    """One line: each fusion with the first sentence of its docstring."""
+    return "; ".join(f"{name}: {(build.__doc__ or '').strip().partition('.')[0]}" for name, build in FUSIONS.items())
+
+
+def load_fusion(name: str) -> BuildFusion:
+    """The fusion of this name in FUSIONS, or the one that `module:attribute` names."""
+    if name in FUSIONS:
+        return FUSIONS[name]
+    if not is_extension(name):
+        remedy = f"register it first: FUSIONS[{name!r}] = ..., or name one of {', '.join(FUSIONS)}"
+        raise MissingInput(f"fusion {name}: not registered", remedy)
+    build = load_extension(name, "fusion")
+    if not callable(build):
+        raise UsageError(f"fusion {name}: cannot be called", "give a class, or a function that returns an nn.Module")
+    loaded: BuildFusion = build
+    return loaded
