@@ -118,7 +118,7 @@ def test_an_unreadable_file_gets_a_verdict_with_the_reason(finished, command: Co
 
 def test_the_report_is_one_page_that_needs_nothing_else(finished):
     page = Path(finished["report"]["report"]).read_text(encoding="utf-8")
-    assert "mean nothing about real deepfakes" in page
+    assert "say nothing about real deepfakes" in page
     assert all(dataset in page for dataset in DATASETS)
     assert "<script src" not in page
     assert "<link" not in page

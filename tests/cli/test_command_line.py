@@ -137,7 +137,7 @@ def test_ctrl_c_says_that_the_same_command_continues(tmp_path: Path, arguments: 
     program = (
         "import signal, sys, time, unmask.cli.app, unmask.core.machine, unmask.cache.store.inventory\n"
         "def wait(*given):\n    print('ready', file=sys.stderr, flush=True)\n    time.sleep(600)\n"
-        "unmask.core.machine.describe = unmask.cache.store.inventory.disk_use = wait\n"
+        "unmask.core.machine.describe = unmask.cache.store.inventory.measure_disk_use = wait\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "unmask.cli.app.main(sys.argv[1:])\n"
     )

@@ -123,5 +123,5 @@ def test_two_partitions_run_together_but_not_the_same_one_twice_or_the_whole(tmp
     work, folder = WorkFolder(tmp_path), tmp_path / "media" / "f"
     with lock_partition(work, folder, Partition(1, 2)), lock_partition(work, folder, Partition(2, 2)):
         for other in (Partition(1, 2), Partition()):
-            with pytest.raises(UsageError, match="at work"), lock_partition(work, folder, other):
+            with pytest.raises(UsageError, match="already running"), lock_partition(work, folder, other):
                 pass
