@@ -38,7 +38,7 @@ VERSION = 3
 TIMEOUT_S = 300.0
 
 
-def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None = None) -> dict[str, int]:
+def write_demo(out: str | Path, seed: int = 0, *, scale: float = 1.0, workers: int | None = None) -> dict[str, int]:
     """Write the corpus under `out`; return the number of media files per dataset.
 
     The same seed and scale give the same bytes, whatever `workers` is (None: one per core). `scale` in (0, 1]
@@ -49,7 +49,7 @@ def write_demo(out: Path, seed: int, *, scale: float = 1.0, workers: int | None 
         raise UsageError(
             f"demo data: scale {scale:g} is not above 0 and at most 1", "use --scale 1 for the whole corpus"
         )
-    items = all_items(seed, scale)
+    out, items = Path(out), all_items(seed, scale)
     counts = dict(Counter(item.dataset for item in items))
     about = README.format(version=VERSION, seed=seed, scale=scale, files=len(items))
     if _is_whole(out, about):

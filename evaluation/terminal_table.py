@@ -36,9 +36,9 @@ def format_evaluation(evaluation: Evaluation) -> str:
     return format_plain(render_evaluation(evaluation))
 
 
-def format_plain(table: RenderableType) -> str:
-    """`table` without colors, wide enough for every column."""
-    console = Console(width=WIDTH, file=io.StringIO(), color_system=None)
+def format_plain(table: RenderableType, width: int = WIDTH) -> str:
+    """`table` without colors, in lines of `width` characters."""
+    console = Console(width=width, file=io.StringIO(), color_system=None)
     with console.capture() as captured:
         console.print(table)
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unmask.api import Work as Work
-    from unmask.api import write_demo as write_demo
     from unmask.clip_dataset import ClipDataset as ClipDataset
     from unmask.clip_dataset import collate_clips as collate_clips
     from unmask.core.errors import ItemsFailed as ItemsFailed
     from unmask.core.errors import MissingInput as MissingInput
     from unmask.core.errors import UnmaskError as UnmaskError
     from unmask.core.errors import UsageError as UsageError
+    from unmask.demo import write_demo as write_demo
     from unmask.evaluation.predict import Verdict as Verdict
     from unmask.run import EpochTable as EpochTable
     from unmask.run import Run as Run
@@ -50,7 +50,7 @@ _MODULES = {
     "VerdictTable": "unmask.tables",
     "Work": "unmask.api",
     "collate_clips": "unmask.clip_dataset",
-    "write_demo": "unmask.api",
+    "write_demo": "unmask.demo",
 }
 
 __all__ = ["__version__", *_MODULES]

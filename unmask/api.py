@@ -13,7 +13,9 @@ from unmask.core.file_lock import hold_lock
 from unmask.core.machine import choose_device
 from unmask.core.process_pool import count_cores
 from unmask.core.work_folder import WorkFolder
+from unmask.environment import set_environment
 from unmask.logs import show_log
+from unmask.near_duplicates import cluster_files, count_clusters
 from unmask.run import Run, RunTable, find_run, list_runs
 from unmask.tables import AblationTable, AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
 
@@ -44,6 +46,7 @@ class Work:
         """`say` gets the lines that summarize what was done; None: they are logged with the progress, on stderr."""
         self.folder = WorkFolder(Path(folder))
         self.say = say or log.info
+        set_environment()
         self._manifest: tuple[tuple[int, int], Manifest] | None = None
         if not log.hasHandlers():
             show_log(logging.INFO)
@@ -89,7 +92,7 @@ class Work:
             say=self.say,
         )
         write_findings(self.folder.findings, report)
-        clusters = self._find_near_duplicates(manifest, workers) if near else None
+        clusters = cluster_files(self.folder, manifest, workers, self.say) if near else None
         if clusters is not None:
             manifest = resplit(manifest, split, seed, allow_leaks=allow_leaks, near=clusters)
         found = self._write(manifest, StageTable([report]), clusters)
@@ -109,7 +112,7 @@ class Work:
         from unmask.manifests.splits.schemes import resplit
 
         manifest = self.read_manifest()
-        clusters = self._find_near_duplicates(manifest, workers) if near else None
+        clusters = cluster_files(self.folder, manifest, workers, self.say) if near else None
         changed = resplit(manifest, scheme, seed, allow_leaks=allow_leaks, near=clusters)
         return self._write(changed, StageTable(), clusters)
 
@@ -121,7 +124,7 @@ class Work:
 
         manifest = self.read_manifest()
         stale = verify_manifest(manifest)
-        clusters = self._find_near_duplicates(manifest, workers) if near else None
+        clusters = cluster_files(self.folder, manifest, workers, self.say) if near else None
         found = audit(manifest, self.folder.root, workers=workers, seed=seed, near=clusters, say=log.info)
         write_page(found, self.folder.audit)
         return AuditTable(found, stale, self.folder.audit)
@@ -284,21 +287,6 @@ class Work:
             self._manifest = state, read_manifest(path)
         return self._manifest[1]
 
-    def _find_near_duplicates(self, manifest: Manifest, workers: int | None) -> pa.Table:
-        """Columns media_id and cluster."""
-        from unmask.manifests.duplicates.near_duplicates import (
-            cluster_near_duplicates,
-            find_near_duplicates,
-            hash_files,
-        )
-
-        clusters = cluster_near_duplicates(
-            find_near_duplicates(hash_files(manifest, self.folder.fingerprints, workers))
-        )
-        about = count_clusters(clusters)
-        self.say(f"near-duplicates: {about['files']} files in {about['clusters']} clusters")
-        return clusters
-
     def _write(self, manifest: Manifest, reports: StageTable, clusters: pa.Table | None) -> ManifestTable:
         from unmask.manifests.manifest import write_manifest
 
@@ -308,18 +296,3 @@ class Work:
         listed = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("train", "val", "test"))
         self.say(f"{self.folder.manifest}: {len(manifest)} rows, {listed}, {counts.get('None', 0)} in no split")
         return found
-
-
-def write_demo(folder: str | Path, seed: int = 0, *, scale: float = 1.0) -> dict[str, int]:
-    """Write a synthetic corpus of drawn faces and synthesized speech; dataset -> files.
-
-    It has the layouts of all nine datasets, and `scale` times the usual number of files. Numbers on it mean nothing
-    about real deepfakes. A folder that already holds this corpus is left as it is.
-    """
-    from unmask.demo import write_demo
-
-    return write_demo(Path(folder), seed, scale=scale)
-
-
-def count_clusters(clusters: pa.Table) -> dict[str, int]:
-    return {"files": clusters.num_rows, "clusters": len(set(clusters.column("cluster").to_pylist()))}

@@ -28,6 +28,7 @@ log = logging.getLogger("unmask")
 
 ROWS_SHOWN = 60
 FAILURES_SHOWN = 10
+ABLATION_WIDTH = 160
 SPLITS = ("train", "val", "test", None)
 
 Row = dict[str, Any]
@@ -257,7 +258,7 @@ class AblationTable(Table):
         from unmask.evaluation.ablation_table import render_ablation
         from unmask.evaluation.terminal_table import format_plain
 
-        return format_plain(render_ablation(self.details))
+        return format_plain(render_ablation(self.details), ABLATION_WIDTH)
 
 
 class VerdictTable(Table, list["Verdict"]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from typing import Any
@@ -29,7 +28,7 @@ from unmask.cli.split import split
 from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
 from unmask.core.errors import Stopped, as_user_error
-from unmask.core.openmp import limit_openmp_spinning
+from unmask.environment import set_environment
 
 COMMANDS = (
     scan,
@@ -79,9 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 too many items failed, 4 input missing, 130 Ctrl-C."""
     code: Any = 0
     try:
-        limit_openmp_spinning()
-        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        set_environment()
         app(arguments)
     except SystemExit as stop:
         code = stop.code
