@@ -33,7 +33,7 @@ def test_a_folder_replaces_the_one_before_it_whole(tmp_path: Path):
 def test_a_killed_writer_leaves_only_what_sweep_removes(tmp_path: Path):
     program = (
         "import sys, os, signal; from pathlib import Path; from unmask.core.atomic_files import create_folder\n"
-        "with new_folder(Path(sys.argv[1]) / 'shard') as folder:\n"
+        "with create_folder(Path(sys.argv[1]) / 'shard') as folder:\n"
         "    (folder / 'part').write_text('x')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -72,6 +72,6 @@ def test_finished_items_are_not_counted_again(manifest, tmp_path):
 
 
 def test_a_disk_that_is_too_small_gives_a_warning_before_the_run(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr("unmask.preprocess.dry_run.free_bytes", lambda _: 1000)
+    monkeypatch.setattr("unmask.preprocess.dry_run.get_free_bytes", lambda _: 1000)
     lines = estimate(manifest, SETTINGS, WorkFolder(tmp_path), LIMITS).lines()
     assert lines[-1] == "warning: not enough free disk space"

@@ -212,7 +212,7 @@ def test_a_parcel_holds_every_array_where_the_device_can_read_it():
 
 
 def test_processes_of_one_machine_share_its_memory(monkeypatch):
-    monkeypatch.setattr("unmask.train.data.stream_tokens.memory_gib", lambda: (100 / 2**30, 100 / 2**30))
+    monkeypatch.setattr("unmask.train.data.stream_tokens.read_memory_gib", lambda: (100 / 2**30, 100 / 2**30))
     assert place_for(40, CPU) == CPU
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert place_for(40, CPU) is None
