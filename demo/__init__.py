@@ -16,8 +16,7 @@ from unmask.core.atomic_files import write_text
 from unmask.core.errors import UsageError
 from unmask.core.process_pool import Failure, count_cores, run_isolated
 from unmask.core.progress import Progress
-from unmask.demo.corpus import all_items
-from unmask.demo.dataset_lists import meta_data, testing_videos
+from unmask.demo.corpus import all_items, meta_data, testing_videos
 from unmask.demo.items import Item
 from unmask.demo.render import text_of, write_item
 from unmask.demo.sentences import subtitles

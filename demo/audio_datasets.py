@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from unmask.demo.items import Item
-from unmask.demo.thinning import Group, thinned
+from unmask.demo.items import Group, Item, thinned
 
 SPEAKERS = ("ada", "bruno", "clara", "dmitri", "elena", "farid", "greta", "hugo", "ines", "jonas", "kira", "leon")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from unmask.demo.items import Item
-from unmask.demo.thinning import Group, halves
+from unmask.demo.items import Group, Item, halves
 
 
 def deepfake_images(seed: int, scale: float) -> Group:

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from unmask.demo.identities import make_rng
-from unmask.demo.items import Item
-from unmask.demo.thinning import Group, thinned
+from unmask.demo.items import Group, Item, thinned
 
 CLIP_SIZES = ((256, 256), (320, 240), (288, 288))
 

@@ -33,8 +33,8 @@ SOURCES = sorted(
     if folder != "unmask" or path.relative_to(ROOT / folder).parts[0] not in STAGES
 )
 SCRIPTS = sorted(path for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
-MOST_FILES = 25
-"""Of a folder, its `__init__.py` included."""
+MOST_FILES = 17
+"""Of a folder, its `__init__.py` included. unmask/cli has one file per command instead."""
 
 
 def identify(path: Path) -> str:
@@ -116,7 +116,7 @@ def test_no_import_goes_in_a_circle():
 
 
 def test_no_folder_is_a_heap():
-    folders = {path.parent for path in SOURCES}
+    folders = {path.parent for path in SOURCES} - {ROOT / "unmask/cli"}
     counts = {identify(folder): len(list(folder.glob("*.py"))) for folder in folders}
     assert {name: count for name, count in counts.items() if count > MOST_FILES} == {}
 

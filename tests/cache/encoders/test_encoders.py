@@ -67,7 +67,9 @@ def test_every_entry_names_a_function():
 
 
 def test_the_registry_is_read_without_torch():
-    program = "import sys, unmask.cache.weights.resolve as weights; weights.list_weights(); print('torch' in sys.modules)"
+    program = (
+        "import sys, unmask.cache.weights.resolve as weights; weights.list_weights(); print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
