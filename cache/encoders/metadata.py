@@ -90,5 +90,6 @@ def _scale_number(value: Any, low: float, high: float) -> tuple[float, float]:
     number = float(value) if isinstance(value, int | float) else math.nan
     if not (math.isfinite(number) and number > 0):
         return 0.0, 1.0
-    share = math.log(number / low) / math.log(high / low)
-    return 2 * min(max(share, 0.0), 1.0) - 1, 0.0
+    # Clipped before the logarithm: the smallest floats divided by `low` are 0.
+    share = math.log(max(number, low) / low) / math.log(high / low)
+    return 2 * min(share, 1.0) - 1, 0.0
