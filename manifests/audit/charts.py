@@ -1,4 +1,4 @@
-"""The audit's pictures: where an AUC lies with its interval, and how numbers are spread over reals and fakes."""
+"""Charts of the audit: an AUC with its interval, and distributions of numbers over real and fake files."""
 
 from __future__ import annotations
 
@@ -19,18 +19,16 @@ class Chart:
     svg: Markup
 
 
-def auc_mark(line: ProbeLine) -> Markup:
-    """A dot on the way from 0 to 1 with its interval; the lines are a coin toss and the AUC that flags begin at."""
+def draw_auc(line: ProbeLine) -> Markup:
+    """A dot between 0 and 1 with its interval; the lines mark chance (0.5) and the threshold of flags."""
     if line.auc is None:
         return Markup("")
     middle = HEIGHT / 2
-    parts = [
-        Markup('<path class="{}" d="M{:.1f} 1V{}"/>').format(style, _across(at), HEIGHT - 1) for style, at in TICKS
-    ]
+    parts = [Markup('<path class="{}" d="M{:.1f} 1V{}"/>').format(style, _scale(at), HEIGHT - 1) for style, at in TICKS]
     if line.interval:
-        low, high = (_across(value) for value in line.interval)
+        low, high = (_scale(value) for value in line.interval)
         parts.append(Markup('<path class="reach" d="M{:.1f} {}H{:.1f}"/>').format(low, middle, high))
-    parts.append(Markup('<circle cx="{:.1f}" cy="{}" r="4"/>').format(_across(line.auc), middle))
+    parts.append(Markup('<circle cx="{:.1f}" cy="{}" r="4"/>').format(_scale(line.auc), middle))
     head = Markup('<svg class="auc {}" role="img" viewBox="0 0 {} {}" aria-label="AUC {:.3f}">')
     return head.format(line.verdict, WIDTH, HEIGHT, line.auc) + Markup("").join(parts) + Markup("</svg>")
 
@@ -38,21 +36,21 @@ def auc_mark(line: ProbeLine) -> Markup:
 TICKS = (("edge", 0.0), ("coin", 0.5), ("limit", FLAG_ABOVE), ("edge", 1.0))
 
 
-def _across(value: float) -> float:
+def _scale(value: float) -> float:
     return EDGE + value * (WIDTH - 2 * EDGE)
 
 
-def spread_charts(spreads: Sequence[Spread]) -> list[Chart]:
-    return [_chart(one) for one in spreads if one.real_shares or one.fake_shares]
+def draw_distributions(spreads: Sequence[Spread]) -> list[Chart]:
+    return [_draw_chart(one) for one in spreads if one.real_shares or one.fake_shares]
 
 
-def flat_spreads(spreads: Sequence[Spread]) -> list[str]:
+def list_constants(spreads: Sequence[Spread]) -> list[str]:
     """Such as "resolution, shorter side: 256 px in every file"."""
     flat = [one for one in spreads if not one.real_shares and not one.fake_shares]
     return [f"{one.name}: {one.edges[0]:g} {one.unit} in every file" for one in flat]
 
 
-def _chart(one: Spread) -> Chart:
+def _draw_chart(one: Spread) -> Chart:
     """Bins are equal between the edges; the axis only labels them."""
     low, high = one.edges
     x = fit_axis(f"{one.name} ({one.unit})", [low, high])

@@ -8,10 +8,10 @@ from typing import Any
 
 from unmask.core.atomic_files import write_text
 from unmask.core.html.pages import make_environment
-from unmask.manifests.audit.charts import auc_mark, flat_spreads, spread_charts
+from unmask.manifests.audit.charts import draw_auc, draw_distributions, list_constants
 from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
 from unmask.manifests.audit.results import FLAG_ABOVE, LEVEL, RULE, Audit, DatasetAudit, ProbeLine, describe
-from unmask.manifests.audit.terminal_table import findings
+from unmask.manifests.audit.terminal_table import list_findings
 from unmask.manifests.splits.leaks import count_allowed_leaks
 
 FEATURES_SHOWN = 8
@@ -25,15 +25,15 @@ def write_page(audit: Audit, path: Path) -> None:
 
 def render(audit: Audit) -> str:
     pages = make_environment("unmask.manifests.audit")
-    pages.filters |= {"number": _number, "percent": _percent, "mark": auc_mark}
+    pages.filters |= {"number": _format_number, "percent": _format_percent, "mark": draw_auc}
     return pages.get_template("page.html").render(
         audit=audit,
-        cards=_cards(audit),
+        cards=_list_cards(audit),
         families=(*FAMILIES, EVERYTHING),
-        flagged=_told(audit.lines("flagged")),
-        suspects=_told(audit.lines("suspect")),
-        sections=[_section(one) for one in audit.datasets],
-        findings=findings(audit),
+        flagged=_describe_lines(audit.lines("flagged")),
+        suspects=_describe_lines(audit.lines("suspect")),
+        sections=[_make_section(one) for one in audit.datasets],
+        findings=list_findings(audit),
         leaks=audit.leaks.first(LEAKS_SHOWN),
         allowed=count_allowed_leaks(audit.split_scheme),
         rule=RULE,
@@ -43,23 +43,23 @@ def render(audit: Audit) -> str:
     )
 
 
-def _told(lines: Sequence[tuple[str, ProbeLine]]) -> list[tuple[str, str]]:
+def _describe_lines(lines: Sequence[tuple[str, ProbeLine]]) -> list[tuple[str, str]]:
     return [(name, describe(line)) for name, line in lines]
 
 
-def _cards(audit: Audit) -> list[tuple[str, str, str]]:
+def _list_cards(audit: Audit) -> list[tuple[str, str, str]]:
     """(name, figure, remark)"""
     flagged = audit.lines("flagged")
     shared, over = audit.duplicates, len({name for name, _ in flagged})
     return [
         ("files", f"{audit.files:,}", f"{len(audit.datasets)} datasets, split {audit.split_scheme}"),
         ("shortcuts flagged", str(len(flagged)), f"in {over} of them; {len(audit.lines('suspect'))} suspect"),
-        ("leaks", str(len(audit.leaks)), "people, sources or files in several splits"),
+        ("leaks", str(len(audit.leaks)), "identities, sources or files in several splits"),
         ("duplicates", str(shared.sets), f"sets of equal files; {shared.conflicts} with both labels"),
     ]
 
 
-def _section(one: DatasetAudit) -> dict[str, Any]:
+def _make_section(one: DatasetAudit) -> dict[str, Any]:
     varying = [line for line in one.features if line.constant is None and line.auc is not None]
     constant = [f"{line.name} {line.constant}" for line in one.features if line.constant is not None]
     return {
@@ -69,14 +69,14 @@ def _section(one: DatasetAudit) -> dict[str, Any]:
         "features": varying[:FEATURES_SHOWN],
         "more": max(0, len(varying) - FEATURES_SHOWN),
         "constant": constant,
-        "charts": spread_charts(one.spreads),
-        "flat": flat_spreads(one.spreads),
+        "charts": draw_distributions(one.spreads),
+        "flat": list_constants(one.spreads),
     }
 
 
-def _number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
-def _percent(value: float | None) -> str:
+def _format_percent(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.1%}"

@@ -1,4 +1,4 @@
-"""What an audit found: plain figures, for the page, the terminal and JSON."""
+"""Results of an audit: plain figures, for the page, the terminal and JSON."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from unmask.manifests.splits.leaks import Leaks
 VERSION = 1
 FLAG_ABOVE = 0.6
 LEVEL = 0.99
-"""Of the intervals: of the hundred lines that an audit has, about one lies outside by chance."""
+"""Of the intervals: about one of the hundred lines of an audit lies outside by chance."""
 FLAG_GROUPS = 5
-"""Groups of each class below which nothing is flagged: of three, all can agree by chance."""
+"""Fewest groups of each class for a flag: three groups can agree by chance."""
 
 RULE = (
     f"A line is flagged as a shortcut when its cross-validated AUC is above {FLAG_ABOVE}, the lower end of its "
-    f"{LEVEL:.0%} bootstrap interval over groups is above 0.5, and at least {FLAG_GROUPS} groups of each class stand "
-    f"behind it. It is suspect when only the first holds: too little data to tell it from chance."
+    f"{LEVEL:.0%} bootstrap interval over groups is above 0.5, and each class has at least {FLAG_GROUPS} "
+    f"groups. It is suspect when only the first holds: too little data to distinguish it from chance."
 )
 
 Verdict = Literal["flagged", "suspect", "clear", "untested"]
@@ -26,42 +26,42 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureLine:
-    """One fact of the files by itself."""
+    """One feature of the files by itself."""
 
     name: str
     files: int
     """Files that have it."""
     auc: float | None
-    """Cross-validated, with one bend or many: a fact that is in the middle for reals can tell them too."""
+    """Of the shortcut classifier, cross-validated: real files may also lie between the fakes."""
     direct: float | None
-    """AUC of the value as it is: above 0.5 fakes have more of it, below less. None for names such as codecs."""
+    """AUC of the value itself: above 0.5 if fakes have larger values. None for names such as codecs."""
     constant: str | None = None
-    """The only value, where all files have the same: nothing can be told from it."""
+    """The value that all files share; it cannot predict the label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeLine:
-    """How well some facts tell the label without the content."""
+    """How well some features predict the label without the content."""
 
     name: str
     about: str
     real: int = 0
     fake: int = 0
     groups: tuple[int, int] = (0, 0)
-    """With reals and with fakes: what is held out, and what the interval resamples."""
+    """With real files and with fakes: the units that are held out and resampled."""
     auc: float | None = None
     """Of held-out groups; None where `verdict` is untested."""
     interval: Interval | None = None
-    """LEVEL over groups; None with fewer than three of a class."""
+    """LEVEL over groups; None with fewer than three groups of a class."""
     verdict: Verdict = "untested"
     best: FeatureLine | None = None
-    """The one fact that tells most by itself."""
+    """The single feature that predicts the label best."""
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellLine:
-    """A class in a split."""
+    """One class in one split."""
 
     split: str
     label: str
@@ -71,7 +71,7 @@ class CellLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """How one number is distributed over reals and fakes."""
+    """Distribution of one number over real and fake files."""
 
     name: str
     unit: str
@@ -79,9 +79,9 @@ class Spread:
     """Minimum, 25 %, median, 75 %, maximum; empty without files."""
     fake: tuple[float, ...]
     edges: tuple[float, float]
-    """Of the bins; what is beyond counts in the first or last."""
+    """Of the bins; values beyond count in the first or last bin."""
     real_shares: tuple[float, ...]
-    """Share of the class in each of equal bins."""
+    """Share of the class in each of the equally wide bins."""
     fake_shares: tuple[float, ...]
 
 
@@ -92,27 +92,27 @@ class DatasetAudit:
     real: int
     fake: int
     failed: int
-    """Of them, files that cannot be read: counted, not probed."""
+    """Unreadable files: counted, not probed."""
     groups: int
     methods: dict[str, int]
     splits: dict[str, tuple[int, int]]
-    """Split -> (real, fake); "none" for files that are in no split."""
+    """Split -> (real, fake); "none" for files in no split."""
     prior_accuracy: float | None
-    """Of always answering the more frequent label, with an AUC and a balanced accuracy of .5; None without labels."""
+    """Of always answering the more frequent label; its AUC and balanced accuracy are .5. None without labels."""
     probed: int
-    """Files that the probes looked at: all, or a seeded sample of each class."""
+    """Files that the probes used: all, or a seeded sample of each class."""
     probes: tuple[ProbeLine, ...]
     features: tuple[FeatureLine, ...]
     """Best first, constant ones last."""
     spreads: tuple[Spread, ...]
     small_cells: tuple[CellLine, ...]
     problems: dict[str, int]
-    """Why files could not be looked into -> how many."""
+    """Reason why files could not be measured -> how many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """Files that are one file, or look or sound like one."""
+    """A set of duplicate or near-duplicate files."""
 
     files: tuple[str, ...]
     """"dataset/path", at most SHOWN of them."""
@@ -124,16 +124,16 @@ class Shared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedSummary:
-    """Sets of files that are the same; `conflicts` have both labels."""
+    """All sets of duplicate files; `conflicts` have both labels."""
 
     sets: int = 0
     files: int = 0
     across_datasets: int = 0
-    """Sets, as the next two."""
+    """Sets, like the next two."""
     across_splits: int = 0
     conflicts: int = 0
     first: tuple[Shared, ...] = ()
-    """Conflicts first, then what crosses splits or datasets."""
+    """Conflicts first, then sets across splits or datasets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,8 +150,8 @@ class Audit:
     near: SharedSummary | None
     """None where no near-duplicates were given."""
     read: dict[str, int] = field(default_factory=dict)
-    """Kind of facts -> files opened by this audit; the others were kept from an earlier one. Not in the JSON: two
-    audits of the same files are the same."""
+    """Fact table -> files read by this audit; the others were known. Not in the JSON, so that two audits of the
+    same files are equal."""
 
     def lines(self, *verdicts: Verdict) -> list[tuple[str, ProbeLine]]:
         """(dataset, probe) with one of `verdicts`; "all datasets" for those over the collection."""
@@ -184,6 +184,6 @@ class Audit:
 def describe(line: ProbeLine) -> str:
     assert line.auc is not None, f"{line.name}: {line.verdict}"
     span = f" [{line.interval[0]:.3f}, {line.interval[1]:.3f}]" if line.interval else ""
-    told = line.best and line.best.auc is not None and line.best.name != line.name
-    best = f", most by {line.best.name} ({line.best.auc:.3f})" if told and line.best else ""
+    differs = line.best and line.best.auc is not None and line.best.name != line.name
+    best = f", most by {line.best.name} ({line.best.auc:.3f})" if differs and line.best else ""
     return f"{line.name}: AUC {line.auc:.3f}{span}{best}"

@@ -15,47 +15,47 @@ SHORT = {"silence and duration": "silence", "sound format": "sound", EVERYTHING:
 SHOWN = 5
 
 
-def audit_table(audit: Audit) -> RenderableType:
-    """A line a dataset, the AUC of each family of facts; then flags, leaks, duplicates and small cells."""
-    parts: list[RenderableType] = [_datasets(audit), Text(RULE), Text("")]
+def make_audit_table(audit: Audit) -> RenderableType:
+    """One line per dataset, the AUC of each family of features; then flags, leaks, duplicates and small cells."""
+    parts: list[RenderableType] = [_make_table(audit), Text(RULE), Text("")]
     parts += [Text(f"FLAG {text}", style="bold red") for text in audit.flags]
     parts += [
         Text(f"suspect {name}: {describe(line)}", style="yellow") for name, line in audit.lines("suspect") if line.auc
     ]
-    parts += [Text(f"{line.name}, all datasets: {_figure(line)} ({line.about})") for line in audit.collection]
-    parts += [Text(text, style="bold red" if bad else "") for text, bad in findings(audit)]
+    parts += [Text(f"{line.name}, all datasets: {_format_auc(line)} ({line.about})") for line in audit.collection]
+    parts += [Text(text, style="bold red" if bad else "") for text, bad in list_findings(audit)]
     return Group(*parts)
 
 
-def findings(audit: Audit) -> list[tuple[str, bool]]:
-    """(a sentence, is it a problem?) about leaks, files that are the same, and cells too small to judge by."""
+def list_findings(audit: Audit) -> list[tuple[str, bool]]:
+    """(sentence, whether it is a problem) about leaks, duplicates, and cells too small for a reliable figure."""
     first = "; ".join(str(leak) for leak in audit.leaks.first(SHOWN))
-    leaks = f"people, sources or files in several splits: {len(audit.leaks)}" + (f" ({first})" if first else "")
-    found = [(leaks, len(audit.leaks) > 0), *_shared("the same content", audit.duplicates)]
+    leaks = f"identities, sources or files in several splits: {len(audit.leaks)}" + (f" ({first})" if first else "")
+    found = [(leaks, len(audit.leaks) > 0), *_describe_sets("the same content", audit.duplicates)]
     if audit.near is not None:
-        found += _shared("nearly the same content", audit.near)
+        found += _describe_sets("nearly the same content", audit.near)
     cells = [(one.name, cell) for one in audit.datasets for cell in one.small_cells]
-    told = ", ".join(f"{name} {cell.split}/{cell.label} {cell.files} in {cell.groups}" for name, cell in cells[:SHOWN])
+    shown = ", ".join(f"{name} {cell.split}/{cell.label} {cell.files} in {cell.groups}" for name, cell in cells[:SHOWN])
     more = f", and {len(cells) - SHOWN} more" if len(cells) > SHOWN else ""
     if cells:
-        found.append((f"cells too small to judge by (files in groups): {told}{more}", False))
+        found.append((f"cells too small for a reliable figure (files in groups): {shown}{more}", False))
     return found
 
 
-def _shared(what: str, summary: SharedSummary) -> list[tuple[str, bool]]:
+def _describe_sets(what: str, summary: SharedSummary) -> list[tuple[str, bool]]:
     if not summary.sets:
         return [(f"files with {what}: none", False)]
     text = (
         f"sets of files with {what}: {summary.sets} ({summary.files} files), "
         f"{summary.across_datasets} across datasets, {summary.across_splits} across splits"
     )
-    labels = f"{summary.conflicts} of these sets have both labels: look at them first"
+    labels = f"{summary.conflicts} of these sets have both labels: check these first"
     conflicts = [(labels, True)] if summary.conflicts else []
     return [(text, summary.across_splits > 0), *conflicts]
 
 
-def _datasets(audit: Audit) -> Table:
-    title = f"{audit.files} files, split {audit.split_scheme}: AUC of guesses that never look at the content"
+def _make_table(audit: Audit) -> Table:
+    title = f"{audit.files} files, split {audit.split_scheme}: AUC of shortcuts, without the content"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("dataset", no_wrap=True)
     for name in ("real", "fake", "groups", "prior"):
@@ -67,12 +67,12 @@ def _datasets(audit: Audit) -> Table:
         counts = [Text(text) for text in (str(one.real), str(one.fake), str(one.groups), prior)]
         # Text, not str: rich would read a dataset called "[red]" as its own markup.
         table.add_row(
-            Text(one.name), *counts, *(Text(_figure(line), style=STYLES[line.verdict]) for line in one.probes)
+            Text(one.name), *counts, *(Text(_format_auc(line), style=STYLES[line.verdict]) for line in one.probes)
         )
     return table
 
 
-def _figure(line: ProbeLine) -> str:
+def _format_auc(line: ProbeLine) -> str:
     if line.auc is None:
         return "-"
     return f"{line.auc:.3f}" + {"flagged": "!", "suspect": "?"}.get(line.verdict, "")

@@ -22,10 +22,10 @@ def audit(
     workers: Workers = None,
 ) -> None:
     """Report label shortcuts, duplicate files and split leakage (writes work/audit.html)."""
-    from unmask.manifests.audit.terminal_table import audit_table
+    from unmask.manifests.audit.terminal_table import make_audit_table
 
     console, found = call.console, call.work.audit(seed=seed, near=near, workers=workers)
-    console.show(audit_table(found.details))
+    console.show(make_audit_table(found.details))
     for file in found.stale[:STALE_SHOWN]:
         console.say(f"stale: {file.dataset}/{file.path} {file.problem} since the scan")
     console.say(f"{len(found.stale)} files vanished or changed since the scan\naudit: {found.page}")
