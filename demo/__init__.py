@@ -6,7 +6,6 @@ deepfakes.
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections import Counter
 from functools import partial
@@ -16,11 +15,10 @@ from unmask.core.atomic_files import write_text
 from unmask.core.errors import UsageError
 from unmask.core.process_pool import Failure, count_cores, run_isolated
 from unmask.core.progress import Progress
-from unmask.demo.corpus import all_items, meta_data, testing_videos
 from unmask.demo.items import Item
-from unmask.demo.render import text_of, write_item
-from unmask.demo.sentences import subtitles
-from unmask.demo.video_datasets import AV_ROOT
+from unmask.demo.layouts import AV_ROOT, list_items
+from unmask.demo.lists import list_meta_data, list_test_videos, write_transcripts
+from unmask.demo.render import write_item
 
 log = logging.getLogger("unmask")
 
@@ -33,7 +31,7 @@ Made by `unmask demo-data` (generator {version}), seed {seed}, scale {scale:g}: 
 """
 UNFINISHED = "\nUnfinished: the same command again completes it.\n"
 # Raised with every change of what is drawn, so that an older corpus is not taken for this one.
-VERSION = 3
+VERSION = 4
 TIMEOUT_S = 300.0
 
 
@@ -48,7 +46,7 @@ def write_demo(out: str | Path, seed: int = 0, *, scale: float = 1.0, workers: i
         raise UsageError(
             f"demo data: scale {scale:g} is not above 0 and at most 1", "use --scale 1 for the whole corpus"
         )
-    out, items = Path(out), all_items(seed, scale)
+    out, items = Path(out), list_items(seed, scale)
     counts = dict(Counter(item.dataset for item in items))
     about = README.format(version=VERSION, seed=seed, scale=scale, files=len(items))
     if _is_whole(out, about):
@@ -58,9 +56,9 @@ def write_demo(out: str | Path, seed: int = 0, *, scale: float = 1.0, workers: i
     for folder in sorted({(out / item.path).parent for item in items}):
         folder.mkdir(parents=True, exist_ok=True)
     _write_media(out, seed, items, workers or count_cores())
-    _write_texts(out, seed, items)
-    write_text(out / AV_ROOT / "meta_data.csv", meta_data(items))
-    write_text(out / "Celeb-DF-v2/List_of_testing_videos.txt", testing_videos(items))
+    write_transcripts(out, seed, items)
+    write_text(out / AV_ROOT / "meta_data.csv", list_meta_data(items))
+    write_text(out / "Celeb-DF-v2/List_of_testing_videos.txt", list_test_videos(items))
     write_text(out / "README.md", about)  # last: a corpus with it is whole
     return counts
 
@@ -88,18 +86,3 @@ def _write_media(out: Path, seed: int, items: list[Item], workers: int) -> None:
             if isinstance(outcome, Failure):
                 raise RuntimeError(f"{item.path}: {outcome.reason}: {outcome.problem}")
             bar.advance()
-
-
-def _write_texts(out: Path, seed: int, items: list[Item]) -> None:
-    """Transcripts beside some files, and one table at FakeAVCeleb's root: columns path (relative to it) and text."""
-    for item in items:
-        if item.sidecar in (".txt", ".srt", ".vtt"):
-            text = text_of(seed, item)
-            timed = subtitles(text, item.duration, web=item.sidecar == ".vtt")
-            write_text((out / item.path).with_suffix(item.sidecar), text + "\n" if item.sidecar == ".txt" else timed)
-    with (out / AV_ROOT / "transcripts.csv").open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(("path", "text"))
-        for item in items:
-            if item.sidecar == "csv":
-                table.writerow((item.path.removeprefix(AV_ROOT + "/"), text_of(seed, item)))

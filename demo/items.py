@@ -1,15 +1,14 @@
-"""One file of the demo corpus as data, and the traits that must not tell its label.
+"""One media file of the demo corpus as data, and the properties that must not predict its label.
 
-The field's shortcuts (codec, size, quality, length, silence, which files have a transcript) are not planted here:
-within a dataset both classes share the codecs, and every trait is dealt to the real and to the fake files from the same
-evenly spaced values, in an order that has nothing to do with the content.
+Both classes of a dataset share the codecs. Length, quality, size, silence, noise and transcripts are dealt to real and
+to fake files from the same evenly spaced values, in a shuffled order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from unmask.demo.identities import make_rng
 
@@ -27,107 +26,86 @@ class Item:
     kind: Literal["image", "audio", "video"]
     fake: bool
     who: Keys
-    """Names the person (people.person)."""
+    """Key of the identity that is shown (identities.make_person)."""
     scene: Keys = ()
-    """Names the place and the motion (scenes.Scene)."""
+    """Key of the background, the light and the motion (scenes.Scene)."""
     donor: Keys = ()
-    """Names the person whose face is blended in."""
+    """Key of the identity whose face is blended in."""
     recipe: str = ""
-    """A key of forgeries.SWAPS, "generated" for a wholly up-sampled picture, "" for a true one."""
+    """A key of manipulations.SWAPS, "generated" for an upsampled image, "" for an unchanged one."""
     speech: Keys = ()
-    """Names what is said on the recording's own sound; the mouth follows it."""
+    """Key of what is said; the mouth follows it."""
     voice: Keys = ()
-    """Names whose voice is heard; () for no sound."""
+    """Key of the identity that is heard; () without audio."""
     dubbed: Keys = ()
-    """Names what is heard instead of `speech`: then the mouth fits no longer."""
+    """Key of what is heard instead of `speech`, out of step with the mouth."""
     vocoded: bool = False
     late_mouth: bool = False
     zoom: float = 1.0
     sizes: tuple[tuple[int, int], ...] = ((256, 256),)
-    """Width and height in pixels, to be dealt."""
+    """Choices of width and height in pixels."""
     seconds: tuple[float, float] = (2.0, 3.6)
     qualities: tuple[int, int] = (20, 26)
-    """JPEG quality, or x264's rate factor, or kbit/s: from, to."""
+    """Lowest and highest JPEG quality, x264 rate factor, or kbit/s."""
     sidecars: tuple[str, ...] = ()
-    """To be dealt: endings of a transcript beside the file, "csv" for a line of transcripts.csv, "" for none."""
+    """Choices: suffix of a transcript beside the file, "csv" for a row of transcripts.csv, "" for no transcript."""
     frame: int | None = None
-    """For a picture out of a recording: which frame of it."""
+    """Frame number of an image that is taken from a recording."""
     length: float = 0.5
+    """This and the following are positions 0..1 in their ranges, set by `deal`."""
     quality: float = 0.5
     size: float = 0.5
     silence: float = 0.5
     noise: float = 0.5
     text: float = 0.5
     start: float = 0.5
-    """Dealt traits: positions 0..1 in their ranges."""
 
     @property
     def duration(self) -> float:
-        """Seconds, a whole number of frames at 25 a second."""
-        return round(_at(self.seconds, self.length) * 25) / 25
+        """Seconds, a whole number of frames at 25 fps."""
+        return round(mix(self.seconds, self.length) * 25) / 25
 
     @property
     def quality_value(self) -> int:
-        return round(_at(self.qualities, self.quality))
+        return round(mix(self.qualities, self.quality))
 
     @property
     def shape(self) -> tuple[int, int]:
         """Width, height."""
-        return self.sizes[_index(self.size, len(self.sizes))]
+        return self.sizes[int(self.size * len(self.sizes))]
 
     @property
     def sidecar(self) -> str:
-        return self.sidecars[_index(self.text, len(self.sidecars))] if self.sidecars else ""
+        return self.sidecars[int(self.text * len(self.sidecars))] if self.sidecars else ""
 
     @property
     def first_second(self) -> float:
-        """Where the clip begins in its recording; a clip with sound begins with it."""
+        """Start of the clip within its recording; a clip with audio starts at 0."""
         return 0.0 if self.voice else 2.0 * self.start
 
 
-def dealt(items: Sequence[Item], seed: int) -> list[Item]:
+def mix(ends: tuple[float, float], share: float) -> float:
+    """From ends[0] at share 0 to ends[1] at share 1."""
+    return ends[0] + (ends[1] - ends[0]) * share
+
+
+def deal(items: Sequence[Item], seed: int) -> list[Item]:
     """The items of one dataset with their traits: evenly spaced within each class, in a shuffled order."""
-    result: dict[str, Item] = {}
+    traits: dict[str, dict[str, Any]] = {item.path: {} for item in items}
     for fake in (False, True):
         members = [item for item in items if item.fake == fake]
         for trait in TRAITS:
             order = make_rng(seed, "deal", items[0].dataset, fake, trait).permutation(len(members))
-            members = [
-                _with(item, trait, (int(k) + 0.5) / len(members)) for item, k in zip(members, order, strict=True)
-            ]
-        result |= {item.path: item for item in members}
-    return [result[item.path] for item in items]
+            for item, rank in zip(members, order, strict=True):
+                # An image from a recording starts where the recording starts.
+                if trait != "start" or item.frame is None:
+                    traits[item.path][trait] = (int(rank) + 0.5) / len(members)
+    return [replace(item, **traits[item.path]) for item in items]
 
 
-def _with(item: Item, trait: str, value: float) -> Item:
-    if trait == "start" and item.frame is not None:
-        return item  # a picture out of a recording begins where the recording begins
-    return replace(item, **{trait: value})  # type: ignore[arg-type]
-
-
-def _at(ends: tuple[float, float], part: float) -> float:
-    return ends[0] + (ends[1] - ends[0]) * part
-
-
-def _index(part: float, count: int) -> int:
-    return min(count - 1, int(part * count))
-
-
-Group = list[Item]
-"""Files that share identities; the first is real, the second fake."""
-
-LEAST_GROUPS = 3
-
-
-def halves(count: int, scale: float) -> list[tuple[int, bool]]:
-    """Numbers from 0, real and fake in turn: `count` at scale 1, at least two of each."""
-    kept = 2 * max(2, round(count * scale / 2))
-    return [(number, number % 2 == 1) for number in range(kept)]
-
-
-def thinned(groups: list[Group], scale: float) -> Group:
-    """Fewer groups and fewer files of each, in proportion to `scale`; a group keeps a real and a fake file."""
+def thin(groups: list[list[Item]], scale: float) -> list[Item]:
+    """Fewer groups (at least three) and fewer files of each; a group keeps its first file, real, and second, fake."""
     wanted = round(sum(map(len, groups)) * scale)
-    kept = groups[: max(LEAST_GROUPS, min(len(groups), round(len(groups) * scale)))]
+    kept = groups[: max(3, round(len(groups) * scale))]
     each = max(2, -(-wanted // len(kept)))
     return [item for group in kept for item in group[:each]]

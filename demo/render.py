@@ -1,25 +1,23 @@
-"""Makes the file that an item describes. Everything random comes from the seed and the item's own names."""
+"""Writes the file that an item describes. Everything random depends on the seed and the item's own names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import signal
 
-from unmask.demo.camera import Actor, Camera
-from unmask.demo.drawing import Field
+from unmask.demo.drawing import Face, Field
 from unmask.demo.encoding import FPS, write_audio, write_image, write_video
-from unmask.demo.identities import make_rng, person
-from unmask.demo.items import Item, Keys
-from unmask.demo.manipulations import forged_head, generated, out_of_sync, vocoded
+from unmask.demo.identities import make_person, make_rng
+from unmask.demo.items import Item, Keys, mix
+from unmask.demo.manipulations import SWAPS, delay_mouth, swap_face, upsample, vocode
 from unmask.demo.scenes import Frame, Scene
-from unmask.demo.sentences import sentences
-from unmask.demo.speech_synthesis import RATE, Speech, Wave, plan, speak
+from unmask.demo.speech import Speech, Wave, plan_speech, speak
 
-# Silence before the first word in seconds, and the level of the room's noise below the voice in dB: from, to.
+# Silence before the first word in seconds, and the level of the noise below the voice in dB: from, to.
 SILENCE = (0.05, 0.5)
 NOISE_DB = (38.0, 24.0)
 
@@ -27,94 +25,76 @@ NOISE_DB = (38.0, 24.0)
 def write_item(out: Path, seed: int, item: Item) -> None:
     """Write the item's file under `out`, whose folders exist."""
     path = out / item.path
-    if item.kind == "audio":
-        write_audio(path, sound_of(seed, item), item.quality_value)
-    elif item.kind == "image":
-        write_image(path, picture_of(seed, item), item.quality_value)
+    if item.kind == "image":
+        write_image(path, draw_image(seed, item), item.quality_value)
+    elif item.kind == "audio":
+        write_audio(path, make_audio(seed, item), item.quality_value)
     else:
-        sound = sound_of(seed, item) if item.voice else None
-        write_video(path, frames_of(seed, item), sound, item.quality_value)
+        audio = make_audio(seed, item) if item.voice else None
+        write_video(path, draw_frames(seed, item), audio, item.quality_value)
 
 
-def text_of(seed: int, item: Item) -> str:
-    """What is heard in it, to the last word."""
-    return _speech(seed, item, item.dubbed or item.speech).text
+def transcribe(seed: int, item: Item) -> str:
+    """The words of the item's audio."""
+    return _plan(seed, item, item.dubbed or item.speech).text
 
 
-def picture_of(seed: int, item: Item) -> Frame:
-    """The item's picture, uint8 (H, W, 3): a portrait, or one frame of a recording seen closer."""
+def draw_image(seed: int, item: Item) -> Frame:
+    """The item's image, uint8 (H, W, 3): a portrait, or an enlarged frame of a recording."""
     rng = make_rng(seed, "moment", item.path)
-    moment = rng.uniform(0, 8) if item.frame is None else item.first_second + item.frame / FPS
-    times = np.array([moment])
-    mouth = (
-        np.array([max(0.0, rng.uniform(-0.6, 0.7))], np.float32) if item.frame is None else _opening(seed, item, times)
-    )
-    return next(_camera(seed, item).film(times, mouth))
+    times, mouth = [rng.uniform(0, 8)], np.array([max(0.0, rng.uniform(-0.6, 0.7))])
+    if item.frame is not None:
+        times = [item.first_second + item.frame / FPS]
+        mouth = _open_mouth(seed, item, times)
+    return next(_film(seed, item, times, mouth))
 
 
-def frames_of(seed: int, item: Item) -> Iterator[Frame]:
+def draw_frames(seed: int, item: Item) -> Iterator[Frame]:
     """All frames of a clip, uint8 (H, W, 3) each."""
-    return _camera(seed, item).film(_times(item), mouth_of(seed, item))
+    return _film(seed, item, _list_times(item), follow_speech(seed, item))
 
 
-def mouth_of(seed: int, item: Item) -> Field:
-    """How far the mouth is open in each frame of a clip, float32 (T,), 0..1."""
-    mouth = _opening(seed, item, _times(item))
-    return out_of_sync(mouth, make_rng(seed, "late", item.path)) if item.late_mouth else mouth
+def follow_speech(seed: int, item: Item) -> Field:
+    """Opening of the mouth in each frame of a clip, float32 (T,), 0..1."""
+    mouth = _open_mouth(seed, item, _list_times(item))
+    return delay_mouth(mouth, make_rng(seed, "late", item.path)) if item.late_mouth else mouth
 
 
-def sound_of(seed: int, item: Item) -> Wave:
-    """The item's sound at RATE: the voice, forged if it is, then a room's echo and noise as for every other."""
-    rng = make_rng(seed, "sound", item.path)
-    spoken = item.dubbed or item.speech
-    dry = speak(person(seed, *item.voice).voice, _speech(seed, item, spoken), make_rng(seed, "speak", *spoken))
-    return _recorded(vocoded(dry, rng) if item.vocoded else dry, item, rng)
+def make_audio(seed: int, item: Item) -> Wave:
+    """The voice, vocoded if the item is, in the noise of a room; the loudness varies from recording to recording."""
+    rng, spoken = make_rng(seed, "audio", item.path), item.dubbed or item.speech
+    dry = speak(make_person(seed, *item.voice), _plan(seed, item, spoken), make_rng(seed, "speak", *spoken))
+    if item.vocoded:
+        dry = vocode(dry, rng)
+    hiss = signal.lfilter([1.0], [1.0, -0.85], rng.standard_normal(len(dry)))
+    level = np.sqrt(np.mean(dry**2)) * 10 ** (-mix(NOISE_DB, item.noise) / 20)
+    loud = (dry + hiss / hiss.std() * level) * rng.uniform(0.5, 1.2)
+    return np.asarray(loud * min(1.0, 0.95 / np.abs(loud).max()), np.float32)
 
 
-def _opening(seed: int, item: Item, times: NDArray[np.float64]) -> Field:
+def _open_mouth(seed: int, item: Item, times: list[float]) -> Field:
     """Loudness of the item's own speech, a little slowed as lips are."""
-    speech = _speech(seed, item, item.speech)
-    around = [speech.loudness(times + shift) for shift in (-0.03, 0.0, 0.03)]
-    opening: Field = np.mean(around, axis=0).astype(np.float32)
-    return opening
+    moments = np.array([[-0.03], [0.0], [0.03]]) + times
+    return np.asarray(_plan(seed, item, item.speech).measure_loudness(moments).mean(axis=0))
 
 
-def _speech(seed: int, item: Item, spoken: Keys) -> Speech:
-    rng = make_rng(seed, "speech", *spoken)
-    voice = person(seed, *spoken[:2]).voice
-    lead = SILENCE[0] + (SILENCE[1] - SILENCE[0]) * item.silence if item.voice else 0.0
-    # A silent clip is cut out of a longer recording.
+def _plan(seed: int, item: Item, spoken: Keys) -> Speech:
+    lead = mix(SILENCE, item.silence) if item.voice else 0.0
+    # A clip without audio is a part of a longer recording.
     duration = item.duration if item.voice else 8.0
-    return plan(voice, sentences(rng, 6), duration, lead, rng)
+    return plan_speech(make_person(seed, *spoken[:2]), duration, lead, make_rng(seed, "speech", *spoken))
 
 
-def _times(item: Item) -> NDArray[np.float64]:
+def _list_times(item: Item) -> list[float]:
     """Seconds into the recording of each frame of the clip."""
-    return item.first_second + np.arange(round(item.duration * FPS)) / FPS
+    return [item.first_second + frame / FPS for frame in range(round(item.duration * FPS))]
 
 
-def _camera(seed: int, item: Item) -> Camera:
+def _film(seed: int, item: Item, times: list[float], mouth: Field) -> Iterator[Frame]:
     width, height = item.shape
     scene = Scene(seed, *item.scene, width=width, height=height, zoom=item.zoom)
-    who = person(seed, *item.who)
-    rng = make_rng(seed, "camera", item.path)
-    if item.recipe == "generated":
-        return Camera(scene, scene.head(who), who, rng, alter=lambda frame: generated(frame, rng))
-    actor: Actor = scene.head(who)
-    if item.recipe:
-        actor = forged_head(item.recipe, scene, who, person(seed, *item.donor), rng)
-    return Camera(scene, actor, who, rng)
-
-
-def _recorded(dry: Wave, item: Item, rng: np.random.Generator) -> Wave:
-    """The voice in a room: a short echo, then noise below it; the loudness varies from recording to recording."""
-    tail = np.exp(-np.arange(int(0.25 * RATE)) / (RATE * rng.uniform(0.02, 0.06)))
-    echo = rng.standard_normal(len(tail)) * tail * rng.uniform(0.004, 0.02)
-    echo[0] = 1.0
-    wet = signal.fftconvolve(dry, echo)[: len(dry)]
-    below = NOISE_DB[0] + (NOISE_DB[1] - NOISE_DB[0]) * item.noise
-    hiss = signal.lfilter([1.0], [1.0, -0.85], rng.standard_normal(len(dry)))
-    level = np.sqrt(np.mean(wet**2))
-    noisy = wet + hiss / hiss.std() * level * 10 ** (-below / 20)
-    loud = noisy * rng.uniform(0.5, 1.2)
-    return np.asarray(loud * min(1.0, 0.95 / np.abs(loud).max()), np.float32)
+    who, rng = make_person(seed, *item.who), make_rng(seed, "camera", item.path)
+    face = Face(who, scene.light, scene.scale)
+    draw = swap_face(item.recipe, face, make_person(seed, *item.donor), rng) if item.recipe in SWAPS else face.draw
+    alter = partial(upsample, rng) if item.recipe == "generated" else np.asarray
+    return scene.film(who, draw, alter, times, mouth, rng)

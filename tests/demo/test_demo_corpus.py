@@ -14,10 +14,9 @@ from PIL import Image
 
 from unmask.core.errors import UsageError
 from unmask.demo import write_demo
-from unmask.demo.corpus import all_items
 from unmask.demo.items import Item
-from unmask.demo.render import text_of, write_item
-from unmask.demo.video_datasets import AV_ROOT, FF_PAIRS
+from unmask.demo.layouts import AV_ROOT, FF_PAIRS, list_items
+from unmask.demo.render import transcribe, write_item
 from unmask.manifests.datasets import faceforensics
 from unmask.manifests.manifest import DATASETS
 
@@ -26,7 +25,7 @@ SEED, SCALE = 7, 0.15  # those of the fixture demo_corpus
 
 @pytest.fixture(scope="module")
 def items() -> list[Item]:
-    return all_items(SEED, SCALE)
+    return list_items(SEED, SCALE)
 
 
 def _digest(path: Path) -> str:
@@ -35,12 +34,12 @@ def _digest(path: Path) -> str:
 
 @pytest.mark.parametrize("scale", [0.01, 0.15, 1.0])
 def test_every_dataset_has_both_classes(scale):
-    both = {(item.dataset, item.fake) for item in all_items(3, scale)}
+    both = {(item.dataset, item.fake) for item in list_items(3, scale)}
     assert both == {(dataset, fake) for dataset in DATASETS for fake in (False, True)}
 
 
 def test_the_whole_corpus_has_about_four_hundred_files_and_ten_minutes():
-    whole = all_items(SEED, 1.0)
+    whole = list_items(SEED, 1.0)
     assert 350 <= len(whole) <= 450
     assert len({item.path for item in whole}) == len(whole)
     assert 300 < sum(item.duration for item in whole if item.kind != "image") < 900
@@ -84,7 +83,7 @@ def test_a_file_made_alone_is_the_same_as_one_made_by_a_worker(demo_corpus, item
 
 def test_another_seed_gives_other_media(demo_corpus, tmp_path):
     for kind in ("image", "audio", "video"):
-        mine, other = (next(item for item in all_items(seed, SCALE) if item.kind == kind) for seed in (SEED, SEED + 1))
+        mine, other = (next(item for item in list_items(seed, SCALE) if item.kind == kind) for seed in (SEED, SEED + 1))
         assert mine.path == other.path
         (tmp_path / other.path).parent.mkdir(parents=True)
         write_item(tmp_path, SEED + 1, other)
@@ -122,7 +121,7 @@ def test_pairs_of_faceforensics_come_from_all_official_splits():
 
 def test_fakes_join_people_of_one_small_clique_only():
     neighbours: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for item in all_items(SEED, 1.0):
+    for item in list_items(SEED, 1.0):
         for other in (item.donor, item.voice):
             if other and item.fake and item.dataset != "archive":
                 neighbours.setdefault(item.who, set()).add(other)
@@ -150,7 +149,7 @@ def test_in_the_list_of_celeb_df_one_means_real(demo_corpus):
 
 def test_containers_do_not_tell_the_label():
     for dataset in DATASETS:
-        members = [item for item in all_items(SEED, 1.0) if item.dataset == dataset]
+        members = [item for item in list_items(SEED, 1.0) if item.dataset == dataset]
         real, fake = ([item for item in members if item.fake == label] for label in (False, True))
         for facts in (
             lambda item: item.duration,
@@ -193,9 +192,9 @@ def test_real_and_fake_files_share_codecs_rates_and_channels(demo_corpus, items)
 
 
 def test_a_transcript_is_what_is_said_and_says_nothing_of_the_label(items):
-    spoken = [item for item in all_items(SEED, 1.0) if item.sidecar]
+    spoken = [item for item in list_items(SEED, 1.0) if item.sidecar]
     words = {
-        fake: {word for item in spoken if item.fake == fake for word in text_of(SEED, item).lower().split()}
+        fake: {word for item in spoken if item.fake == fake for word in transcribe(SEED, item).lower().split()}
         for fake in (False, True)
     }
     assert len(words[False] & words[True]) > 0.7 * len(words[False] | words[True])

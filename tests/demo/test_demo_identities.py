@@ -14,14 +14,14 @@ from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
 from PIL import Image
 
-from unmask.demo.corpus import all_items
-from unmask.demo.head import Head
-from unmask.demo.identities import make_rng, person
+from unmask.demo.drawing import Face
+from unmask.demo.identities import make_person, make_rng
 from unmask.demo.items import Item
-from unmask.demo.manipulations import SWAPS, forged_head, generated, out_of_sync, vocoded
-from unmask.demo.render import frames_of, mouth_of, picture_of, sound_of
+from unmask.demo.layouts import list_items
+from unmask.demo.manipulations import SWAPS, delay_mouth, swap_face, upsample, vocode
+from unmask.demo.render import draw_frames, draw_image, follow_speech, make_audio
 from unmask.demo.scenes import Scene
-from unmask.demo.speech_synthesis import RATE
+from unmask.demo.speech import RATE
 
 SEED = 7
 FPS = 25
@@ -29,7 +29,7 @@ FPS = 25
 
 @pytest.fixture(scope="module")
 def talking() -> list[Item]:
-    return [item for item in all_items(SEED, 1.0) if item.dataset == "fakeavceleb"]
+    return [item for item in list_items(SEED, 1.0) if item.dataset == "fakeavceleb"]
 
 
 def _shown(corpus: Path) -> Iterator[NDArray[np.uint8]]:
@@ -41,8 +41,8 @@ def _shown(corpus: Path) -> Iterator[NDArray[np.uint8]]:
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
         yield from frames[::40]
     for seed in (1, 2, 3):
-        pictures = [item for item in all_items(seed, 1.0) if item.kind == "image"]
-        yield from (picture_of(seed, item) for item in pictures[::20])
+        pictures = [item for item in list_items(seed, 1.0) if item.kind == "image"]
+        yield from (draw_image(seed, item) for item in pictures[::20])
 
 
 def test_mtcnn_finds_at_least_98_percent_of_the_faces(demo_corpus):
@@ -69,8 +69,8 @@ def _loudness(sound: NDArray[np.float32], frames: int) -> NDArray[np.float64]:
 
 def _in_step(item: Item) -> float:
     """Correlation of mouth and loudness."""
-    mouth = mouth_of(SEED, item)
-    return float(np.corrcoef(mouth, _loudness(sound_of(SEED, item), len(mouth)))[0, 1])
+    mouth = follow_speech(SEED, item)
+    return float(np.corrcoef(mouth, _loudness(make_audio(SEED, item), len(mouth)))[0, 1])
 
 
 def test_the_mouth_follows_the_voice_in_true_clips_and_not_in_dubbed_or_late_ones(talking):
@@ -88,10 +88,10 @@ def test_a_swapped_face_keeps_its_own_sound_in_step(talking):
 
 
 def test_sound_and_picture_start_together_in_the_written_file(demo_corpus):
-    item = next(i for i in all_items(SEED, 0.15) if i.dataset == "fakeavceleb" and not i.fake)
+    item = next(i for i in list_items(SEED, 0.15) if i.dataset == "fakeavceleb" and not i.fake)
     with av.open(str(demo_corpus / item.path)) as container:
         sound = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
-    mouth = mouth_of(SEED, item)
+    mouth = follow_speech(SEED, item)
     steps = range(-6, 7)
     loud = _loudness(np.pad(sound, (RATE, RATE)), len(mouth) + 2 * FPS)
     match = [np.corrcoef(mouth, loud[FPS + k : FPS + k + len(mouth)])[0, 1] for k in steps]
@@ -104,12 +104,12 @@ def scene() -> Scene:
 
 
 def test_the_mouth_opens_and_the_eyes_shut_where_they_are(scene):
-    who = replace(person(SEED, "test"), glasses=False)
-    head = Head(who, scene.light, scene.scale)
-    calm = head.layer(0.0, 1.0)
-    rows = head.grid.y[:, 0]
-    mouth = np.abs(head.layer(1.0, 1.0) - calm).sum(axis=(1, 2))
-    lids = np.abs(head.layer(0.0, 0.0) - calm).sum(axis=(1, 2))
+    who = make_person(SEED, "test")
+    face = Face(who, scene.light, scene.scale)
+    calm = face.draw(0.0, 1.0)
+    rows = face.y[:, 0]
+    mouth = np.abs(face.draw(1.0, 1.0) - calm).sum(axis=(1, 2))
+    lids = np.abs(face.draw(0.0, 0.0) - calm).sum(axis=(1, 2))
     assert who.mouth_y - 0.1 < rows[mouth.argmax()] < who.mouth_y + 0.4
     assert abs(rows[lids.argmax()] - who.eye_y) < 0.1
     assert lids[rows > 0.2].sum() == 0
@@ -117,21 +117,20 @@ def test_the_mouth_opens_and_the_eyes_shut_where_they_are(scene):
 
 @pytest.mark.parametrize("recipe", SWAPS)
 def test_a_forgery_changes_the_face_and_leaves_the_rest(scene, recipe):
-    who, donor = person(SEED, "test"), person(SEED, "donor")
-    true = scene.head(who)
-    change = np.abs(
-        forged_head(recipe, scene, who, donor, make_rng(SEED, recipe)).layer(0.2, 1.0) - true.layer(0.2, 1.0)
-    )
-    x, y = np.broadcast_arrays(true.grid.x, true.grid.y)
-    face = (np.abs(x) < 0.2) & (np.abs(y - who.mouth_y) < 0.1)
+    who, donor = make_person(SEED, "test"), make_person(SEED, "donor")
+    face = Face(who, scene.light, scene.scale)
+    fake = swap_face(recipe, face, donor, make_rng(SEED, recipe))
+    change = np.abs(fake(0.2, 1.0) - face.draw(0.2, 1.0))
+    x, y = np.broadcast_arrays(face.x, face.y)
+    around_the_mouth = (np.abs(x) < 0.2) & (np.abs(y - who.mouth_y) < 0.1)
     hair_and_neck = (y < -0.9) | (y > 1.3)
-    assert change[face].mean() > 0.01
+    assert change[around_the_mouth].mean() > 0.01
     assert change[hair_and_neck].max() < 1e-6
 
 
 def test_a_generated_picture_lacks_the_finest_detail():
-    picture = picture_of(SEED, next(item for item in all_items(SEED, 1.0) if item.dataset == "archive"))
-    made = generated(picture, make_rng(SEED, "generated"))
+    picture = draw_image(SEED, next(item for item in list_items(SEED, 1.0) if item.dataset == "archive"))
+    made = upsample(make_rng(SEED, "generated"), picture)
 
     def finest(image: NDArray[np.uint8]) -> float:
         power = np.abs(np.fft.fft2(image.mean(axis=-1))) ** 2
@@ -142,8 +141,8 @@ def test_a_generated_picture_lacks_the_finest_detail():
 
 
 def test_a_vocoded_voice_is_as_long_and_as_loud_but_no_longer_the_same_wave(talking):
-    true = sound_of(SEED, next(item for item in talking if not item.fake))
-    made = vocoded(true, make_rng(SEED, "vocoder"))
+    true = make_audio(SEED, next(item for item in talking if not item.fake))
+    made = vocode(true, make_rng(SEED, "vocoder"))
     assert made.shape == true.shape
     assert np.sqrt(np.mean(made**2)) == pytest.approx(np.sqrt(np.mean(true**2)), rel=1e-3)
     assert abs(np.corrcoef(made, true)[0, 1]) < 0.9
@@ -152,23 +151,23 @@ def test_a_vocoded_voice_is_as_long_and_as_loud_but_no_longer_the_same_wave(talk
 
 
 def test_a_late_mouth_moves_as_it_would_but_later(talking):
-    mouth = mouth_of(SEED, next(item for item in talking if not item.fake))
-    late = out_of_sync(mouth, make_rng(SEED, "late"))
+    mouth = follow_speech(SEED, next(item for item in talking if not item.fake))
+    late = delay_mouth(mouth, make_rng(SEED, "late"))
     shifts = [np.corrcoef(np.roll(mouth, k), late)[0, 1] for k in range(25)]
     assert 0.3 <= int(np.argmax(shifts)) / FPS <= 0.72
     assert max(shifts) == pytest.approx(1.0)
 
 
 def test_a_person_looks_and_sounds_the_same_wherever_named():
-    assert person(3, "dff", "01") == person(3, "dff", "01")
-    assert person(3, "dff", "01") != person(3, "dff", "02")
-    assert person(3, "dff", "01") != person(4, "dff", "01")
+    assert make_person(3, "dff", "01") == make_person(3, "dff", "01")
+    assert make_person(3, "dff", "01") != make_person(3, "dff", "02")
+    assert make_person(3, "dff", "01") != make_person(4, "dff", "01")
 
 
 def test_pictures_of_a_recording_show_its_person_before_its_wall(talking):
-    items = all_items(SEED, 1.0)
+    items = list_items(SEED, 1.0)
     film = next(item for item in items if item.dataset == "dff" and not item.fake)
     picture = next(item for item in items if item.dataset == "dfd_faces" and item.scene == film.scene)
     assert (picture.who, picture.first_second) == (film.who, film.first_second)
     assert picture.frame is not None
-    assert picture.frame < len(list(frames_of(SEED, replace(film, length=0.0))))
+    assert picture.frame < len(list(draw_frames(SEED, replace(film, length=0.0))))

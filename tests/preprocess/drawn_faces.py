@@ -7,14 +7,15 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.demo.image_datasets import archive
-from unmask.demo.render import picture_of
+from unmask.demo.layouts import list_items
+from unmask.demo.render import draw_image
 
 
 @cache
 def drawn_face(number: int) -> NDArray[np.uint8]:
     """(256, 256, 3) a portrait; every number is somebody else."""
-    return np.asarray(picture_of(7, archive(7, 1.0)[2 * number]), np.uint8)
+    portraits = [item for item in list_items(7, 1.0) if item.dataset == "archive" and not item.fake]
+    return draw_image(7, portraits[number])
 
 
 def group_photo(*numbers: int) -> NDArray[np.uint8]:
