@@ -289,8 +289,11 @@ class Work:
 
     def _write(self, manifest: Manifest, reports: StageTable, clusters: pa.Table | None) -> ManifestTable:
         from unmask.manifests.manifest import write_manifest
+        from unmask.manifests.splits.coverage import describe_left_out
 
         write_manifest(self.folder.manifest, manifest)
+        for line in describe_left_out(manifest):
+            self.say(line)
         found = ManifestTable(manifest, reports, None if clusters is None else count_clusters(clusters))
         counts = found.count_splits()
         listed = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("train", "val", "test"))

@@ -152,8 +152,11 @@ class ManifestTable(Table):
         return list(rows.values())
 
     def notes(self) -> list[str]:
+        from unmask.manifests.splits.coverage import describe_left_out
+
         schemes = sorted(set(self.manifest.table.column("split_scheme").to_pylist()))
-        return [f"split: {', '.join(schemes)}", *map(str, self.reports), *self.reports.notes()]
+        left_out = describe_left_out(self.manifest)
+        return [f"split: {', '.join(schemes)}", *left_out, *map(str, self.reports), *self.reports.notes()]
 
     def count_splits(self) -> dict[str, int]:
         """Split -> files; "None" for files in no split."""
@@ -164,7 +167,10 @@ class ManifestTable(Table):
         return len(self.manifest) - int(self.manifest.table.column("text").null_count)
 
     def as_json(self) -> dict[str, Any]:
+        from unmask.manifests.splits.coverage import count_left_out
+
         about: dict[str, Any] = {"rows": len(self.manifest), "splits": self.count_splits()}
+        about["datasets_in_no_split"] = count_left_out(self.manifest)
         about["split_hash"] = self.manifest.split_hash
         return about if self.near_duplicates is None else about | {"near_duplicates": self.near_duplicates}
 

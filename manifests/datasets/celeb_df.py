@@ -20,7 +20,8 @@ from unmask.manifests.datasets.file_tree import Tree, fold, walk
 from unmask.manifests.findings import Conflict, Trouble
 from unmask.manifests.manifest import Split
 
-LIST = "list_of_testing_videos.txt"
+LIST_NAME = "List_of_testing_videos.txt"
+LIST = LIST_NAME.lower()
 FOLDERS = {"celebreal": 0, "youtubereal": 0, "celebsynthesis": 1}
 METHOD = "celeb-synthesis"
 
@@ -35,6 +36,9 @@ def scan(root: Path) -> Scanned:
     tree = walk(root)
     listed, conflicts = _read_test_list(tree)
     scanned = read_tree("celeb_df", tree, lambda file: _read(file, listed), kinds=("video",), lists=(LIST,))
+    if scanned.rows and not _find_lists(tree):
+        problem = f"{LIST_NAME} is missing, so the official test videos are unknown"
+        conflicts.append(Conflict("celeb_df", ".", problem, "Restore it from the archive"))
     if listed and scanned.rows:
         present = {_make_key(row.path) for row in scanned.rows}
         absent = [key for key in listed if key not in present]

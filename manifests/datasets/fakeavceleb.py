@@ -50,13 +50,15 @@ class Entry:
     """The source first, then the identities whose face or voice was inserted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClipList:
     """The whole list; empty where it is missing or unusable."""
 
     entries: dict[str, dict[str, tuple[Entry, ...]]] = field(default_factory=dict)
     """Lower-case file name -> folded type -> its lines."""
     conflicts: list[Conflict] = field(default_factory=list)
+    path: str | None = None
+    """None: there is no list."""
 
 
 def scan(root: Path) -> Scanned:
@@ -64,17 +66,57 @@ def scan(root: Path) -> Scanned:
     listed = read_list(tree)
     scanned = read_tree("fakeavceleb", tree, lambda file: _read(file, listed), kinds=("video",), lists=(LIST,))
     scanned.conflicts.extend(listed.conflicts)
+    if scanned.rows:
+        scanned.conflicts.extend(_find_absent(listed, [row.path for row in scanned.rows]))
     return scanned
+
+
+def _find_absent(listed: ClipList, paths: list[str]) -> list[Conflict]:
+    """A conflict when the list is missing, or lists clips that are not among `paths`."""
+    if listed.path is None:
+        problem = f"{LIST} is missing, so methods and identities come from folders and file names alone"
+        return [Conflict("fakeavceleb", ".", problem, "Restore it from the archive")]
+    present = {(_find_type(parts), _find_person(parts), name) for *parts, name in map(_split_path, paths)}
+    entries = [
+        (kind, name, entry.people[:1])
+        for name, of_type in listed.entries.items()
+        for kind, entries in of_type.items()
+        for entry in entries
+    ]
+    absent = [
+        f"{kind}/{'/'.join((*person, name))}"
+        for kind, name, person in entries
+        # A flat copy has neither the folder of the type nor that of the identity.
+        if present.isdisjoint({(found, who, name) for found in (kind, None) for who in (*person, None)})
+    ]
+    if not absent:
+        return []
+    problem = f"{len(absent)} of the {len(entries)} clips listed in {LIST} are missing, such as {absent[0]}"
+    return [Conflict("fakeavceleb", ".", problem, "Unpack the archive again")]
+
+
+def _split_path(path: str) -> list[str]:
+    """Folded folders and lower-case file name."""
+    *folders, name = path.split("/")
+    return [*map(fold, folders), name.lower()]
+
+
+def _find_type(folders: Sequence[str]) -> str | None:
+    return next((name for name in reversed(folders) if name in TYPES), None)
+
+
+def _find_person(folders: Sequence[str]) -> str | None:
+    return next((name for name in reversed(folders) if _PERSON.fullmatch(name)), None)
 
 
 def _read(file: File, listed: ClipList) -> Facts | Refused:
     of_name = listed.entries.get(file.name, {})
-    folder = next((name for name in reversed(file.folders) if name in TYPES), None)
+    folder = _find_type(file.folders)
     if folder is None and len(of_name) != 1:
         known = f"{LIST} lists it under several types" if of_name else f"{LIST} does not list it"
         return Refused(f"not in a folder of one of the four types, and {known}", "Keep the archive's folders")
     kind = folder or next(iter(of_name))
-    person = next((name for name in reversed(file.folders) if _PERSON.fullmatch(name)), None)
+    person = _find_person(file.folders)
     lines = [entry for entry in of_name.get(kind, ()) if person in (None, *entry.people[:1])]
     video_fake, audio_fake = TYPES[kind]
     # In a flat copy the file may match several identities: keep all of them apart.
@@ -122,6 +164,7 @@ def read_list(tree: Tree) -> ClipList:
     paths = [path for path in tree.files if path.rpartition("/")[2].lower() == LIST]
     found = ClipList()
     for path in sorted(paths, key=lambda path: (path.count("/"), path))[:1]:
+        found.path = path
         try:
             text = (tree.root / path).read_text(encoding="utf-8-sig", errors="replace")
             _read_lines(path, text, found)

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from unmask.manifests.findings import escape_non_utf8
 
-HIDDEN = {"__macosx", "thumbs.db", "desktop.ini"}
+# Folders and files of operating systems, network storage and notebooks; names that begin with a dot are hidden too.
+HIDDEN = {
+    *("__macosx", "thumbs.db", "desktop.ini", "icon\r"),
+    *("$recycle.bin", "recycler", "recycled", "system volume information", "found.000", "lost+found"),
+    *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp", "@sharebin"),
+    *("__pycache__",),
+}
 
 # Reasons that may hide more than one file: shown as conflicts, with a remedy.
 REMEDIES = {

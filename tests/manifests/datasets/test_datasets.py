@@ -128,6 +128,22 @@ def test_hidden_files_and_macos_left_overs_are_ignored(layout, make_tree):
     assert scanned.reasons == {"hidden": 3}
 
 
+SYSTEM_FOLDERS = (
+    *("@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information", "found.000"),
+    *(".Trash-1000", ".ipynb_checkpoints", "__pycache__", "#snapshot"),
+)
+
+
+@pytest.mark.parametrize("name", SYSTEM_FOLDERS)
+def test_folders_of_the_system_hold_no_media(layout, make_tree, name):
+    first = next(path for path, label in TREES[layout.key].items() if label is not None)
+    folder, _, file = first.rpartition("/")
+    inside = [f"{folder}/{name}/{file}", f"{name.upper()}/{first}", f"{folder}/{name}/SYNOPHOTO_THUMB_M.jpg"]
+    scanned = layout.scan(make_tree(first, *inside))
+    assert list(labels(scanned)) == [first]
+    assert scanned.reasons == {"hidden": 2}
+
+
 def test_media_of_another_kind_and_documents_are_ignored_with_the_reason(layout, make_tree):
     first = next(path for path, label in TREES[layout.key].items() if label is not None)
     folder = first.rpartition("/")[0]

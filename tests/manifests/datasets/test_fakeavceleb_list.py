@@ -50,8 +50,16 @@ def test_fakeavcelebs_flat_copy_is_read_from_its_list(make_tree):
 
 def test_fakeavceleb_without_a_list_believes_folders_and_names(make_tree):
     root = make_tree("FakeVideo-FakeAudio/African/men/id00076/00109_id00476_faceswap_wavtolip.mp4")
-    (row,) = LAYOUTS["fakeavceleb"].scan(root).rows
+    scanned = LAYOUTS["fakeavceleb"].scan(root)
+    (row,) = scanned.rows
     assert (row.method, row.people) == ("faceswap-wav2lip", ("fakeavceleb:id00076", "fakeavceleb:id00476"))
+    assert [one.problem.partition(",")[0] for one in scanned.conflicts] == ["meta_data.csv is missing"]
+
+
+def test_listed_clips_without_a_file_are_counted(make_tree):
+    root = make_tree("RealVideo-RealAudio/African/men/id00076/00109.mp4", ("meta_data.csv", AV_LIST))
+    (conflict,) = LAYOUTS["fakeavceleb"].scan(root).conflicts
+    assert conflict.problem.startswith("2 of the 3 clips listed in meta_data.csv are missing, such as fakevideofakea")
 
 
 def test_fakeavcelebs_list_against_the_folder_is_reported(make_tree):

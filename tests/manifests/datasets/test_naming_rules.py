@@ -112,6 +112,11 @@ def test_celeb_dfs_list_may_have_a_byte_order_mark_windows_paths_and_another_cas
     assert scanned.conflicts == []
 
 
+def test_celeb_df_without_its_test_list_says_so(make_tree):
+    (conflict,) = LAYOUTS["celeb_df"].scan(make_tree("Celeb-real/id4_0000.mp4")).conflicts
+    assert conflict.problem == "List_of_testing_videos.txt is missing, so the official test videos are unknown"
+
+
 def test_celeb_dfs_list_is_the_other_way_round_and_is_checked_against_the_folder(make_tree):
     right = "1 Celeb-real/id4_0000.mp4\n0 Celeb-synthesis/id4_id24_0000.mp4\n"
     tree = ("Celeb-real/id4_0000.mp4", "Celeb-synthesis/id4_id24_0000.mp4", "YouTube-real/00002.mp4")

@@ -47,6 +47,7 @@ def test_a_folder_that_cannot_be_read_is_ignored_with_its_remedy(as_nobody):
     (as_nobody / "Celeb-DF-v2/Celeb-real").mkdir(parents=True)
     (as_nobody / "Celeb-DF-v2/YouTube-real").mkdir()
     (as_nobody / "Celeb-DF-v2/Celeb-real/id1_0000.mp4").touch()
+    (as_nobody / "Celeb-DF-v2/List_of_testing_videos.txt").touch()
     (as_nobody / "Celeb-DF-v2/YouTube-real").chmod(0)
     scanned = find_datasets(as_nobody)[0].scan()
     assert [row.path for row in scanned.rows] == ["Celeb-real/id1_0000.mp4"]
