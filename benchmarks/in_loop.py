@@ -144,7 +144,7 @@ class EncodedData(TokenData):
             for row in rows.tolist()
         ]
         media = _together(parts, self.profile.preprocess.sample_rate)
-        return media if self.copies is None else media.there(self.copies)
+        return media if self.copies is None else media.copy_to_gpu(self.copies)
 
     def _encoded(self, name: str, rows: NDArray[np.int64], media: ShardMedia) -> StreamTokens:
         """The tokens of `rows` by one encoder; all other clips of the table have none."""

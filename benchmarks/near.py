@@ -1,4 +1,4 @@
-"""The index of near-duplicates on generated fingerprints, against comparing all with all on a part of them.
+"""The index of near-duplicates on generated perceptual hashes, against comparing all with all on a part of them.
 
 One in a hundred is a copy of another with up to 7 of its 64 bits changed; the index has to find all of these.
 """

@@ -61,7 +61,7 @@ class ShardMedia:
             facts=[facts.get(media_id) for media_id, _ in shard.clip_keys],
         )
 
-    def there(self, stream: torch.cuda.Stream) -> Self:
+    def copy_to_gpu(self, stream: torch.cuda.Stream) -> Self:
         """Copy faces and audio to the GPU on the CUDA stream `stream`, while another stream encodes."""
         with torch.cuda.stream(stream):
             # Not from pinned memory: allocating it synchronizes the GPU, and shards differ in size.

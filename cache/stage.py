@@ -15,7 +15,7 @@ import torch
 
 from unmask.cache.encode_shard import ShardMedia, ShardTokens, count_expected_tokens, encode_shard
 from unmask.cache.encoder_runner import Runner
-from unmask.cache.encoders.metadata import facts_of
+from unmask.cache.encoders.metadata import read_header_fields
 from unmask.cache.extraction_plan import StoreJob, list_folders, plan_stores, prepare_stores
 from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER
@@ -72,7 +72,7 @@ def _extract(
 
 
 def _read_facts(manifest: Manifest) -> dict[str, Mapping[str, Any]]:
-    return {row.media_id: facts_of(row) for row in manifest.rows()}
+    return {row.media_id: read_header_fields(row) for row in manifest.rows()}
 
 
 def _encode(
@@ -171,7 +171,7 @@ def _read_ahead(
             wanted = {job.spec.modality for job in jobs if name in job.missing}
             clean[name] = ShardMedia.read(shard, wanted, facts)
         media = clean[name].augment(profile.views, view)
-        return media if copies is None else media.there(copies)
+        return media if copies is None else media.copy_to_gpu(copies)
 
     with ThreadPoolExecutor(1, thread_name_prefix="read-media") as reader:
         coming = reader.submit(read, *reads[0])

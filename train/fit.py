@@ -129,7 +129,7 @@ def _train(setup: Setup, run: Path) -> None:
                 events.write(line)
                 save_state(run / LAST, setup.state(best))
                 board.show(line)
-            best = replace(best, best_epoch=world.agreed(best.best_epoch))
+            best = replace(best, best_epoch=world.broadcast_first(best.best_epoch))
 
 
 def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
@@ -146,7 +146,7 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
         done = (epoch - 1 + (number + 0.5) / setup.steps) / config.epochs
         lr, reversal = compute_lr(config, done), compute_reversal(config, done)
         set_lr(optimizer, lr)
-        counts = world.summed(to_device(torch.from_numpy(objective.count(batches, model)), world.device))
+        counts = world.sum_ranks(to_device(torch.from_numpy(objective.count(batches, model)), world.device))
         for batch, portion in zip(batches, mine[number], strict=True):
             torch.manual_seed(setup.sampler.dropout_seed(epoch, portion))
             with autocast(config, world.device):
@@ -163,7 +163,7 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
         if setup.averaged:
             update_average(setup.validated, model, compute_decay(config.ema, (epoch - 1) * setup.steps + number))
         board.advance()
-    means = dict(zip(objective.names, (world.summed(sums) / setup.steps).tolist(), strict=True))
+    means = dict(zip(objective.names, (world.sum_ranks(sums) / setup.steps).tolist(), strict=True))
     _check_finite(means, model, config)
     return means | {"lr": lr, "reversal": reversal}
 

@@ -126,7 +126,7 @@ def run_key(config: TrainConfig, data: TokenData) -> str:
     """Fingerprint of the settings as given, the data, and the source of the user's own fusion and losses, if any."""
     extensions = hash_extensions(config)
     own = [extensions] if extensions else []
-    return fingerprint("run-1", config.fingerprint(), data.fingerprint(data.chosen(config)), *own)
+    return fingerprint("run-1", config.fingerprint(), data.fingerprint(data.choose_encoders(config)), *own)
 
 
 def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:

@@ -96,7 +96,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     _check_same_epoch(run, earlier, world)
     if config.shuffle_labels:
         data = replace(data, clips=permute_labels(data.clips, config.seed))
-    names = data.chosen(config)
+    names = data.choose_encoders(config)
     train, validation = _select_clips(data, names, config, "train"), _select_clips(data, names, config, "val")
     _check_train(data, train)
     _warn_missing(data, names, train, config)
@@ -135,7 +135,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         remove_leftovers(run)
     judge = choose_judge(data, validation)
     inputs = describe_inputs(data, config, shape, key, judge.criterion)
-    placed = data.placed(device, names)
+    placed = data.move_to(device, names)
     standing = _read_standing(earlier) if earlier else Standing()
     steps = len(sampler.steps(1))
     _warn_idle_terms(config, sampler, model)
@@ -170,10 +170,10 @@ def _resolve_alike(config: TrainConfig, world: World) -> TrainConfig:
     sizes, precisions = tuple(SIZES), tuple(AUTOCAST)
     return config.changed(
         {
-            "size": sizes[world.agreed(sizes.index(config.size))],
-            "precision": precisions[world.agreed(precisions.index(config.precision))],
-            "batch_size": world.agreed(config.batch_size),
-            "accumulate": world.agreed(config.accumulate),
+            "size": sizes[world.broadcast_first(sizes.index(config.size))],
+            "precision": precisions[world.broadcast_first(precisions.index(config.precision))],
+            "batch_size": world.broadcast_first(config.batch_size),
+            "accumulate": world.broadcast_first(config.accumulate),
         }
     )
 
@@ -187,7 +187,7 @@ def _begin(run: Path, config: TrainConfig, data: TokenData, names: tuple[str, ..
 
 def _check_same_epoch(run: Path, begun: dict[str, Any] | None, world: World) -> None:
     epoch = begun["standing"]["epoch"] if begun else 0
-    if world.agreed(epoch) != epoch:
+    if world.broadcast_first(epoch) != epoch:
         raise UsageError(f"{run}: differs between machines", "put --work on storage that all machines share")
 
 

@@ -36,7 +36,7 @@ EXTRA_PLACES = 2  # "other" and "missing"
 WIDTH = sum(len(values) + EXTRA_PLACES for values in CATEGORIES.values()) + 2 * len(RANGES)
 
 
-def facts_of(row: MediaRow) -> dict[str, Any]:
+def read_header_fields(row: MediaRow) -> dict[str, Any]:
     """The header fields of a manifest row, and no others; None where the header does not say."""
     return {name: getattr(row, name) for name in FACTS}
 
@@ -48,7 +48,7 @@ class MetadataEncoder:
         self.spec, self._device = spec, device
 
     def encode(self, batch: Sequence[Mapping[str, Any]]) -> torch.Tensor:
-        """B dictionaries from `facts_of` -> (B, 1, D) float32. A missing key is a missing field."""
+        """B dictionaries from `read_header_fields` -> (B, 1, D) float32. A missing key is a missing field."""
         rows = [list(_encode_fields(facts)) for facts in batch]
         return torch.tensor(rows, dtype=torch.float32, device=self._device).reshape(len(rows), 1, WIDTH)
 

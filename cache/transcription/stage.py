@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from unmask.cache.transcription.whisper_asr import check_runtime, heard
+from unmask.cache.transcription.whisper_asr import check_runtime, transcribe_file
 from unmask.core.fact_table import Facts, FactTable
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
@@ -32,7 +32,7 @@ def transcribe(
     workers: int,
     timeout_s: float = 300.0,
     memory_gib: float = 4.0,
-    listen: Listen = heard,
+    listen: Listen = transcribe_file,
     model: str | None = None,
 ) -> tuple[Manifest, StageReport]:
     """`manifest` with transcripts, and the outcome of each row with audio; failed rows are tried again by each call.

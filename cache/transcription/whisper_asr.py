@@ -52,7 +52,7 @@ def check_runtime() -> str:
     return fingerprint("asr-1", about)
 
 
-def transcript(audio: NDArray[np.int16] | Path) -> str | None:
+def transcribe_audio(audio: NDArray[np.int16] | Path) -> str | None:
     """Text of (A,) int16 mono at 16 kHz, or of a file; None without speech.
 
     `BadMedia` for a file that cannot be decoded, `MissingInput` without the runtime.
@@ -65,9 +65,9 @@ def transcript(audio: NDArray[np.int16] | Path) -> str | None:
     return " ".join(filter(None, words)) or None
 
 
-def heard(path: Path) -> str | None:
-    """`transcript` of a file, for a worker process."""
-    return transcript(path)
+def transcribe_file(path: Path) -> str | None:
+    """`transcribe_audio` of a file, for a worker process."""
+    return transcribe_audio(path)
 
 
 @cache

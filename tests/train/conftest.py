@@ -94,7 +94,7 @@ def make_data(tmp_path: Path) -> MakeData:
         folder = tmp_path / f"tokens-{seed}-{len(list(tmp_path.iterdir()))}"
         stores = {name: _write_store(folder / name, name, rows, listed, seed) for name in ENCODERS}
         manifest: Manifest = from_rows(rows, {})
-        return TokenData.load(manifest, ProfileTokens(tiny(), "media", ["shard-0.zarr"], stores)).placed(
+        return TokenData.load(manifest, ProfileTokens(tiny(), "media", ["shard-0.zarr"], stores)).move_to(
             torch.device("cpu")
         )
 

@@ -74,7 +74,7 @@ def test_a_step_keeps_no_more_than_it_was_said_to(make_data, mixed, monkeypatch,
     monkeypatch.setitem(SIZES, "small", Size(layers=2, heads=4, width=256, feedforward=512, max_batch=64))
     data = make_data(mixed(60))
     config = make_preset(name).changed({"size": size, "gradient_penalty": 1.0})
-    names, clips = data.chosen(config), np.arange(48)
+    names, clips = data.choose_encoders(config), np.arange(48)
     sampler = Sampler.of(data, names, clips, config)
     model, batch = (
         Detector(build_shape(data, config, names, sampler)),

@@ -295,7 +295,7 @@ def test_a_step_that_ruins_the_weights_ends_the_run(make_data, mixed, tmp_path: 
     """The last step of an epoch, of which no loss of this epoch knows."""
     stepped = torch.optim.AdamW.step
     data = make_data(mixed(40))
-    names = data.chosen(QUICK)
+    names = data.choose_encoders(QUICK)
     steps = len(Sampler.of(data, names, data.select(names, "train"), QUICK).steps(1))
     taken = []
 

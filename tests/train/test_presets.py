@@ -27,7 +27,7 @@ preset = pytest.mark.parametrize("name", PRESETS)
 
 def model_of(name: str, data: TokenData, **changes: object) -> tuple[Detector, TrainConfig, tuple[str, ...]]:
     config = make_preset(name).model_copy(update={"size": "small"} | changes)
-    names = data.chosen(config)
+    names = data.choose_encoders(config)
     torch.manual_seed(0)
     datasets = data.clips.datasets if len(data.clips.datasets) > 1 else (*data.clips.datasets, "another")
     shape = ModelShape.of(config, names, datasets, EVERY_PATTERN, data.widths(names), tuple(map(data.modality, names)))

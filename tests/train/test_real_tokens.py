@@ -39,7 +39,7 @@ def data(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> TokenData:
     write_manifest(work.manifest, manifest)
     preprocess(manifest, profile.preprocess, work, Limits())
     extract(manifest, profile, work, device=CPU)
-    return TokenData.load(manifest, open_tokens(work, manifest, profile)).placed(CPU)
+    return TokenData.load(manifest, open_tokens(work, manifest, profile)).move_to(CPU)
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ def real_size(tiny_model: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_32_real_clips_are_learned_by_heart(data: TokenData, name: str):
     config = make_preset(name).changed({"size": "small", "dropout": 0.0, "lr": 1e-3})
-    names = data.chosen(config)
+    names = data.choose_encoders(config)
     clips = _some(data, config, names)
     sampler = Sampler.of(data, names, clips, config)
     torch.manual_seed(0)

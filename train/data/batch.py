@@ -106,7 +106,7 @@ def make_batch(
         parcel.add(column)
     placed = _place(streams, clips, lengths, int(used.max()), device, views)
     taken = {name: (tokens, parcel.add(times), parcel.add(where)) for name, (tokens, times, where) in placed.items()}
-    sent = parcel.sent()
+    sent = parcel.send()
     return Batch(
         streams={name: StreamBatch(tokens, sent[at], sent[slots]) for name, (tokens, at, slots) in taken.items()},
         host=host,

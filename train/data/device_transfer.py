@@ -13,7 +13,7 @@ ALIGNED = 16
 
 
 class Parcel:
-    """`place = parcel.add(array)` for each, then once `tensors = parcel.sent()`: tensors[place] is the array there."""
+    """`place = parcel.add(array)` for each, then once `tensors = parcel.send()`: tensors[place] is the array there."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -23,15 +23,15 @@ class Parcel:
         self._arrays.append(np.ascontiguousarray(array))
         return len(self._arrays) - 1
 
-    def sent(self) -> list[torch.Tensor]:
+    def send(self) -> list[torch.Tensor]:
         if self.device.type != "cuda":
             return [torch.from_numpy(array).to(self.device) for array in self._arrays]
         # Only a pinned copy is asynchronous; PyTorch keeps the pinned block until the copy is done.
-        packed, begins = self.packed(pinned=True)
+        packed, begins = self.pack(pinned=True)
         there = packed.to(self.device, non_blocking=True)
         return [_view(there, begin, array) for begin, array in zip(begins, self._arrays, strict=True)]
 
-    def packed(self, *, pinned: bool) -> tuple[torch.Tensor, list[int]]:
+    def pack(self, *, pinned: bool) -> tuple[torch.Tensor, list[int]]:
         """All arrays as bytes one after another, and where each begins."""
         sizes = np.array([array.nbytes for array in self._arrays], np.int64)
         ends = np.cumsum(-(-sizes // ALIGNED) * ALIGNED)

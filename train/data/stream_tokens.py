@@ -54,10 +54,10 @@ class StreamTokens:
         """(sum of lengths, D) float16, all tokens in the order of the table; None while they are mapped."""
         return None if self.held is None else self.held.tokens
 
-    def placed(self, device: torch.device) -> Self:
+    def move_to(self, device: torch.device) -> Self:
         """The same tokens held on `device`."""
         held = InMemory.of(self.store, device, self.where) if self.held is None else self.held.to(device)
-        return replace(self, held=held, views=tuple(view.placed(device) for view in self.views))
+        return replace(self, held=held, views=tuple(view.move_to(device) for view in self.views))
 
     def take(
         self, clips: NDArray[np.int64], seen: NDArray[np.int64] | None = None

@@ -51,16 +51,16 @@ class TokenData:
         tokens = {name: StreamTokens.of(store, keys, streams.views.get(name, ())) for name, store in stores.items()}
         return cls(clips, tokens, streams.profile, streams.media, manifest.split_hash, good - clips.items)
 
-    def placed(self, device: torch.device, names: Sequence[str] | None = None) -> Self:
+    def move_to(self, device: torch.device, names: Sequence[str] | None = None) -> Self:
         """The same data with the tokens of `names` (None: all) on `device` where they fit, else in RAM, else mapped."""
         wanted = {name: self.streams[name] for name in (self.streams if names is None else names)}
         place = place_for(sum(stream.bytes for stream in wanted.values()), device)
         if place is None:
             return self
-        held = {name: stream.placed(place) for name, stream in wanted.items()}
+        held = {name: stream.move_to(place) for name, stream in wanted.items()}
         return replace(self, streams=self.streams | held)
 
-    def chosen(self, config: TrainConfig) -> tuple[str, ...]:
+    def choose_encoders(self, config: TrainConfig) -> tuple[str, ...]:
         """Encoders that `config` uses. `UsageError` when one of them has no tokens, or none is left."""
         missing = sorted(set(config.streams) - set(self.streams))
         if missing:

@@ -88,12 +88,12 @@ def _count_contested(batch: Batch, model: Detector) -> float:
 
 
 def _domain(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:
-    contested_B = model.discriminators.contested(batch.pattern)
+    contested_B = model.discriminators.find_contested(batch.pattern)
     return sum_domain_cross_entropy(outputs.domain, batch.domain, contested_B)
 
 
 def _penalty(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:
-    return sum_steepness(outputs, batch, model.discriminators.contested(batch.pattern), model)
+    return sum_steepness(outputs, batch, model.discriminators.find_contested(batch.pattern), model)
 
 
 def _coral(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:

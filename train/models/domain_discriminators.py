@@ -52,13 +52,13 @@ class Discriminators(nn.Module):
         logits_PBG = torch.matmul(hidden_PBK, self.out_PKG) + self.out_bias_PG[:, None]
         row_B = self.row_of[pattern_B].clamp(min=0)
         logits_BG = logits_PBG[row_B, torch.arange(len(row_B), device=row_B.device)].float()
-        return logits_BG.masked_fill(~self.allowed(pattern_B), -torch.inf)
+        return logits_BG.masked_fill(~self.find_allowed(pattern_B), -torch.inf)
 
-    def allowed(self, pattern_B: torch.Tensor) -> torch.Tensor:
+    def find_allowed(self, pattern_B: torch.Tensor) -> torch.Tensor:
         """(B, G) which datasets share the clip's pattern; none for a pattern never seen in training."""
         row_B = self.row_of[pattern_B]
         return self.allowed_PG[row_B.clamp(min=0)] & (row_B >= 0)[:, None]
 
-    def contested(self, pattern_B: torch.Tensor) -> torch.Tensor:
+    def find_contested(self, pattern_B: torch.Tensor) -> torch.Tensor:
         """(B,) is there anything to guess: two datasets or more share the pattern."""
-        return self.allowed(pattern_B).sum(dim=1) > 1
+        return self.find_allowed(pattern_B).sum(dim=1) > 1

@@ -45,7 +45,7 @@ class World:
         """This rank's share of the batches of a step; may be empty in the last step of an epoch."""
         return parts[self.rank :: self.size]
 
-    def agreed(self, number: int) -> int:
+    def broadcast_first(self, number: int) -> int:
         """Rank 0's `number`, on every rank."""
         if self.size == 1:
             return number
@@ -53,7 +53,7 @@ class World:
         dist.broadcast(said, src=0)
         return int(said)
 
-    def summed(self, numbers: torch.Tensor) -> torch.Tensor:
+    def sum_ranks(self, numbers: torch.Tensor) -> torch.Tensor:
         if self.size > 1:
             dist.all_reduce(numbers)
         return numbers
@@ -74,7 +74,7 @@ class World:
         given = list(parameters)
         used = torch.tensor([float(p.grad is not None) for p in given], device=self.device)
         parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in given]
-        flat = self.summed(torch.cat([used, *(part.reshape(-1) for part in parts)]))
+        flat = self.sum_ranks(torch.cat([used, *(part.reshape(-1) for part in parts)]))
         counts, *sums = flat.split([len(given), *(p.numel() for p in given)])
         # Only a rank that lacks a gradient reads the counts: reading waits for the GPU.
         anywhere = counts.tolist() if any(p.grad is None for p in given) else [1.0] * len(given)

@@ -41,7 +41,7 @@ def test_images_and_audio_are_augmented_and_texts_are_not(viewed):
 def test_a_batch_holds_each_clip_in_its_augmented_version(viewed, held):
     media, streams = viewed
     data = TokenData.load(media.manifest, streams)
-    data = data.placed(CPU) if held else data
+    data = data.move_to(CPU) if held else data
     clips, seen = np.arange(len(data.clips)), np.arange(len(data.clips)) % 3
     batch = data.batch(clips, NAMES, device=CPU, views=seen)
     for name in NAMES:
@@ -56,7 +56,7 @@ def test_a_batch_holds_each_clip_in_its_augmented_version(viewed, held):
 
 def test_without_being_asked_a_batch_is_clean(viewed):
     media, streams = viewed
-    data = TokenData.load(media.manifest, streams).placed(CPU)
+    data = TokenData.load(media.manifest, streams).move_to(CPU)
     clips = np.arange(len(data.clips))
     one = data.batch(clips, NAMES, device=CPU)
     two = data.batch(clips, NAMES, device=CPU, views=np.zeros(len(clips), np.int64))

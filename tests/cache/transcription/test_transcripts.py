@@ -142,27 +142,27 @@ def test_only_the_beginning_of_a_long_recording_is_transcribed(tmp_path: Path):
 
 def test_a_file_that_is_gone_or_no_sound_is_bad_media(tmp_path: Path):
     with pytest.raises(BadMedia, match="no such file"):
-        asr.transcript(tmp_path / "gone.wav")
+        asr.transcribe_audio(tmp_path / "gone.wav")
     (tmp_path / "text.wav").write_text("no sound")
     with pytest.raises(BadMedia, match="cannot be decoded"):
-        asr.transcript(tmp_path / "text.wav")
+        asr.transcribe_audio(tmp_path / "text.wav")
 
 
 def test_silence_has_no_transcript_and_needs_no_model():
-    assert asr.transcript(np.zeros(16_000, np.int16)) is None
+    assert asr.transcribe_audio(np.zeros(16_000, np.int16)) is None
 
 
 @pytest.mark.skipif(not RUNTIME, reason=asr.INSTALL)
 def test_noise_has_no_transcript():
-    assert asr.transcript(np.random.default_rng(0).integers(-3000, 3000, 64_000).astype(np.int16)) is None
+    assert asr.transcribe_audio(np.random.default_rng(0).integers(-3000, 3000, 64_000).astype(np.int16)) is None
 
 
 @pytest.mark.skipif(not RUNTIME, reason=asr.INSTALL)
 def test_speech_is_written_down_the_same_each_time(corpus: Path):
     path = min((corpus / "own_speech/real").glob("*.flac"))
-    said = asr.transcript(path)
+    said = asr.transcribe_audio(path)
     assert said
     assert len(said.split()) > 3
     wave, rate = soundfile.read(path, dtype="int16")
     assert rate == 16_000
-    assert asr.transcript(wave) == said
+    assert asr.transcribe_audio(wave) == said

@@ -104,9 +104,9 @@ def test_tokens_go_where_they_fit(monkeypatch: pytest.MonkeyPatch):
 
 def test_encoders_and_clips_are_chosen_by_the_settings(make_data, mixed):
     data = make_data(mixed(16))
-    assert data.chosen(TrainConfig()) == NAMES
-    assert data.chosen(TrainConfig(modalities=("audio",))) == ("ear", "ear_two")
-    assert data.chosen(TrainConfig(streams=("ear_two", "eye"))) == ("eye", "ear_two")
+    assert data.choose_encoders(TrainConfig()) == NAMES
+    assert data.choose_encoders(TrainConfig(modalities=("audio",))) == ("ear", "ear_two")
+    assert data.choose_encoders(TrainConfig(streams=("ear_two", "eye"))) == ("eye", "ear_two")
     pictures = data.select(("eye",), config=TrainConfig(kinds=("image",)))
     assert set(data.clips.kind[pictures]) == {"image"}
     single = data.select(NAMES, "train", config=TrainConfig(datasets=("deepvoice",)))
@@ -117,7 +117,7 @@ def test_encoders_and_clips_are_chosen_by_the_settings(make_data, mixed):
 @pytest.mark.parametrize("wrong", [{"streams": ("nose",)}, {"streams": ("eye",), "modalities": ("audio",)}])
 def test_an_encoder_that_is_not_there_is_named(make_data, mixed, wrong):
     with pytest.raises(UsageError, match=r"no tokens of nose|no encoder for audio"):
-        make_data(mixed(4)).chosen(TrainConfig(**wrong))
+        make_data(mixed(4)).choose_encoders(TrainConfig(**wrong))
 
 
 def test_an_unknown_dataset_is_named(make_data, mixed):
@@ -201,9 +201,9 @@ def test_a_parcel_holds_every_array_where_the_device_can_read_it():
     ]
     parcel = Parcel(CPU)
     places = [parcel.add(array) for array in arrays]
-    packed, begins = parcel.packed(pinned=False)
+    packed, begins = parcel.pack(pinned=False)
     assert all(begin % 16 == 0 for begin in begins)
-    for array, place, begin, sent in zip(arrays, places, begins, parcel.sent(), strict=True):
+    for array, place, begin, sent in zip(arrays, places, begins, parcel.send(), strict=True):
         assert place == [id(one) for one in arrays].index(id(array))
         np.testing.assert_array_equal(sent.numpy(), array)
         found = _view(packed, begin, np.ascontiguousarray(array))

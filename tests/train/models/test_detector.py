@@ -61,7 +61,7 @@ def test_discriminators_only_name_datasets_that_share_the_pattern():
     pattern = torch.tensor([0b001, 0b010, 0b111])
     logits = heads(torch.randn(3, 8), pattern)
     assert torch.isfinite(logits).tolist() == [[True, True, False], [False, False, True], [False] * 3]
-    assert heads.contested(pattern).tolist() == [True, False, False]
+    assert heads.find_contested(pattern).tolist() == [True, False, False]
 
 
 def test_each_pattern_has_its_own_discriminator():

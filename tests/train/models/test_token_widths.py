@@ -47,5 +47,5 @@ def test_native_tokens_are_held_in_their_width(tmp_path: Path):
     write_tokens(tmp_path / "shard-0.zarr", key, [("a", 0), ("b", 0)], tokens, np.zeros(3, np.float32), [2, 1])
     stream = StreamTokens.of(TokenStore(tmp_path), [("b", 0), ("c", 0), ("a", 0)])
     assert stream.bytes == 3 * 12 * 2
-    for placed in (stream, stream.placed(torch.device("cpu"))):
+    for placed in (stream, stream.move_to(torch.device("cpu"))):
         assert placed.take(np.array([0, 1, 2]))[0].tolist() == tokens[[2, 0, 1]].tolist()

@@ -89,7 +89,7 @@ def test_a_run_of_one_process_is_continued_by_two_of_which_one_has_nothing_to_do
 class _Rank(World):
     """A process that is told what the first one says."""
 
-    def agreed(self, number: int) -> int:
+    def broadcast_first(self, number: int) -> int:
         return {0: 1, 64: 32}.get(number, number)
 
 
