@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 Reason = Literal[
-    "unreadable",  # no reader can decode it
+    "unreadable",  # damaged: no reader can decode it
+    "unsupported",  # a format that no reader knows, or not media at all
     "no_face",  # images without a face under the policy "skip"
     "too_short",  # shorter than one clip
     "silent",  # an audio item with no signal at all

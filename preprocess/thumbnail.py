@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, ImageOps
 from unmask.core.errors import BadMedia, Reason
 from unmask.manifests.manifest import Kind
 from unmask.media.containers import open_container
-from unmask.media.images import DECODER_ERRORS, check_size
+from unmask.media.images import DECODER_ERRORS, check_size, open_image
 
 SIDE = 96
 QUALITY = 75
@@ -27,14 +27,14 @@ def make_thumbnail(path: Path, kind: Kind, reason: Reason, *, max_pixels: int) -
     try:
         decode = _decode_image if kind == "image" else _decode_first_frame
         return _encode_jpeg(decode(path, max_pixels))
-    except (*DECODER_ERRORS, BadMedia, av.FFmpegError, Image.DecompressionBombError, StopIteration):
+    except (*DECODER_ERRORS, BadMedia, av.FFmpegError, StopIteration):
         return b""
 
 
 def _decode_image(path: Path, max_pixels: int) -> Image.Image:
     before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, True
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             check_size(path, image.size, max_pixels)
             image.draft("RGB", (SIDE, SIDE))
             return ImageOps.exif_transpose(image).convert("RGB")

@@ -113,12 +113,13 @@ def _check_file(task: Task) -> None:
 
 
 def _preprocess_image(path: Path, settings: PreprocessSettings) -> MediaItem:
-    frames, window = read_image(path, max_pixels=settings.max_pixels)[None], Window(0.0, 0.0)
+    pixels, problem = read_image(path, max_pixels=settings.max_pixels)
+    frames, window = pixels[None], Window(0.0, 0.0)
     clips = [
         _make_clip(window, face, np.zeros(1), NO_AUDIO, settings, number)
         for number, face in enumerate(_extract_faces(frames, settings))
     ]
-    return _make_item(path, clips, "pillow", ClipPlan((window,)))
+    return replace(_make_item(path, clips, "pillow", ClipPlan((window,))), problem=problem)
 
 
 def _preprocess_video(path: Path, settings: PreprocessSettings) -> MediaItem:

@@ -5,17 +5,16 @@ audit-encoding.parquet: one row per image.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from unmask.core.errors import BadMedia
 from unmask.core.fact_table import Facts, FactTable
 from unmask.core.hashing import fingerprint
+from unmask.media.images import DECODER_ERRORS, describe_failure, open_image
 
 NUMBERS = ("jpeg_quality",)
 NAMES = ("jpeg_tables", "chroma_subsampling", "progressive", "colour_mode", "embedded")
@@ -39,13 +38,10 @@ _SUMS = np.clip((STANDARD[None] * _SCALE[:, None] + 50) // 100, 1, 255).sum(axis
 def read_encoding(path: Path) -> Facts:
     """NUMBERS and NAMES of one image; None where its format has no such field. `BadMedia` if it is no image."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # no pixel is decoded here
-            with Image.open(path) as image:
-                return _describe(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError, OSError) as error:
-        problem = str(error).replace(str(path), path.name)
-        raise BadMedia(path, "unreadable", f"Pillow cannot read it ({problem})") from error
+        with open_image(path) as image:
+            return _describe(image)
+    except DECODER_ERRORS as error:
+        raise describe_failure(path, error) from error
 
 
 def _describe(image: Image.Image) -> Facts:

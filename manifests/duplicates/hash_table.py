@@ -10,14 +10,13 @@ fingerprints.parquet, one row per content:
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
 import av
 import pyarrow as pa
 import pyarrow.compute as pc
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from unmask.core.errors import BadMedia
 from unmask.core.fact_table import Facts, FactTable
@@ -27,9 +26,13 @@ from unmask.manifests.file_facts import measure_files
 from unmask.manifests.manifest import Manifest
 from unmask.media.audio_readers import read_start
 from unmask.media.containers import open_container
+from unmask.media.images import DECODER_ERRORS, check_size, open_image, read_image
 
 # A JPEG is decoded at the smallest eighth of its size that is no smaller: four times the thumbnail's side.
 DRAFT = (4 * perceptual_hash.SIDE, 4 * perceptual_hash.SIDE)
+# Grayscale of more than 8 bits, which Pillow clips to white.
+DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+MOST_PIXELS = 200_000_000
 RATE = 16_000  # Hz, of audio that FFmpeg decodes
 
 
@@ -59,7 +62,7 @@ def hash_file(path: Path, kind: str) -> Facts:
 HASH_TABLE = FactTable(
     name="fingerprints",
     format="unmask-fingerprints",
-    about={"version": 1},
+    about={"version": 2},
     key=("content",),
     columns=(("kind", pa.string()), ("whole", pa.binary()), ("inner", pa.binary()), ("problem", pa.string())),
     measure=hash_file,
@@ -72,15 +75,14 @@ HASH_TABLE = FactTable(
 
 def _hash_image(path: Path) -> tuple[list[bytes], list[bytes]]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # preprocessing has its own limit
-            with Image.open(path) as image:
+        with open_image(path) as image:
+            check_size(path, image.size, MOST_PIXELS)
+            if image.mode not in DEEP:
                 image.draft("RGB", DRAFT)
                 return perceptual_hash.hash_image(image)
-    except Image.DecompressionBombError as error:
-        raise BadMedia(path, "refused", str(error)) from error
-    except (UnidentifiedImageError, ValueError, SyntaxError, OSError) as error:  # Pillow's plugins raise all of these
-        raise BadMedia(path, "unreadable", f"Pillow cannot read it ({_describe_error(path, error)})") from error
+    except DECODER_ERRORS:
+        pass  # it may lack only its end
+    return perceptual_hash.hash_image(Image.fromarray(read_image(path, max_pixels=MOST_PIXELS)[0]))
 
 
 def _hash_video(path: Path) -> tuple[list[bytes], list[bytes]]:

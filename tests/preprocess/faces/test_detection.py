@@ -25,7 +25,7 @@ def resized(frame: np.ndarray, side: int) -> np.ndarray:
 def portraits(corpus) -> list[np.ndarray]:
     """Real photographs of 256 x 256 px, one face each."""
     paths = sorted((corpus / "archive (2)/Dataset/Test/Real").glob("*.jpg"))[:4]
-    return [read_image(path, max_pixels=10**8) for path in paths]
+    return [read_image(path, max_pixels=10**8)[0] for path in paths]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 300), (16, 16), (64, 64), (100, 2000)])

@@ -30,7 +30,7 @@ def portraits(corpus) -> np.ndarray:
     """(12, 256, 256, 3) real photographs and generated ones."""
     folder = corpus / "archive (2)/Dataset/Test"
     paths = [path for label in ("Real", "Fake") for path in sorted((folder / label).glob("*.jpg"))[:6]]
-    return np.stack([read_image(path, max_pixels=10**8) for path in paths])
+    return np.stack([read_image(path, max_pixels=10**8)[0] for path in paths])
 
 
 def test_the_faces_are_those_of_facenet_pytorch(mtcnn, portraits):
