@@ -148,7 +148,10 @@ def _make_custom(places: list[Path]) -> list[FoundDataset]:
     found = []
     for domain_id, key in enumerate(sorted(keyed), len(LAYOUTS)):
         place = keyed[key]
-        reader = own.scan if place.is_dir() else table.scan
-        root = place if place.is_dir() else place.parent
-        found.append(FoundDataset(key=key, place=place, root=root, scan=partial(reader, place, key, domain_id)))
+        if place.is_dir():
+            found.append(FoundDataset(key=key, place=place, root=place, scan=partial(own.scan, place, key, domain_id)))
+        else:
+            files = table.locate(place)
+            read = partial(table.scan, place, key, domain_id, files)
+            found.append(FoundDataset(key=key, place=place, root=files.root, scan=read))
     return found

@@ -133,16 +133,10 @@ def test_names_of_columns_may_be_padded_and_upper_case_and_unknown_ones_are_told
     assert scanned.ignored == [Ignored("own", "own.csv", "unknown column, not read: peoples")]
 
 
-def test_an_absolute_path_must_lie_in_the_tables_folder(make_tree, tmp_path: Path):
+def test_a_path_may_be_absolute_but_climbs_nowhere(make_tree, tmp_path: Path):
     inside = tmp_path / "data/media/1.wav"
     assert scanned_table(make_tree, f"path,label\n{inside},1\n").rows[0].path == "media/1.wav"
-    for outside in (
-        "/etc/1.wav",
-        f"{tmp_path}/1.wav",
-        "C:\\media\\1.wav",
-        f"{tmp_path}/data/../1.wav",
-        "a/../../1.wav",
-    ):
+    for outside in ("C:\\media\\1.wav", f"{tmp_path}/data/../1.wav", "a/../../1.wav"):
         with pytest.raises(UsageError, match="line 2: "):
             scanned_table(make_tree, f"path,label\n{outside},1\n")
 
