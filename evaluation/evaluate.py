@@ -64,13 +64,15 @@ def evaluate(
 
 
 def find_evaluation(run: Path) -> Evaluation | None:
-    """Evaluation of the weights that are in the run's folder now; None if there is none."""
+    """Evaluation of the weights and the calibration that the run has now; None if there is none."""
     info = load_run(run, torch.device("cpu")).info
     try:
         evaluation = read_evaluation(run)
     except MissingInput:
         return None
-    return evaluation if (evaluation.key, evaluation.best_epoch) == (info.key, info.best_epoch) else None
+    same = (evaluation.key, evaluation.best_epoch) == (info.key, info.best_epoch)
+    # Runs of earlier versions are opened with a milder calibration than they were evaluated with.
+    return evaluation if same and evaluation.model.threshold == info.threshold else None
 
 
 @dataclass(frozen=True)

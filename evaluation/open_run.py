@@ -61,8 +61,8 @@ class OpenRun:
         return Predictions(
             logit=items.fake,
             score=compute_probability(items.fake, self.info.temperature),
-            video_score=compute_probability(items.video),
-            audio_score=compute_probability(items.audio),
+            video_score=compute_probability(items.video, self.info.video_temperature),
+            audio_score=compute_probability(items.audio, self.info.audio_temperature),
             clips=items.clips,
         ), scores
 

@@ -58,9 +58,9 @@ class Verdict:
     score: float | None = None
     """Calibrated probability of fake; None if the file was not scored."""
     video_score: float | None = None
-    """Probability that the image is fake; None without an image."""
+    """Calibrated probability that the image is fake; None without an image."""
     audio_score: float | None = None
-    """Probability that the audio is fake; None without audio."""
+    """Calibrated probability that the audio is fake; None without audio."""
     clips: tuple[ClipVerdict, ...] = ()
     faces_found: float | None = None
     """Share of the sampled frames in which a face was found; None without frames."""

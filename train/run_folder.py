@@ -30,6 +30,7 @@ from unmask.core.atomic_files import create_file, write_json, write_text
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
+from unmask.metrics.calibration import limit_temperature
 from unmask.preprocess.profiles import Profile
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
@@ -83,6 +84,9 @@ class RunInfo(Settings):
     """Fitted on validation: probability of fake = sigmoid(logit / temperature)."""
     threshold: float
     """Chosen on validation: a file is called fake from this probability on."""
+    video_temperature: float = 1.0
+    audio_temperature: float = 1.0
+    """Of the scores of the image and of the audio; 1 in runs of earlier versions, which did not calibrate them."""
     extensions: dict[str, str] = Field(default_factory=dict)
     """Source hashes of the user's own code, by "fusion NAME" or "loss NAME" (extensions.hash_extensions)."""
 
@@ -175,7 +179,8 @@ def describe_inputs(
 def save_run(run: Path, model: Detector, inputs: Mapping[str, Any], epoch: int, validation: Validation) -> None:
     """Make this epoch (from 1) the run's best."""
     save_state(run / BEST, {name: tensor.cpu() for name, tensor in model.state_dict().items()})
-    info = RunInfo(**inputs, best_epoch=epoch, temperature=validation.temperature, threshold=validation.threshold)
+    names = ("temperature", "threshold", "video_temperature", "audio_temperature")
+    info = RunInfo(**inputs, best_epoch=epoch, **{name: getattr(validation, name) for name in names})
     write_json(run / INPUTS, info.model_dump(mode="json"))
 
 
@@ -197,6 +202,8 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
         model.load_state_dict(load_state(run / BEST, torch.device("cpu")))
     except RuntimeError as error:
         raise MissingInput(f"{run / BEST}: weights of another model", REMEDY) from error
+    temperature, threshold = limit_temperature(info.temperature, info.threshold)
+    info = info.model_copy(update={"temperature": temperature, "threshold": threshold})
     return LoadedRun(model.to(device).eval(), config, info)
 
 

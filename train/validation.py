@@ -16,6 +16,7 @@ from sklearn import config_context
 from unmask.core.errors import UsageError
 from unmask.metrics.binary import average_domains, measure, measure_by_domain
 from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_threshold
+from unmask.train.data.clip_table import UNKNOWN
 from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector
 from unmask.train.scoring import ItemScores, average_by_item, compute_probability, score_clips
@@ -56,6 +57,9 @@ class Validation:
     temperature: float
     threshold: float
     """Fitted on these items, to calibrate probabilities."""
+    video_temperature: float
+    audio_temperature: float
+    """The same of the scores of the image and of the audio, from the items whose manifest says which is fake."""
 
     def rank(self, judge: Judge) -> tuple[float, float]:
         """Higher is better; ties in AUC are broken by the loss."""
@@ -80,6 +84,8 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
         domains = measure_by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
         pooled = measure(is_fake, chance)
         temperature, threshold = fit_calibration(is_fake, items)
+        video_temperature = fit_part_temperature(data.clips.video_fake[items.first], items.video)
+        audio_temperature = fit_part_temperature(data.clips.audio_fake[items.first], items.audio)
     found, guessed = measure_domain_accuracy(scores.domain, scores.pattern, data.clips.domain[clips])
     return Validation(
         items=len(is_fake),
@@ -92,12 +98,20 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
         domain_uniform=1 / len(domains) if domains else math.nan,
         temperature=temperature,
         threshold=threshold,
+        video_temperature=video_temperature,
+        audio_temperature=audio_temperature,
     )
 
 
 def fit_calibration(is_fake: NDArray[np.bool_], items: ItemScores) -> tuple[float, float]:
     temperature = fit_temperature(is_fake, items.fake)
     return temperature, fit_threshold(is_fake, compute_probability(items.fake, temperature))
+
+
+def fit_part_temperature(part_fake: NDArray[np.int8], logit: NDArray[np.float64]) -> float:
+    """Temperature of the score of one modality: `part_fake` (M,) 1, 0 or UNKNOWN, `logit` (M,) NaN without it."""
+    known = (part_fake != UNKNOWN) & np.isfinite(logit)
+    return fit_temperature(part_fake[known] == 1, logit[known])
 
 
 def measure_domain_accuracy(

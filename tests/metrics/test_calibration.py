@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unmask.metrics.calibration import bin_reliability, cross_entropy, fit_temperature, fit_threshold
+from unmask.metrics.calibration import (
+    bin_reliability,
+    cross_entropy,
+    fit_temperature,
+    fit_threshold,
+    limit_temperature,
+)
 from unmask.train.scoring import compute_probability
 
 
@@ -16,12 +22,44 @@ def test_temperature_undoes_an_overconfident_scale():
     assert fit_temperature(is_fake, honest * 3) == pytest.approx(3.0, rel=0.1)
 
 
-def test_temperature_lowers_the_loss_and_stays_within_its_bounds():
-    is_fake, logit = np.array([True, True, False, False]), np.array([9.0, 8.0, -9.0, -7.0])
-    assert fit_temperature(is_fake, logit) == pytest.approx(0.5, abs=0.01), "separable: as cold as allowed"
-    is_fake = np.array([True, False, True, False])
+def test_temperature_lowers_the_loss_of_items_that_the_scores_contradict():
+    is_fake, logit = np.array([True, False, True, False]), np.array([9.0, 8.0, -9.0, -7.0])
     temperature = fit_temperature(is_fake, logit)
     assert cross_entropy(is_fake, logit / temperature) < cross_entropy(is_fake, logit)
+
+
+@pytest.mark.parametrize("scale", [0.5, 3.7, 9.0, 14.0])
+def test_fourteen_separable_items_do_not_make_the_scores_certain(scale: float):
+    is_fake = np.arange(14) < 7
+    logit = np.where(is_fake, 1.0, -1.0) * np.linspace(0.8, 1.2, 14) * scale
+    temperature = fit_temperature(is_fake, logit)
+    assert temperature >= 1
+    # A genuine recording of another corpus, misjudged as far out as the most certain fake.
+    assert compute_probability(logit, temperature).max() < 0.97
+
+
+def test_a_few_contradicting_items_leave_the_temperature_nearer_to_1_than_many():
+    is_fake, logit = np.array([True, False, True, False]), np.array([3.0, 3.0, -3.0, -3.0])
+    few, many = fit_temperature(is_fake, logit), fit_temperature(np.tile(is_fake, 200), np.tile(logit, 200))
+    assert 1 < few < 3
+    assert many > 5, "nothing in the scores is worth being certain of"
+
+
+def test_the_temperature_is_never_below_1_however_many_items_ask_for_it():
+    random = np.random.default_rng(0)
+    honest = random.normal(size=4000) * 2
+    is_fake = random.random(4000) < compute_probability(honest)
+    assert fit_temperature(is_fake, honest / 3) == 1.0
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.02, 0.5, 0.9998, 1.0])
+def test_a_stored_temperature_below_1_is_raised_and_no_verdict_changes(threshold: float):
+    logit = np.linspace(-9, 9, 1000)
+    temperature, moved = limit_temperature(0.5, threshold)
+    before = compute_probability(logit, 0.5) >= threshold
+    assert temperature == 1.0
+    np.testing.assert_array_equal(compute_probability(logit, temperature) >= moved, before)
+    assert limit_temperature(1.7, threshold) == (1.7, threshold)
 
 
 def test_threshold_is_the_best_balanced_accuracy_halfway_between_two_items():

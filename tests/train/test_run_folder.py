@@ -63,6 +63,19 @@ def test_a_loaded_run_gives_the_validation_scores_it_was_chosen_by(trained):
     assert np.mean(called == (data.clips.label[items.first] == 1)) == pytest.approx(expected)
 
 
+def test_a_run_of_an_earlier_version_opens_with_a_temperature_of_at_least_1(trained):
+    _, run = trained
+    about = json.loads((run / "inputs.json").read_text())
+    calibration = {"temperature": 0.5, "threshold": 0.9}
+    earlier = {name: value for name, value in about.items() if name not in ("video_temperature", "audio_temperature")}
+    (run / "inputs.json").write_text(json.dumps(earlier | calibration))
+    info = load_run(run, CPU).info
+    assert (info.temperature, info.video_temperature, info.audio_temperature) == (1.0, 1.0, 1.0)
+    logit = np.linspace(-5, 5, 101)
+    same = compute_probability(logit, 0.5) >= 0.9
+    np.testing.assert_array_equal(compute_probability(logit, info.temperature) >= info.threshold, same)
+
+
 def test_scores_do_not_depend_on_order_or_batch_size(trained):
     data, run = trained
     model = load_run(run, CPU).model

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from unmask.train.validation import Judge, choose_judge, measure_domain_accuracy, replace_nan
+from unmask.train.validation import Judge, choose_judge, fit_part_temperature, measure_domain_accuracy, replace_nan
 
 NO = -np.inf
 
@@ -59,3 +59,10 @@ def test_patterns_that_the_discriminators_never_saw_are_not_counted():
     pattern, domain = np.array([1, 1, 2, 2]), np.array([0, 1, 0, 1])
     assert measure_domain_accuracy(logits, pattern, domain) == (1.0, 0.5)
     assert all(math.isnan(value) for value in measure_domain_accuracy(logits[2:], pattern[2:], domain[2:]))
+
+
+def test_the_score_of_a_modality_is_calibrated_on_the_items_that_have_it_and_are_labeled():
+    logit = np.array([9.0, 8.0, -9.0, -7.0, math.nan, 99.0])
+    contradicted = np.array([1, 0, 1, 0, 1, -1], np.int8)
+    assert fit_part_temperature(contradicted, logit) == fit_part_temperature(contradicted[:4], logit[:4]) > 1.5
+    assert fit_part_temperature(np.full(6, -1, np.int8), logit) == 1.0, "no label of the modality, nothing to fit"
