@@ -114,13 +114,17 @@ def _train(setup: Setup, run: Path) -> None:
             means = _train_epoch(setup, epoch, board)
             if world.first:
                 found = validate(setup.validated, setup.data, setup.validation, device=world.device)
-                best = best.after(epoch, found.rank(setup.judge))
+                shown = found.as_json()
+                deciding = setup.judge.decide([line["validation"] for line in lines], shown)
+                best = best.after(epoch, setup.judge.rank(deciding, found.loss))
                 if best.best_epoch == epoch:
                     save_run(run, setup.validated, setup.inputs, epoch, found)
                 line = {
                     "epoch": epoch,
                     "train": means,
-                    "validation": found.as_json(),
+                    "validation": shown,
+                    "criterion": setup.judge.criterion,
+                    "deciding": deciding,
                     "best_epoch": best.best_epoch,
                     "seconds": round(time.monotonic() - started, 3),
                 }

@@ -32,11 +32,12 @@ from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
 from unmask.metrics.calibration import limit_temperature
 from unmask.preprocess.profiles import Profile
+from unmask.train.best_epoch import Criterion
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
 from unmask.train.extensions import check_fusion, hash_extensions
 from unmask.train.models.detector import Detector, ModelShape
-from unmask.train.validation import Criterion, Validation
+from unmask.train.validation import Validation
 
 log = logging.getLogger("unmask")
 
@@ -130,7 +131,7 @@ def run_key(config: TrainConfig, data: TokenData) -> str:
     """Fingerprint of the settings as given, the data, and the source of the user's own fusion and losses, if any."""
     extensions = hash_extensions(config)
     own = [extensions] if extensions else []
-    return fingerprint("run-1", config.fingerprint(), data.fingerprint(data.choose_encoders(config)), *own)
+    return fingerprint("run-2", config.fingerprint(), data.fingerprint(data.choose_encoders(config)), *own)
 
 
 def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:

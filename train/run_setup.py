@@ -18,6 +18,7 @@ from unmask.cache.projections.projection import keep_fitted
 from unmask.core.atomic_files import remove_leftovers, write_json
 from unmask.core.errors import UsageError
 from unmask.train.auto_size import SIZES, resolve_auto
+from unmask.train.best_epoch import Judge, choose_judge
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
 from unmask.train.data.clip_table import UNKNOWN, permute_labels
@@ -30,7 +31,6 @@ from unmask.train.optim.compile import compile_blocks
 from unmask.train.optim.distributed import World
 from unmask.train.optim.optimizer import AUTOCAST, make_optimizer
 from unmask.train.run_folder import CONFIG, clear, describe_inputs, load_last, run_key
-from unmask.train.validation import Judge, choose_judge
 
 log = logging.getLogger("unmask")
 
@@ -45,7 +45,7 @@ class Standing:
     epoch: int = 0
     best_epoch: int = 0
     rank: tuple[float, ...] = ()
-    """Validation.rank of the best epoch."""
+    """Judge.rank of the best epoch."""
 
     def after(self, epoch: int, rank: tuple[float, ...]) -> Standing:
         return Standing(epoch, epoch, rank) if rank > self.rank else replace(self, epoch=epoch)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,28 +19,14 @@ from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector
 from unmask.train.scoring import ItemScores, average_by_item, compute_probability, score_clips
 
-log = logging.getLogger("unmask")
-
-Criterion = Literal["macro_auc", "auc", "loss"]
-
-# The AUC of two real and two fake items takes only five values: too noisy to choose an epoch beside larger datasets.
-ENOUGH_ITEMS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """Criterion for the best epoch."""
-
-    criterion: Criterion
-    datasets: tuple[str, ...] = ()
-    """macro_auc: the datasets whose AUCs are averaged."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
     items: int
     loss: float
     """Mean cross-entropy of the items, in nats."""
+    calibrated_loss: float
+    """The same after `temperature`: a loss that does not grow when a model becomes too certain."""
     pooled: dict[str, float]
     """metrics.NAMES over all items, with 0.5 as the threshold."""
     macro: dict[str, float]
@@ -60,12 +44,6 @@ class Validation:
     video_temperature: float
     audio_temperature: float
     """The same of the scores of the image and of the audio, from the items whose manifest says which is fake."""
-
-    def rank(self, judge: Judge) -> tuple[float, float]:
-        """Higher is better; ties in AUC are broken by the loss."""
-        if judge.criterion == "macro_auc":
-            return (sum(self.domains[name]["auc"] for name in judge.datasets) / len(judge.datasets), -self.loss)
-        return (self.pooled["auc"] if judge.criterion == "auc" else -self.loss, -self.loss)
 
     def as_json(self) -> dict[str, Any]:
         plain: dict[str, Any] = replace_nan({name: getattr(self, name) for name in self.__slots__})
@@ -90,6 +68,7 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
     return Validation(
         items=len(is_fake),
         loss=cross_entropy(is_fake, items.fake),
+        calibrated_loss=cross_entropy(is_fake, items.fake / temperature),
         pooled=pooled,
         macro=average_domains(domains.values()),
         domains=domains,
@@ -133,36 +112,6 @@ def measure_domain_accuracy(
     contested = [(shown, own) for shown, own in cells.tolist() if shown in rivals]
     found = [right[(pattern == shown) & (domain == own)].mean() for shown, own in contested]
     return float(np.mean(found)), float(np.mean([1.0 / rivals[shown] for shown, _ in contested]))
-
-
-def choose_judge(data: TokenData, clips: NDArray[np.int64]) -> Judge:
-    """Mean AUC over the datasets with ENOUGH_ITEMS real and fake validation items, or over those with any of both.
-
-    Where no dataset has both classes the pooled AUC; where validation as a whole has not, the loss.
-    """
-    first = clips[np.unique(data.clips.item[clips], return_index=True)[1]]
-    label, domain = data.clips.label[first], data.clips.domain[first]
-    fewest = {
-        data.clips.datasets[own]: min(int((label[domain == own] == kind).sum()) for kind in (0, 1))
-        for own in np.unique(domain).tolist()
-    }
-    deciding = choose_deciding(fewest)
-    if single := sorted(name for name, count in fewest.items() if count == 0):
-        log.warning("validation: only one class of %s, so no AUC there", ", ".join(single))
-    if deciding:
-        log.info("the best epoch is the one of the highest mean validation AUC over %s", ", ".join(deciding))
-        return Judge("macro_auc", deciding)
-    if len(np.unique(label)) == 2:
-        log.warning("validation: no dataset has both classes, so the best epoch is chosen by the pooled AUC")
-        return Judge("auc")
-    log.warning("validation: one class only, so the best epoch is chosen by the loss")
-    return Judge("loss")
-
-
-def choose_deciding(fewest: Mapping[str, float]) -> tuple[str, ...]:
-    """Datasets whose mean AUC chooses the best epoch; given the items of each one's rarer class."""
-    both = tuple(name for name, count in fewest.items() if count > 0)
-    return tuple(name for name in both if fewest[name] >= ENOUGH_ITEMS) or both
 
 
 def replace_nan(value: Any) -> Any:

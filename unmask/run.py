@@ -135,11 +135,11 @@ class RunTable(Table, list[Run]):
 
 
 class EpochTable(Table, list[Row]):
-    """One row per epoch: seconds, training losses (`train_...`), validation metrics (`val_...`)."""
+    """One row per epoch: seconds, the number that decides, training losses (`train_`), validation metrics (`val_`)."""
 
     def as_rows(self) -> list[Row]:
         return [
-            {"epoch": line["epoch"], "seconds": line["seconds"]}
+            {"epoch": line["epoch"], "seconds": line["seconds"], "deciding": line.get("deciding")}
             | {f"train_{name}": value for name, value in line["train"].items()}
             | {f"val_{name}": value for name, value in _flat(line["validation"]).items()}
             for line in self

@@ -63,10 +63,16 @@ def draw_line_chart(
     width: int = 420,
     height: int = 280,
     diagonal: bool = False,
+    marker: tuple[float, str] | None = None,
 ) -> Markup:
-    """Lines over a grid; `diagonal` adds the dashed line of chance or of perfect calibration."""
+    """Lines over a grid; `diagonal` adds the dashed line of chance or of perfect calibration.
+
+    `marker`: (x, label) of a vertical line.
+    """
     frame = _Frame(x, y, width, height)
     parts = [frame.draw_grid()]
+    if marker:
+        parts.append(frame.draw_marker(*marker))
     if diagonal:
         parts.append(frame.draw_path([0.0, 1.0], [0.0, 1.0], "chance"))
     for line in series:
@@ -147,6 +153,16 @@ class _Frame:
         )
         lines.append(turned.format((TOP + bottom) / 2, self.y.label))
         return Markup('<g class="grid">{}</g>').format(Markup("").join(lines))
+
+    def draw_marker(self, x: float, label: str) -> Markup:
+        """A vertical line at `x`, with its label at the top on the side that has room."""
+        at, middle = self.map_x(x), (self.x.low + self.x.high) / 2
+        left = x > middle
+        text = Markup('<path d="M{:.1f} {}V{}"/><text x="{:.1f}" y="{}" text-anchor="{}">{}</text>')
+        drawn = text.format(
+            at, TOP, self.height - BOTTOM, at - 5 if left else at + 5, TOP + 10, "end" if left else "start", label
+        )
+        return Markup('<g class="marker">{}</g>').format(drawn)
 
     def draw_path(self, x: Sequence[float], y: Sequence[float], style: str, label: str = "") -> Markup:
         points = [(a, b) for a, b in zip(x, y, strict=True) if math.isfinite(a) and math.isfinite(b)]

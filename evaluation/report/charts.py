@@ -12,10 +12,11 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from unmask.core.html.svg_charts import Axis, Series, draw_histogram, draw_line_chart, fit_axis, make_unit_axis
+from unmask.core.html.svg_charts import Series, draw_histogram, draw_line_chart, fit_axis, make_unit_axis
 from unmask.evaluation.predictions import CONTROL
 from unmask.evaluation.results import POOLED, Evaluation
 from unmask.metrics.calibration import bin_reliability
+from unmask.train.best_epoch import TITLES
 
 # Controls drawn beside the model's ROC curve: the two that matter most.
 BESIDE = ("metadata only", "linear probe")
@@ -94,11 +95,12 @@ def draw_calibration(evaluation: Evaluation, predictions: pa.Table) -> Chart:
 
 
 def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
-    """Losses, validation AUC and accuracy of the domain discriminators, per epoch."""
+    """The number that chooses the epoch, losses, AUC and accuracy of the discriminators, with the best epoch marked."""
     if not lines:
         return []
     epochs = [float(line["epoch"]) for line in lines]
-    x = fit_axis("epoch", epochs, whole=True)
+    best = lines[-1]["best_epoch"]
+    marker = (float(best), f"best {best}")
     losses = [
         Series("training", epochs, _read_values(lines, "train", "fake"), "training"),
         Series("validation", epochs, _read_values(lines, "validation", "loss"), "model"),
@@ -111,22 +113,26 @@ def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
         Series("discriminators", epochs, _read_values(lines, "validation", "domain_accuracy"), "model"),
         Series("chance", epochs, _read_values(lines, "validation", "domain_chance"), "chance"),
     ]
-    best = lines[-1]["best_epoch"]
-    return [
-        _draw_lines(f"Real/fake loss; the best epoch is {best}", losses, x, "cross-entropy (nats)"),
-        _draw_lines("AUC on validation", areas, x, "AUC"),
-        _draw_lines(
-            "Validation accuracy of the domain discriminators; near chance, the features do not tell the dataset",
-            domains,
-            x,
-            "accuracy",
-        ),
+    told = "Validation accuracy of the domain discriminators; near chance, the features do not tell the dataset"
+    charts = [
+        ("Real/fake loss", losses, "cross-entropy (nats)"),
+        ("AUC on validation, macro over all datasets with both classes", areas, "AUC"),
+        (told, domains, "accuracy"),
     ]
+    if criterion := lines[-1].get("criterion"):
+        deciding = [Series("decides", epochs, _read_values(lines, "deciding"), "model")]
+        name, better = TITLES[criterion], "highest" if criterion in ("macro_auc", "auc") else "lowest"
+        caption = f"Chooses the epoch: {name}; {better} in epoch {best}"
+        charts.insert(0, (caption, deciding, "AUC" if better == "highest" else "cross-entropy (nats)"))
+    return [_draw_lines(caption, series, epochs, y, marker) for caption, series, y in charts]
 
 
-def _draw_lines(caption: str, series: list[Series], x: Axis, y: str) -> Chart:
+def _draw_lines(
+    caption: str, series: list[Series], epochs: list[float], y: str, marker: tuple[float, str] | None
+) -> Chart:
     values = [value for line in series for value in line.y]
-    drawn = draw_line_chart(caption, series, x, fit_axis(y, values), width=300, height=230)
+    x = fit_axis("epoch", epochs, whole=True)
+    drawn = draw_line_chart(caption, series, x, fit_axis(y, values), width=300, height=230, marker=marker)
     return Chart(caption, drawn, tuple((line.style, line.label) for line in series))
 
 

@@ -13,13 +13,12 @@ from unmask.evaluation.results import Evaluation
 from unmask.evaluation.unscored_items import format_reason
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.outcomes import Outcome
+from unmask.train.best_epoch import TITLES
 from unmask.train.run_folder import RunSummary
 
 # Marks of demo data in the folder of the datasets: a file of this name, or a README with this title.
 SYNTHETIC = "SYNTHETIC.txt"
 TITLE = "# Synthetic demo corpus"
-
-CRITERIA = {"macro_auc": "macro AUC", "auc": "pooled AUC", "loss": "loss"}
 
 Outcomes = Mapping[str, Outcome]
 """media_id -> outcome of preprocessing."""
@@ -159,7 +158,7 @@ def describe_run(evaluation: Evaluation, preset: str, seed: int, summary: RunSum
         facts += [
             ("model", f"{summary.size}, {summary.parameters / 1e6:.1f} M parameters"),
             ("training items", f"{summary.train_items} ({summary.train_clips} clips)"),
-            ("epochs", f"{summary.epochs}, best {summary.best_epoch} by {CRITERIA[summary.criterion]}"),
+            ("epochs", f"{summary.epochs}, best {summary.best_epoch} by {TITLES[summary.criterion]}"),
             ("training time", f"{summary.train_seconds:.1f} s"),
         ]
     facts += [

@@ -125,6 +125,8 @@ def make_page_data(made: Made) -> PageData:
                 "domain_accuracy": 0.3,
                 "domain_chance": 0.25,
             },
+            "criterion": "calibrated_loss",
+            "deciding": 0.3 + 0.01 * abs(epoch - 7),
             "best_epoch": min(epoch, 7),
         }
         for epoch in range(1, 10)

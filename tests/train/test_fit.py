@@ -200,8 +200,13 @@ def test_each_epoch_leaves_one_line_with_all_metrics(make_data, mixed, tmp_path:
         pooled, rows = line["validation"]["pooled"], line["validation"]["domains"]
         assert {"accuracy", "precision", "recall", "f1", "auc"} <= set(pooled)
         assert set(rows) == set(data.clips.datasets)
+        assert line["criterion"] == "calibrated_loss"
         assert 0 <= line["validation"]["domain_accuracy"] <= 1
         assert line["validation"]["domain_chance"] == pytest.approx(0.5), "only two datasets show the same modalities"
+    losses = [line["validation"]["calibrated_loss"] for line in lines]
+    assert lines[3]["deciding"] == pytest.approx(np.mean(losses[1:]))
+    deciding = [line["deciding"] for line in lines]
+    assert lines[-1]["best_epoch"] == deciding.index(min(deciding)) + 1
     assert list((tmp_path / "run").glob("events.out.tfevents.*"))
     reversals = [line["train"]["reversal"] for line in lines]
     assert reversals == sorted(reversals)
@@ -210,7 +215,7 @@ def test_each_epoch_leaves_one_line_with_all_metrics(make_data, mixed, tmp_path:
 def test_early_stopping_waits_for_patience(make_data, mixed, tmp_path: Path, monkeypatch):
     data = make_data(mixed(40))
     measured = fit_module.validate
-    flat = {"loss": 1.0, "macro": {"auc": 0.7}}
+    flat = {"loss": 1.0, "calibrated_loss": 1.0}
     monkeypatch.setattr(fit_module, "validate", lambda *given, **named: replace(measured(*given, **named), **flat))
     summary = fit(data, QUICK.model_copy(update={"epochs": 9, "patience": 2}), tmp_path / "run", device=CPU)
     assert (summary.best_epoch, summary.epochs) == (1, 3)
@@ -233,11 +238,11 @@ def test_a_loss_that_is_no_number_ends_the_run(make_data, mixed, tmp_path: Path)
         fit(make_data(mixed(40)), QUICK.model_copy(update={"lr": 1e30, "warmup": 0.0}), tmp_path / "run", device=CPU)
 
 
-def test_datasets_with_one_class_are_named_and_the_pooled_auc_decides(make_data, made_item, tmp_path: Path, caplog):
+def test_datasets_with_one_class_are_named_and_have_no_macro(make_data, made_item, tmp_path: Path, caplog):
     items = [made_item(1, {"ear": 4}, "deepvoice", "audio", split) for split in ("train", "val") for _ in range(8)]
     items += [made_item(0, {"eye": 4}, "archive", "image", split) for split in ("train", "val") for _ in range(8)]
     summary = fit(make_data(items), QUICK, tmp_path / "run", device=CPU)
-    assert summary.criterion == "auc"
+    assert summary.criterion == "calibrated_loss"
     assert summary.validation["macro"]["auc"] is None
     assert summary.validation["pooled"]["auc"] is not None
     assert "train: deepvoice has only one class" in caplog.text

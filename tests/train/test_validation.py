@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from unmask.train.validation import Judge, choose_judge, fit_part_temperature, measure_domain_accuracy, replace_nan
+from unmask.train.validation import fit_part_temperature, measure_domain_accuracy, replace_nan
 
 NO = -np.inf
 
@@ -36,21 +36,6 @@ def test_nothing_shared_is_nan():
 def test_nan_becomes_none_at_any_depth():
     given = {"a": math.nan, "b": {"c": math.nan, "d": 1.0}, "e": 3}
     assert replace_nan(given) == {"a": None, "b": {"c": None, "d": 1.0}, "e": 3}
-
-
-def test_datasets_of_a_few_items_do_not_decide_which_epoch_is_best(make_data, made_item):
-    large = [made_item(n % 2, {"eye": 1}, "archive", "image", "val") for n in range(10)]
-    few = [made_item(n % 2, {"eye": 1}, "dff", split="val", clips=5) for n in range(4)]
-    single = [made_item(1, {"eye": 1}, "deepvoice", split="val") for _ in range(9)]
-
-    def judge(items: list) -> Judge:
-        data = make_data(items)
-        return choose_judge(data, data.select(("eye",), "val"))
-
-    assert judge(large + few + single) == Judge("macro_auc", ("archive",))
-    assert judge(few + single) == Judge("macro_auc", ("dff",)), "better a few than none"
-    assert judge([made_item(0, {"eye": 1}, "archive", split="val"), *single]) == Judge("auc")
-    assert judge(single) == Judge("loss")
 
 
 def test_patterns_that_the_discriminators_never_saw_are_not_counted():

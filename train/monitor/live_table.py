@@ -19,15 +19,15 @@ from rich.table import Table
 from rich.text import Text
 
 from unmask.core.progress import Progress
+from unmask.train.best_epoch import TITLES, choose_deciding
 from unmask.train.losses.objective import LOSS_TERMS
-from unmask.train.validation import choose_deciding
 
 log = logging.getLogger("unmask")
 
 # The table, nine datasets below it and the bar fit a terminal of 80 columns and 24 lines.
-EPOCHS_SHOWN = 12
+EPOCHS_SHOWN = 11
 LEGEND = (
-    "AUC: of all validation items; macro: mean over datasets, of which those with * choose the best epoch; domain: how "
+    "decides: {}, which chooses the best epoch; AUC: of all validation items; macro: mean over datasets; domain: how "
     "often the discriminators name a clip's dataset; by parts: the same by modalities alone; chance: by luck"
 )
 WORTH_A_WARNING = 0.995
@@ -123,7 +123,7 @@ def render_epochs(lines: Sequence[dict[str, Any]], console: Console) -> Renderab
     shown, left = next((one for one in choices if _fits(build_table(lines, one[0]), console)), choices[-1])
     parts: list[RenderableType] = [build_table(lines, shown)]
     if lines:
-        parts.append(Text(LEGEND, style="dim"))
+        parts.append(Text(LEGEND.format(describe_criterion(lines[-1])), style="dim"))
     if lines and left:
         parts.append(Text(f"epoch {lines[-1]['epoch']}, AUC of each dataset:"))
         parts.append(Columns([Text(f"{heading} {texts[-1]}") for heading, texts in left], padding=(0, 3)))
@@ -144,13 +144,14 @@ def build_columns(lines: Sequence[dict[str, Any]]) -> tuple[list[Column], list[C
             (heading, [shorten(line["train"][name]) for line in lines])
             for name, heading in select_losses(lines).items()
         ),
+        ("decides", [shorten(line["deciding"]) for line in lines]),
         ("val loss", [shorten(one["loss"]) for one in found]),
         ("AUC", [shorten(one["pooled"]["auc"]) for one in found]),
         ("macro", [shorten(one["macro"]["auc"]) for one in found]),
     ]
     kinds = {"domain": "accuracy", "by parts": "chance", "chance": "uniform"}
     guesses = [(heading, [shorten(one[f"domain_{kind}"]) for one in found]) for heading, kind in kinds.items()]
-    marked = mark_deciding(found[-1]["domains"]) if found else {}
+    marked = mark_deciding(lines[-1]) if found else {}
     datasets = [
         (f"{name}{mark}", [shorten(one["domains"].get(name, {}).get("auc")) for one in found])
         for name, mark in marked.items()
@@ -167,7 +168,7 @@ def select_losses(lines: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 
 def build_table(lines: Sequence[dict[str, Any]], columns: Sequence[Column]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for heading, _ in columns:
         table.add_column(Text(heading), overflow="fold")
     for number, line in enumerate(lines):
@@ -179,11 +180,17 @@ def _is_best(line: dict[str, Any]) -> bool:
     return bool(line["best_epoch"] == line["epoch"])
 
 
-def mark_deciding(domains: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+def mark_deciding(line: Mapping[str, Any]) -> dict[str, str]:
     """Dataset -> "*" for those whose mean AUC chooses the best epoch."""
+    domains = line["validation"]["domains"]
     fewest = {name: min(row["fakes"], row["items"] - row["fakes"]) for name, row in domains.items()}
-    deciding = choose_deciding(fewest)
+    deciding = choose_deciding(fewest) if line["criterion"] == "macro_auc" else ()
     return {name: "*" if name in deciding else "" for name in fewest}
+
+
+def describe_criterion(line: Mapping[str, Any]) -> str:
+    starred = " of the datasets with *" if line["criterion"] == "macro_auc" else ""
+    return TITLES[line["criterion"]] + starred
 
 
 def format_line(line: dict[str, Any], epochs: int) -> str:
@@ -194,7 +201,8 @@ def format_line(line: dict[str, Any], epochs: int) -> str:
     domains = " ".join(f"{name} {shorten(row['auc'])}" for name, row in line["validation"]["domains"].items())
     losses = " ".join(f"{heading} {shorten(line['train'][name])}" for name, heading in select_losses([line]).items())
     return (
-        f"epoch {line['epoch']}/{epochs}: {losses} | val loss {line['validation']['loss']:.3f} "
+        f"epoch {line['epoch']}/{epochs}: {losses} | decides {shorten(line['deciding'])} | "
+        f"val loss {line['validation']['loss']:.3f} "
         f"auc {shorten(found['auc'])} macro {shorten(macro['auc'])} acc {accuracy} p {precision} r {recall} f1 {f1} | "
         f"{domains} | domain {guesses[0]} (modalities alone {guesses[1]}, chance {guesses[2]})"
         f"{' best' if _is_best(line) else ''}"

@@ -34,4 +34,4 @@ class Events:
 def _numbers(value: Any, name: str = "") -> list[tuple[str, float]]:
     if isinstance(value, dict):
         return [pair for key, inner in value.items() for pair in _numbers(inner, f"{name}/{key}".strip("/"))]
-    return [] if value is None else [(name, float(value))]
+    return [(name, float(value))] if isinstance(value, int | float) else []

@@ -6,17 +6,15 @@ import logging
 from io import StringIO
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
 from unmask.manifests.manifest import DATASETS
-from unmask.metrics.binary import measure_by_domain
+from unmask.train.best_epoch import choose_criterion
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
 from unmask.train.monitor.live_table import Board, mark_deciding, render_epochs
-from unmask.train.validation import choose_judge
 
 CPU = torch.device("cpu")
 QUICK = TrainConfig(size="small", epochs=2, batch_size=16, lr=2e-3)
@@ -32,7 +30,14 @@ def fresh_log(monkeypatch):
     monkeypatch.setattr(logging.getLogger("unmask"), "handlers", [])
 
 
-def line(epoch: int, *, domain: float | None = 0.6, best: int = 1, aucs: dict | None = None) -> dict:
+def line(
+    epoch: int,
+    *,
+    domain: float | None = 0.6,
+    best: int = 1,
+    aucs: dict | None = None,
+    criterion: str = "macro_auc",
+) -> dict:
     aucs = aucs or {"archive": 0.7, "deepvoice": None}
     found = {
         "loss": 0.5,
@@ -43,7 +48,8 @@ def line(epoch: int, *, domain: float | None = 0.6, best: int = 1, aucs: dict | 
         "domain_chance": 0.5,
         "domain_uniform": 0.25,
     }
-    return {"epoch": epoch, "train": {"fake": 0.4}, "validation": found, "best_epoch": best}
+    chosen = {"criterion": criterion, "deciding": 0.123, "best_epoch": best}
+    return {"epoch": epoch, "train": {"fake": 0.4}, "validation": found, **chosen}
 
 
 def text(lines: list[dict], width: int = 160) -> str:
@@ -55,12 +61,19 @@ def text(lines: list[dict], width: int = 160) -> str:
 def test_the_table_has_a_row_an_epoch_and_a_column_a_dataset():
     shown = text([line(1), line(2)])
     heading = shown.splitlines()[0].split()
-    assert heading == "epoch loss val loss AUC macro archive* deepvoice domain by parts chance".split()
+    assert heading == "epoch loss decides val loss AUC macro archive* deepvoice domain by parts chance".split()
     first, second = (row for row in shown.splitlines() if "0.600" in row)
     assert "1 best" in first
     assert "best" not in second
-    assert second.split()[3:] == ["0.800", "0.750", "0.700", "-", "0.600", "0.500", "0.250"]
+    assert second.split()[2:] == ["0.123", "0.500", "0.800", "0.750", "0.700", "-", "0.600", "0.500", "0.250"]
     assert "AUC: of all validation items" in shown
+    assert "decides: mean validation AUC of the datasets with *" in shown
+
+
+def test_the_number_that_decides_has_a_column_and_is_named_whatever_it_is():
+    shown = text([line(1, criterion="calibrated_loss")])
+    assert "decides: calibrated validation loss, mean of 3 epochs" in shown
+    assert "archive*" not in shown
 
 
 @pytest.mark.parametrize("width", [50, 80, 120, 160, 200])
@@ -90,19 +103,14 @@ def test_nine_datasets_and_the_bar_fit_a_small_terminal():
 
 
 @pytest.mark.parametrize("fewest", [0, 1, 4, 5, 9])
-def test_a_star_marks_what_the_best_epoch_is_chosen_by(make_data, made_item, fewest: int):
-    counts = {"archive": (9, fewest), "faceforensics": (2, 9), "dff": (3, 0)}
-    items = [
-        made_item(label, {"eye": 4}, dataset=name, split="val")
-        for name, classes in counts.items()
-        for label, count in enumerate(classes)
-        for _ in range(count)
-    ]
-    data = make_data(items)
-    clips = np.arange(len(data.clips))
-    is_fake = data.clips.label == 1
-    found = measure_by_domain(is_fake, np.linspace(0.1, 0.9, len(clips)), data.clips.domain, data.clips.datasets)
-    assert {name for name, mark in mark_deciding(found).items() if mark} == set(choose_judge(data, clips).datasets)
+def test_a_star_marks_what_the_best_epoch_is_chosen_by(fewest: int):
+    rows = {"archive": (9, fewest), "faceforensics": (200, 210), "dff": (300, 0)}
+    judge = choose_criterion({name: min(counts) for name, counts in rows.items()}, 209)
+    shown = line(1, criterion=judge.criterion)
+    shown["validation"]["domains"] = {
+        name: {"auc": 0.5, "items": float(sum(counts)), "fakes": float(counts[1])} for name, counts in rows.items()
+    }
+    assert {name for name, mark in mark_deciding(shown).items() if mark} == set(judge.datasets)
 
 
 def test_a_terminal_gets_a_live_table_with_warnings_above_it(caplog):

@@ -1,0 +1,110 @@
+"""The choice of the best epoch: one number per epoch, measured on the validation items."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.train.data.token_data import TokenData
+
+log = logging.getLogger("unmask")
+
+Criterion = Literal["macro_auc", "auc", "loss", "calibrated_loss"]
+
+# The AUC of two real and two fake items takes only five values: too noisy to choose an epoch beside larger datasets.
+ENOUGH_ITEMS = 5
+# An AUC near .8 of n items of the rarer class has a standard error of up to sqrt(.8 x .2 / n) (Hanley and McNeil 1982).
+# Epochs differ by a few hundredths, so the highest of thirty AUCs less exact than this is mostly luck.
+USUAL_AUC, LARGEST_ERROR = 0.8, 0.03
+# The calibrated loss uses the margin of every item, not only their order, and ignores that later epochs are too
+# certain. Chosen on nine datasets of 60 to 110 validation items in all: docs/training.md.
+STEADY_EPOCHS = 3
+
+TITLES: dict[Criterion, str] = {
+    "macro_auc": "mean validation AUC",
+    "auc": "pooled validation AUC",
+    "loss": "validation loss",
+    "calibrated_loss": f"calibrated validation loss, mean of {STEADY_EPOCHS} epochs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Criterion for the best epoch."""
+
+    criterion: Criterion
+    datasets: tuple[str, ...] = ()
+    """macro_auc: the datasets whose AUCs are averaged."""
+
+    def decide(self, earlier: Sequence[Mapping[str, Any]], validation: Mapping[str, Any]) -> float:
+        """The number that decides: an AUC or a loss of the epoch `validation`, after the `earlier` ones.
+
+        Each is a `Validation.as_json`.
+        """
+        epochs = STEADY_EPOCHS if self.criterion == "calibrated_loss" else 1
+        return float(np.mean([self._measure(one) for one in [*earlier, validation][-epochs:]]))
+
+    def rank(self, deciding: float, loss: float) -> tuple[float, float]:
+        """Higher is better; equal AUCs are ranked by the loss."""
+        return (deciding if self.criterion in ("macro_auc", "auc") else -deciding, -loss)
+
+    def _measure(self, validation: Mapping[str, Any]) -> float:
+        if self.criterion == "macro_auc":
+            return float(np.mean([validation["domains"][name]["auc"] for name in self.datasets]))
+        return float(validation["pooled"]["auc"] if self.criterion == "auc" else validation[self.criterion])
+
+
+def choose_judge(data: TokenData, clips: NDArray[np.int64]) -> Judge:
+    """The judge for the validation items of `clips`, with a log line that says why."""
+    first = clips[np.unique(data.clips.item[clips], return_index=True)[1]]
+    label, domain = data.clips.label[first], data.clips.domain[first]
+    fewest = {
+        data.clips.datasets[own]: min(int((label[domain == own] == kind).sum()) for kind in (0, 1))
+        for own in np.unique(domain).tolist()
+    }
+    if single := sorted(name for name, count in fewest.items() if count == 0):
+        log.warning("validation: only one class of %s, so no AUC there", ", ".join(single))
+    return choose_criterion(fewest, min(int((label == kind).sum()) for kind in (0, 1)))
+
+
+def choose_criterion(fewest: Mapping[str, int], fewest_pooled: int) -> Judge:
+    """Mean AUC over the datasets with ENOUGH_ITEMS of each class, or over those with any of both.
+
+    Where no dataset has both classes the pooled AUC, and where validation as a whole has not, the loss. Where the AUC
+    would be less exact than LARGEST_ERROR, the calibrated loss. `fewest`: dataset -> items of its rarer class.
+    """
+    deciding = choose_deciding(fewest)
+    if not fewest_pooled:
+        log.warning("validation: one class only, so the best epoch is chosen by the loss")
+        return Judge("loss")
+    error = estimate_error([fewest[name] for name in deciding] or [fewest_pooled])
+    if error > LARGEST_ERROR:
+        log.info(
+            "validation: few items per class (standard error of the AUC about %.2f), so the best epoch is the one of "
+            "the lowest %s",
+            error,
+            TITLES["calibrated_loss"],
+        )
+        return Judge("calibrated_loss")
+    if deciding:
+        log.info("the best epoch is the one of the highest mean validation AUC over %s", ", ".join(deciding))
+        return Judge("macro_auc", deciding)
+    log.warning("validation: no dataset has both classes, so the best epoch is chosen by the pooled AUC")
+    return Judge("auc")
+
+
+def estimate_error(rarer: Collection[int]) -> float:
+    """Standard error of the mean AUC of datasets with so many items of their rarer class."""
+    return math.sqrt(sum(USUAL_AUC * (1 - USUAL_AUC) / count for count in rarer)) / len(rarer)
+
+
+def choose_deciding(fewest: Mapping[str, float]) -> tuple[str, ...]:
+    """Datasets whose mean AUC chooses the best epoch; given the items of each one's rarer class."""
+    both = tuple(name for name, count in fewest.items() if count > 0)
+    return tuple(name for name in both if fewest[name] >= ENOUGH_ITEMS) or both
