@@ -1,4 +1,4 @@
-"""Opens media containers, for every stage."""
+"""Opens media containers and decodes their packets, for every stage."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
 
 DECODING_ERRORS = (av.FFmpegError, ValueError)
 """Raised by PyAV for a file that it cannot read."""
@@ -15,6 +18,12 @@ DECODING_ERRORS = (av.FFmpegError, ValueError)
 # another machine.
 PLAYLISTS = {"concat", "dash", "hls", "imf", "rtsp", "sdp"}
 
+# Containers whose index leads to the exact packet.
+SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
+
+# Video tracks that are no film: cover art, and the pictures of a chapter list.
+PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
+
 
 def open_container(path: Path) -> InputContainer:
     """The container of `path`, never of files that it names. Raises one of `DECODING_ERRORS`.
@@ -22,6 +31,25 @@ def open_container(path: Path) -> InputContainer:
     Metadata in unknown encodings is ignored.
     """
     return av.open(str(path), metadata_errors="ignore", container_options={"format_whitelist": _list_formats()})
+
+
+def find_video(container: InputContainer) -> VideoStream | None:
+    """The video track that a player would show, cover art excluded; None if there is none."""
+    films = {track.index: track for track in container.streams.video if not track.disposition & PICTURES}
+    best = container.streams.best("video")
+    return films.get(best.index if best else -1, next(iter(films.values()), None))
+
+
+def decode_packet(packet: Packet[VideoStream]) -> list[av.VideoFrame]:
+    """The frames that a packet of a video track completes; none if it is damaged. Raises `MemoryError`."""
+    if packet.size == 0 and packet.dts is not None:
+        return []  # AVI marks a repeated frame by an empty packet, which a decoder would take for the end
+    try:
+        return packet.decode()
+    except MemoryError:
+        raise
+    except av.FFmpegError:
+        return []
 
 
 @cache

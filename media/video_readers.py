@@ -1,19 +1,24 @@
-"""Video decoding. Each reader yields the upright frames at ascending positions of a timeline."""
+"""Video decoding. Each reader yields the upright frames at ascending positions of a timeline, or says why it cannot.
+
+No frame is taken on trust: it has the tick that was asked for, or it is looked for again from an earlier point.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import av
 import decord
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from unmask.media.containers import open_container
+from unmask.media.containers import decode_packet, find_video, open_container
 from unmask.media.timeline import Timeline
 
 Frame = NDArray[np.uint8]
@@ -25,29 +30,35 @@ FRAMES_PER_BATCH = 8
 # decord repeats a neighbor in place of a frame that it cannot decode; one such frame is enough to try the next reader.
 MOST_REPEATED_FRAMES = 0.001
 
+# Before every tick.
+START = int(np.iinfo(np.int64).min)
+
 
 class ReaderFailed(Exception):
     """This library cannot read the file; the next one may."""
 
 
+class FramesMissing(Exception):
+    """The timeline has ticks that do not decode: read it again with `decode_all`."""
+
+
 def read_with_pyav(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Frame]:
-    """Frames at `positions` (F,) of the timeline. Raises `ReaderFailed`.
+    """Frames at `positions` (F,) of the timeline. Raises `ReaderFailed` or `FramesMissing`.
 
     In H.264, non-reference frames are decoded only if requested, which saves nearly half of the work. If a frame fails
-    to arrive that way, the rest is decoded in full.
+    to arrive that way, the rest is decoded in full, at last from the start of the file.
     """
-    wanted: list[int] = timeline.pts[positions].tolist()
     done = 0
-    for frame in _decode_sparsely(path, timeline, wanted):
-        yield _rotate_upright(frame, timeline)
-        done += 1
-    if done == len(wanted):
-        return
     try:
-        for frame in _decode_in_full(path, timeline, wanted[done:]):
-            yield _rotate_upright(frame, timeline)
+        for frames in _list_ways(path, timeline, positions):
+            for frame in frames(done):
+                yield _make_upright(frame, timeline)
+                done += 1
+            if done == len(positions):
+                return
     except av.FFmpegError as error:
         raise ReaderFailed(f"pyav: {error}") from error
+    raise FramesMissing(f"frame {positions[done]} does not decode")
 
 
 def read_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Frame]:
@@ -56,6 +67,7 @@ def read_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int64
         reader = decord.VideoReader(str(path), num_threads=1, fault_tol=MOST_REPEATED_FRAMES)
         if len(reader) != len(timeline.times):
             raise ReaderFailed(f"decord counts {len(reader)} frames, the packets {len(timeline.times)}")
+        reader.get_batch([0])  # see `_decode_first_packet`
         for start in range(0, len(positions), FRAMES_PER_BATCH):
             yield from reader.get_batch(positions[start : start + FRAMES_PER_BATCH].tolist()).asnumpy()
     except (decord.DECORDError, RuntimeError, AssertionError, IndexError, ValueError) as error:
@@ -68,76 +80,127 @@ VIDEO_READERS: dict[str, Reader] = {"pyav": read_with_pyav, "decord": read_with_
 def select_readers(timeline: Timeline) -> list[str]:
     """Readers that give identical pixels for this file, in the order to try them.
 
-    decord rotates frames in MP4 and MOV but not in Matroska, and converts more than 8 bits its own way; for other
-    videos both give the same pixels.
+    decord rotates frames in MP4 and MOV but not in Matroska, never mirrors or scales them, converts more than 8 bits
+    its own way and does not check where a seek leads; for plain videos both give the same pixels.
     """
-    return ["pyav"] if timeline.quarter_turns or timeline.bits > 8 else list(VIDEO_READERS)
+    return list(VIDEO_READERS) if timeline.is_plain else ["pyav"]
 
 
-def _decode_sparsely(path: Path, timeline: Timeline, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
-    """The frames at the ticks `wanted`, up to the first that fails to arrive."""
-    try:
-        with open_container(path) as container:
-            stream = container.streams.video[0]
-            # Other codecs do not mark non-reference frames, or mark only some of them (sub-layers of H.265).
-            if stream.codec_context.name != "h264":
+def _list_ways(
+    path: Path, timeline: Timeline, positions: NDArray[np.int64]
+) -> Iterator[Callable[[int], Iterator[av.VideoFrame]]]:
+    """Ways to decode the frames of `positions[done:]`, from the fastest to the surest.
+
+    Each ends before the first frame that fails to arrive.
+    """
+    if timeline.is_counted:
+        yield lambda done: _decode_counted(path, positions[done:].tolist())
+        return
+    ticks = timeline.pts[positions].tolist()
+    yield lambda done: _decode(path, timeline, ticks[done:], sparsely=True)
+    yield lambda done: _decode(path, timeline, ticks[done:])
+    yield lambda done: _decode(path, timeline, ticks[done:], from_key=False)
+
+
+def _decode_counted(path: Path, numbers: Sequence[int]) -> Iterator[av.VideoFrame]:
+    with _open_film(path) as (container, stream):
+        frames = enumerate(_decode_packets(container.demux(stream), stream))
+        for wanted in numbers:
+            frame = next((frame for number, frame in frames if number == wanted), None)
+            if frame is None:
                 return
-            stream.codec_context.thread_count = 1
-            first = timeline.keyframes.min(initial=np.iinfo(np.int64).max)
-            for key, group in groupby(wanted, lambda tick: _find_keyframe(timeline, tick)):
-                if key > first:
-                    container.seek(key, stream=stream, backward=True)
-                ticks = list(group)
-                frames = _decode_requested(container, stream, frozenset(ticks))
-                for tick in ticks:
-                    frame = next(frames, None)
-                    if frame is None or frame.pts != tick:
-                        return
-                    yield frame
-    except av.FFmpegError:
-        return  # full decoding reports the error
+            yield frame
 
 
-def _decode_requested(container: InputContainer, stream: VideoStream, ticks: frozenset[int]) -> Iterator[av.VideoFrame]:
-    """The frames at `ticks` in display order, from the container's position on."""
-    for packet in container.demux(stream):
-        if packet.pts is None and packet.size:
-            return  # without pts, ticks are in decoding order and identify no frame
-        stream.codec_context.skip_frame = "DEFAULT" if packet.pts in ticks else "NONREF"
-        yield from (frame for frame in packet.decode() if frame.pts in ticks)
+def _decode(
+    path: Path, timeline: Timeline, ticks: Sequence[int], *, sparsely: bool = False, from_key: bool = True
+) -> Iterator[av.VideoFrame]:
+    with _open_film(path) as (container, stream):
+        # Other codecs do not mark non-reference frames, or mark only some of them (sub-layers of H.265).
+        if sparsely and not (stream.codec_context.name == "h264" or stream.codec_context.codec.intra_only):
+            return
+        only = frozenset(ticks) if sparsely else None
+        frames = _decode_packets(container.demux(stream), stream, only)
+        at = last = START
+        was_moved = False
+        for tick in ticks:
+            key = _find_keyframe(timeline, tick) if from_key else START
+            if key > at:
+                if not was_moved and at == START:
+                    _decode_first_packet(container, stream)
+                frames = _decode_packets(_seek(container, stream, timeline, key), stream, only)
+                last, was_moved = START, True
+            frame = _advance_to(frames, tick, last)
+            if frame is None or (was_moved and frame.is_corrupt):
+                return
+            yield frame
+            at = last = tick
 
 
-def _decode_in_full(path: Path, timeline: Timeline, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
-    """The frames at the ticks `wanted`, or the next one; all frames in between are decoded."""
+@contextmanager
+def _open_film(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     with open_container(path) as container:
-        stream = container.streams.video[0]
+        stream = find_video(container)
+        if stream is None:
+            raise ReaderFailed("pyav: no video track in it")
         stream.codec_context.thread_count = 1
-        frames, at = container.decode(stream), -1
-        for tick in wanted:
-            key = _find_keyframe(timeline, tick)
-            if key > at >= 0:
-                container.seek(key, stream=stream, backward=True)
-                frames = container.decode(stream)
-            yield _advance_to(frames, tick)
-            at = tick
+        yield container, stream
+
+
+def _decode_packets(
+    packets: Iterable[Packet[VideoStream]], stream: VideoStream, only: frozenset[int] | None = None
+) -> Iterator[av.VideoFrame]:
+    """All frames in display order, or those at the ticks `only`, for which as little as possible is decoded."""
+    needs_others = not stream.codec_context.codec.intra_only
+    for packet in packets:
+        if only is None:
+            yield from decode_packet(packet)
+        elif needs_others or packet.pts in only or not packet.size:
+            stream.codec_context.skip_frame = "DEFAULT" if packet.pts in only else "NONREF"
+            yield from (frame for frame in decode_packet(packet) if frame.pts in only)
+
+
+def _decode_first_packet(container: InputContainer, stream: VideoStream) -> None:
+    """Let the decoder see the beginning of the stream.
+
+    H.264 in 4:4:4 by older versions of x264 decodes to noise unless the decoder has read the note of x264's version,
+    which only the first packet carries.
+    """
+    for packet in container.demux(stream):
+        decode_packet(packet)
+        return
+
+
+def _seek(
+    container: InputContainer, stream: VideoStream, timeline: Timeline, key: int
+) -> Iterator[Packet[VideoStream]]:
+    """The packets from the key frame at tick `key` or from one before it; none if the container leads elsewhere."""
+    container.seek(key, stream=stream, backward=True)
+    packets = container.demux(stream)
+    first = next(packets)
+    is_before = first.pts is not None and first.pts <= key and first.pts in timeline.keyframes
+    return chain([first], packets) if is_before else iter(())
 
 
 def _find_keyframe(timeline: Timeline, tick: int) -> int:
-    """Tick of the last key frame up to `tick`, or -1."""
+    """Tick of the last key frame up to `tick`, or START if it is the first one."""
     before = int(np.searchsorted(timeline.keyframes, tick, side="right")) - 1
-    return int(timeline.keyframes[before]) if before >= 0 else -1
+    return int(timeline.keyframes[before]) if before > 0 else START
 
 
-def _advance_to(frames: Iterator[av.VideoFrame], tick: int) -> av.VideoFrame:
+def _advance_to(frames: Iterator[av.VideoFrame], tick: int, last: int) -> av.VideoFrame | None:
+    """The frame at `tick`; None if there is none, or if the frames after `last` are not in order."""
     for frame in frames:
-        at = frame.pts if frame.pts is not None else frame.dts
-        if at is not None and at >= tick:
+        if frame.pts is None or frame.pts <= last or frame.pts > tick:
+            return None
+        if frame.pts == tick:
             return frame
-    raise ReaderFailed(f"pyav: the video ends before tick {tick}")
+        last = frame.pts
+    return None
 
 
-def _rotate_upright(frame: av.VideoFrame, timeline: Timeline) -> Frame:
-    turned = timeline.quarter_turns % 2
-    width, height = (timeline.height, timeline.width) if turned else (timeline.width, timeline.height)
+def _make_upright(frame: av.VideoFrame, timeline: Timeline) -> Frame:
+    size = (timeline.width, timeline.height)
+    width, height = reversed(size) if timeline.orientation.swaps_axes else size
     pixels = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
-    return np.ascontiguousarray(np.rot90(pixels, timeline.quarter_turns))
+    return timeline.orientation.apply(np.asarray(pixels, np.uint8))

@@ -36,7 +36,7 @@ def read_clips(
     """The result of `process` for the frames (F, H, W, 3) of each clip, and the name of the reader that decoded them.
 
     `picks` has the positions of each clip's frames, ascending within a clip and from clip to clip. At most the
-    frames of two clips are in memory.
+    frames of two clips are in memory. Raises `FramesMissing` if the timeline has to be read with `decode_all`.
     """
     positions = np.unique(np.concatenate(list(picks)))
     problems = []

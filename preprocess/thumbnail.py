@@ -11,8 +11,9 @@ from PIL import Image, ImageFile, ImageOps
 
 from unmask.core.errors import BadMedia, Reason
 from unmask.manifests.manifest import Kind
-from unmask.media.containers import open_container
+from unmask.media.containers import decode_packet, find_video, open_container
 from unmask.media.images import DECODER_ERRORS, check_size, open_image
+from unmask.media.orientation import read_orientation, scale_to_square_pixels
 
 SIDE = 96
 QUALITY = 75
@@ -44,9 +45,14 @@ def _decode_image(path: Path, max_pixels: int) -> Image.Image:
 
 def _decode_first_frame(path: Path, max_pixels: int) -> Image.Image:
     with open_container(path) as container:
-        frame = next(container.decode(container.streams.video[0]))
-        check_size(path, (frame.width, frame.height), max_pixels)
-        return Image.fromarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4))
+        stream = find_video(container)
+        if stream is None:
+            raise BadMedia(path, "unreadable", "no video track in it")
+        frame = next(frame for packet in container.demux(stream) for frame in decode_packet(packet))
+        width, height = scale_to_square_pixels(frame.width, frame.height, stream.sample_aspect_ratio)
+        check_size(path, (width, height), max_pixels)
+        pixels = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+        return Image.fromarray(read_orientation(frame).apply(pixels))
 
 
 def _encode_jpeg(image: Image.Image) -> bytes:

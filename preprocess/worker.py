@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import decord
@@ -19,6 +19,7 @@ from unmask.core.hashing import hash_quickly
 from unmask.media.audio_readers import Track
 from unmask.media.images import read_image
 from unmask.media.timeline import Timeline, read_timeline
+from unmask.media.video_readers import FramesMissing
 from unmask.preprocess.clip_audio import ClipAudio, read_clip_audio
 from unmask.preprocess.clip_frames import read_clips, select_frames
 from unmask.preprocess.clip_windows import ClipPlan, Window
@@ -123,7 +124,14 @@ def _preprocess_image(path: Path, settings: PreprocessSettings) -> MediaItem:
 
 
 def _preprocess_video(path: Path, settings: PreprocessSettings) -> MediaItem:
-    timeline = read_timeline(path, max_pixels=settings.max_pixels, max_seconds=settings.max_seconds)
+    read = partial(read_timeline, path, max_pixels=settings.max_pixels, max_seconds=settings.max_seconds)
+    try:
+        return _preprocess_film(path, read(), settings)
+    except FramesMissing:
+        return _preprocess_film(path, read(decode_all=True), settings)
+
+
+def _preprocess_film(path: Path, timeline: Timeline, settings: PreprocessSettings) -> MediaItem:
     track = _read_video_audio(path, timeline, settings)
     audio, windows = track.audio, track.plan.windows
     picks = [select_frames(timeline, window, settings.frames_per_clip) for window in windows]

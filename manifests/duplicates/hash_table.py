@@ -10,12 +10,14 @@ fingerprints.parquet, one row per content:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import av
 import pyarrow as pa
 import pyarrow.compute as pc
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from PIL import Image
 
 from unmask.core.errors import BadMedia
@@ -25,7 +27,7 @@ from unmask.manifests.duplicates import perceptual_hash
 from unmask.manifests.file_facts import measure_files
 from unmask.manifests.manifest import Manifest
 from unmask.media.audio_readers import read_start
-from unmask.media.containers import open_container
+from unmask.media.containers import decode_packet, find_video, open_container
 from unmask.media.images import DECODER_ERRORS, check_size, open_image, read_image
 
 # A JPEG is decoded at the smallest eighth of its size that is no smaller: four times the thumbnail's side.
@@ -89,21 +91,31 @@ def _hash_video(path: Path) -> tuple[list[bytes], list[bytes]]:
     """Hashes of the first and the middle frame."""
     try:
         with open_container(path) as container:
-            if not container.streams.video:
+            film = find_video(container)
+            if film is None:
                 raise BadMedia(path, "unreadable", "it has no video")
-            frames = [next(container.decode(video=0), None), _read_middle_frame(container)]
-        return [code for frame in frames if frame for code in perceptual_hash.hash_frame(frame.to_image())], []
+            frames = [next(_decode_frames(container, film), None), _read_middle_frame(container, film)]
+        return [code for frame in frames if frame for code in perceptual_hash.hash_frame(_to_image(frame))], []
     except (av.error.FFmpegError, ValueError) as error:
         raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({_describe_error(path, error)})") from error
 
 
-def _read_middle_frame(container: Any) -> Any:
+def _read_middle_frame(container: InputContainer, film: VideoStream) -> av.VideoFrame | None:
     """The first frame at or after half of the duration; None where the duration is unknown."""
     if not container.duration:
         return None
-    half = container.duration // 2
+    half = (container.start_time or 0) + container.duration // 2
     container.seek(half)
-    return next((frame for frame in container.decode(video=0) if (frame.time or 0.0) * av.time_base >= half), None)
+    later = (frame for frame in _decode_frames(container, film) if (frame.time or 0.0) * av.time_base >= half)
+    return next(later, None)
+
+
+def _to_image(frame: av.VideoFrame) -> Image.Image:
+    return Image.fromarray(frame.to_ndarray(format="rgb24"))
+
+
+def _decode_frames(container: InputContainer, film: VideoStream) -> Iterator[av.VideoFrame]:
+    return (frame for packet in container.demux(film) for frame in decode_packet(packet))
 
 
 def _describe_error(path: Path, error: Exception) -> str:

@@ -21,7 +21,7 @@ from unmask.core.hashing import hash_quickly
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
 from unmask.manifests.manifest import Kind, MediaRow
-from unmask.media.containers import open_container
+from unmask.media.containers import find_video, open_container
 
 # Files per task: starting a task costs as much as ten headers. A chunk that crashes is repeated file by file.
 CHUNK = 32
@@ -185,11 +185,11 @@ def _remove_folder(path: Path, error: Exception) -> str:
 
 
 def _read_streams(container: Any) -> dict[str, Any]:
-    video = container.streams.video[0] if container.streams.video else None
+    video = find_video(container)
     audio = container.streams.audio[0] if container.streams.audio else None
     first = video or audio
     duration = container.duration / av.time_base if container.duration else None
-    if duration is None and first is not None and first.duration:
+    if duration is None and first is not None and first.duration and first.time_base:
         duration = float(first.duration * first.time_base)
     rate = video.average_rate if video else None
     return {

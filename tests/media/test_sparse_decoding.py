@@ -28,13 +28,14 @@ def ahead(tmp_path_factory) -> Path:
 @pytest.fixture
 def in_full(monkeypatch) -> list[int]:
     """How many frames were left to decoding in full, one number a call."""
-    calls, decode = [], readers._decode_in_full
+    calls, decode = [], readers._decode
 
-    def counted(path, timeline, wanted):
-        calls.append(len(wanted))
-        return decode(path, timeline, wanted)
+    def counted(path, timeline, ticks, *, sparsely=False, from_key=True):
+        if not sparsely:
+            calls.append(len(ticks))
+        return decode(path, timeline, ticks, sparsely=sparsely, from_key=from_key)
 
-    monkeypatch.setattr(readers, "_decode_in_full", counted)
+    monkeypatch.setattr(readers, "_decode", counted)
     return calls
 
 
@@ -90,12 +91,12 @@ class _Watched:
 
 
 def test_frames_that_fail_to_arrive_are_decoded_in_full(ahead, in_full, monkeypatch):
-    marked, timeline = readers._decode_requested, timeline_of(ahead)
+    decode, timeline = readers._decode_packets, timeline_of(ahead)
 
-    def forgetful(container, stream, ticks):
-        return (frame for frame in marked(container, stream, ticks) if frame.pts != timeline.pts[41])
+    def forgetful(packets, stream, only=None):
+        return (frame for frame in decode(packets, stream, only) if only is None or frame.pts != timeline.pts[41])
 
-    monkeypatch.setattr(readers, "_decode_requested", forgetful)
+    monkeypatch.setattr(readers, "_decode_packets", forgetful)
     positions = np.array([3, 20, 41, 60, 90])
     numbers = [read_number(frame) for frame in read_with_pyav(ahead, timeline, positions)]
     assert (numbers, in_full) == (positions.tolist(), [3])

@@ -121,7 +121,7 @@ def test_both_readers_give_the_same_pixels(tmp_path, name, pixels, size):
 def test_ten_bit_video_is_read_by_pyav_alone(tmp_path):
     path = numbered_video(tmp_path / "ten.mp4", 30, pixels="yuv420p10le")
     timeline = timeline_of(path)
-    assert (timeline.bits, select_readers(timeline)) == (10, ["pyav"])
+    assert select_readers(timeline) == ["pyav"]
     frames = list(VIDEO_READERS["pyav"](path, timeline, np.array([3, 21])))
     assert [read_number(frame) for frame in frames] == [3, 21]
     assert np.abs(frames[1].astype(int) - numbered_frame(21)).mean() < 3
