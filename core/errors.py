@@ -6,6 +6,7 @@ UnmaskError            1  (base class; raised directly only for bugs of unmask)
 |- MissingInput        4  needed input missing or stale
 |- NoSpace             4  the disk or quota of the output folder is full
 |- NotAllowed          4  no permission to read or write a file or folder
+|- MachineFailed       4  no memory, no file handles or no GPU left
 |- Stopped           130  by Ctrl-C
 BadMedia                  one media file cannot be used: recorded with a reason, the run goes on
 """
@@ -26,7 +27,7 @@ Reason = Literal[
     "refused",  # above the size, pixel or duration limits
     "timeout",  # decoding took longer than the limit
     "memory",  # decoding needed more memory than the limit
-    "crashed",  # the worker process died (native crash)
+    "crashed",  # an unexpected error, or the worker process died
     "vanished",  # in the manifest, not on disk
 ]
 REASONS: tuple[str, ...] = get_args(Reason)
@@ -76,6 +77,12 @@ class NotAllowed(UnmaskError):
     exit_code = 4
 
 
+class MachineFailed(UnmaskError):
+    """The machine cannot go on: memory, file handles or the GPU. Finished output is kept."""
+
+    exit_code = 4
+
+
 class Stopped(UnmaskError):
     """The user pressed Ctrl-C. Finished output is kept."""
 
@@ -86,6 +93,8 @@ class BadMedia(Exception):
     """One media file cannot be used. The stage records the reason and continues."""
 
     def __init__(self, path: Path | str, reason: Reason, problem: str, remedy: str = "") -> None:
+        # Messages of libraries may hold bytes of a file, which no table stores.
+        problem = problem.encode("utf-8", "backslashreplace").decode()
         super().__init__(path, reason, problem, remedy)
         self.path, self.reason, self.problem, self.remedy = Path(path), reason, problem, remedy
 

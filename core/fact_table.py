@@ -1,7 +1,7 @@
 """A resumable table of facts measured from files: one Parquet file, filled by isolated worker processes.
 
 What is in the file is not measured again. A chunk whose process died or timed out is repeated file by file, so one bad
-file costs one row. Stop it anywhere and call it again.
+file costs one row, whatever its reader raises. Stop it anywhere and call it again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from unmask.core.atomic_files import create_file
+from unmask.core.crashes import CRASHED, as_run_error, describe_crash
 from unmask.core.errors import BadMedia, MissingInput
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
@@ -50,7 +51,7 @@ class FactTable:
     columns: tuple[tuple[str, pa.DataType], ...]
     """The facts. With a text column "problem", failures are stored; without, they are tried again by every call."""
     measure: Measure
-    """Arguments of one file -> its facts; `BadMedia` or OSError where there are none. Importable by a worker."""
+    """Arguments of one file -> its facts, importable by a worker. Any exception fails this file alone."""
     chunk: int
     """Files per task of a worker."""
     timeout_s: float
@@ -124,28 +125,51 @@ def read_table(spec: FactTable, path: Path) -> pa.Table:
     return table.filter(pc.invert(pc.fill_null(pc.match_substring_regex(table.column("problem"), RETRIED), False)))
 
 
-def measure_chunk(measure: Measure, tasks: tuple[Task, ...]) -> list[tuple[Key, Facts, str | None]]:
+def measure_chunk(measure: Measure, columns: pa.Schema, tasks: tuple[Task, ...]) -> list[tuple[Key, Facts, str | None]]:
     """(key, facts, problem) per task; runs in a worker process."""
-    return [(key, *_measure_file(measure, arguments)) for key, arguments in tasks]
+    return [(key, *_measure_file(measure, columns, arguments)) for key, arguments in tasks]
 
 
-def _measure_file(measure: Measure, arguments: Arguments) -> tuple[Facts, str | None]:
+def _measure_file(measure: Measure, columns: pa.Schema, arguments: Arguments) -> tuple[Facts, str | None]:
     if isinstance(arguments, MissingInput):
         return {}, f"refused: {arguments.problem}"
     try:
         facts = measure(*arguments)
+        check_storable(facts, columns)
     except BadMedia as error:
         return {}, f"{error.reason}: {'. '.join(filter(None, (error.problem, error.remedy)))}"
     except FileNotFoundError:
         return {}, "vanished: no such file"
-    except OSError as error:
-        return {}, f"unreadable: {error.strerror or type(error).__name__}"
+    except Exception as error:
+        if as_run_error(error):
+            raise
+        if isinstance(error, OSError):
+            return {}, f"unreadable: {error.strerror or type(error).__name__}"
+        path = next((argument for argument in arguments if isinstance(argument, Path)), None)
+        return {}, CRASHED + describe_crash(error, path)
     return facts, facts.get("problem")
+
+
+def check_storable(facts: Mapping[str, Any], columns: pa.Schema) -> None:
+    """Raise for a number or text that `columns` cannot hold: one file fails, and not the table of all files.
+
+    Not by pyarrow's own conversion, which imports pandas into every worker process.
+    """
+    for column in columns:
+        value = facts.get(column.name)
+        if value is None:
+            continue
+        if pa.types.is_string(column.type):
+            value.encode()
+        elif pa.types.is_integer(column.type) and not -1 <= int(value) >> (column.type.bit_width - 1) <= 0:
+            raise OverflowError(f"{column.name} {value} has more than {column.type.bit_width} bits")
+        elif pa.types.is_floating(column.type):
+            float(value)
 
 
 def _measure_all(spec: FactTable, tasks: Iterator[Task], workers: int) -> Iterator[tuple[Key, Facts, str | None]]:
     """(key, facts, problem) per task, in order."""
-    measure = partial(measure_chunk, spec.measure)
+    measure = partial(measure_chunk, spec.measure, pa.schema(spec.columns))
     chunks: Iterator[tuple[Task, ...]] = iter(lambda: tuple(islice(tasks, spec.chunk)), ())
     limit_s = spec.timeout_s * min(2, spec.chunk)
     outcomes = run_isolated(

@@ -9,21 +9,30 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
-from unmask.core.errors import BadMedia, Reason
+from unmask.core.crashes import as_run_error, describe_crash, is_memory_error
+from unmask.core.errors import BadMedia, MachineFailed, Reason, UnmaskError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # Enough that workers never wait for the parent, few enough that finished results stay small in memory.
 IN_FLIGHT_PER_WORKER = 3
+# A pool breaks when its only live worker dies between two items, and is made anew. So often in a row, without an item
+# between, it cannot start at all.
+MOST_BREAKS = 3
+NO_WORKERS = "see the messages above; is the installation complete, and does the machine have memory left?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,21 @@ class Failure:
 
     reason: Reason
     problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class _RunEnds:
+    """Outcome of an item that met a fault of the whole run."""
+
+    error: UnmaskError
+
+
+@dataclass(slots=True)
+class _Pending:
+    """One item without an outcome yet."""
+
+    item: Any
+    future: ProcessFuture[Any] | None = None
 
 
 class _Worker(ForkServerProcess):
@@ -76,25 +100,94 @@ def run_isolated(
     `function` must be importable by a new process. Workers are forked from a clean server process, so they inherit
     none of this process's locks, threads or decoder handles. `preload` names modules that the server imports once for
     all workers and for those that replace a dead one; it counts when this process has not started the server before.
-    `memory_gib`: what a worker may allocate beyond what it starts with. `BadMedia` raised by the function, a timeout,
-    too little memory and a died process become a `Failure`; any other exception is our bug and is raised here.
+    `memory_gib`: what a worker may allocate beyond what it starts with. Any exception of the function, a timeout, too
+    little memory and a died process become a `Failure`; only what concerns the whole run (core.crashes.as_run_error)
+    is raised here.
     """
     context = _Context()
     context.set_forkserver_preload(list(preload))
-    pending: deque[tuple[Item, ProcessFuture[Any]]] = deque()
-    with ProcessPool(
-        max_workers=workers, context=context, initializer=_begin, initargs=(memory_gib, initializer)
-    ) as pool:
-        try:
-            for item in items:
-                pending.append((item, pool.schedule(function, args=[item], timeout=timeout_s)))
-                if len(pending) >= workers * IN_FLIGHT_PER_WORKER:
-                    yield _outcome(*pending.popleft(), timeout_s, memory_gib)
-            while pending:
-                yield _outcome(*pending.popleft(), timeout_s, memory_gib)
-        except BaseException:
-            pool.stop()
-            raise
+    rest, pending, breaks = iter(items), deque[_Pending](), 0
+    while True:
+        with ProcessPool(
+            max_workers=workers, context=context, initializer=_begin, initargs=(memory_gib, initializer)
+        ) as pool:
+            try:
+                for entry in filter(_is_lost, pending):  # in a pool that broke
+                    _schedule(pool, function, entry, timeout_s, memory_gib)
+                while True:
+                    for item in islice(rest, workers * IN_FLIGHT_PER_WORKER - len(pending)):
+                        pending.append(_Pending(item))
+                        _schedule(pool, function, pending[-1], timeout_s, memory_gib)
+                    if not pending:
+                        return
+                    outcome = _wait(pool, pending[0], timeout_s)
+                    breaks = 0
+                    yield pending.popleft().item, outcome
+            except BrokenProcessPool as error:
+                breaks += 1
+                if breaks == MOST_BREAKS:
+                    raise MachineFailed("the worker processes end before they do anything", NO_WORKERS) from error
+            except BaseException:
+                pool.stop()
+                raise
+
+
+def _is_lost(entry: _Pending) -> bool:
+    future = entry.future
+    return future is None or not future.done() or isinstance(future.exception(), BrokenProcessPool)
+
+
+def _schedule(
+    pool: ProcessPool, function: Callable[[Any], Any], entry: _Pending, timeout_s: float, memory_gib: float | None
+) -> None:
+    try:
+        entry.future = pool.schedule(_run_item, args=[function, entry.item, memory_gib], timeout=timeout_s)
+    except RuntimeError as error:  # the pool broke since the last look
+        raise BrokenProcessPool from error
+
+
+def _wait(pool: ProcessPool, entry: _Pending, timeout_s: float) -> Any:
+    """The outcome of an item, or the `Failure` of the process that worked on it."""
+    assert entry.future is not None
+    while not wait([entry.future], timeout=1.0).done:
+        if not pool.active and not entry.future.done():  # a breaking pool forgets what it has not yet sent
+            raise BrokenProcessPool
+    try:
+        pickled = entry.future.result()
+    except FutureTimeout:
+        return Failure("timeout", f"not finished within {timeout_s:g} s")
+    except ProcessExpired as error:
+        return Failure("crashed", f"the worker process died (exit code {error.exitcode})")
+    try:
+        outcome = ForkingPickler.loads(pickled)
+    except Exception as error:
+        return Failure("crashed", describe_crash(error))
+    if isinstance(outcome, _RunEnds):
+        raise outcome.error
+    return outcome
+
+
+def _run_item(function: Callable[[Item], Any], item: Item, memory_gib: float | None) -> bytes:
+    """The pickled outcome of one item, in a worker process.
+
+    Pickled here, because an exception or a result that cannot be pickled or unpickled would break the pool.
+    """
+    try:
+        return bytes(ForkingPickler.dumps(function(item)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit and the panics of Rust too: a library raised it for this item
+        return bytes(ForkingPickler.dumps(_explain(error, memory_gib)))
+
+
+def _explain(error: BaseException, memory_gib: float | None) -> Failure | _RunEnds:
+    if isinstance(error, BadMedia):
+        return Failure(error.reason, f"{error.problem}. {error.remedy}".rstrip())
+    if is_memory_error(error):
+        limit = f"more than {memory_gib:g} GiB of" if memory_gib else "more"
+        return Failure("memory", f"it needs {limit} memory")
+    ending = as_run_error(error)
+    return _RunEnds(ending) if ending else Failure("crashed", describe_crash(error))
 
 
 def _begin(memory_gib: float | None, initializer: Callable[[], None] | None) -> None:
@@ -110,18 +203,3 @@ def _begin(memory_gib: float | None, initializer: Callable[[], None] | None) -> 
 def _data_bytes() -> int:
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmData:"))
     return int(line.split()[1]) * 1024
-
-
-def _outcome(
-    item: Item, future: ProcessFuture[Any], timeout_s: float, memory_gib: float | None
-) -> tuple[Item, Result | Failure]:
-    try:
-        return item, future.result()
-    except BadMedia as error:
-        return item, Failure(error.reason, f"{error.problem}. {error.remedy}".rstrip())
-    except MemoryError:
-        return item, Failure("memory", f"it needs more than {memory_gib or 0:g} GiB of memory")
-    except FutureTimeout:
-        return item, Failure("timeout", f"not finished within {timeout_s:g} s")
-    except ProcessExpired as error:
-        return item, Failure("crashed", f"the worker process died (exit code {error.exitcode})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from unmask.core.crashes import CRASHED
 from unmask.core.errors import ItemsFailed
 
 
@@ -30,8 +31,13 @@ class StageReport:
             "done": self.done,
             "skipped": self.skipped,
             "failed": len(self.failed),
+            "crashed": len(self.list_crashes()),
             "failures": dict(sorted(self.failed.items())),
         }
+
+    def list_crashes(self) -> list[str]:
+        """Reasons of the items that met an unexpected error."""
+        return [reason for reason in self.failed.values() if reason.startswith(CRASHED)]
 
     def check(self, max_failures: float) -> None:
         """Raise `ItemsFailed` if the failed fraction is above `max_failures` (0..1)."""

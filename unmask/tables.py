@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from unmask.core.crashes import describe_crashes
 from unmask.core.errors import ItemsFailed
 from unmask.core.stage_report import StageReport
 
@@ -120,10 +121,10 @@ class StageTable(Table, list[StageReport]):
 
 
 def describe_failures(report: StageReport) -> list[str]:
-    """The first failed items of a stage with their reasons, and how many more there are."""
+    """The first failed items of a stage with their reasons, how many more there are, and the unexpected errors."""
     lines = [f"{item}: {reason}" for item, reason in sorted(report.failed.items())[:FAILURES_SHOWN]]
     more = len(report.failed) - FAILURES_SHOWN
-    return lines + [f"and {more} more"] * (more > 0)
+    return lines + [f"and {more} more"] * (more > 0) + describe_crashes(report.failed.values())
 
 
 @dataclass(repr=False)

@@ -6,7 +6,7 @@ import stat
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ import av
 import soundfile
 from PIL import Image, UnidentifiedImageError
 
+from unmask.core.crashes import CRASHED, as_run_error, describe_crash, read_message
 from unmask.core.errors import BadMedia
+from unmask.core.fact_table import check_storable
 from unmask.core.hashing import hash_file as sha256
 from unmask.core.hashing import hash_quickly
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
-from unmask.manifests.manifest import Kind, MediaRow
+from unmask.manifests.manifest import SCHEMA, Kind, MediaRow
 from unmask.media.containers import find_video, open_container
 
 # Files per task: starting a task costs as much as ten headers. A chunk that crashes is repeated file by file.
@@ -100,7 +102,7 @@ def _make_chunks(
 
 
 def probe_file(path: Path, kind: Kind, *, full_content: bool = False) -> Probe:
-    """Probe one file in this process. A bad file gives a reason; the caller must contain native crashes."""
+    """Probe one file in this process. Any exception gives a reason; the caller must contain native crashes."""
     attributes: dict[str, Any] = {}
     try:
         about = path.stat()
@@ -112,13 +114,19 @@ def probe_file(path: Path, kind: Kind, *, full_content: bool = False) -> Probe:
         attributes["content"] = hash_quickly(path)
         if full_content:
             attributes["sha256"] = sha256(path)
-        return Probe(**attributes, **READERS[kind](path))
+        probe = Probe(**attributes, **READERS[kind](path))
+        check_storable(asdict(probe), SCHEMA)
+        return probe
     except BadMedia as error:
         return Probe(**attributes, reason=f"{error.reason}: {error.problem}. {error.remedy}")
     except FileNotFoundError:
         return Probe(**attributes, reason="vanished: no such file. Put it back or scan again")
-    except OSError as error:
-        return Probe(**attributes, reason=f"unreadable: {error.strerror or error}. {BROKEN}")
+    except Exception as error:
+        if as_run_error(error):
+            raise
+        if isinstance(error, OSError):
+            return Probe(**attributes, reason=f"unreadable: {error.strerror or read_message(error)}. {BROKEN}")
+        return Probe(**attributes, reason=CRASHED + describe_crash(error, path))
 
 
 def _probe_singly(chunk: Chunk, workers: int, timeout_s: float) -> list[Probe]:

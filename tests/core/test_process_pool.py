@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from raised_errors import RAISED, raise_named
 
 import unmask
-from unmask.core.errors import BadMedia, ItemsFailed
+from unmask.core.errors import BadMedia, ItemsFailed, MachineFailed, NoSpace
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.stage_report import StageReport
 
@@ -24,9 +28,32 @@ def behave(item: str) -> str:
         os.abort()
     if item == "greedy":
         return str(len(bytearray(2**30)))
-    if item == "bug":
-        raise ZeroDivisionError("ours")
+    if item == "full":
+        raise OSError(errno.ENOSPC, "No space left on device")
+    if item == "lambda":
+        return lambda: item  # type: ignore[return-value]
+    if item == "unreadable result":
+        return UnreadableResult()  # type: ignore[return-value]
+    raise_named(item)
     return item.upper()
+
+
+class UnreadableResult:
+    """Pickled without an error, but not unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return int, ("not a number",)
+
+
+def die_after_answering(item: str) -> str:
+    """The process ends when the answer is on its way."""
+    if item == "heap":
+        threading.Timer(0.3, os._exit, [1]).start()
+    return item.upper()
+
+
+def fail_to_start() -> None:
+    raise OSError("no such library")
 
 
 def test_each_item_gets_its_outcome_in_order():
@@ -49,9 +76,45 @@ def test_an_item_that_needs_too_much_memory_costs_itself_alone():
     assert dict(run_isolated(behave, ["greedy"], workers=1, timeout_s=30, memory_gib=2)) == {"greedy": str(2**30)}
 
 
-def test_our_own_bug_stops_the_run():
-    with pytest.raises(ZeroDivisionError):
-        list(run_isolated(behave, ["a", "bug", "b"], workers=1, timeout_s=30))
+def test_no_exception_of_an_item_ends_the_run():
+    items = ["a", *(name for raised in RAISED for name in (raised, "b"))]
+    outcomes = list(run_isolated(behave, items, workers=2, timeout_s=30))
+    assert [item for item, _ in outcomes] == items
+    for item, outcome in outcomes:
+        if item in RAISED:
+            assert isinstance(outcome, Failure)
+            assert outcome.reason == "crashed"
+            assert outcome.problem.startswith(f"{item}: ")
+            outcome.problem.encode()  # can be stored
+        else:
+            assert outcome == item.upper()
+
+
+@pytest.mark.parametrize("item", ["lambda", "unreadable result"])
+def test_a_result_that_cannot_be_sent_costs_its_item_alone(item: str):
+    results = dict(run_isolated(behave, ["a", item, "b"], workers=1, timeout_s=30))
+    assert (results["a"], results["b"]) == ("A", "B")
+    assert isinstance(results[item], Failure)
+    assert results[item].reason == "crashed"
+
+
+def test_a_process_that_dies_between_two_items_is_replaced():
+    def wait_for_the_death() -> Iterator[str]:
+        yield "heap"
+        time.sleep(1.0)
+        yield "b"
+
+    assert dict(run_isolated(die_after_answering, wait_for_the_death(), workers=1, timeout_s=30))["b"] == "B"
+
+
+def test_a_fault_of_the_whole_run_ends_it():
+    with pytest.raises(NoSpace):
+        list(run_isolated(behave, ["a", "full", "b"], workers=1, timeout_s=30))
+
+
+def test_workers_that_cannot_start_end_the_run():
+    with pytest.raises(MachineFailed):
+        list(run_isolated(behave, ["a"], workers=1, timeout_s=30, initializer=fail_to_start))
 
 
 def test_a_report_that_lost_an_item_is_our_bug():
