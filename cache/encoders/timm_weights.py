@@ -6,7 +6,6 @@ transformer
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,10 +17,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from unmask.cache.encoders.frozen import build_seeded
+from unmask.cache.weights.folder_files import read_settings
 from unmask.cache.weights.resolve import Weights
-from unmask.core.errors import MissingInput, UsageError
+from unmask.cache.weights.tensor_files import Tensors
+from unmask.core.errors import MissingInput, UnmaskError, UsageError
 
 POSITIONS = "pos_embed"
+INTERPOLATIONS = ("bicubic", "bilinear", "nearest")
+# What timm raises for settings that a network cannot have.
+MISFITS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class Architecture:
     """Pixels per side."""
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    interpolation: str = "bicubic"
+    """How images are resized, as torch names it."""
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def build(self) -> nn.Module:
@@ -42,9 +48,13 @@ class Architecture:
         return network
 
     def blank(self) -> Any:
-        """The network without memory for its weights, to read its shapes."""
-        with torch.device("meta"):
-            return self.build().eval()
+        """The network without memory for its weights, to read its shapes. `UsageError` when timm cannot make it."""
+        try:
+            with torch.device("meta"):
+                return self.build().eval()
+        except MISFITS as error:
+            problem = f"timm makes no {self.name} with {self.arguments or 'its own settings'} ({_first_line(error)})"
+            raise UsageError(problem, "check the encoder's settings, and config.json beside the weights") from error
 
     def at_most(self, size: int) -> Architecture:
         """The same for images of `size` if its own are larger."""
@@ -59,32 +69,71 @@ def get_default_architecture(name: str) -> Architecture:
         raise MissingInput(
             f"{name}: no architecture of timm {timm.__version__}", "check config.json beside the weights"
         )
-    return Architecture(name=name, classes=about.num_classes, size=about.input_size[-1], mean=about.mean, std=about.std)
-
-
-def read_architecture(weights: Weights, default: str) -> Architecture:
-    """The architecture in config.json beside the weights; without the file, timm's `default`."""
-    path = next((path for path in weights.others if path.name == "config.json"), None)
-    if path is None:
-        return get_default_architecture(default)
-    about = json.loads(path.read_text(encoding="utf-8"))
-    if "architecture" not in about:
-        raise MissingInput(
-            f"{path}: names no timm architecture", "set `weights` to a folder that timm saved, or to a timm name"
-        )
-    base = get_default_architecture(about["architecture"])
-    look = about.get("pretrained_cfg", {})
     return Architecture(
-        name=base.name,
-        classes=about.get("num_classes", base.classes),
-        size=look.get("input_size", [base.size])[-1],
-        mean=tuple(look.get("mean", base.mean)),
-        std=tuple(look.get("std", base.std)),
-        arguments=about.get("model_args") or {},
+        name=name,
+        classes=about.num_classes,
+        size=about.input_size[-1],
+        mean=about.mean,
+        std=about.std,
+        interpolation=_check_interpolation(name, about.interpolation),
     )
 
 
-def load_network(architecture: Architecture, tensors: dict[str, torch.Tensor], path: Path) -> nn.Module:
+def read_architecture(weights: Weights, default: str) -> Architecture:
+    """The architecture in config.json beside the weights; without the file, timm's `default`.
+
+    `MissingInput` when the file is broken, or of something else than a timm network for images.
+    """
+    path = next((path for path in weights.others if path.name == "config.json"), None)
+    if path is None:
+        return get_default_architecture(default)
+    about = read_settings(path)
+    if not isinstance(about.get("architecture"), str):
+        raise MissingInput(
+            f"{path}: names no timm architecture", "set `weights` to a folder that timm saved, or to a timm name"
+        )
+    try:
+        architecture = _read_settings(about, path)
+        architecture.blank()
+    except (UnmaskError, AttributeError, LookupError, TypeError, ValueError) as error:
+        problem = error.problem if isinstance(error, UnmaskError) else _first_line(error)
+        raise MissingInput(f"{path}: not as timm writes it ({problem})", "fetch it again") from error
+    return architecture
+
+
+def _read_settings(about: dict[str, Any], path: Path) -> Architecture:
+    base = get_default_architecture(about["architecture"])
+    look = about.get("pretrained_cfg") or {}
+    return Architecture(
+        name=base.name,
+        classes=int(about.get("num_classes", base.classes)),
+        size=int(look.get("input_size", [base.size])[-1]),
+        mean=_read_channels(look.get("mean", base.mean)),
+        std=_read_channels(look.get("std", base.std)),
+        interpolation=_check_interpolation(str(path), look.get("interpolation", base.interpolation)),
+        arguments=dict(about.get("model_args") or {}),
+    )
+
+
+def _read_channels(values: Any) -> tuple[float, ...]:
+    red, green, blue = map(float, values)
+    return red, green, blue
+
+
+def _check_interpolation(source: str, name: str) -> str:
+    if name not in INTERPOLATIONS:
+        known = ", ".join(INTERPOLATIONS)
+        raise MissingInput(
+            f"{source}: interpolation {name!r}, supported are {known}", "set `weights` to another network"
+        )
+    return name
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def load_network(architecture: Architecture, tensors: Tensors, path: Path) -> nn.Module:
     """Build the network with `tensors`. `MissingInput` when they are of another architecture."""
     # Seeded: drawing weights that are replaced below must not change the global random state.
     network = build_seeded(0, architecture.build)
@@ -111,15 +160,6 @@ def resize_positions(positions_1ND: torch.Tensor, wanted: int) -> torch.Tensor:
     return torch.cat([positions_1ND[:, :prefix], resized_1DHW.flatten(2).transpose(1, 2)], dim=1)
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    tensors: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return tensors
-
-
 def compute_feature_maps(network: Any, x_BCSS: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
     """(B, D, H, W) of each of `layers`; without `layers` of the last one, with the network's final norm."""
     if layers:
@@ -143,7 +183,7 @@ def find_feature_width(architecture: Architecture, network: Any, layers: Sequenc
     try:
         shapes = {tuple(found.shape[1:]) for found in compute_feature_maps(network, x_BCSS, layers)}
     # Raised by timm's model families without such maps; RuntimeError also by kernels without shape inference.
-    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+    except MISFITS as error:
         problem = f"{architecture.name} gives no square feature map of {f'layer {layers}' if layers else 'its own'}"
         raise UsageError(f"{problem} ({error})", "leave `layer` out, or choose another network") from error
     if len(shapes) > 1:

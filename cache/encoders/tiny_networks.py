@@ -16,7 +16,9 @@ from unmask.cache.encoders.audio_base import AudioEncoder
 from unmask.cache.encoders.encoder_options import only
 from unmask.cache.encoders.frozen import build_seeded
 from unmask.cache.encoders.image_base import ImageEncoder
-from unmask.cache.encoders.text_base import SentenceEncoder, Tokenizer
+from unmask.cache.encoders.sentences.sentence_encoder import SentenceEncoder
+from unmask.cache.encoders.sentences.tokenizer import Tokenizer
+from unmask.cache.encoders.sentences.vector_modules import SentenceVectors
 from unmask.cache.encoders.timm_weights import Architecture
 from unmask.cache.spec import EncoderSpec
 from unmask.core.hashing import fingerprint
@@ -81,10 +83,11 @@ def tiny_text(choice: EncoderChoice, device: torch.device) -> SentenceEncoder:
         normalisation=f"first {MAX_WORDS - 1} words",
     )
 
-    def load() -> tuple[Tokenizer, Any]:
-        return hash_words, build_seeded(0, lambda: BertModel(BertConfig(**TEXT_SIZES), add_pooling_layer=False))
+    def load() -> tuple[Tokenizer, nn.Module]:
+        network = build_seeded(0, lambda: BertModel(BertConfig(**TEXT_SIZES), add_pooling_layer=False))
+        return hash_words, SentenceVectors(network, ["mean"])
 
-    return SentenceEncoder(spec, load, device, unit=False)
+    return SentenceEncoder(spec, load, device)
 
 
 def hash_words(texts: Sequence[str]) -> dict[str, torch.Tensor]:

@@ -5,19 +5,24 @@ B clips, A samples, F = about 49 frames per second, D numbers per frame
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from unmask.cache.encoders.audio_base import AudioEncoder
+from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
 from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
-from unmask.cache.encoders.frozen import load_from_folder
+from unmask.cache.encoders.pretrained import load_exactly, read_config
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.weights.resolve import obtain_weights
+from unmask.cache.weights.folder_files import read_settings
+from unmask.cache.weights.resolve import Weights, obtain_weights
+from unmask.cache.weights.sources import RECIPE
+from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
+
+# 1 filled the tensors that a checkpoint lacked with random numbers.
+VERSION = 2
 
 
 class Wav2Vec2Frames(nn.Module):
@@ -48,19 +53,37 @@ class Wav2Vec2Frames(nn.Module):
 
 
 def from_weights(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
-    """Make the encoder of `choice`: `weights` is a hub name or local folder. Layer None: the middle one."""
+    """Make the encoder of `choice`: `weights` is a hub name or local folder. Layer None: the middle one.
+
+    `MissingInput` for a folder of another family (HuBERT, WavLM, data2vec, ...), or with other tensors than its
+    configuration says.
+    """
     only(choice, "weights", "layer", "tokens_per_second")
     weights = obtain_weights(choice.name, choice.weights)
-    config = Wav2Vec2Config.from_pretrained(str(weights.folder), local_files_only=True)
-    recipe = weights.folder / "preprocessor_config.json"
-    # Without the file: as in all published models except a few early ones.
-    normalize = bool(json.loads(recipe.read_text()).get("do_normalize", True)) if recipe.is_file() else True
+    config = read_config(weights, {"wav2vec2": Wav2Vec2Config}, "wav2vec 2.0")
+    if config.add_adapter:
+        problem = f"{weights.folder}: a model with an adapter, which shortens the output of every layer"
+        raise MissingInput(problem, "set `weights` to the model without its adapter")
+    normalize = _read_normalize(weights)
     spec = describe(choice, config, weights.origin, weights.hash, normalize=normalize)
 
     def load() -> nn.Module:
-        return Wav2Vec2Frames(load_from_folder(Wav2Vec2Model, weights.folder), spec.layers, normalize=normalize)
+        return Wav2Vec2Frames(load_exactly(Wav2Vec2Model, config, weights), spec.layers, normalize=normalize)
 
     return AudioEncoder(spec, load, device)
+
+
+def _read_normalize(weights: Weights) -> bool:
+    """Was the model trained on clips of unit variance? Read from the recipe beside its weights."""
+    path = next(path for path in weights.others if path.name in RECIPE)
+    recipe = read_settings(path)
+    part = recipe.get("feature_extractor")  # a processor's file holds the recipes of all its parts
+    recipe = part if isinstance(part, dict) else recipe
+    rate, normalize = recipe.get("sampling_rate"), recipe.get("do_normalize")
+    if rate not in (SAMPLE_RATE, None) or not isinstance(normalize, bool):
+        problem = f"{path}: do_normalize {normalize!r} at sampling_rate {rate!r}"
+        raise MissingInput(problem, f"this encoder reads models of {SAMPLE_RATE} Hz whose file has do_normalize")
+    return normalize
 
 
 def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str, *, normalize: bool) -> EncoderSpec:
@@ -74,4 +97,5 @@ def describe(choice: EncoderChoice, config: Any, origin: str, weights_hash: str,
         layer=simplify_layers(check_layers(choice, 0, count) or (count // 2,)),
         tokens_per_second=check_token_rate(choice),
         normalisation="zero mean, unit variance per clip" if normalize else "none",
+        version=VERSION,
     )

@@ -13,6 +13,8 @@ B clips, A samples at 16 kHz, M mel bands, F frames (50 per second), D numbers p
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import torch
 from torch import nn
@@ -30,6 +32,19 @@ from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
 
 WINDOW, HOP = 400, 160
+LAYER = re.compile(r"^encoder/layer_(\d+)/")
+LINEAR, NORM = ("weight", "bias"), ("gamma", "beta")
+OUTSIDE_LAYERS = (
+    *("num_heads", "position_encodings/encodings"),
+    *(f"{part}/{name}" for part in ("conv1", "conv2") for name in LINEAR),
+    *(f"layer_norm/{name}" for name in NORM),
+)
+INSIDE_LAYERS = tuple(
+    f"{block}/{part}/{name}"
+    for block in ("self_attention", "ffn")
+    for part, names in (("layer_norm", NORM), ("linear_0", LINEAR), ("linear_1", LINEAR))
+    for name in names
+)
 WINDOW_SAMPLES = 30 * SAMPLE_RATE
 
 
@@ -93,7 +108,7 @@ def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     file = CT2File(weights.tensors)
     if file.kind != "WhisperSpec":
         raise MissingInput(f"{file.path}: a {file.kind}, not a Whisper model", "check `weights`")
-    count = sum(1 for name in file.names if name.startswith("encoder/layer_") and name.endswith("linear_0/bias")) // 2
+    count = check_encoder(file)
     layers = check_layers(choice, 0, count) or (count // 2,)
     spec = EncoderSpec(
         name=choice.name,
@@ -107,6 +122,21 @@ def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     )
     last = layers[-1]
     return AudioEncoder(spec, lambda: WhisperFrames(read_encoder(file, last), layers, norm=last == count), device)
+
+
+def check_encoder(file: CT2File) -> int:
+    """Number of layers of the encoder of `file`. `MissingInput` names a variable that is missing or has no place."""
+    layers = 1 + max((int(number) for name in file.names for number in LAYER.findall(name)), default=-1)
+    names = {f"encoder/{name}" for name in OUTSIDE_LAYERS}
+    names |= {f"encoder/layer_{number}/{name}" for number in range(layers) for name in INSIDE_LAYERS}
+    given = {name for name in file.names if name.startswith("encoder/")}
+    # Settings are scalars, and others of them came and went with the converter's versions.
+    extra = {name for name in given - names if file.shape(name) and not name.endswith("_scale")}
+    for what, wrong in (("has no", names - given), ("has too much:", extra)):
+        if wrong:
+            more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            raise MissingInput(f"{file.path}: {what} {min(wrong)}{more}", "fetch the file again, or check `weights`")
+    return layers
 
 
 def read_encoder(file: CT2File, layers: int) -> WhisperEncoder:

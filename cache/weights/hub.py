@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from unmask.cache.weights.folder_files import find_tensors, list_named_files
+from unmask.cache.weights.sources import Alternatives, Files
 from unmask.core.errors import MissingInput, UsageError
 
 log = logging.getLogger("unmask")
@@ -25,22 +27,29 @@ def is_offline() -> bool:
     return bool(is_offline_mode())
 
 
-def find_cached_folder(repository: str, revision: str | None, file: str) -> Path | None:
-    """Snapshot folder that holds `file`, if it was downloaded before. Never uses the network."""
+def find_snapshot(repository: str, revision: str | None, files: Files) -> tuple[Path | None, list[str]]:
+    """Snapshot folder with any of `files` that was downloaded before, and the names that the hub said it does not have.
+
+    Never uses the network.
+    """
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
-    try:
-        found = try_to_load_from_cache(repository, file, revision=revision)
-    except HFValidationError as error:
-        raise UsageError(f"weights {repository!r}: neither a local path nor a hub name", "owner/name") from error
-    return Path(found).parent if isinstance(found, str) else None
+    def look_up(name: str) -> Any:
+        try:
+            return try_to_load_from_cache(repository, name, revision=revision)
+        except HFValidationError as error:
+            raise UsageError(f"weights {repository!r}: neither a local path nor a hub name", "owner/name") from error
+
+    wanted = (*files.tensors, *(name for names in files.needed for name in names))
+    found = next((Path(path) for path in map(look_up, wanted) if isinstance(path, str)), None)
+    known = {name: look_up(name) for name in files.published}
+    absent = [name for name, path in known.items() if path is not None and not isinstance(path, str)]
+    return found.parent if found else None, absent
 
 
-def fetch(
-    repository: str, revision: str | None, needed: Sequence[str], one_of: Sequence[str], extra: Sequence[str]
-) -> None:
-    """Download `needed`, the first of `one_of` that exists, and those of `extra` that exist, into the hub's cache.
+def fetch(repository: str, revision: str | None, files: Files) -> None:
+    """Download `files`, and what they list (shards, modules), into the hub's cache.
 
     `MissingInput` when the hub is unreachable, or has no such repository or file.
     """
@@ -48,13 +57,19 @@ def fetch(
     if not check_hub():  # checked once: the hub's client would retry each file for half a minute
         raise MissingInput(f"{repository}: not on this machine, and the model hub does not answer", remedy)
     log.info("fetching %s from the model hub", repository)
-    for name in needed:
-        if not _download(repository, revision, name, remedy):
-            raise MissingInput(f"{repository}: no {name} on the model hub", remedy)
-    if not any(_download(repository, revision, name, remedy) for name in one_of):
-        raise MissingInput(f"{repository}: none of {', '.join(one_of)} on the model hub", remedy)
-    for name in extra:
+
+    def download_one(names: Alternatives) -> None:
+        if not any(_download(repository, revision, name, remedy) for name in names):
+            raise MissingInput(f"{repository}: no {' or '.join(names)} on the model hub", remedy)
+
+    for names in (*files.needed, files.tensors):
+        download_one(names)
+    for name in (*files.published, *files.extra):
         _download(repository, revision, name, remedy)
+    folder, _ = find_snapshot(repository, revision, files)
+    if folder is not None:
+        for names in list_named_files(folder, files, find_tensors(folder, files)):
+            download_one(names)
 
 
 def check_hub(seconds: float = ANSWER_SECONDS) -> bool:

@@ -8,7 +8,7 @@ cache (HF_HOME); the model hub itself, unless HF_HUB_OFFLINE is set.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,8 @@ from typing import Literal
 
 from unmask.cache.encoders import ENCODERS, find_source
 from unmask.cache.weights import hub
-from unmask.cache.weights.sources import Files, Package, Source
+from unmask.cache.weights.folder_files import check_whole, list_folder
+from unmask.cache.weights.sources import PROMPTS, Files, Package, Source
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint, hash_file
 
@@ -29,8 +30,9 @@ class Weights:
     """In words: "package x", "hub owner/name", "local /path"."""
     folder: Path
     tensors: Path
+    """The file with the weights, or the index of their shards."""
     others: tuple[Path, ...] = ()
-    """Configuration and tokenizer files beside the tensors."""
+    """Configuration and tokenizer files beside the tensors, shards, and the files of modules."""
 
     @property
     def hash(self) -> str:
@@ -57,7 +59,10 @@ def list_weights() -> list[Availability]:
 
 
 def find_weights(name: str, given: str | None = None) -> Weights | None:
-    """Find the weights of encoder `name` on this machine; None if missing. `given`: `weights` of the profile."""
+    """Find the weights of encoder `name` on this machine; None if missing. `given`: `weights` of the profile.
+
+    `MissingInput` when a local folder lacks a file, or a file is a Git-LFS pointer or a list that cannot be read.
+    """
     source = _get_source(name)
     if given is None and source.package:
         return _find_in_package(source.package)
@@ -74,9 +79,8 @@ def obtain_weights(name: str, given: str | None = None) -> Weights:
     source = _get_source(name)
     if not (given is None and source.package) and not (given is not None and _is_local(given)):
         repository, revision = _parse_hub_name(source, given)
-        files = source.files
-        hub.fetch(repository, revision, files.needed, files.tensors, files.extra)
-        found = _find_in_hub_cache(repository, revision, files)
+        _fetch(repository, revision, source.files)
+        found = _find_in_hub_cache(repository, revision, source.files)
     if found is None:
         raise MissingInput(f"encoder {name}: its weights are not on this machine", _describe_remedy(source, given))
     return found
@@ -92,7 +96,13 @@ def _list_availability() -> Iterator[Availability]:
         source = entry.source
         if source is None:
             yield Availability(name, "no weights needed", "")
-        elif found := find_weights(name):
+            continue
+        try:
+            found = find_weights(name)
+        except MissingInput as error:
+            yield Availability(name, "not found", error.problem)
+            continue
+        if found:
             yield Availability(name, "found", found.origin)
         else:
             yield Availability(name, "not found", _describe_remedy(source, None))
@@ -120,28 +130,51 @@ def _find_in_package(package: Package) -> Weights | None:
 
 def _find_in_path(path: Path, files: Files) -> Weights:
     if path.is_file():
+        if not files.bare:
+            problem = f"{path}: a file, and this encoder also reads the files beside it"
+            raise MissingInput(problem, f"set `weights` to the folder {path.parent}")
+        check_whole(path)
         return Weights(f"local {path}", path.parent, path)
-    found = _find_in_folder(path, files, f"local {path}")
-    if found is None:
-        wanted = ", ".join([" or ".join(files.tensors), *files.needed])
-        raise MissingInput(f"{path}: no model folder", f"set `weights` to a folder with {wanted}, or to a hub name")
-    return found
+    wanted = ", ".join(" or ".join(names) for names in (files.tensors, *files.needed))
+    hint = f"set `weights` to a folder with {wanted}, or to a hub name"
+    if not path.is_dir():
+        raise MissingInput(f"{path}: no model folder", hint)
+    found = list_folder(path, files)
+    if found.tensors is None or found.missing:
+        lacking = ", ".join(found.missing)
+        raise MissingInput(
+            f"{path}: no complete model folder, it has no {lacking}", _describe_lack(found.missing, hint)
+        )
+    return Weights(f"local {path}", path, found.tensors, found.others)
 
 
-def _find_in_folder(folder: Path, files: Files, origin: str) -> Weights | None:
-    tensors = next((folder / name for name in files.tensors if (folder / name).is_file()), None)
-    if tensors is None or not all((folder / name).is_file() for name in files.needed):
-        return None
-    extra = (folder / name for name in (*files.needed, *files.extra))
-    return Weights(origin, folder, tensors, tuple(path for path in extra if path.is_file()))
+def _describe_lack(missing: Sequence[str], hint: str) -> str:
+    if list(missing) != [PROMPTS]:
+        return hint
+    return f'fetch {PROMPTS} too; for a model that was published without one, write {{"prompts": {{}}}} into it'
+
+
+def _find_in_folder(folder: Path, files: Files, origin: str, unpublished: Sequence[str] = ()) -> Weights | None:
+    found = list_folder(folder, files, unpublished)
+    return Weights(origin, folder, found.tensors, found.others) if found.tensors and not found.missing else None
 
 
 def _find_in_hub_cache(repository: str, revision: str | None, files: Files) -> Weights | None:
-    for name in files.tensors:
-        folder = hub.find_cached_folder(repository, revision, name)
-        if folder and (found := _find_in_folder(folder, files, f"hub {repository}")):
-            return found
-    return None
+    folder, unpublished = hub.find_snapshot(repository, revision, files)
+    return _find_in_folder(folder, files, f"hub {repository}", unpublished) if folder else None
+
+
+def _fetch(repository: str, revision: str | None, files: Files) -> None:
+    """Fetch the files of a hub repository. `MissingInput` names what the snapshot on this machine lacks."""
+    try:
+        hub.fetch(repository, revision, files)
+    except MissingInput as error:
+        folder, unpublished = hub.find_snapshot(repository, revision, files)
+        missing = list_folder(folder, files, unpublished).missing if folder else ()
+        if not missing:
+            raise
+        problem = f"{folder}: no complete snapshot of {repository}, it has no {', '.join(missing)}"
+        raise MissingInput(problem, _describe_lack(missing, error.hint)) from error
 
 
 def _parse_hub_name(source: Source, given: str | None) -> tuple[str, str | None]:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+Alternatives = tuple[str, ...]
+"""Names of files of which one is enough. The first that exists is read."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """What one kind of model folder contains."""
+    """What one kind of model folder contains. Every file that is read is part of the hash."""
 
-    tensors: tuple[str, ...]
-    """The weights: the first of these that exists is read. Safetensors come first."""
-    needed: tuple[str, ...] = ()
+    tensors: Alternatives
+    """The weights. Safetensors come before pickled files, one file before an index of shards."""
+    needed: tuple[Alternatives, ...] = ()
+    """Without one of each, the folder is no model: a default in its place would silently give other tokens."""
+    published: tuple[str, ...] = ()
+    """Needed too, unless the hub said that the repository has no such file."""
     extra: tuple[str, ...] = ()
-    """Read if they exist, and part of the hash: they change the model's output."""
+    """Read if they exist."""
+    bare: bool = False
+    """The file with the weights is a model without a folder around it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +50,31 @@ class Source:
     """Put before a hub name that has no owner: "resnet18.a1_in1k" is timm/resnet18.a1_in1k."""
 
 
-_TENSORS = ("model.safetensors", "pytorch_model.bin")
-_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
+TENSORS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+MODULE_TENSORS = ("model.safetensors", "pytorch_model.bin")
+"""Of a module of a sentence encoder."""
+CONFIG = ("config.json",)
+RECIPE = ("preprocessor_config.json", "processor_config.json")
+"""How an audio model wants its input. A processor saved by transformers 5 writes the second file only."""
+VOCABULARY = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
+MODULES, PROMPTS = "modules.json", "config_sentence_transformers.json"
+SENTENCE_SETTINGS = (
+    "sentence_bert_config.json",
+    *(f"sentence_{kind}_config.json" for kind in ("roberta", "distilbert", "camembert", "albert", "xlm-roberta")),
+)
+"""Maximum length of a text. The name depends on the network in old models."""
 
-TIMM_FILES = Files(_TENSORS, ("config.json",))
-WAV2VEC2_FILES = Files(_TENSORS, ("config.json",), ("preprocessor_config.json",))
-CTRANSLATE2_FILES = Files(("model.bin",))
+TIMM_FILES = Files(tensors=TENSORS, needed=(CONFIG,), bare=True)
+WAV2VEC2_FILES = Files(tensors=TENSORS, needed=(CONFIG, RECIPE))
+CTRANSLATE2_FILES = Files(tensors=("model.bin",), bare=True)
 SENTENCE_FILES = Files(
-    _TENSORS, ("config.json",), (*_TOKENIZER, "modules.json", "1_Pooling/config.json", "sentence_bert_config.json")
+    tensors=TENSORS,
+    needed=(CONFIG, VOCABULARY, ("tokenizer_config.json",), (MODULES,), SENTENCE_SETTINGS),
+    published=(PROMPTS,),
+    extra=(*VOCABULARY, "merges.txt", "special_tokens_map.json", "added_tokens.json"),
 )

@@ -51,7 +51,7 @@ def downloaded(cache: Path, repository: str, *names: str) -> Path:
     for name in names:
         path = folder / "snapshots" / "abc123" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")
+        path.write_text("[]" if name == "modules.json" else "{}")
     return folder / "snapshots" / "abc123"
 
 
@@ -67,7 +67,8 @@ def all_of_hub(cache: Path) -> None:
         source = ENCODERS[choice.name].source
         assert source
         assert source.hub
-        downloaded(cache, source.hub, "config.json", "model.safetensors")
+        files = source.files
+        downloaded(cache, source.hub, "model.safetensors", *(names[0] for names in files.needed), *files.published)
 
 
 def test_without_weights_or_network_auto_is_offline(choose):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
+import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 from timm.models import save_for_hf
 
 from unmask.cache.encoders import make_encoder
+from unmask.cache.encoders.image_base import resize_images
 from unmask.cache.encoders.timm_weights import (
     Architecture,
     find_feature_width,
@@ -68,6 +74,46 @@ def test_a_bare_file_is_read_as_the_network_of_the_name(local_models: dict[str, 
     torch.save(network.state_dict(), tmp_path / "weights.bin")
     encoder = make_encoder(EncoderChoice(name="timm:test_vit", weights=str(tmp_path / "weights.bin")), CPU)
     assert encoder.encode(pictures()).shape == (2, 1, 64)
+
+
+@pytest.mark.parametrize("mode", ["bicubic", "bilinear", "nearest"])
+@pytest.mark.parametrize("size", [64, 160, 224])
+def test_images_are_resized_as_pillow_does(mode: str, size: int):
+    blocks = np.random.default_rng(0).integers(0, 256, (14, 14, 3), dtype=np.uint8)
+    image = Image.fromarray(blocks).resize((112, 112), Image.Resampling.NEAREST)
+    expected = np.asarray(image.resize((size, size), Image.Resampling[mode.upper()])) / 255
+    given = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+    resized = resize_images(given, size, mode)[0].permute(1, 2, 0).numpy()
+    assert np.abs(resized - expected).max() < 1.5 / 255, "Pillow rounds to whole levels in between"
+
+
+def test_the_interpolation_of_the_configuration_is_used(local_models: dict[str, str], tmp_path: Path):
+    folder = tmp_path / "model"
+    copytree(local_models["vit_b16"], folder)
+    config = json.loads((folder / "config.json").read_text())
+    made = {}
+    for mode in ("bicubic", "bilinear", "nearest"):
+        config["pretrained_cfg"]["interpolation"] = mode
+        (folder / "config.json").write_text(json.dumps(config))
+        made[mode] = make_encoder(EncoderChoice(name="vit_b16", weights=str(folder)), CPU)
+        assert f"interpolation {mode}" in made[mode].spec.normalisation
+    assert len({encoder.spec.fingerprint("m") for encoder in made.values()}) == 3
+    tokens = [encoder.encode(pictures()) for encoder in made.values()]
+    assert (tokens[0] - tokens[1]).abs().max() > 1e-4
+    assert (tokens[0] - tokens[2]).abs().max() > 1e-4
+
+
+def test_a_network_uses_timms_interpolation_where_no_configuration_is():
+    assert get_default_architecture("vit_base_patch16_224").interpolation == "bicubic"
+    assert get_default_architecture("vgg11").interpolation == "bilinear"
+
+
+def test_an_assertion_of_timm_is_a_wrong_setting():
+    small = replace(get_default_architecture("swin_tiny_patch4_window7_224"), size=100)
+    with pytest.raises(UsageError, match="no square feature map"):
+        find_feature_width(small, small.blank(), ())
+    with pytest.raises(UsageError, match="timm makes no vit_tiny_patch16_224"):
+        replace(get_default_architecture("vit_tiny_patch16_224"), arguments={"num_heads": 5}).blank()
 
 
 def test_a_middle_layer_of_a_local_network_is_its_own_feature_map(local_models: dict[str, str]):

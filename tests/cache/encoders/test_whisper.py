@@ -102,6 +102,46 @@ def test_the_shipped_file_is_a_whole_tiny_english_whisper(shipped: CT2File):
     assert all(np.isfinite(shipped.tensor(name)).all() for name in shipped.names)
 
 
+def small_whisper() -> dict[str, tuple[str, NDArray[Any]]]:
+    """The variables of an encoder of 2 layers, 8 wide, and a decoder that is not read."""
+    random = np.random.default_rng(0)
+    norm, shapes = {"gamma": (8,), "beta": (8,)}, {"position_encodings/encodings": (20, 8)}
+    shapes |= {"conv1/weight": (8, 4, 3), "conv1/bias": (8,), "conv2/weight": (8, 8, 3), "conv2/bias": (8,)}
+    parts = {"layer_norm": norm}
+    for layer in range(2):
+        for block, (inner, outer) in {"self_attention": (24, 8), "ffn": (32, 32)}.items():
+            parts[f"layer_{layer}/{block}/layer_norm"] = norm
+            parts[f"layer_{layer}/{block}/linear_0"] = {"weight": (inner, 8), "bias": (inner,)}
+            parts[f"layer_{layer}/{block}/linear_1"] = {"weight": (8, outer), "bias": (8,)}
+    shapes |= {f"{part}/{name}": shape for part, names in parts.items() for name, shape in names.items()}
+    variables = {f"encoder/{name}": ("float32", random.normal(size=shape)) for name, shape in shapes.items()}
+    for layer in range(2):
+        variables[f"encoder/layer_{layer}/self_attention/linear_0/bias"][1][8:16] = 0  # a key has no bias
+    made = {name: (kind, values.astype(np.float32)) for name, (kind, values) in variables.items()}
+    return made | {"encoder/num_heads": ("int32", np.array(2, np.int32)), "decoder/x": ("int32", np.zeros(1, np.int32))}
+
+
+def test_each_variable_of_the_encoder_is_needed_and_no_other_may_be_there(tmp_path: Path):
+    whole, path = small_whisper(), tmp_path / "model.bin"
+
+    def make() -> torch.Tensor:
+        return make_encoder(EncoderChoice(name="whisper_tiny", weights=str(tmp_path)), CPU).encode(noise(4000))
+
+    ct2(path, whole)
+    assert make().isfinite().all()
+    for name in whole:
+        ct2(path, {other: variable for other, variable in whole.items() if other != name})
+        if name.startswith("encoder/"):
+            with pytest.raises(MissingInput, match=f"has no {name}"):
+                make()
+    for name in ("encoder/layer_1/ffn/linear_2/weight", "encoder/adapter/weight"):
+        ct2(path, whole | {name: ("float32", np.zeros(3, np.float32))})
+        with pytest.raises(MissingInput, match=f"has too much: {name}"):
+            make()
+    ct2(path, whole | {"encoder/scale_outputs": ("int32", np.array(0, np.int32))})
+    assert make().isfinite().all(), "a setting of another version of the converter"
+
+
 def test_its_positions_are_the_sinusoids_of_the_paper(shipped: CT2File):
     # Evidence that the tensors are read in the right order and scale: these have a formula.
     rate = np.exp(-np.log(10_000) / (192 - 1) * np.arange(192))

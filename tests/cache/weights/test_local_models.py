@@ -62,15 +62,6 @@ def test_sentence_vectors_are_means_over_real_word_pieces(local_models: dict[str
             torch.testing.assert_close(vector, torch.nn.functional.normalize(mean, dim=1), rtol=1e-4, atol=1e-5)
 
 
-def test_a_pooling_that_is_not_the_mean_is_refused(local_models: dict[str, str], tmp_path: Path):
-    folder = tmp_path / "cls"
-    copytree(local_models["sbert"], folder)
-    (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": false}')
-    with pytest.raises(MissingInput, match="pooling is not the mean"):
-        make_encoder(EncoderChoice(name="sbert", weights=str(folder)), CPU)
-
-
 @pytest.mark.parametrize("name", ["vit_b16", "wav2vec2_base", "sbert"])
 def test_a_moved_folder_keeps_its_key_and_other_weights_change_it(
     local_models: dict[str, str], tmp_path: Path, name: str

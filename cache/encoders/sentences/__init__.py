@@ -1,0 +1,1 @@
+"""Sentence encoders: folders in the format of sentence-transformers."""
