@@ -17,6 +17,9 @@ STAMP   = $(VENV)/.set-up
 # Where it is set, torch and transformers would be compiled anew by every process.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Hints of these targets name make targets.
+demo manifest extract-features train ablations evaluate report predict doctor: export UNMASK_CALLER = make
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns check lint bench doctor clean
 

@@ -13,6 +13,7 @@ from unmask.cache.weights.resolve import find_weights, needs_weights
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.settings import apply
+from unmask.core.suggestions import suggest
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import PROFILES, Profile, hub, offline
 
@@ -64,7 +65,8 @@ def _choose_automatically(settings_file: Path | None, assignments: Sequence[str]
 
 def _load_preset(name: str) -> Profile:
     if name not in PROFILES:
-        raise UsageError(f"no profile {name!r}", f"one of: {', '.join((AUTO, *PROFILES))}")
+        known = (AUTO, *PROFILES)
+        raise UsageError(f"no profile {name!r}", f"{suggest(name, known)}profiles: {', '.join(known)}")
     return PROFILES[name]()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
@@ -13,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint
+from unmask.core.suggestions import find_closest
 
 LINES = "write `key: value` lines"
 # Plain words for pydantic's Python-specific messages.
@@ -119,8 +119,8 @@ def _similar(model: type[BaseModel], parts: Sequence[str], owner: type[BaseModel
     beside = list_keys(owner, here)
     names = (*list_keys(model, under), *beside, *(f"{here}{name}" for name in owner.model_fields))
     by_last = {name.rpartition(".")[2]: name for name in names}
-    close = difflib.get_close_matches(parts[-1].rpartition(".")[2], by_last, n=1, cutoff=0.7)
-    meant = f"did you mean {by_last[close[0]]}? " if close else ""
+    close = find_closest(parts[-1].rpartition(".")[2], by_last)
+    meant = f"did you mean {by_last[close]}? " if close else ""
     return f"{meant}known keys: {', '.join(beside)}"
 
 

@@ -39,11 +39,14 @@ class StageReport:
         """Reasons of the items that met an unexpected error."""
         return [reason for reason in self.failed.values() if reason.startswith(CRASHED)]
 
-    def check(self, max_failures: float) -> None:
-        """Raise `ItemsFailed` if the failed fraction is above `max_failures` (0..1)."""
+    def check(self, max_failures: float, argument: str = "max_failures=") -> None:
+        """Raise `ItemsFailed` if the failed fraction is above `max_failures` (0..1).
+
+        `argument`: how the caller writes that limit, for the hint.
+        """
         assert self.done + self.skipped + len(self.failed) == self.given, f"{self}: an item was lost"
         if self.given and len(self.failed) / self.given > max_failures:
             raise ItemsFailed(
                 f"{self.stage}: {len(self.failed)} of {self.given} items failed (allowed: {max_failures:.0%})",
-                "see the reasons above, or allow more with --max-failures 0.5",
+                f"see the reasons above, or allow more with {argument}0.5",
             )

@@ -50,7 +50,9 @@ def evaluate(
     known = limit_training_items(select_labeled([row for row in rows if row.media_id in numbers]), split, seed=seed)
     items = known.only(known.split == split)
     if not len(items):
-        raise MissingInput(f"{run.name}: no item of the {split} split has tokens", "make manifest extract-features")
+        raise MissingInput(
+            f"{run.name}: no item of the {split} split has tokens", "unmask preprocess, then unmask extract"
+        )
     log.info("evaluate: %d items of the %s split", len(items), split)
     scores, _ = opened.score([numbers[row.media_id] for row in items.rows], device=device, batch_size=batch_size)
     model = Scorer(MODEL, f"fusion of {', '.join(opened.info.streams)}", scores.score, opened.info.threshold)

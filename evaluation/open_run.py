@@ -87,7 +87,7 @@ def check_split(run: Path, info: RunInfo, manifest: Manifest) -> None:
     if info.split_hash != manifest.split_hash:
         raise MissingInput(
             f"{run.name}: trained on split {info.split_hash}, the manifest now has {manifest.split_hash}",
-            "train again on the new split (make train), or use the work folder that the run was trained in",
+            "train again on the new split (unmask train), or use the work folder that the run was trained in",
         )
 
 
@@ -95,13 +95,13 @@ def check_streams(run: Path, info: RunInfo, data: TokenData) -> None:
     """Raise `MissingInput` unless `data` has tokens of the run's encoders with the same weights and settings."""
     for name, stream in info.streams.items():
         if name not in data.streams:
-            raise MissingInput(f"{run.name}: tokens of {name} are missing", "make extract-features")
+            raise MissingInput(f"{run.name}: tokens of {name} are missing", "unmask extract")
         store = data.streams[name].store
         if store.fingerprint != stream.fingerprint:
             changed = _describe_changes(stream.spec.as_json(), store.spec.as_json()) or "preprocessing"
             raise MissingInput(
                 f"{run.name}: tokens of {name} differ from those of its training ({changed})",
-                "extract with the run's profile and weights, or train again: make train",
+                "extract with the run's profile and weights, or train again: unmask train",
             )
 
 

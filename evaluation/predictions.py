@@ -70,4 +70,4 @@ def read_predictions(run: Path) -> pa.Table:
     try:
         return pq.read_table(run / FILE)
     except (OSError, pa.ArrowException) as error:
-        raise MissingInput(f"{run / FILE}: no readable predictions", "make evaluate") from error
+        raise MissingInput(f"{run / FILE}: no readable predictions", "unmask evaluate") from error

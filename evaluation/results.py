@@ -138,9 +138,9 @@ def read_evaluation(run: Path) -> Evaluation:
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MissingInput(f"{path}: no evaluation of this run", "make evaluate") from error
+        raise MissingInput(f"{path}: no evaluation of this run", "unmask evaluate") from error
     if value.pop("version", None) != VERSION:
-        raise MissingInput(f"{path}: written by another version", "make evaluate")
+        raise MissingInput(f"{path}: written by another version", "unmask evaluate")
     model, controls = _read_table(value.pop("model")), tuple(_read_table(table) for table in value.pop("controls"))
     comparisons = tuple(Comparison(**_with_tuples(one)) for one in value.pop("comparisons"))
     return Evaluation(model=model, controls=controls, comparisons=comparisons, **_with_tuples(value))

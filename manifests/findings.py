@@ -89,7 +89,7 @@ def write_findings(path: Path, report: ScanReport) -> None:
 
 def read_findings(path: Path) -> tuple[list[Ignored], list[Conflict]]:
     """`MissingInput` when the table is missing or of another kind."""
-    remedy = "make manifest DATA=/path/to/datasets"
+    remedy = "unmask scan /path/to/datasets"
     try:
         table = pq.read_table(path)
     except FileNotFoundError as error:

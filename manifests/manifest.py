@@ -198,7 +198,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 def read_manifest(path: Path) -> Manifest:
     """`MissingInput` when it is missing, not a manifest, or of another version."""
-    remedy = "make manifest DATA=/path/to/datasets"
+    remedy = "unmask scan /path/to/datasets"
     if not path.is_file():
         raise MissingInput(f"{path}: no manifest", remedy)
     try:

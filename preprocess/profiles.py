@@ -64,7 +64,7 @@ class EncoderChoice(Settings):
     """One encoder of a profile. None: the encoder's own default."""
 
     name: str
-    """A key of cache.encoders.ENCODERS, or `timm:<name>` for any timm network."""
+    """A key of cache.encoders.ENCODERS, `timm:<name>` for any timm network, or `module:attribute` for your own."""
     weights: str | None = None
     """Hub name or local folder."""
     layer: int | tuple[int, ...] | None = None

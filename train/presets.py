@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from unmask.core.errors import UsageError
+from unmask.core.suggestions import suggest
 from unmask.train.config import TrainConfig
 
 
@@ -113,5 +114,5 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
 def make_preset(name: str) -> TrainConfig:
     """The settings of a preset, with its name in them. `UsageError` when there is no such preset."""
     if name not in PRESETS:
-        raise UsageError(f"no preset {name!r}", f"presets: {', '.join(PRESETS)}")
+        raise UsageError(f"no preset {name!r}", f"{suggest(name, PRESETS)}presets: {', '.join(PRESETS)}")
     return PRESETS[name]().model_copy(update={"preset": name})

@@ -52,7 +52,7 @@ LAST = "last.pth"
 SUMMARY = "summary.json"
 LOCK = "lock"
 
-REMEDY = "make train"
+REMEDY = "unmask train"
 STATE = {"key", "config", "standing", "model", "average", "optimiser", "scaler"}
 """What last.pth holds."""
 

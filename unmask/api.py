@@ -172,7 +172,7 @@ class Work:
         limits = Limits(workers=workers or count_cores(), timeout_s=timeout, memory_gib=memory)
         report = preprocess(manifest, chosen, self.folder, limits, retry=reasons, partition=partition)
         if not partition.is_whole:
-            self.say(f"part {partition} is finished; when all parts are: unmask merge")
+            self.say(f"part {partition} is finished; when all parts are, join them with `unmask merge`")
         return StageTable([report]).check(max_failures)
 
     def extract(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unmask.core.errors import REASONS, UsageError
+from unmask.core.suggestions import suggest
 from unmask.core.work_folder import WorkFolder
 
 if TYPE_CHECKING:
@@ -45,5 +46,8 @@ def check_reasons(names: Sequence[str]) -> tuple[str, ...]:
     """Reasons for which items failed; "all" is every one. `UsageError` for an unknown name."""
     unknown = sorted(set(names) - {*REASONS, "all"})
     if unknown:
-        raise UsageError(f"retry: no such reason {unknown[0]!r}", f"all, or some of {','.join(REASONS)}")
+        raise UsageError(
+            f"retry: no such reason {unknown[0]!r}",
+            f"{suggest(unknown[0], REASONS)}all, or some of {','.join(REASONS)}",
+        )
     return REASONS if "all" in names else tuple(names)

@@ -12,6 +12,7 @@ from unmask.cache.export.mean_vectors import pool_tokens, read_item_columns
 from unmask.cache.stage import open_tokens
 from unmask.clip_dataset import ClipDataset
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.suggestions import suggest
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.train.data.token_data import TokenData
@@ -41,4 +42,6 @@ def open_dataset(work: WorkFolder, manifest: Manifest, split: str | None, encode
 
 def _check_encoders(names: Sequence[str], known: Collection[str]) -> None:
     if unknown := [name for name in names if name not in known]:
-        raise UsageError(f"no tokens of encoder {unknown[0]!r}", f"encoders here: {', '.join(known)}")
+        raise UsageError(
+            f"no tokens of encoder {unknown[0]!r}", f"{suggest(unknown[0], known)}encoders here: {', '.join(known)}"
+        )

@@ -23,6 +23,7 @@ from unmask.cache.weights.sources import (
 )
 from unmask.core.errors import UsageError
 from unmask.core.extensions import hash_extension, is_extension
+from unmask.core.suggestions import suggest
 from unmask.preprocess.profiles import EncoderChoice
 
 if TYPE_CHECKING:
@@ -170,8 +171,8 @@ def find_entry(name: str) -> EncoderEntry:
         source = Source(files=TIMM_FILES, hub=_find_timm_repository(network), owner="timm")
         return EncoderEntry("image_base:from_weights", source, {"default": network})
     if name not in ENCODERS:
-        hint = f"one of: {', '.join(ENCODERS)}, {TIMM}<name of a timm network>, or module:attribute for your own"
-        raise UsageError(f"no encoder {name!r}", hint)
+        known = f"{', '.join(ENCODERS)}, {TIMM}<name of a timm network>, or module:attribute for your own"
+        raise UsageError(f"no encoder {name!r}", f"{suggest(name, ENCODERS)}encoders: {known}")
     return ENCODERS[name]
 
 

@@ -48,7 +48,7 @@ def pool_tokens(stores: Mapping[str, Ragged], per: Per) -> Vectors:
     """Average the tokens of `stores`, which hold the same clips, per clip or over all clips of a media file."""
     first = next(iter(stores.values()))
     if any(store.keys != first.keys for store in stores.values()):
-        raise MissingInput("the encoders have tokens of different clips", "make extract-features")
+        raise MissingInput("the encoders have tokens of different clips", "unmask extract")
     keys = first.keys if per == "clip" else [(media_id, 0) for media_id in dict.fromkeys(key[0] for key in first.keys)]
     row_of = {key: row for row, key in enumerate(keys)}
     rows = np.array([row_of[key if per == "clip" else (key[0], 0)] for key in first.keys], np.int64)

@@ -85,7 +85,7 @@ def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = 
     path = work.tokens / (LATEST if profile is None else f"{profile.fingerprint()}.json")
     profile, media, listed, folders = read_index(path)
     if media != hash_media_settings(profile.preprocess):
-        raise MissingInput(f"{path}: tokens of another version's media", f"make manifest, then {REMEDY}")
+        raise MissingInput(f"{path}: tokens of another version's media", f"unmask preprocess, then {REMEDY}")
     needed = find_shards(get_media_folder(work, profile.preprocess), manifest)
     names = [shard.name for shard in needed]
     absent = sorted(set(names) - set(listed))

@@ -20,7 +20,7 @@ from unmask.cache.store.memory_map import map_file
 from unmask.core.errors import MissingInput
 from unmask.core.process_pool import count_cores
 
-REMEDY = "make extract-features"
+REMEDY = "unmask extract"
 REPAIR = "unmask cache verify --repair"
 
 ClipKey = tuple[str, int]

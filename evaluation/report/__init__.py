@@ -35,7 +35,7 @@ def report(work: WorkFolder, run: Path) -> Path:
     """Write `work.report` about `run`; raise `MissingInput` if the run has not been evaluated."""
     evaluation, predictions = find_evaluation(run), read_predictions(run)
     if evaluation is None:
-        raise MissingInput(f"{run.name}: its current weights have not been evaluated", "make evaluate")
+        raise MissingInput(f"{run.name}: its current weights have not been evaluated", "unmask evaluate")
     manifest, loaded = read_manifest(work.manifest), load_run(run, torch.device("cpu"))
     streams = open_tokens(work, manifest, loaded.info.profile)
     rows, media = list(manifest.rows()), work.media / streams.media

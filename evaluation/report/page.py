@@ -27,7 +27,7 @@ def write_page(path: Path, data: PageData) -> None:
 def render(data: PageData) -> str:
     """One self-contained HTML document. Every text from a file or a name is escaped."""
     if data.predictions.num_rows != data.evaluation.scored:
-        raise MissingInput(f"{data.evaluation.run}: predictions and evaluation differ", "make evaluate")
+        raise MissingInput(f"{data.evaluation.run}: predictions and evaluation differ", "unmask evaluate")
     templates = make_environment("unmask.evaluation.report")
     templates.filters |= {"number": number, "figure": figure, "visible": escape_invisible}
     json: dict[str, Any] = {"synthetic": data.synthetic}

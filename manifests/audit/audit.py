@@ -49,7 +49,7 @@ def audit(
     `MissingInput` for a manifest without rows.
     """
     if not len(manifest):
-        raise MissingInput("audit: the manifest has no rows", "make manifest DATA=/path/to/datasets")
+        raise MissingInput("audit: the manifest has no rows", "unmask scan /path/to/datasets")
     probed = sample_files(manifest, seed)
     workers = workers or count_cores()
     images, has_audio = _find_images(probed), _find_audio(probed)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unmask.core.errors import UsageError
+from unmask.core.suggestions import suggest
 from unmask.manifests.splits.folds import assign_folds, assign_mrdf, assign_pair
 from unmask.manifests.splits.grammar import (
     parse_dataset,
@@ -146,7 +147,8 @@ def parse(text: str) -> ChosenScheme:
     scheme = SCHEMES.get(spellings.get(name, name))
     if scheme is None:
         forms = ", ".join(shlex.quote(known.form) for known in SCHEMES.values())
-        raise UsageError(f"--split {text}: no such split scheme", f"one of {forms}")
+        meant = suggest(name, (*SCHEMES, *spellings))
+        raise UsageError(f"--split {text}: no such split scheme", f"{meant}schemes: {forms}")
     try:
         return ChosenScheme(scheme.name, _parse_argument(scheme, colon, argument.strip()))
     except ValueError as error:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unmask.core.errors import UsageError
+from unmask.core.suggestions import suggest
 from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.manifest import SCHEMA, MediaRow, Split
 from unmask.manifests.splits.identity_graph import Flags, Ints, Links, link, order_datasets
@@ -59,9 +60,8 @@ class Columns:
         """(R,) True for rows of the datasets `keys`. `UsageError` for a dataset that is not in the manifest."""
         unknown = [key for key in keys if key not in self.names]
         if unknown:
-            raise UsageError(
-                f"--split: the manifest has no dataset {', '.join(unknown)}", f"it has {', '.join(self.names)}"
-            )
+            hint = f"{suggest(unknown[0], self.names)}it has {', '.join(self.names)}"
+            raise UsageError(f"--split: the manifest has no dataset {', '.join(unknown)}", hint)
         return np.isin(self.datasets, [self.names.index(key) for key in keys])
 
 

@@ -16,7 +16,7 @@ import unmask
 from unmask.cli import app
 
 COMMANDS = sorted(path.stem for path in Path(app.__file__).parent.glob("*.py"))
-NOT_COMMANDS = {"__init__", "app", "console", "options"}
+NOT_COMMANDS = {"__init__", "app", "console", "hints", "options"}
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -46,6 +46,36 @@ def test_help_explains_every_option(capsys, command: str):
     assert shown.help
     for one in (shown, *getattr(shown, "commands", {}).values()):
         assert [option.name for option in one.params if not option.hidden and not option.help] == []
+
+
+def test_every_command_takes_the_common_options():
+    from typer.main import get_command
+
+    listed = get_command(app.app).commands
+    commands = {**listed, **listed["cache"].commands}
+    del commands["cache"]
+    options = {name: {opt for one in command.params for opt in one.opts} for name, command in commands.items()}
+    assert [name for name, taken in options.items() if not {"--work", "--json", "--quiet"} <= taken] == []
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert run(capsys, "--version")[:2] == (0, f"unmask {unmask.__version__}\n")
+
+
+@pytest.mark.parametrize("command", ["scan", "split"])
+def test_help_lists_every_split_scheme(capsys, command: str):
+    from unmask.manifests.splits.registry import SCHEMES
+
+    shown = " ".join(run(capsys, command, "--help")[1].split())
+    assert [scheme.form for scheme in SCHEMES.values() if f"{scheme.form}: " not in shown] == []
+
+
+def test_the_shell_completes_commands(capsys, monkeypatch):
+    monkeypatch.setenv("_UNMASK_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "unmask pre")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    monkeypatch.setattr(sys, "argv", ["unmask"])
+    assert run(capsys)[1].split() == ["preprocess", "predict", "presets"]
 
 
 def test_help_loads_no_stage():

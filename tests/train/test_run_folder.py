@@ -125,7 +125,7 @@ def test_the_newest_run_is_found(trained, tmp_path: Path):
     assert find_run(tmp_path / "runs", None) == run
     assert find_run(tmp_path / "runs", older) == older
     for missing in ((tmp_path / "nowhere", None), (tmp_path / "runs", tmp_path / "runs" / "absent")):
-        with pytest.raises(MissingInput, match="make train"):
+        with pytest.raises(MissingInput, match="unmask train"):
             find_run(*missing)
 
 
@@ -136,7 +136,7 @@ def test_the_newest_run_is_found(trained, tmp_path: Path):
 def test_a_damaged_run_is_refused_with_a_remedy(trained, file: str, content: str):
     _, run = trained
     (run / file).write_text(content)
-    with pytest.raises(MissingInput, match="make train"):
+    with pytest.raises(MissingInput, match="unmask train"):
         load_run(run, CPU)
 
 

@@ -15,6 +15,7 @@ from unmask.cache.spec import Modality
 from unmask.cache.store.profile_index import ProfileTokens
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint
+from unmask.core.suggestions import suggest
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
 from unmask.train.config import TrainConfig
@@ -45,7 +46,7 @@ class TokenData:
         filled = (key for store in stores.values() for key, n in zip(store.keys, store.lengths, strict=True) if n)
         clips = join(manifest, filled)
         if not len(clips):
-            raise MissingInput("no item of the manifest has tokens", "make extract-features")
+            raise MissingInput("no item of the manifest has tokens", "unmask extract")
         keys = list(zip(clips.media_id.tolist(), clips.clip.tolist(), strict=True))
         good = manifest.table.column("status").to_pylist().count("ok")
         tokens = {name: StreamTokens.of(store, keys, streams.views.get(name, ())) for name, store in stores.items()}
@@ -64,7 +65,8 @@ class TokenData:
         """Encoders that `config` uses. `UsageError` when one of them has no tokens, or none is left."""
         missing = sorted(set(config.streams) - set(self.streams))
         if missing:
-            raise UsageError(f"no tokens of {', '.join(missing)}", f"encoders here: {', '.join(self.streams)}")
+            hint = f"{suggest(missing[0], self.streams)}encoders here: {', '.join(self.streams)}"
+            raise UsageError(f"no tokens of {', '.join(missing)}", hint)
         wanted = [name for name in self.streams if not config.streams or name in config.streams]
         names = tuple(name for name in wanted if self.modality(name) in config.modalities)
         if not names:
@@ -133,7 +135,8 @@ class TokenData:
         missing = sorted(set(datasets) - set(self.clips.datasets))
         if missing:
             present = ", ".join(self.clips.datasets)
-            raise UsageError(f"no clips of {', '.join(missing)}", f"datasets here: {present}")
+            hint = f"{suggest(missing[0], self.clips.datasets)}datasets here: {present}"
+            raise UsageError(f"no clips of {', '.join(missing)}", hint)
 
 
 def prefetch(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: bool) -> Iterator[Made]:

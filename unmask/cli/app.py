@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
+import unmask
 from unmask.cli import cache
 from unmask.cli.ablate import ablate
 from unmask.cli.audit import audit
@@ -18,6 +19,7 @@ from unmask.cli.demo_data import demo_data
 from unmask.cli.doctor import doctor
 from unmask.cli.evaluate import evaluate
 from unmask.cli.extract import extract
+from unmask.cli.hints import get_program
 from unmask.cli.merge import merge
 from unmask.cli.predict import predict
 from unmask.cli.preprocess import preprocess
@@ -51,6 +53,8 @@ COMMANDS = (
 )
 """In the order of `unmask --help`."""
 
+WITH_SCHEMES = ("scan", "split")
+
 
 class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
@@ -61,17 +65,43 @@ class Commands(TyperGroup):
             raise as_user_error(error) or error from error
 
 
+class Command(TyperCommand):
+    """A command whose help ends with the split schemes of the registry, if it takes one."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        if self.name in WITH_SCHEMES:
+            from unmask.manifests.splits.registry import SCHEMES  # not at the top: `--help` loads no stage
+
+            forms = (f"{scheme.form}: {scheme.description}".replace("`", "") for scheme in SCHEMES.values())
+            self.epilog = "\n\n".join(["Split schemes (docs/splits.md):", *forms])
+        super().format_help(ctx, formatter)
+
+
 app = typer.Typer(
     name="unmask",
     cls=Commands,
     help="Multimodal deepfake detection on cached tokens.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 for command in COMMANDS:
-    app.command(command.__name__.replace("_", "-"))(command)
+    app.command(command.__name__.replace("_", "-"), cls=Command)(command)
 app.add_typer(cache.app, name="cache")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"unmask {unmask.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def set_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Multimodal deepfake detection on cached tokens."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -79,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
     code: Any = 0
     try:
         set_environment()
-        app(arguments)
+        app(arguments, prog_name=get_program())
     except SystemExit as stop:
         code = stop.code
         if code == 2:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from unmask.cli.console import Console
+from unmask.cli.hints import adapt_commands
 from unmask.cli.options import DEFAULT_MAX_FAILURES, Call, Device, MaxFailures, command
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.machine import choose_device
@@ -143,7 +144,8 @@ def import_(
 
     call.console.show_stages(import_hdf5(call.work.folder, file), 1.0)
     if not call.work.folder.manifest.is_file():
-        call.console.say("training on them also needs the manifest and the media shards: make manifest DATA=...")
+        remedy = adapt_commands("unmask scan /path/to/datasets, then unmask preprocess", call.work.folder.root)
+        call.console.say(f"to train on these tokens, scan and preprocess the same datasets: {remedy}")
 
 
 def _repair(console: Console, folder: WorkFolder, damaged: Sequence[Damage], device: str, max_failures: float) -> None:

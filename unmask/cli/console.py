@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console as RichConsole
 from rich.console import RenderableType
 
+from unmask.cli.hints import adapt_commands
 from unmask.core.errors import as_user_error
 from unmask.core.stage_report import StageReport
 from unmask.logs import show_log
@@ -64,18 +66,24 @@ class Console:
             if len(report.failed) > FAILURES_SHOWN:
                 self.say("    --json lists all")
         for report in reports:
-            report.check(max_failures)
+            report.check(max_failures, "--max-failures ")
 
 
 @contextmanager
-def open_console(as_json: bool = False, quiet: bool = False) -> Iterator[Console]:
-    """The console of one command. Its JSON object is printed at the end, with the error if there was one."""
+def open_console(as_json: bool, quiet: bool, work: Path) -> Iterator[Console]:
+    """The console of one command. Its JSON object is printed at the end, with the error if there was one.
+
+    Commands in the hint of an error get the form that the user typed (see `adapt_commands`).
+    """
     console = Console(as_json=as_json, quiet=quiet)
     try:
         yield console
     except BaseException as error:
         if known := as_user_error(error):
+            known.hint = adapt_commands(known.hint, work)
             console.result |= {"error": known.problem, "hint": known.hint}
+            if known is not error:
+                raise known from error
         raise
     finally:
         if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unmask.cli.options import Call, command
 
 
-@command(work=False, quiet=False)
+@command()
 def datasets(call: Call) -> None:
     """List the known datasets and the folder names that scan looks for."""
     from unmask.manifests.datasets import LAYOUTS

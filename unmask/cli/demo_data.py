@@ -13,7 +13,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Random seed of the synthetic 
 Scale = Annotated[float, typer.Option("--scale", min=0.01, help="Number of files, as a fraction of the usual number.")]
 
 
-@command(work=False)
+@command()
 def demo_data(
     call: Call,
     out: Annotated[Path, typer.Argument(help="Folder to write to.")],

@@ -6,7 +6,7 @@ from unmask.cli.options import Call, command
 from unmask.core.machine import choose_device
 
 
-@command(quiet=False)
+@command()
 def doctor(call: Call) -> None:
     """Show what this machine has and which settings it would get."""
     from unmask.cache.weights.resolve import list_weights

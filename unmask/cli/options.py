@@ -15,16 +15,16 @@ import typer
 from unmask.api import MAX_FAILURES, Work
 from unmask.arguments import choose_profile
 from unmask.cli.console import Console, open_console
+from unmask.cli.hints import DEFAULT_WORK, adapt_commands
 from unmask.core.errors import UsageError
 
 if TYPE_CHECKING:
     from unmask.preprocess.profiles import Profile
     from unmask.train.config import TrainConfig
 
-DEFAULT_WORK = Path("work")
 DEFAULT_MAX_FAILURES = MAX_FAILURES
 
-SCHEMES = "Split scheme: default, grouped, official-strict, folds:5/0, ... (docs/splits.md)."
+SCHEMES = "Split scheme; they are listed below."
 PROFILES = (
     "Encoders and preprocessing: offline (weights of installed packages), hub (downloaded weights), auto (hub if "
     "possible, else offline) or tiny (for tests). Default: as last time, at first auto."
@@ -84,29 +84,28 @@ Command = Callable[..., None]
 Option = inspect.Parameter
 
 
-def command(*, work: bool = True, quiet: bool = True) -> Callable[[Command], Command]:
+def command(*, work: Path = DEFAULT_WORK) -> Callable[[Command], Command]:
     """A decorator that makes a Typer command of a function `(call: Call, options...)`.
 
-    It adds --work, --quiet (unless switched off) and --json, and prints the JSON object when the function has ended.
+    It adds --work (with `work` as its default), --json and --quiet, and prints the JSON object when the function has
+    ended. `command.body` is the function itself.
     """
-    added = [Option("as_json", Option.KEYWORD_ONLY, default=False, annotation=Json)]
-    if quiet:
-        added.append(Option("quiet", Option.KEYWORD_ONLY, default=False, annotation=Quiet))
-    if work:
-        added.insert(0, Option("work", Option.KEYWORD_ONLY, default=DEFAULT_WORK, annotation=WorkOption))
+    common = (("work", work, WorkOption), ("as_json", False, Json), ("quiet", False, Quiet))
+    added = [Option(name, Option.KEYWORD_ONLY, default=value, annotation=kind) for name, value, kind in common]
 
     def decorate(function: Command) -> Command:
         @wraps(function)
-        def run(*, work: Path = DEFAULT_WORK, as_json: bool = False, quiet: bool = False, **options: Any) -> None:
+        def run(*, work: Path = work, as_json: bool = False, quiet: bool = False, **options: Any) -> None:
             # Of the processes that torchrun starts, only the first prints.
             first = os.environ.get("RANK", "0") == "0"
-            with open_console(as_json and first, quiet or not first) as console:
-                function(Call(console, Work(work, say=console.say)), **options)
+            with open_console(as_json and first, quiet or not first, work) as console:
+                function(Call(console, Work(work, say=lambda line: console.say(adapt_commands(line, work)))), **options)
 
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         own = [parameter.replace(kind=Option.KEYWORD_ONLY) for parameter in parameters]
         run.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
+        run.body = function  # type: ignore[attr-defined]
         del run.__wrapped__
         return run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from unmask.cli.options import Call, command
 
 
-@command(work=False, quiet=False)
+@command()
 def presets(call: Call) -> None:
     """List the systems that `train` and `ablate` know."""
     from unmask.train.presets import PRESETS
