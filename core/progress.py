@@ -9,12 +9,33 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
 log = logging.getLogger("unmask")
 
 PLAIN_SECONDS = 5.0
+# The first items bear the start of workers and the loading of weights: an estimate from them is several times too long.
+LEAST_SECONDS, LEAST_SHARE = 5.0, 0.02
+
+
+def estimate_remaining(done: float, total: float | None, elapsed: float | None) -> str:
+    """For example "12 s left"; empty before an estimate means something, and after the end."""
+    if not total or not elapsed or not done or done >= total:
+        return ""
+    if elapsed < LEAST_SECONDS or done < LEAST_SHARE * total:
+        return ""
+    return f"{format_duration((total - done) * elapsed / done)} left"
+
+
+class RemainingColumn(ProgressColumn):
+    """The estimate at the end of a bar."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        return Text(estimate_remaining(task.completed, task.total, task.elapsed))
 
 
 class Progress:
@@ -31,7 +52,7 @@ class Progress:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[note]}"),
-                TimeRemainingColumn(),
+                RemainingColumn(),
                 console=Console(stderr=True),
             )
             self._task = self._rich.add_task(label, total=total, note="")
@@ -49,7 +70,8 @@ class Progress:
             self._rich.update(self._task, advance=count, note=self._note())
         elif time.monotonic() - self._printed >= PLAIN_SECONDS:
             self._printed = time.monotonic()
-            log.info("%s: %d/%d %s, %s, %s", self.label, self.done, self.total, self.unit, self._note(), self._eta())
+            facts = (f"{self.done}/{self.total} {self.unit}", self._note(), self._eta())
+            log.info("%s: %s", self.label, ", ".join(filter(None, facts)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -57,19 +79,17 @@ class Progress:
         if self._rich:
             self._rich.stop()
 
-    def _rate(self) -> float:
-        return self.done / max(time.monotonic() - self._started, 1e-9)
-
     def _note(self) -> str:
         failed = f", {self.failed} failed" if self.failed else ""
-        return f"{self._rate():.1f} {self.unit}/s{failed}"
+        rate = self.done / max(time.monotonic() - self._started, 1e-9)
+        return f"{rate:.1f} {self.unit}/s{failed}"
 
     def _eta(self) -> str:
-        return f"{(self.total - self.done) / max(self._rate(), 1e-9):.0f} s left"
+        return estimate_remaining(self.done, self.total, time.monotonic() - self._started)
 
 
 def format_duration(seconds: float) -> str:
-    """Duration in the largest unit of which it has at least two, for example "3.5 hours"."""
+    """Duration in the largest unit of which it has at least two, for example "3.5 hours" or "90 seconds"."""
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from unmask.core.wide_table import Column, WideTable
 from unmask.evaluation.results import ScoreTable
 from unmask.evaluation.terminal_table import NOTHING, number
 from unmask.evaluation.token_reuse import StoreUse, describe_token_reuse
@@ -73,17 +72,29 @@ def list_figures() -> list[tuple[str, str, str]]:
 def render_ablation(ablation: Ablation) -> RenderableType:
     """One row per preset, then the controls, then notes on which rows may be compared."""
     title = f"ablation: {ablation.split} split, profile {ablation.profile}, {len(ablation.seeds)} seed(s)"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("preset", no_wrap=True)
-    for name in ("items", *(title for _, _, title in list_figures()), "training"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in ablation.rows:
-        figures = [NOTHING if spread is None else str(spread) for spread in row.figures.values()]
-        took = NOTHING if row.train_seconds is None else f"{row.train_seconds:,.1f} s"
-        table.add_row(Text(row.preset), str(row.items), *figures, took)
-    for control in ablation.controls:
-        values = [control.row(row)[metric] for row, metric, _ in list_figures()]
-        table.add_row(Text(f"({control.name})"), "", *map(number, values), "", style="dim")
+    rows, controls = ablation.rows, ablation.controls
+    blank = [""] * len(controls)
+    took = [NOTHING if row.train_seconds is None else f"{row.train_seconds:,.1f} s" for row in rows]
+    figures = [
+        Column(
+            heading=heading,
+            cells=[
+                *(NOTHING if (spread := row.figures[heading]) is None else str(spread) for row in rows),
+                *(number(control.row(summary)[metric]) for control in controls),
+            ],
+        )
+        for summary, metric, heading in list_figures()
+    ]
+    table = WideTable(
+        title=title,
+        names=Column(heading="preset", cells=[row.preset for row in rows] + [f"({one.name})" for one in controls]),
+        columns=[
+            Column(heading="items", cells=[*(str(row.items) for row in rows), *blank]),
+            *figures,
+            Column(heading="training", cells=[*took, *blank]),
+        ],
+        styles=[""] * len(rows) + ["dim"] * len(controls),
+    )
     return Group(table, *(Text(f"- {line}") for line in _write_notes(ablation)))
 
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from unmask.core.wide_table import Column, WideTable, format_plain
 from unmask.evaluation.results import MACRO, POOLED, Evaluation, Interval, MetricRow
 from unmask.metrics import binary
 
 NOTHING = "n/a"
-WIDTH = 120
 PARTIAL = "* mean over the datasets that the control can score; the differences below are over these datasets only"
 
 
@@ -32,16 +27,8 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
 
 
 def format_evaluation(evaluation: Evaluation) -> str:
-    """`evaluation_table` as plain text, for a pipe, a file or a narrow terminal."""
+    """`render_evaluation` as plain text."""
     return format_plain(render_evaluation(evaluation))
-
-
-def format_plain(table: RenderableType, width: int = WIDTH) -> str:
-    """`table` without colors, in lines of `width` characters."""
-    console = Console(width=width, file=io.StringIO(), color_system=None)
-    with console.capture() as captured:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -55,39 +42,39 @@ def format_with_interval(value: float | None, interval: Interval | None) -> str:
     return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else f"{value:.3f} [{NOTHING}]"
 
 
-def _build_metrics_table(evaluation: Evaluation) -> Table:
-    title = f"{evaluation.run}: {evaluation.split} split, {evaluation.split_scheme}, profile {evaluation.profile}"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
-    table.add_column("dataset", no_wrap=True)
+def _build_metrics_table(evaluation: Evaluation) -> WideTable:
+    """The interval of the first metric only; all of them are in the report and in the JSON."""
+    rows = evaluation.model.rows
     first, *others = binary.METRICS
-    for name in ("real", "fake", f"{first.heading} [95 %]", *(metric.heading for metric in others)):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in evaluation.model.rows:
-        _add_row(table, row.name, _format_cells(row))
-    return table
+    compared = [format_with_interval(row[first.name], row.interval(first.name)) for row in rows]
+    return WideTable(
+        title=f"{evaluation.run}: {evaluation.split} split, {evaluation.split_scheme}, profile {evaluation.profile}",
+        names=Column(heading="dataset", cells=[row.name for row in rows]),
+        columns=[
+            Column(heading="real", cells=[str(row.n_real) for row in rows]),
+            Column(heading="fake", cells=[str(row.n_fake) for row in rows]),
+            Column(heading=f"{first.heading} [95 %]", cells=compared),
+            *(Column(heading=one.heading, cells=[number(row[one.name]) for row in rows]) for one in others),
+        ],
+        styles=_make_styles(evaluation),
+    )
 
 
-def _add_row(table: Table, name: str, cells: Sequence[str]) -> None:
-    # Text, not str: rich reads "[n/a]" and a dataset named "[red]" in a str as markup.
-    table.add_row(Text(name), *map(Text, cells), style="bold" if name in (MACRO, POOLED) else None)
+def _build_controls_table(evaluation: Evaluation) -> WideTable:
+    rows = evaluation.model.rows
+    return WideTable(
+        title="AUC of the model and the controls, same items",
+        names=Column(heading="", cells=[row.name for row in rows]),
+        columns=[
+            Column(heading=one.name, cells=[format_beside(row, one.row(row.name)) for row in rows])
+            for one in (evaluation.model, *evaluation.controls)
+        ],
+        styles=_make_styles(evaluation),
+    )
 
 
-def _format_cells(row: MetricRow) -> list[str]:
-    """120 columns have room for one interval: that of the first metric."""
-    first, *others = (metric.name for metric in binary.METRICS)
-    compared = format_with_interval(row[first], row.interval(first))
-    return [str(row.n_real), str(row.n_fake), compared, *(number(row[name]) for name in others)]
-
-
-def _build_controls_table(evaluation: Evaluation) -> Table:
-    scorers = (evaluation.model, *evaluation.controls)
-    table = Table(title="AUC of the model and the controls, same items", box=box.SIMPLE_HEAD, title_justify="left")
-    table.add_column("", no_wrap=True)
-    for scorer in scorers:
-        table.add_column(scorer.name, justify="right")
-    for row in evaluation.model.rows:
-        _add_row(table, row.name, [format_beside(row, scorer.row(row.name)) for scorer in scorers])
-    return table
+def _make_styles(evaluation: Evaluation) -> list[str]:
+    return ["bold" if row.name in (MACRO, POOLED) else "" for row in evaluation.model.rows]
 
 
 def format_beside(model: MetricRow, control: MetricRow) -> str:

@@ -17,6 +17,7 @@ from unmask.core.stage_report import StageReport
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.console import RenderableType
 
     from unmask.evaluation.ablation_table import Ablation
     from unmask.evaluation.predict import Verdict
@@ -29,7 +30,6 @@ log = logging.getLogger("unmask")
 
 ROWS_SHOWN = 60
 FAILURES_SHOWN = 10
-ABLATION_WIDTH = 160
 SPLITS = ("train", "val", "test", None)
 
 Row = dict[str, Any]
@@ -63,14 +63,23 @@ class Table:
         return self.to_pandas() if find_spec("pandas") else self.to_arrow()
 
     def as_text(self) -> str:
+        """As wide as the terminal that stdout is; elsewhere without any limit."""
+        from rich.console import Group
+        from rich.text import Text
+
+        from unmask.core.wide_table import Column, WideTable, format_plain
+
         rows = self.as_rows()
-        names = list(rows[0]) if rows else []
-        lines = [names, *([_cell(value) for value in row.values()] for row in rows[:ROWS_SHOWN])]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
-        text = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        ]
-        return "\n".join([*filter(None, [self.title]), *text, *self._beneath(rows)])
+        shown = rows[:ROWS_SHOWN]
+        parts: list[RenderableType] = [Text(line) for line in self._beneath(rows)]
+        if shown:
+            named = {name: [row[name] for row in shown] for name in shown[0]}
+            columns = [
+                Column(heading=name, cells=list(map(_cell, values)), left=any(isinstance(one, str) for one in values))
+                for name, values in named.items()
+            ]
+            parts.insert(0, WideTable(title=self.title, names=columns[0], columns=columns[1:]))
+        return format_plain(Group(*parts)).rstrip("\n")
 
     def __repr__(self) -> str:
         return self.as_text()
@@ -262,10 +271,10 @@ class AblationTable(Table):
         return lines + [f"control {name}: macro AUC {_cell(auc)}" for name, auc in macro.items()]
 
     def as_text(self) -> str:
+        from unmask.core.wide_table import format_plain
         from unmask.evaluation.ablation_table import render_ablation
-        from unmask.evaluation.terminal_table import format_plain
 
-        return format_plain(render_ablation(self.details), ABLATION_WIDTH)
+        return format_plain(render_ablation(self.details))
 
 
 class VerdictTable(Table, list["Verdict"]):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from unmask.core.wide_table import Column, WideTable
 from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
 from unmask.manifests.audit.results import RULE, Audit, ProbeLine, SharedSummary, describe
 
@@ -54,22 +53,23 @@ def _describe_sets(what: str, summary: SharedSummary) -> list[tuple[str, bool]]:
     return [(text, summary.across_splits > 0), *conflicts]
 
 
-def _make_table(audit: Audit) -> Table:
-    title = f"{audit.files} files, split {audit.split_scheme}: AUC of shortcuts, without the content"
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
-    table.add_column("dataset", no_wrap=True)
-    for name in ("real", "fake", "groups", "prior"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in (*FAMILIES, EVERYTHING):
-        table.add_column(SHORT.get(name, name), justify="right")
-    for one in audit.datasets:
-        prior = "" if one.prior_accuracy is None else f"{one.prior_accuracy:.1%}"
-        counts = [Text(text) for text in (str(one.real), str(one.fake), str(one.groups), prior)]
-        # Text, not str: rich would read a dataset called "[red]" as its own markup.
-        table.add_row(
-            Text(one.name), *counts, *(Text(_format_auc(line), style=STYLES[line.verdict]) for line in one.probes)
-        )
-    return table
+def _make_table(audit: Audit) -> WideTable:
+    datasets = audit.datasets
+    priors = ["" if one.prior_accuracy is None else f"{one.prior_accuracy:.1%}" for one in datasets]
+    counts = {name: [str(getattr(one, name)) for one in datasets] for name in ("real", "fake", "groups")}
+    families = [
+        [Text(_format_auc(line), style=STYLES[line.verdict]) for line in lines]
+        for lines in zip(*(one.probes for one in datasets), strict=True)
+    ]
+    headings = [SHORT.get(name, name) for name in (*FAMILIES, EVERYTHING)]
+    return WideTable(
+        title=f"{audit.files} files, split {audit.split_scheme}: AUC of shortcuts, without the content",
+        names=Column(heading="dataset", cells=[one.name for one in datasets]),
+        columns=[
+            *(Column(heading=name, cells=cells) for name, cells in (counts | {"prior": priors}).items()),
+            *(Column(heading=name, cells=cells) for name, cells in zip(headings, families, strict=True)),
+        ],
+    )
 
 
 def _format_auc(line: ProbeLine) -> str:

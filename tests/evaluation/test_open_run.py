@@ -15,6 +15,7 @@ from tiny_chain import CPU, DAMAGED, Chain
 
 from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.wide_table import format_plain
 from unmask.core.work_folder import WorkFolder
 from unmask.demo.encoding import write_video
 from unmask.evaluation.ablate import ablate
@@ -25,7 +26,7 @@ from unmask.evaluation.predict import predict
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report import report
 from unmask.evaluation.results import Evaluation, read_evaluation
-from unmask.evaluation.terminal_table import format_evaluation, format_plain
+from unmask.evaluation.terminal_table import format_evaluation
 from unmask.evaluation.token_reuse import store_uses
 from unmask.manifests.manifest import from_rows, read_manifest, write_manifest
 from unmask.train.data.token_data import TokenData

@@ -8,17 +8,16 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from rich import box
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
-from rich.table import Table
 from rich.text import Text
 
-from unmask.core.progress import Progress
+from unmask.core import wide_table
+from unmask.core.progress import Progress, RemainingColumn
+from unmask.core.wide_table import WideTable
 from unmask.train.best_epoch import TITLES, choose_deciding
 from unmask.train.losses.objective import LOSS_TERMS
 
@@ -31,6 +30,7 @@ LEGEND = (
     "often the discriminators name a clip's dataset; by parts: the same by modalities alone; chance: by luck"
 )
 WORTH_A_WARNING = 0.995
+LONGEST_LINE = 119
 
 Column = tuple[str, list[str]]
 """Heading, and the text of each epoch."""
@@ -50,7 +50,7 @@ class Board:
         # Without a width of its own the bar takes what the numbers leave.
         self._bar = RichProgress(
             TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TextColumn("steps"),
-            TextColumn("ETA"), TimeRemainingColumn(compact=True),
+            RemainingColumn(),
         )  # fmt: skip
         self._task = self._bar.add_task(f"epoch {done + 1} of {epochs}", total=steps)
         self._label = label
@@ -120,19 +120,23 @@ def render_epochs(lines: Sequence[dict[str, Any]], console: Console) -> Renderab
         ([*losses, *guesses], datasets),
         (losses, [*datasets, *guesses]),
     ]
-    shown, left = next((one for one in choices if _fits(build_table(lines, one[0]), console)), choices[-1])
+    shown, left = next((one for one in choices if _fits(lines, one[0], console)), choices[-1])
+    dropped: list[Column] = []
+    while len(shown) > 2 and not _fits(lines, shown, console):
+        dropped.append(shown[1])  # next to the epoch stands the loss that says least
+        shown = [shown[0], *shown[2:]]
     parts: list[RenderableType] = [build_table(lines, shown)]
     if lines:
         parts.append(Text(LEGEND.format(describe_criterion(lines[-1])), style="dim"))
-    if lines and left:
-        parts.append(Text(f"epoch {lines[-1]['epoch']}, AUC of each dataset:"))
-        parts.append(Columns([Text(f"{heading} {texts[-1]}") for heading, texts in left], padding=(0, 3)))
+    for heading, columns in (("AUC of each dataset", left), ("losses", dropped)):
+        if lines and columns:
+            parts.append(Text(f"epoch {lines[-1]['epoch']}, {heading}:"))
+            parts.append(Columns([Text(f"{name} {texts[-1]}") for name, texts in columns], padding=(0, 3)))
     return Group(*parts)
 
 
-def _fits(table: Table, console: Console) -> bool:
-    anything = console.options.update(width=10_000)
-    return Measurement.get(console, anything, table).maximum <= console.width
+def _fits(lines: Sequence[dict[str, Any]], columns: Sequence[Column], console: Console) -> bool:
+    return build_table(lines, columns).fits(console.width, folded=False)
 
 
 def build_columns(lines: Sequence[dict[str, Any]]) -> tuple[list[Column], list[Column], list[Column]]:
@@ -167,13 +171,9 @@ def select_losses(lines: Sequence[dict[str, Any]]) -> dict[str, str]:
     return {name: heading for name, heading in headings.items() if heading is not None}
 
 
-def build_table(lines: Sequence[dict[str, Any]], columns: Sequence[Column]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for heading, _ in columns:
-        table.add_column(Text(heading), overflow="fold")
-    for number, line in enumerate(lines):
-        table.add_row(*(texts[number] for _, texts in columns), style="bold" if _is_best(line) else "")
-    return table
+def build_table(lines: Sequence[dict[str, Any]], columns: Sequence[Column]) -> WideTable:
+    first, *others = (wide_table.Column(heading=heading, cells=texts, left=True) for heading, texts in columns)
+    return WideTable(names=first, columns=others, styles=["bold" if _is_best(line) else "" for line in lines])
 
 
 def _is_best(line: dict[str, Any]) -> bool:
@@ -194,19 +194,31 @@ def describe_criterion(line: Mapping[str, Any]) -> str:
 
 
 def format_line(line: dict[str, Any], epochs: int) -> str:
-    found, macro = line["validation"]["pooled"], line["validation"]["macro"]
-    names = ("accuracy", "precision", "recall", "f1")
-    accuracy, precision, recall, f1 = (shorten(found[name]) for name in names)
-    guesses = [shorten(line["validation"][f"domain_{name}"]) for name in ("accuracy", "chance", "uniform")]
-    domains = " ".join(f"{name} {shorten(row['auc'])}" for name, row in line["validation"]["domains"].items())
-    losses = " ".join(f"{heading} {shorten(line['train'][name])}" for name, heading in select_losses([line]).items())
-    return (
-        f"epoch {line['epoch']}/{epochs}: {losses} | decides {shorten(line['deciding'])} | "
-        f"val loss {line['validation']['loss']:.3f} "
-        f"auc {shorten(found['auc'])} macro {shorten(macro['auc'])} acc {accuracy} p {precision} r {recall} f1 {f1} | "
-        f"{domains} | domain {guesses[0]} (modalities alone {guesses[1]}, chance {guesses[2]})"
-        f"{' best' if _is_best(line) else ''}"
-    )
+    """One log line of at most LONGEST_LINE characters; what has no room is in metrics.jsonl."""
+    found = line["validation"]
+    names = {"accuracy": "acc", "precision": "p", "recall": "r", "f1": "f1"}
+    losses = [f"{heading} {shorten(line['train'][name])}" for name, heading in select_losses([line]).items()]
+    aucs = [f"{name} {shorten(found[group]['auc'])}" for name, group in (("auc", "pooled"), ("macro", "macro"))]
+    rates = [f"{heading} {shorten(found['pooled'][name])}" for name, heading in names.items()]
+    guess, alone, chance = (shorten(found[f"domain_{name}"]) for name in ("accuracy", "chance", "uniform"))
+    sections = {
+        "losses": losses,
+        "validation": [f"decides {shorten(line['deciding'])}", f"val loss {shorten(found['loss'])}", *aucs, *(["best"] if _is_best(line) else [])],
+        "rates": rates,
+        "domain": [f"domain {guess} (modalities alone {alone}, chance {chance})"],
+        "datasets": [f"{name} {shorten(row['auc'])}" for name, row in found["domains"].items()],
+    }
+    head, shown = f"epoch {line['epoch']}/{epochs}: ", {name: list[str]() for name in sections}
+    for name in ("validation", "losses", "domain", "rates", "datasets"):
+        for entry in sections[name]:
+            shown[name].append(entry)
+            if len(_join_sections(head, shown)) > LONGEST_LINE:
+                shown[name].pop()
+    return _join_sections(head, shown)
+
+
+def _join_sections(head: str, sections: Mapping[str, Sequence[str]]) -> str:
+    return head + " | ".join(" ".join(entries) for entries in sections.values() if entries)
 
 
 def shorten(value: float | None) -> str:

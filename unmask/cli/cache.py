@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from unmask.cache.store.inventory import Reference, StoreFacts
     from unmask.cache.store.verification import Damage
+    from unmask.core.wide_table import WideTable
     from unmask.manifests.manifest import Manifest
 
 DAMAGE_SHOWN = 20
@@ -198,18 +199,24 @@ def _confirm(as_json: bool) -> bool:
 
 
 def _show_stores(console: Console, stores: Sequence[StoreFacts]) -> None:
-    from rich.table import Table
+    if stores:
+        console.show(make_store_table(stores))
 
-    if not stores:
-        return
-    table = Table("store", "size", "shards", "clips", "tokens", "profiles", "runs", "last used", box=None)
-    for store in stores:
-        about = store.as_json()
-        numbers = (f"{store.shards:,}", f"{store.clips:,}", f"{store.tokens:,}")
-        users = (", ".join(store.profiles) or "none", str(len(store.runs)), about["last_used"][:16])
-        name = store.folder if not store.problem else f"{store.folder} (damaged)"
-        table.add_row(name, _size(store.bytes), *numbers, *users)
-    console.show(table)
+
+def make_store_table(stores: Sequence[StoreFacts]) -> WideTable:
+    from unmask.core.wide_table import Column, WideTable
+
+    columns = [
+        Column(heading="size", cells=[_size(store.bytes).strip() for store in stores]),
+        Column(heading="shards", cells=[f"{store.shards:,}" for store in stores]),
+        Column(heading="clips", cells=[f"{store.clips:,}" for store in stores]),
+        Column(heading="tokens", cells=[f"{store.tokens:,}" for store in stores]),
+        Column(heading="profiles", cells=[", ".join(store.profiles) or "none" for store in stores], wraps=True),
+        Column(heading="runs", cells=[str(len(store.runs)) for store in stores]),
+        Column(heading="last used", cells=[store.as_json()["last_used"][:16] for store in stores], left=True),
+    ]
+    names = [f"{store.folder} (damaged)" if store.problem else store.folder for store in stores]
+    return WideTable(names=Column(heading="store", cells=names), columns=columns)
 
 
 def _size(count: int) -> str:

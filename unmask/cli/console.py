@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +17,9 @@ from rich.console import RenderableType
 from unmask.cli.hints import adapt_commands
 from unmask.core.errors import as_user_error
 from unmask.core.stage_report import StageReport
+from unmask.core.wide_table import UNLIMITED, Column, WideTable, format_plain
 from unmask.logs import show_log
 from unmask.tables import FAILURES_SHOWN, describe_failures
-
-WIDTH = 140
 
 
 class Estimate(Protocol):
@@ -46,10 +45,19 @@ class Console:
             print(line, file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def show(self, table: RenderableType) -> None:
-        """Print a table: as wide as the terminal, or `WIDTH` columns into a file or pipe."""
-        if not self.quiet:
-            stream = sys.stderr if self.as_json else sys.stdout
-            RichConsole(file=stream, width=None if stream.isatty() else WIDTH).print(table)
+        """Print a table: as wide as the terminal; into a file or pipe without any limit."""
+        if self.quiet:
+            return
+        stream = sys.stderr if self.as_json else sys.stdout
+        if stream.isatty():
+            RichConsole(file=stream).print(table)
+        else:
+            print(format_plain(table, UNLIMITED), end="", file=stream, flush=True)
+
+    def show_list(self, name: str, about: str, entries: Mapping[str, object]) -> None:
+        """Print names and what belongs to each, under two headings."""
+        texts = Column(heading=about, cells=list(map(str, entries.values())), wraps=True)
+        self.show(WideTable(names=Column(heading=name, cells=list(entries)), columns=[texts]))
 
     def show_estimate(self, estimate: Estimate) -> None:
         self.result["estimate"] = estimate.as_json()

@@ -10,6 +10,6 @@ def datasets(call: Call) -> None:
     """List the known datasets and the folder names that scan looks for."""
     from unmask.manifests.datasets import LAYOUTS
 
-    for key, layout in LAYOUTS.items():
-        call.console.result[key] = list(layout.names)
-        call.console.say(f"{key:18} {', '.join(layout.names)}")
+    call.console.result |= {key: list(layout.names) for key, layout in LAYOUTS.items()}
+    names = {key: ", ".join(layout.names) for key, layout in LAYOUTS.items()}
+    call.console.show_list("dataset", "folder names", names)

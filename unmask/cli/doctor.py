@@ -19,7 +19,10 @@ def doctor(call: Call) -> None:
     config = resolve_auto(TrainConfig(), choose_device("auto"), 0)
     console.result |= {"model_size": config.size, "precision": config.precision}
     console.result["encoder_weights"] = {a.encoder: f"{a.state}: {a.where}".strip(": ") for a in list_weights()}
+    machine = {key: value for key, value in console.result.items() if not isinstance(value, dict)}
+    gpus = (f"{gpu['name']} ({gpu['free_gib']:.1f} of {gpu['total_gib']:.1f} GiB free)" for gpu in machine["gpus"])
+    console.show_list("this machine", "", machine | {"gpus": ", ".join(gpus) or "none"})
     for key, value in console.result.items():
-        console.say(f"{key}: {value}" if not isinstance(value, dict) else f"{key}:")
-        for name, entry in value.items() if isinstance(value, dict) else ():
-            console.say(f"    {name:22} {entry}")
+        if isinstance(value, dict):
+            console.say("")
+            console.show_list(key.replace("_", " "), "", value)

@@ -10,6 +10,5 @@ def presets(call: Call) -> None:
     """List the systems that `train` and `ablate` know."""
     from unmask.train.presets import PRESETS
 
-    for name, preset in PRESETS.items():
-        call.console.result[name] = (preset.__doc__ or "").split("\n")[0]
-        call.console.say(f"{name:28} {call.console.result[name]}")
+    call.console.result |= {name: (preset.__doc__ or "").split("\n")[0] for name, preset in PRESETS.items()}
+    call.console.show_list("preset", "trains", call.console.result)

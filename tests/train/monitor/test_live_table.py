@@ -14,7 +14,7 @@ from unmask.manifests.manifest import DATASETS
 from unmask.train.best_epoch import choose_criterion
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
-from unmask.train.monitor.live_table import Board, mark_deciding, render_epochs
+from unmask.train.monitor.live_table import Board, format_line, mark_deciding, render_epochs
 
 CPU = torch.device("cpu")
 QUICK = TrainConfig(size="small", epochs=2, batch_size=16, lr=2e-3)
@@ -99,7 +99,17 @@ def test_nine_datasets_and_the_bar_fit_a_small_terminal():
     assert "…" not in shown
     assert all(f"{name}* {auc:.3f}" in last for name, auc in NINE.items())
     assert "epoch 20 of 120" in last
-    assert "0/12000 steps ETA" in last
+    assert "0/12000 steps" in last
+
+
+@pytest.mark.parametrize("losses", [1, 30])
+def test_the_log_line_of_an_epoch_is_under_120_characters(losses: int):
+    own = {f"my_own_loss_{number}": 0.25 for number in range(losses)}
+    epoch = line(1, aucs=NINE)
+    text = format_line(epoch | {"train": epoch["train"] | own}, 120)
+    assert 80 < len(text) < 120
+    assert text.startswith("epoch 1/120: ")
+    assert "val loss 0.500 auc 0.800 macro 0.750 best" in text
 
 
 @pytest.mark.parametrize("fewest", [0, 1, 4, 5, 9])
