@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from unmask.core.wide_table import Column, WideTable
+from unmask.core.terminal.wide_table import Column, WideTable
 from unmask.evaluation.results import ScoreTable
 from unmask.evaluation.terminal_table import NOTHING, number
 from unmask.evaluation.token_reuse import StoreUse, describe_token_reuse

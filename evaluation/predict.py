@@ -17,8 +17,8 @@ from unmask.cache.encoders import make_file_safe
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.spec import Modality
 from unmask.cache.stage import extract, open_tokens
-from unmask.core.errors import UsageError
 from unmask.core.work_folder import WorkFolder
+from unmask.evaluation.input_files import expand_files, explain_absence
 from unmask.evaluation.open_run import OpenRun, open_run
 from unmask.evaluation.unscored_items import format_reason, load_outcomes
 from unmask.manifests.datasets.base import KINDS
@@ -50,7 +50,7 @@ class ClipVerdict:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     path: str
-    """As passed to `predict`."""
+    """As passed to `predict`, or found in a folder or by a pattern."""
     verdict: Literal["fake", "real", "unreadable", "unjudged"]
     """unjudged: readable, but without any modality that the run was trained on."""
     threshold: float
@@ -85,30 +85,28 @@ class Verdict:
         return f"{self.path}: {self.verdict}, {self.score:.3f} (threshold {self.threshold:.3f}; {', '.join(parts)})"
 
 
-def predict(files: Sequence[Path], run: Path, *, device: torch.device) -> list[Verdict]:
+def predict(files: Sequence[str | Path], run: Path, *, device: torch.device) -> list[Verdict]:
     """One prediction per file, in the order of `files`; a file that cannot be scored has a reason instead of a score.
 
-    Raise `UsageError` for a folder, `MissingInput` if the encoders' weights differ from those of the training.
+    Folders and patterns stand for the media files in them. Raise `MissingInput` if the encoders' weights differ from
+    those of the training.
     """
-    for path in files:
-        if path.is_dir():
-            raise UsageError(f"{path}: a folder, not a file", f'pass its files: "{path}"/*')
+    names = expand_files(map(str, files))
     loaded = load_run(run, device)
-    refused = {path: _refuse(path, loaded) for path in files}
-    accepted = [path for path, verdict in refused.items() if verdict is None]
+    refused = {name: _refuse(name, loaded) for name in names}
+    accepted = [Path(name) for name, verdict in refused.items() if verdict is None]
     scored: dict[Path, Verdict] = {}
     if accepted:
         with tempfile.TemporaryDirectory(prefix="unmask-") as folder:
             scored = _run_stages(accepted, loaded, run, WorkFolder(Path(folder)), device)
-    verdicts = [refused[path] or scored[path.resolve()] for path in files]
-    return [replace(verdict, path=str(path)) for verdict, path in zip(verdicts, files, strict=True)]
+    return [replace(refused[name] or scored[Path(name).resolve()], path=name) for name in names]
 
 
-def _refuse(path: Path, loaded: LoadedRun) -> Verdict | None:
+def _refuse(name: str, loaded: LoadedRun) -> Verdict | None:
     """Verdict of a file that no stage can process; None for all others."""
-    if not path.is_file():
-        return _make_unscored(loaded, "unreadable", "vanished: no such file")
-    kind, kinds = KINDS.get(path.suffix.lower()), loaded.config.kinds
+    if problem := explain_absence(name):
+        return _make_unscored(loaded, "unreadable", problem)
+    kind, kinds = KINDS.get(Path(name).suffix.lower()), loaded.config.kinds
     if kind is None:
         return _make_unscored(
             loaded, "unreadable", f"refused: not a media file by its extension; known extensions: {' '.join(KINDS)}"

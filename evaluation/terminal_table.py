@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from unmask.core.wide_table import Column, WideTable, format_plain
+from unmask.core.terminal.wide_table import Column, WideTable, format_plain
 from unmask.evaluation.results import MACRO, POOLED, Evaluation, Interval, MetricRow
 from unmask.metrics import binary
 

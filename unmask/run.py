@@ -82,12 +82,15 @@ class Run:
         return EvaluationTable(evaluate(self.folder, self._work, device=choose_device(device), split=split))
 
     def predict(self, files: Iterable[str | Path] | str | Path, *, device: str = "auto") -> VerdictTable:
-        """Score images, audio files or videos: one `Verdict` per file, in their order."""
+        """Score images, audio files or videos: one `Verdict` per file, in their order.
+
+        A folder stands for the media files in and below it, a pattern ("clips/*.mp4") for the files that match it.
+        """
         from unmask.evaluation.predict import predict
 
-        paths = [Path(files)] if isinstance(files, str | Path) else [Path(file) for file in files]
-        with _warnings_only():  # the stages' log lines name a temporary folder
-            return VerdictTable(predict(paths, self.folder, device=choose_device(device)))
+        names = [files] if isinstance(files, str | Path) else list(files)
+        with _only_progress():  # the stages' other log lines name a temporary folder
+            return VerdictTable(predict(names, self.folder, device=choose_device(device)))
 
     def report(self) -> Path:
         """Write the HTML report about this run, which must have been evaluated; the page's path."""
@@ -187,10 +190,14 @@ def _read(path: Path) -> Row:
 
 
 @contextmanager
-def _warnings_only() -> Iterator[None]:
-    before = log.level
-    log.setLevel(logging.WARNING)
+def _only_progress() -> Iterator[None]:
+    """Of the log lines below a warning only those of core/progress.py pass."""
+
+    def passes(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING or record.module == "progress"
+
+    log.addFilter(passes)
     try:
         yield
     finally:
-        log.setLevel(before)
+        log.removeFilter(passes)

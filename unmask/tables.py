@@ -67,7 +67,7 @@ class Table:
         from rich.console import Group
         from rich.text import Text
 
-        from unmask.core.wide_table import Column, WideTable, format_plain
+        from unmask.core.terminal.wide_table import Column, WideTable, format_plain
 
         rows = self.as_rows()
         shown = rows[:ROWS_SHOWN]
@@ -271,7 +271,7 @@ class AblationTable(Table):
         return lines + [f"control {name}: macro AUC {_cell(auc)}" for name, auc in macro.items()]
 
     def as_text(self) -> str:
-        from unmask.core.wide_table import format_plain
+        from unmask.core.terminal.wide_table import format_plain
         from unmask.evaluation.ablation_table import render_ablation
 
         return format_plain(render_ablation(self.details))

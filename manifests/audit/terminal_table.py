@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from unmask.core.wide_table import Column, WideTable
+from unmask.core.terminal.wide_table import Column, WideTable
 from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
 from unmask.manifests.audit.results import RULE, Audit, ProbeLine, SharedSummary, describe
 

@@ -15,7 +15,7 @@ from tiny_chain import CPU, DAMAGED, Chain
 
 from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.wide_table import format_plain
+from unmask.core.terminal.wide_table import format_plain
 from unmask.core.work_folder import WorkFolder
 from unmask.demo.encoding import write_video
 from unmask.evaluation.ablate import ablate
@@ -129,11 +129,6 @@ def test_a_verdict_is_the_score_of_evaluate_and_no_file_is_lost(chain: Chain, ev
     assert (verdicts[0].audio_score, verdicts[3].video_score) == (None, None)
     assert (verdicts[0].faces_found, verdicts[3].faces_found) == (0.0, None)
     assert f"{verdicts[0].score:.3f}" in str(verdicts[0])
-
-
-def test_a_folder_is_wrong_usage(chain: Chain) -> None:
-    with pytest.raises(UsageError, match="a folder, not a file"):
-        predict([chain.data_root], chain.run, device=CPU)
 
 
 def trained(chain: Chain, preset: str, run: Path) -> Path:

@@ -13,7 +13,7 @@ from rich.console import Console as Terminal
 from rich.console import RenderableType
 
 from unmask.cli.console import Console
-from unmask.core.wide_table import UNLIMITED, format_plain
+from unmask.core.terminal.wide_table import UNLIMITED, format_plain
 
 NUMBER = re.compile(r"\d[\d.,]*\d|\d")
 
@@ -89,7 +89,8 @@ def show_epochs(made: Made) -> RenderableType:
     found = {"loss": 0.5, "pooled": {"auc": 0.8}, "macro": {"auc": 0.75}, "domains": domains}
     found |= dict.fromkeys(("domain_accuracy", "domain_chance", "domain_uniform"), 0.625)
     losses = {f"own_loss_{number}": 0.111 * number for number in range(9)} | {"fake": 0.4, "total": 1.5}
-    lines = [{"epoch": epoch, "train": losses, "validation": found, "best_epoch": 98} for epoch in (98, 99)]
+    chosen = {"best_epoch": 98, "criterion": "macro_auc", "deciding": 0.987}
+    lines = [{"epoch": epoch, "train": losses, "validation": found, **chosen} for epoch in (98, 99)]
     return render_epochs(lines, Terminal(file=StringIO(), width=80))
 
 

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from unmask.core import wide_table
 from unmask.core.progress import Progress, RemainingColumn
-from unmask.core.wide_table import WideTable
+from unmask.core.terminal import wide_table
+from unmask.core.terminal.wide_table import WideTable
 from unmask.train.best_epoch import TITLES, choose_deciding
 from unmask.train.losses.objective import LOSS_TERMS
 
@@ -200,10 +200,11 @@ def format_line(line: dict[str, Any], epochs: int) -> str:
     losses = [f"{heading} {shorten(line['train'][name])}" for name, heading in select_losses([line]).items()]
     aucs = [f"{name} {shorten(found[group]['auc'])}" for name, group in (("auc", "pooled"), ("macro", "macro"))]
     rates = [f"{heading} {shorten(found['pooled'][name])}" for name, heading in names.items()]
+    decides = [f"decides {shorten(line['deciding'])}", *(["best"] if _is_best(line) else [])]
     guess, alone, chance = (shorten(found[f"domain_{name}"]) for name in ("accuracy", "chance", "uniform"))
     sections = {
         "losses": losses,
-        "validation": [f"decides {shorten(line['deciding'])}", f"val loss {shorten(found['loss'])}", *aucs, *(["best"] if _is_best(line) else [])],
+        "validation": [*decides, f"val loss {shorten(found['loss'])}", *aucs],
         "rates": rates,
         "domain": [f"domain {guess} (modalities alone {alone}, chance {chance})"],
         "datasets": [f"{name} {shorten(row['auc'])}" for name, row in found["domains"].items()],

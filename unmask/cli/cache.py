@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from unmask.cache.store.inventory import Reference, StoreFacts
     from unmask.cache.store.verification import Damage
-    from unmask.core.wide_table import WideTable
+    from unmask.core.terminal.wide_table import WideTable
     from unmask.manifests.manifest import Manifest
 
 DAMAGE_SHOWN = 20
@@ -204,7 +204,7 @@ def _show_stores(console: Console, stores: Sequence[StoreFacts]) -> None:
 
 
 def make_store_table(stores: Sequence[StoreFacts]) -> WideTable:
-    from unmask.core.wide_table import Column, WideTable
+    from unmask.core.terminal.wide_table import Column, WideTable
 
     columns = [
         Column(heading="size", cells=[_size(store.bytes).strip() for store in stores]),

@@ -17,7 +17,7 @@ from rich.console import RenderableType
 from unmask.cli.hints import adapt_commands
 from unmask.core.errors import as_user_error
 from unmask.core.stage_report import StageReport
-from unmask.core.wide_table import UNLIMITED, Column, WideTable, format_plain
+from unmask.core.terminal.wide_table import UNLIMITED, Column, WideTable, format_plain
 from unmask.logs import show_log
 from unmask.tables import FAILURES_SHOWN, describe_failures
 

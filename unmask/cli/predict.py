@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from unmask.cli.options import Call, Device, RunFolder, command
+from unmask.core.errors import ItemsFailed, MissingInput
+
+HINT = "the line of each file says why"
 
 
 @command()
 def predict(
     call: Call,
-    files: Annotated[list[Path], typer.Argument(help="Images, audio files or videos.")],
+    files: Annotated[
+        list[str], typer.Argument(help='Images, audio files or videos; folders; patterns such as "clips/**/*.mp4".')
+    ],
     run: RunFolder = None,
     device: Device = "auto",
 ) -> None:
-    """Score new images, audio files or videos with a trained run."""
+    """Score new images, audio files or videos with a trained run.
+
+    Exit code 3 if some of the files got no score, 4 if none got one.
+    """
     verdicts = call.work.predict(files, run, device=device)
     for verdict in verdicts:
         call.console.say(str(verdict))
     call.console.result["verdicts"] = [verdict.as_json() for verdict in verdicts]
+    without = sum(verdict.score is None for verdict in verdicts)
+    if without == len(verdicts):
+        raise MissingInput(f"none of the {without} files got a score" if without > 1 else "no score", HINT)
+    if without:
+        raise ItemsFailed(f"{without} of {len(verdicts)} files got no score", HINT)

@@ -109,7 +109,7 @@ def test_the_log_line_of_an_epoch_is_under_120_characters(losses: int):
     text = format_line(epoch | {"train": epoch["train"] | own}, 120)
     assert 80 < len(text) < 120
     assert text.startswith("epoch 1/120: ")
-    assert "val loss 0.500 auc 0.800 macro 0.750 best" in text
+    assert "decides 0.123 best val loss 0.500 auc 0.800 macro 0.750" in text
 
 
 @pytest.mark.parametrize("fewest", [0, 1, 4, 5, 9])

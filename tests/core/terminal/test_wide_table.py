@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmask.core.wide_table import Column, WideTable, format_plain
+from unmask.core.terminal.wide_table import Column, WideTable, format_plain
 
 CELLS = ["0.912 [0.871, 0.950]", "1,234,567", "n/a"]
 HEADINGS = ["AUC [95 %]", "balanced accuracy", "F1"]
