@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.manifests.manifest import MediaRow
-from unmask.media.silence import SILENCE_FEATURES, measure_silence
+from unmask.media.audio.silence import SILENCE_FEATURES, measure_silence
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.train.data.stream_tokens import StreamTokens
 from unmask.train.data.token_data import TokenData

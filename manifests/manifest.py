@@ -20,6 +20,8 @@ from unmask.core.hashing import fingerprint
 
 FORMAT = "unmask-manifest"
 VERSION = 2
+# Increment when a file gets other header fields than before: the next scan reads every file again.
+PROBE_REVISION = 2
 
 # Rows held as Python objects at a time.
 BATCH = 10_000
@@ -190,7 +192,7 @@ def from_rows(rows: Iterable[MediaRow], roots: dict[str, str]) -> Manifest:
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write Parquet (zstd), atomically; format, version and roots are in the schema's metadata."""
-    about = {"format": FORMAT, "version": VERSION, "roots": manifest.roots}
+    about = {"format": FORMAT, "version": VERSION, "probe": PROBE_REVISION, "roots": manifest.roots}
     table = manifest.table.replace_schema_metadata({FORMAT: json.dumps(about, sort_keys=True)})
     with create_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -205,8 +207,18 @@ def read_manifest(path: Path) -> Manifest:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise MissingInput(f"{path}: not a readable Parquet file ({error})", remedy) from error
-    about: dict[str, Any] = json.loads((table.schema.metadata or {}).get(FORMAT.encode(), b"{}"))
+    about = _read_about(table.schema)
     if about.get("version") != VERSION or table.schema.names != SCHEMA.names:
         found = about.get("version", "none")
         raise MissingInput(f"{path}: manifest format {found}, this program reads {VERSION}", remedy)
     return Manifest(table.replace_schema_metadata(None).cast(SCHEMA), about["roots"])
+
+
+def has_current_probes(path: Path) -> bool:
+    """False for a manifest whose header fields an earlier program read, which may differ from those of this one."""
+    return bool(_read_about(pq.read_schema(path)).get("probe") == PROBE_REVISION)
+
+
+def _read_about(schema: pa.Schema) -> dict[str, Any]:
+    """What `write_manifest` noted beside the table; empty for a foreign file."""
+    return dict(json.loads((schema.metadata or {}).get(FORMAT.encode(), b"{}")))

@@ -35,6 +35,11 @@ def has_exact_times(container: InputContainer, stream: VideoStream, packets: Pac
     )
 
 
+def is_broadcast(container: InputContainer) -> bool:
+    """Whether its clock may be set anew in the middle."""
+    return bool(Flags(container.format.flags) & Flags.ts_discont) or container.format.name == "flv"
+
+
 def list_ticks(packets: Packets) -> tuple[NDArray[np.int64], int]:
     """(N,) ticks of the frames from the first one that decodes, in display order, and the duration of the last one."""
     visible = np.flatnonzero(~packets.hidden & (packets.pts >= packets.pts[packets.shown[0]]))
@@ -84,7 +89,7 @@ def _fill_unknown(dts: NDArray[np.int64], step: Fraction) -> NDArray[np.int64]:
 def _number_pieces(container: InputContainer, stream: VideoStream, packets: Packets) -> NDArray[np.int64]:
     """(P,) number of the piece of each packet: joined broadcasts and recordings have a clock per piece."""
     pieces = np.zeros(len(packets.dts), np.int64)
-    if not Flags(container.format.flags) & Flags.ts_discont and container.format.name != "flv":
+    if not is_broadcast(container):
         return pieces
     known = np.flatnonzero(packets.dts != UNKNOWN)
     steps = np.diff(packets.dts[known])

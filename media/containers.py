@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
@@ -24,13 +25,17 @@ SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 # Video tracks that are no film: cover art, and the pictures of a chapter list.
 PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
 
+# Formats that count the samples of a track when it is written. Others estimate its length from the bit rate.
+COUNTED = ("mov,mp4,m4a,3gp,3g2,mj2", "avi", "asf", "wav", "w64", "aiff", "caf")
 
-def open_container(path: Path) -> InputContainer:
+
+def open_container(path: Path | BinaryIO) -> InputContainer:
     """The container of `path`, never of files that it names. Raises one of `DECODING_ERRORS`.
 
     Metadata in unknown encodings is ignored.
     """
-    return av.open(str(path), metadata_errors="ignore", container_options={"format_whitelist": _list_formats()})
+    source = str(path) if isinstance(path, Path) else path
+    return av.open(source, "r", metadata_errors="ignore", container_options={"format_whitelist": _list_formats()})
 
 
 def find_video(container: InputContainer) -> VideoStream | None:

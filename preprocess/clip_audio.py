@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
-from unmask.media.audio_quality import Quality, measure_quality
-from unmask.media.audio_readers import AUDIO_ERRORS, AUDIO_READERS, NoAudio, Track, Waveform
-from unmask.media.resampling import resample, to_int16
-from unmask.media.timeline import REMEDY
+from unmask.media.audio.quality import Quality, measure_quality
+from unmask.media.audio.readers import SOUND_READERS, Readers, use_track
+from unmask.media.audio.resampling import get_context_seconds, resample_section, to_int16
+from unmask.media.audio.waveform import Mix, NoAudio, Track, Waveform
 from unmask.preprocess.clip_windows import ClipPlan, Window
 from unmask.preprocess.profiles import PreprocessSettings
 
-# Read on both sides of a clip, so that the resampling filter (under 1 ms) gives the same samples as on the whole
-# recording.
-CONTEXT_S = 0.02
 LOWEST_RATE, HIGHEST_RATE = 2_000, 1_000_000
 
 
@@ -40,46 +37,44 @@ def read_clip_audio(
     plan_of: Callable[[Track], ClipPlan],
     settings: PreprocessSettings,
     *,
-    readers: Sequence[str] = tuple(AUDIO_READERS),
+    readers: Readers = SOUND_READERS,
 ) -> ClipAudio | None:
     """Audio of the windows that `plan_of` chooses for the open track; None without an audio track.
 
     Raises `BadMedia` "unreadable" if no reader can decode it.
     """
-    problems = []
-    for name in readers:
-        try:
-            with AUDIO_READERS[name](path) as track:
-                plan = plan_of(track)
-                waveforms = [
-                    track.read(window.start_s - CONTEXT_S, window.end_s + CONTEXT_S) for window in plan.windows
-                ]
-                pairs = zip(waveforms, plan.windows, strict=True)
-                samples = tuple(_cut_clip(path, *pair, settings.sample_rate) for pair in pairs)
-                quality = measure_quality(waveforms, settings.silence_db)
-                return ClipAudio(plan=plan, samples=samples, reader=name, quality=quality)
-        except NoAudio:
-            return None
-        except MemoryError:  # FFmpeg's MemoryError is one of the errors below too
-            raise
-        except AUDIO_ERRORS as error:
-            problems.append(f"{name}: {error}")
-    raise BadMedia(path, "unreadable", f"its audio cannot be decoded ({'; '.join(problems)})", REMEDY)
+
+    def read(track: Track) -> tuple[ClipPlan, list[Waveform], float]:
+        plan = plan_of(track)
+        context_s = get_context_seconds(track.rate, settings.sample_rate) if track.rate else 0.0
+        sections = [track.read(window.start_s - context_s, window.end_s + context_s) for window in plan.windows]
+        return plan, sections, track.start_s
+
+    try:
+        reader, (plan, sections, start_s) = use_track(path, read, readers)
+    except NoAudio:
+        return None
+    mixes = [section.mix() for section in sections]
+    samples = tuple(
+        _cut_clip(path, section, mix, window, start_s, settings.sample_rate)
+        for section, mix, window in zip(sections, mixes, plan.windows, strict=True)
+    )
+    quality = measure_quality(sections, mixes, settings.silence_db)
+    return ClipAudio(plan=plan, samples=samples, reader=reader, quality=quality)
 
 
-def _cut_clip(path: Path, waveform: Waveform, window: Window, rate: int) -> NDArray[np.int16]:
-    if not waveform.channels.size or waveform.begin_s >= window.end_s:
+def _cut_clip(path: Path, section: Waveform, mix: Mix, window: Window, start_s: float, rate: int) -> NDArray[np.int16]:
+    """Samples from the window's start (zeros before a late track) to the end of the window or track.
+
+    They lie on the grid of the recording, which begins at `start_s`: overlapping clips share their samples.
+    """
+    if not section.channels.size or section.begin_s >= window.end_s:
         return np.zeros(0, np.int16)
-    if not LOWEST_RATE <= waveform.rate <= HIGHEST_RATE:
-        problem = f"sample rate of {waveform.rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE} Hz"
+    if not LOWEST_RATE <= section.rate <= HIGHEST_RATE:
+        problem = f"sample rate of {section.rate} Hz, outside {LOWEST_RATE} to {HIGHEST_RATE} Hz"
         raise BadMedia(path, "refused", problem, "Is its header right?")
-    return to_int16(_align_to_window(resample(waveform.mono, waveform.rate, rate), waveform, window, rate))
-
-
-def _align_to_window(
-    samples: NDArray[np.float32], waveform: Waveform, window: Window, rate: int
-) -> NDArray[np.float32]:
-    """Samples from the window's start (zeros before a late track) to the end of the window or track."""
-    early = round((window.start_s - waveform.begin_s) * rate)
+    first = round((section.begin_s - start_s) * section.rate)
+    samples, first = resample_section(mix.samples, first, section.rate, rate)
+    early = round((window.start_s - start_s) * rate) - first
     padding = np.zeros(max(0, -early), np.float32)
-    return np.concatenate([padding, samples[max(0, early) :]])[: round(window.seconds * rate)]
+    return to_int16(np.concatenate([padding, samples[max(0, early) :]])[: round(window.seconds * rate)])

@@ -15,7 +15,6 @@ from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.stage_report import StageReport
 from unmask.manifests.manifest import MediaRow
-from unmask.media.audio_quality import Quality
 from unmask.preprocess.shards.media_shard import MediaShard
 
 FILE = "outcomes.parquet"
@@ -47,14 +46,16 @@ class Outcome:
     clipped_share: float | None = None
     silent_share: float | None = None
     dc: float | None = None
-    """Audio quality (unmask.media.audio_quality.Quality); None without audio."""
+    channel: str | None = None
+    """Audio quality (unmask.media.audio.quality.Quality); None without audio."""
 
 
+_NUMBERS = ("audio_s", "cut_start_s", "cut_end_s", "nan_share", "clipped_share", "silent_share", "dc")
 _INTEGERS = ("clips", "faces", "fallback_faces")
 _TYPES = {
     **{field.name: pa.string() for field in fields(Outcome)},
     **dict.fromkeys(_INTEGERS, pa.int32()),
-    **dict.fromkeys(("audio_s", "cut_start_s", "cut_end_s", *(f.name for f in fields(Quality))), pa.float64()),
+    **dict.fromkeys(_NUMBERS, pa.float64()),
 }
 SCHEMA = pa.schema([(field.name, _TYPES[field.name]) for field in fields(Outcome)])
 

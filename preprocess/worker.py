@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
 from unmask.core.hashing import hash_quickly
-from unmask.media.audio_readers import Track
+from unmask.media.audio.readers import VIDEO_READERS
+from unmask.media.audio.waveform import Track
 from unmask.media.images import read_image
 from unmask.media.timeline import Timeline, read_timeline
 from unmask.media.video_readers import FramesMissing
@@ -176,15 +177,11 @@ _KINDS: dict[str, Callable[[Path, PreprocessSettings], MediaItem]] = {
 
 
 def _read_video_audio(path: Path, timeline: Timeline, settings: PreprocessSettings) -> _VideoAudio:
-    length = timeline.end_s - timeline.start_s
-    # Keep at least half of the video: one loud noise must not shrink the clip range to itself.
-    least_s = min(settings.clip_seconds, length / 2)
-
     def plan_of(track: Track | None) -> ClipPlan:
-        return plan_clips(timeline.start_s, timeline.end_s, track, settings, least_s=least_s)
+        return plan_clips(timeline.start_s, timeline.end_s, track, settings, has_frames=True)
 
     try:
-        audio = read_clip_audio(path, plan_of, settings, readers=("pyav",))
+        audio = read_clip_audio(path, plan_of, settings, readers=VIDEO_READERS)
     except BadMedia as error:
         return _VideoAudio(plan_of(None), problem=error.problem)
     if audio is None:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from unmask.cache.augmentations.audio_codecs import CODECS, Wave, list_codecs
 from unmask.cache.augmentations.random_draws import Augmentation, draw_parameters, seed_generator, spread_evenly
 from unmask.cache.augmentations.spectral_filters import generate_noise, limit_band, measure_level
-from unmask.media.resampling import to_int16
+from unmask.media.audio.resampling import to_int16
 from unmask.preprocess.profiles import AugmentationSettings
 
 CLEANEST_DB, NOISE_DB, NOISIEST_DB = 40.0, 25.0, 5.0
@@ -140,7 +140,7 @@ AUDIO_AUGMENTATIONS = (
     Augmentation(name="noise", draw=draw_noise, apply=add_noise, uniform=(0, 5)),
     Augmentation(name="band", draw=draw_band, apply=apply_band, uniform=(1, 2)),
     Augmentation(name="gain", draw=draw_gain, apply=apply_gain, uniform=(4,)),
-    Augmentation(name="codec", draw=draw_coding, apply=apply_coding, uniform=(3,), choices=tuple(CODECS)),
+    Augmentation(name="codec", draw=draw_coding, apply=apply_coding, uniform=(3,), choices=tuple(CODECS), version=2),
 )
 """All augmentations of audio, in the order they are applied. docs/add-an-augmentation.md says how to add one."""
 

@@ -15,12 +15,12 @@ from typing import Literal
 
 import av
 import numpy as np
-import scipy.signal
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
 from unmask.cache.augmentations.spectral_filters import limit_band
+from unmask.media.audio.resampling import resample
 
 Wave = NDArray[np.float32]
 """(A,); full scale is 1."""
@@ -121,7 +121,7 @@ def _align(frames: list[AudioFrame], rate: int, samples: int) -> Wave:
     begin = second.pts * times - first.samples
     decoded = np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
     own = _fit_length(decoded, begin, samples * times)
-    return own if times == 1 else np.asarray(scipy.signal.resample_poly(own, 1, times), np.float32)
+    return resample(own, rate * times, rate)
 
 
 def _fit_length(wave: Wave, begin: int, samples: int) -> Wave:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from unmask.cache.weights.resolve import obtain_weights
 from unmask.core.errors import BadMedia, MissingInput
 from unmask.core.hashing import fingerprint
-from unmask.media.audio_readers import Track
+from unmask.media.audio.waveform import Track
 from unmask.preprocess.clip_audio import read_clip_audio
 from unmask.preprocess.clip_windows import ClipPlan, Window
 from unmask.preprocess.profiles import PreprocessSettings

@@ -9,17 +9,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from unmask.core.errors import BadMedia
 from unmask.core.fact_table import Facts, FactTable
-from unmask.media.audio_readers import read_rms
-from unmask.media.silence import SILENCE_FEATURES, get_frame_length, measure_silence_from_rms
+from unmask.media.audio.readers import read_rms
+from unmask.media.audio.silence import SILENCE_FEATURES, get_frame_length, measure_silence_from_rms
 
 
 def measure_file_silence(path: Path) -> Facts:
     """`SILENCE_FEATURES` of a file; the duration is that of the decoded samples, in s. `BadMedia` without audio."""
     rms, rate = read_rms(path)
-    if not len(rms):
-        raise BadMedia(path, "too_short", "it has no audio")
     seconds = len(rms) * get_frame_length(rate) / rate
     # One block: the threshold of silence is that of the whole recording.
     return dict(zip(SILENCE_FEATURES, measure_silence_from_rms([rms], seconds), strict=True))
@@ -28,7 +25,7 @@ def measure_file_silence(path: Path) -> Facts:
 AUDIO_SILENCE = FactTable(
     name="audit-silence",
     format="unmask-audit-facts",
-    about={"name": "audit-silence", "version": 1},
+    about={"name": "audit-silence", "version": 2},
     key=("media_id", "content"),
     columns=(*((name, pa.float64()) for name in SILENCE_FEATURES), ("problem", pa.string())),
     measure=measure_file_silence,

@@ -13,7 +13,7 @@ from unmask.manifests import header_features
 from unmask.manifests.audit import image_encoding
 from unmask.manifests.header_features import encode_headers, encode_names, read_names
 from unmask.manifests.manifest import MediaRow
-from unmask.media import silence
+from unmask.media.audio import silence
 
 EVERYTHING = "all metadata"
 

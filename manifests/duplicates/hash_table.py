@@ -26,7 +26,7 @@ from unmask.core.process_pool import count_cores
 from unmask.manifests.duplicates import perceptual_hash
 from unmask.manifests.file_facts import measure_files
 from unmask.manifests.manifest import Manifest
-from unmask.media.audio_readers import read_start
+from unmask.media.audio.readers import read_start
 from unmask.media.containers import decode_packet, find_video, open_container
 from unmask.media.images import DECODER_ERRORS, check_size, open_image, read_image
 
@@ -35,7 +35,6 @@ DRAFT = (4 * perceptual_hash.SIDE, 4 * perceptual_hash.SIDE)
 # Grayscale of more than 8 bits, which Pillow clips to white.
 DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 MOST_PIXELS = 200_000_000
-RATE = 16_000  # Hz, of audio that FFmpeg decodes
 
 
 def hash_files(manifest: Manifest, path: Path, workers: int | None = None) -> pa.Table:
@@ -125,7 +124,7 @@ def _describe_error(path: Path, error: Exception) -> str:
 
 def _hash_audio(path: Path) -> tuple[list[bytes], list[bytes]]:
     # Twice the time that is hashed, because leading silence is skipped.
-    return perceptual_hash.hash_audio(*read_start(path, 2 * perceptual_hash.SECONDS, RATE)), []
+    return perceptual_hash.hash_audio(*read_start(path, 2 * perceptual_hash.SECONDS)), []
 
 
 READERS = {"image": _hash_image, "video": _hash_video, "audio": _hash_audio}

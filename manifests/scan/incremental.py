@@ -10,16 +10,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unmask.core.errors import MissingInput
-from unmask.manifests.manifest import BATCH, Manifest, MediaRow, read_manifest
+from unmask.manifests.manifest import BATCH, Manifest, MediaRow, has_current_probes, read_manifest
 from unmask.manifests.scan.probe import FIELDS, with_probe
 
 
 def read_previous_manifest(path: Path) -> Manifest | None:
-    """Manifest of an earlier scan; None where it is missing or unreadable."""
+    """Manifest of an earlier scan; None if it is missing, unreadable, or of a program that read headers otherwise."""
     try:
-        return read_manifest(path)
+        manifest = read_manifest(path)
     except MissingInput:
         return None
+    return manifest if has_current_probes(path) else None
 
 
 def reuse_probes(

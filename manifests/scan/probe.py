@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import soundfile
 from PIL import Image, UnidentifiedImageError
 
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash, read_message
@@ -23,7 +22,10 @@ from unmask.core.hashing import hash_quickly
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
 from unmask.manifests.manifest import SCHEMA, Kind, MediaRow
-from unmask.media.containers import find_video, open_container
+from unmask.media.audio.readers import read_header
+from unmask.media.audio.sound_files import measure_sound
+from unmask.media.audio.waveform import NoAudio
+from unmask.media.containers import DECODING_ERRORS, find_video, open_container
 
 # Files per task: starting a task costs as much as ten headers. A chunk that crashes is repeated file by file.
 CHUNK = 32
@@ -156,20 +158,21 @@ def _probe_image(path: Path) -> dict[str, Any]:
 
 
 def _probe_audio(path: Path) -> dict[str, Any]:
+    if (header := read_header(path)) is not None:
+        return header
+    found = _probe_container(path)
+    if found["audio_codec"] is None:
+        raise BadMedia(path, "unreadable", "it contains no audio", BROKEN)
+    unused = dict.fromkeys(("width", "height", "fps", "frames", "video_codec"))
+    return {**found, **unused, "duration_s": _measure_sound(path)}
+
+
+def _measure_sound(path: Path) -> float | None:
+    """Seconds of all packets: headers of MP3 files guess. None if FFmpeg cannot list them."""
     try:
-        about = soundfile.info(str(path))
-    except soundfile.LibsndfileError:
-        found = _probe_container(path)
-        if found["audio_codec"] is None:
-            raise BadMedia(path, "unreadable", "it contains no audio", BROKEN) from None
-        return {**found, "width": None, "height": None, "fps": None, "frames": None, "video_codec": None}
-    return {
-        "duration_s": about.frames / about.samplerate,
-        "sample_rate": about.samplerate,
-        "channels": about.channels,
-        "audio_codec": about.subtype.lower(),
-        "container": about.format.lower(),
-    }
+        return measure_sound(path)
+    except (*DECODING_ERRORS, NoAudio):
+        return None
 
 
 def _probe_video(path: Path) -> dict[str, Any]:
@@ -209,7 +212,7 @@ def _read_streams(container: Any) -> dict[str, Any]:
         "sample_rate": audio.codec_context.sample_rate if audio else None,
         "channels": audio.codec_context.channels if audio else None,
         "video_codec": video.codec_context.name if video else None,
-        "audio_codec": audio.codec_context.name if audio else None,
+        "audio_codec": audio.codec_context.name.removesuffix("float") if audio else None,
         "container": container.format.name,
     }
 

@@ -38,7 +38,7 @@ from zarrs import ZarrsCodecPipeline
 from unmask.core.atomic_files import create_folder
 from unmask.core.checksums import find_damage, write_checksums
 from unmask.core.errors import MissingInput
-from unmask.media.audio_quality import Quality
+from unmask.media.audio.quality import Quality
 from unmask.preprocess.shards.appendable_array import AppendableArray
 
 FORMAT = "unmask-media"

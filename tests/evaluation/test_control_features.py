@@ -7,7 +7,7 @@ import pytest
 
 from unmask.manifests.header_features import NAMES, NUMBERS, encode_headers
 from unmask.manifests.manifest import MediaRow
-from unmask.media.silence import measure_silence
+from unmask.media.audio.silence import measure_silence
 
 RATE = 16_000
 

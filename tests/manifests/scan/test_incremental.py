@@ -95,6 +95,9 @@ def test_an_older_or_foreign_manifest_is_not_reused(zoo, tmp_path, monkeypatch):
     found = read_previous_manifest(tmp_path / "m.parquet")
     assert found is not None
     assert found.table.equals(manifest.table)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("unmask.manifests.manifest.PROBE_REVISION", 1)
+        assert read_previous_manifest(tmp_path / "m.parquet") is None, "it read other header fields"
     monkeypatch.setattr("unmask.manifests.manifest.VERSION", 99)
     assert read_previous_manifest(tmp_path / "m.parquet") is None
 

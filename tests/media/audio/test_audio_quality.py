@@ -7,14 +7,15 @@ import pytest
 import soundfile
 from spoken_audio import RATE, SETTINGS, item_of, spoken
 
-from unmask.media.audio_quality import Quality, measure_quality
-from unmask.media.audio_readers import Waveform
+from unmask.media.audio.quality import Quality, measure_quality
+from unmask.media.audio.waveform import Waveform
 
 TONE = 0.5 * np.sin(2 * np.pi * 300 * np.arange(RATE) / RATE)
 
 
 def quality(samples: np.ndarray) -> Quality:
-    found = measure_quality([Waveform(0.0, RATE, np.atleast_2d(samples).astype(np.float32))], -40.0)
+    waveform = Waveform(0.0, RATE, np.atleast_2d(samples).astype(np.float32))
+    found = measure_quality([waveform], [waveform.mix()], -40.0)
     assert found is not None
     return found
 
@@ -52,7 +53,7 @@ def test_an_offset_is_measured_as_dc():
 
 
 def test_without_samples_there_is_no_quality():
-    assert measure_quality([Waveform(0.0, RATE, np.zeros((1, 0), np.float32))], -40.0) is None
+    assert measure_quality([Waveform(0.0, RATE, np.zeros((1, 0), np.float32))], [], -40.0) is None
 
 
 def test_the_item_has_the_quality_and_its_samples_are_unchanged(tmp_path):

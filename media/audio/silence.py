@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 SILENCE_FEATURES = ("duration_s", "leading_s", "trailing_s", "silent_share")
 
 FRAME_SECONDS = 0.01
-# Relative to the loudest frame: quieter than any speech sound, louder than the noise floor of most recordings.
+# Relative to the loudest sound that lasts: quieter than any speech sound, louder than most recordings' noise floor.
 SILENT_BELOW_DB = -40.0
+# The loudest sound that lasts is the level that is reached for half a second, or for a twentieth of what is not empty
+# if that is less. One door that slams does not make all speech silent.
+LASTING_FRAMES = 50
+LASTING_SHARE = 0.05
+# Digital silence, which no microphone records: below the last bits, and far below the sound.
+EMPTY_RMS = 10 ** (-80 / 20)
+EMPTY_BELOW_DB = -60.0
 
 
 def measure_silence(clips: Sequence[NDArray[np.int16]], duration_s: float, sample_rate: int) -> tuple[float, ...]:
@@ -34,8 +41,23 @@ def measure_silence_from_rms(rms: Sequence[NDArray[np.float64]], duration_s: flo
 
 
 def compute_silence_limit(rms: Sequence[NDArray[np.float64]], silence_db: float) -> float:
-    """RMS up to which a frame is silent: `silence_db` relative to the loudest frame of all (F,) arrays."""
-    return max(float(each.max()) for each in rms) * 10 ** (silence_db / 20)
+    """RMS up to which a frame is silent: `silence_db` relative to the loudest sound that lasts in all (F,) arrays."""
+    return _measure_lasting(rms) * 10 ** (silence_db / 20)
+
+
+def compute_empty_limit(rms: Sequence[NDArray[np.float64]]) -> float:
+    """RMS, full scale 1, up to which a frame is digital silence."""
+    return min(EMPTY_RMS, compute_silence_limit(rms, EMPTY_BELOW_DB))
+
+
+def _measure_lasting(rms: Sequence[NDArray[np.float64]]) -> float:
+    """RMS of the loudest sound that lasts; 0 if all samples are zero."""
+    heard = np.concatenate(rms)
+    heard = heard[heard > 0]
+    if not len(heard):
+        return 0.0
+    louder = min(LASTING_FRAMES, int(LASTING_SHARE * len(heard)))
+    return float(np.partition(heard, len(heard) - 1 - louder)[len(heard) - 1 - louder])
 
 
 def compute_rms(samples: NDArray[np.int16] | NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:

@@ -1,0 +1,1 @@
+"""Decoding of sound: readers, the mix of channels, resampling, silence."""
