@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.core.process_pool import count_cores
 from unmask.core.work_folder import WorkFolder
-from unmask.manifests.datasets.base import KINDS
 from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows, write_manifest
+from unmask.media.media_kind import KINDS
 from unmask.media.timeline import read_timeline
 from unmask.preprocess.clip_frames import read_clips, select_frames
 from unmask.preprocess.faces.detection import detect

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from unmask.manifests.datasets.base import KINDS
+from unmask.media.media_kind import find_kind
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 WILDCARDS = re.compile(r"[*?\[]")
@@ -28,7 +28,7 @@ def explain_absence(name: str) -> str | None:
     if URL.match(name):
         return "refused: a URL, not a file; download it and give the path of the file"
     if Path(name).is_dir():
-        return f"refused: no media file in this folder; known extensions: {' '.join(KINDS)}"
+        return "refused: no image, audio or video file in this folder"
     if WILDCARDS.search(name):
         return "vanished: no file matches this pattern"
     return "vanished: no such file"
@@ -47,7 +47,7 @@ def _expand(name: str) -> list[str]:
 
 def _list_media(folder: Path) -> list[str]:
     """Media files below `folder`; none that are hidden or in a hidden folder."""
-    below = (path for path in folder.rglob("*") if path.suffix.lower() in KINDS and path.is_file())
+    below = (path for path in folder.rglob("*") if path.is_file() and find_kind(path, path.suffix.lower()))
     return sorted(
         str(path) for path in below if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )

@@ -21,8 +21,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.input_files import expand_files, explain_absence
 from unmask.evaluation.open_run import OpenRun, open_run
 from unmask.evaluation.unscored_items import format_reason, load_outcomes
-from unmask.manifests.datasets.base import KINDS
-from unmask.manifests.manifest import Kind, MediaRow
+from unmask.manifests.manifest import Kind, Manifest, MediaRow
 from unmask.manifests.scan.single_files import make_file_manifest
 from unmask.preprocess.outcomes import Outcome
 from unmask.preprocess.profiles import AugmentationSettings, Profile
@@ -51,8 +50,9 @@ class ClipVerdict:
 class Verdict:
     path: str
     """As passed to `predict`, or found in a folder or by a pattern."""
-    verdict: Literal["fake", "real", "unreadable", "unjudged"]
-    """unjudged: readable, but without any modality that the run was trained on."""
+    verdict: Literal["fake", "real", "unreadable", "unsupported", "unjudged"]
+    """unsupported: of a format that is not read, or not media.
+    unjudged: readable, but without any modality that the run was trained on."""
     threshold: float
     """Chosen on the run's validation items; fake if the score is at least this."""
     score: float | None = None
@@ -106,18 +106,10 @@ def _refuse(name: str, loaded: LoadedRun) -> Verdict | None:
     """Verdict of a file that no stage can process; None for all others."""
     if problem := explain_absence(name):
         return _make_unscored(loaded, "unreadable", problem)
-    kind, kinds = KINDS.get(Path(name).suffix.lower()), loaded.config.kinds
-    if kind is None:
-        return _make_unscored(
-            loaded, "unreadable", f"refused: not a media file by its extension; known extensions: {' '.join(KINDS)}"
-        )
-    if kind not in kinds:
-        trained = " and ".join(PLURALS[one] for one in kinds)
-        return _make_unscored(loaded, "unjudged", f"this run was trained on {trained}, and this is {SINGULARS[kind]}")
     return None
 
 
-def _make_unscored(loaded: LoadedRun, verdict: Literal["unreadable", "unjudged"], why: str) -> Verdict:
+def _make_unscored(loaded: LoadedRun, verdict: Literal["unreadable", "unsupported", "unjudged"], why: str) -> Verdict:
     return Verdict(path="", verdict=verdict, threshold=loaded.info.threshold, reason=why)
 
 
@@ -125,7 +117,11 @@ def _run_stages(
     files: Sequence[Path], loaded: LoadedRun, run: Path, work: WorkFolder, device: torch.device
 ) -> dict[Path, Verdict]:
     """Resolved path -> verdict; the files of the stages are in `work`."""
-    manifest, profile = make_file_manifest(files), _reduce_profile(loaded.info)
+    probed, profile = make_file_manifest(files), _reduce_profile(loaded.info)
+    verdicts = {probed.locate(row).resolve(): _judge_header(row, loaded) for row in probed.rows()}
+    manifest = Manifest(probed.table.filter([verdict is None for verdict in verdicts.values()]), probed.roots)
+    if not len(manifest):
+        return {path: verdict for path, verdict in verdicts.items() if verdict}
     preprocess(manifest, profile.preprocess, work)
     if (run / PROJECTIONS).is_dir():
         shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
@@ -136,10 +132,25 @@ def _run_stages(
         streams = open_tokens(work, manifest, profile)
         if any(store.lengths.any() for store in streams.stores.values()):
             scored = _score_items(open_run(run, work, manifest, device, profile=profile), known, device)
-    verdicts = {}
     for row in manifest.rows():
         verdicts[manifest.locate(row).resolve()] = scored.get(row.media_id) or _explain(loaded, row, known)
-    return verdicts
+    return {path: verdict for path, verdict in verdicts.items() if verdict}
+
+
+def _judge_header(row: MediaRow, loaded: LoadedRun) -> Verdict | None:
+    """Verdict of a file that is no media, damaged, or of a kind that the run was not trained on; None for others."""
+    if row.status == "failed":
+        reason, _, problem = (row.reason or "unreadable").partition(": ")
+        return (
+            _make_unscored(loaded, "unsupported", problem)
+            if reason == "unsupported"
+            else _make_unscored(loaded, "unreadable", row.reason or reason)
+        )
+    if row.kind not in loaded.config.kinds:
+        trained = " and ".join(PLURALS[one] for one in loaded.config.kinds)
+        why = f"this run was trained on {trained}, and this is {SINGULARS[row.kind]}"
+        return _make_unscored(loaded, "unjudged", why)
+    return None
 
 
 def _explain(loaded: LoadedRun, row: MediaRow, known: Mapping[str, Outcome]) -> Verdict:

@@ -21,7 +21,7 @@ from unmask.core.hashing import fingerprint
 FORMAT = "unmask-manifest"
 VERSION = 2
 # Increment when a file gets other header fields than before: the next scan reads every file again.
-PROBE_REVISION = 2
+PROBE_REVISION = 3
 
 # Rows held as Python objects at a time.
 BATCH = 10_000

@@ -145,7 +145,7 @@ def identify_file(path: Path) -> FileType | None:
 def identify(head: bytes) -> FileType | None:
     """Format of a file that begins with `head`, its first HEAD_BYTES; None if it is unknown."""
     if len(head) < FEWEST_BYTES:
-        return None
+        return _identify_text(head) if head else None
     found = _identify_chunks(head)
     if found:
         return found

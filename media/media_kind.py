@@ -34,12 +34,11 @@ KINDS: dict[str, Literal["image", "audio", "video"]] = {
 # Never opened: what usually lies beside media. ".ts" and ".mts" are absent: video or TypeScript, as the content says.
 NOT_MEDIA = frozenset(
     (
-        *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".rst", ".html", ".htm", ".pdf"),
-        *(".srt", ".vtt", ".ass", ".lab", ".textgrid", ".xlsx", ".xls", ".parquet", ".docx", ".rtf", ".svg", ".log"),
-        *(".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth", ".safetensors", ".ckpt", ".onnx", ".h5", ".hdf5", ".mat"),
-        *(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst", ".py", ".ipynb", ".sh", ".js", ".db"),
-        *(".md5", ".sha1", ".sha256", ".ini", ".cfg", ".toml", ".lnk", ".url"),
-    )
+        ".txt .csv .tsv .json .jsonl .xml .yaml .yml .md .rst .html .htm .pdf .doc .docx .rtf .svg .log "
+        ".xls .xlsx .parquet .srt .vtt .ass .lab .textgrid .npy .npz .pkl .pickle .pt .pth .safetensors .ckpt .onnx "
+        ".h5 .hdf5 .mat .zip .tar .gz .tgz .bz2 .xz .7z .rar .zst "
+        ".py .ipynb .sh .js .db .md5 .sha1 .sha256 .ini .cfg .toml .lnk .url"
+    ).split()
 )
 PARTIAL = frozenset((".part", ".partial", ".crdownload", ".download", ".tmp", ".aria2", ".!ut"))
 """Downloads that did not finish: never opened either."""

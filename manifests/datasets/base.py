@@ -14,12 +14,8 @@ from unmask.manifests.datasets.file_tree import REMEDIES, Tree, fold, list_folde
 from unmask.manifests.datasets.sidecars import Sidecars, collect_sidecars, split_suffix
 from unmask.manifests.findings import Conflict, Ignored, Refused, Trouble, list_ignored
 from unmask.manifests.manifest import DATASETS, Compression, Kind, MediaRow, Split
+from unmask.media.media_kind import KINDS, PARTIAL, find_kind
 
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"), "image"),
-    **dict.fromkeys((".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac"), "audio"),
-    **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"), "video"),
-}
 TABLES = {".csv", ".tsv", ".json", ".xlsx", ".parquet", ".pkl"}
 SPLIT_NAMES: dict[str, Split] = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -143,8 +139,9 @@ def read_tree(
     in DATASETS. `mask_folders` hold masks of the manipulated region, not media. `owns` (folded folders, lower-case
     stem) is False for files of another dataset in the same folder.
     """
-    sidecars = collect_sidecars(tree.root, tree.files, KINDS)
-    reading = _Reading(key, tree.root, read, frozenset(kinds), sidecars, _get_domain(key, domain_id))
+    unnamed = _find_unnamed(tree)
+    sidecars = collect_sidecars(tree.root, tree.files, KINDS, unnamed)
+    reading = _Reading(key, tree.root, read, frozenset(kinds), sidecars, _get_domain(key, domain_id), unnamed)
     reading.mask_folders = frozenset(mask_folders)
     own_lists = frozenset(lists)
     for path in tree.files:
@@ -168,6 +165,8 @@ class _Reading:
     kinds: frozenset[Kind]
     sidecars: Sidecars
     domain_id: int
+    unnamed: Mapping[str, Kind]
+    """Media files whose suffix does not say so -> kind."""
     mask_folders: frozenset[str] = frozenset()
     scanned: Scanned = field(default_factory=Scanned)
     seen: dict[str, str] = field(default_factory=dict)
@@ -179,9 +178,10 @@ class _Reading:
         return self._describe_folder(folder)[0]
 
     def take(self, path: str, folder: str, name: str, stem: str, suffix: str) -> None:
-        kind = KINDS.get(suffix)
+        kind = KINDS.get(suffix) or self.unnamed.get(path)
         if kind is None:
-            return self._ignore(path, "table or list" if suffix in TABLES else "not media")
+            unread = "incomplete download" if suffix in PARTIAL else "not media"
+            return self._ignore(path, "table or list" if suffix in TABLES else unread)
         folders, compression = self._describe_folder(folder)
         if not self.mask_folders.isdisjoint(folders):
             return self._ignore(path, "mask")
@@ -267,6 +267,13 @@ def _get_domain(key: str, domain_id: int | None) -> int:
     if domain_id is not None:
         return domain_id
     return DATASETS.index(key) if key in DATASETS else NO_DOMAIN
+
+
+def _find_unnamed(tree: Tree) -> dict[str, Kind]:
+    """Media files of unknown suffix, by their first bytes."""
+    suffixes = ((path, split_suffix(path.rpartition("/")[2])[1]) for path in tree.files)
+    found = ((path, find_kind(tree.root / path, suffix)) for path, suffix in suffixes if suffix not in KINDS)
+    return {path: kind for path, kind in found if kind}
 
 
 def _with_left_out(scanned: Scanned, key: str, tree: Tree, sidecars: Sidecars) -> Scanned:

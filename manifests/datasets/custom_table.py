@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 
 from unmask.core.errors import UsageError
-from unmask.manifests.datasets.base import KINDS, SPLIT_NAMES, Facts, File, Scanned, make_row
+from unmask.manifests.datasets.base import SPLIT_NAMES, Facts, File, Scanned, make_row
 from unmask.manifests.datasets.custom_folder import make_facts
 from unmask.manifests.datasets.sidecars import TABLE, Sidecars
 from unmask.manifests.datasets.table_files import (
@@ -38,6 +38,7 @@ from unmask.manifests.datasets.table_files import (
 from unmask.manifests.datasets.table_paths import TablePlaces, find_places
 from unmask.manifests.findings import Ignored
 from unmask.manifests.manifest import COMPRESSIONS, Compression, MediaRow
+from unmask.media.media_kind import KINDS, find_kind
 
 NEEDED = ("path", "label")
 OPTIONAL = ("split", "people", "source", "method", "video_fake", "audio_fake", "text", "compression")
@@ -104,9 +105,9 @@ def _make_row(line: Mapping[str, Any], key: str, domain_id: int, places: TablePl
     if not clean(line["path"]):
         raise ValueError("no path")
     name = places.make_relative(str(line["path"]).strip())
-    kind = KINDS.get(PurePosixPath(name).suffix.lower())
-    if kind is None:
-        raise ValueError(f"path {name!r} has none of the suffixes {' '.join(KINDS)}")
+    suffix = PurePosixPath(name).suffix.lower()
+    # What is no media fails as such when its header is read.
+    kind = KINDS.get(suffix) or find_kind(places.root / name, suffix) or "image"
     label = _parse_flag(line["label"], "label")
     if label is None:
         raise ValueError("no label")

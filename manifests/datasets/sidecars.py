@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from unmask.manifests.findings import Trouble
+from unmask.media.media_kind import KINDS
 
 TABLE = "transcripts.csv"
 SUFFIXES = (".txt", ".srt", ".vtt")
@@ -47,8 +48,13 @@ class Sidecars:
         return (read_text(self.root / beside) if beside else None) or self.listed.get(path)
 
 
-def collect_sidecars(root: Path, files: Sequence[str], media: Collection[str]) -> Sidecars:
-    """Match sidecars and media (suffixes `media`) among `files`, paths relative to `root`."""
+def collect_sidecars(
+    root: Path, files: Sequence[str], media: Collection[str], unnamed: Collection[str] = ()
+) -> Sidecars:
+    """Match sidecars and media among `files`, paths relative to `root`.
+
+    `media`: suffixes of media; `unnamed`: paths of media with another suffix or none.
+    """
     sidecars = Sidecars(root)
     texts: dict[str, str] = {}
     written: list[tuple[str, str]] = []
@@ -57,6 +63,8 @@ def collect_sidecars(root: Path, files: Sequence[str], media: Collection[str]) -
         stem, suffix = split_suffix(path)
         if suffix in media:
             playable.append((path, stem))
+        elif path in unnamed:  # what follows the last dot may be part of the name
+            playable += [(path, stem), (path, path)]
         elif suffix in SUFFIXES:
             _keep_first_kind(texts, stem, path)
             written.append((path, stem))
@@ -73,7 +81,12 @@ def collect_sidecars(root: Path, files: Sequence[str], media: Collection[str]) -
 
 def read_text_beside(file: Path) -> str | None:
     """Text of one file outside a scanned tree, from its own sidecar or a table in its folder or above."""
-    spellings = (file.with_suffix(spelt) for suffix in SUFFIXES for spelt in (suffix, suffix.upper()))
+    stems = [file.with_suffix("").name]
+    if file.suffix.lower() not in KINDS:  # as in `collect_sidecars`
+        stems.insert(0, file.name)
+    spellings = (
+        file.with_name(stem + spelt) for suffix in SUFFIXES for stem in stems for spelt in (suffix, suffix.upper())
+    )
     beside = next((path for path in spellings if path.is_file()), None)
     text = read_text(beside) if beside else None
     if text:

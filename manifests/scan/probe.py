@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import stat
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
-from PIL import Image, UnidentifiedImageError
 
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash, read_message
 from unmask.core.errors import BadMedia
@@ -21,11 +19,15 @@ from unmask.core.hashing import hash_file as sha256
 from unmask.core.hashing import hash_quickly
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
+from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.manifest import SCHEMA, Kind, MediaRow
+from unmask.manifests.scan.kind_change import change_kind
 from unmask.media.audio.readers import read_header
 from unmask.media.audio.sound_files import measure_sound
 from unmask.media.audio.waveform import NoAudio
 from unmask.media.containers import DECODING_ERRORS, find_video, open_container
+from unmask.media.file_type import explain_type, identify_file
+from unmask.media.images import open_image
 
 # Files per task: starting a task costs as much as ten headers. A chunk that crashes is repeated file by file.
 CHUNK = 32
@@ -40,6 +42,8 @@ BROKEN = "Get the file again or remove it"
 class Probe:
     """Fields of `MediaRow` from a file's header; None where the header does not give them."""
 
+    kind: Kind | None = None
+    """By the content; None: as listed."""
     content: str = ""
     sha256: str | None = None
     bytes: int = 0
@@ -65,7 +69,8 @@ FIELDS = tuple(field.name for field in fields(Probe))
 class Chunk:
     """Files of one task."""
 
-    files: tuple[tuple[str, Kind], ...]
+    files: tuple[tuple[str, Kind, bool], ...]
+    """Path, kind by its name, and whether a file of another kind is refused."""
     full_content: bool
     """Read each file whole, for its `sha256`."""
 
@@ -90,7 +95,9 @@ def probe_rows(
 
 def with_probe(row: MediaRow, probe: Mapping[str, Any]) -> MediaRow:
     """`row` with the FIELDS of a probe."""
-    return replace(row, **probe, status="ok" if probe["reason"] is None else "failed")
+    status: Literal["ok", "failed"] = "ok" if probe["reason"] is None else "failed"
+    kind = probe["kind"] or row.kind
+    return change_kind(replace(row, **{**probe, "kind": row.kind}, status=status), kind)
 
 
 def _make_chunks(
@@ -100,10 +107,11 @@ def _make_chunks(
     pending = iter(rows)
     while batch := list(islice(pending, CHUNK)):
         waiting.append([row for row, _ in batch])
-        yield Chunk(tuple((str(path), row.kind) for row, path in batch), full_content)
+        # The label of a published dataset describes files of its own kind.
+        yield Chunk(tuple((str(path), row.kind, row.dataset in LAYOUTS) for row, path in batch), full_content)
 
 
-def probe_file(path: Path, kind: Kind, *, full_content: bool = False) -> Probe:
+def probe_file(path: Path, kind: Kind, *, full_content: bool = False, is_fixed: bool = False) -> Probe:
     """Probe one file in this process. Any exception gives a reason; the caller must contain native crashes."""
     attributes: dict[str, Any] = {}
     try:
@@ -116,7 +124,7 @@ def probe_file(path: Path, kind: Kind, *, full_content: bool = False) -> Probe:
         attributes["content"] = hash_quickly(path)
         if full_content:
             attributes["sha256"] = sha256(path)
-        probe = Probe(**attributes, **READERS[kind](path))
+        probe = Probe(**attributes, **_read_header(path, kind, is_fixed))
         check_storable(asdict(probe), SCHEMA)
         return probe
     except BadMedia as error:
@@ -140,21 +148,32 @@ def _probe_singly(chunk: Chunk, workers: int, timeout_s: float) -> list[Probe]:
 
 def probe_chunk(chunk: Chunk) -> list[Probe]:
     """Probe the files of one task in a worker process."""
-    return [probe_file(Path(path), kind, full_content=chunk.full_content) for path, kind in chunk.files]
+    return [
+        probe_file(Path(path), kind, full_content=chunk.full_content, is_fixed=is_fixed)
+        for path, kind, is_fixed in chunk.files
+    ]
+
+
+def _read_header(path: Path, kind: Kind, is_fixed: bool) -> dict[str, Any]:
+    """Fields of `Probe`, among them the kind by the content. `kind`: by the name; kept if the file has it."""
+    found = identify_file(path)
+    if found and found.kind is None:
+        raise explain_type(path, found)
+    content = found.kind if found and found.kind else kind
+    try:
+        values = READERS[content](path)
+    except BadMedia as error:
+        raise (explain_type(path, None) if found is None and error.reason == "unreadable" else error) from error
+    if content == "video" and (values["video_codec"] is None or (kind == "audio" and is_fixed)):
+        content, values = "audio", _probe_audio(path)
+    if is_fixed and content != kind:
+        raise BadMedia(path, "unreadable", f"its content is {content}, not {kind}", BROKEN)
+    return {**values, "kind": content}
 
 
 def _probe_image(path: Path) -> dict[str, Any]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # preprocessing has its own limit
-            with Image.open(path) as image:
-                return {"width": image.width, "height": image.height, "container": (image.format or "").lower() or None}
-    except Image.DecompressionBombError as error:
-        raise BadMedia(path, "refused", str(error), "Make it smaller") from error
-    except (UnidentifiedImageError, ValueError, SyntaxError, OSError) as error:  # Pillow's plugins raise all of these
-        raise BadMedia(
-            path, "unreadable", f"not an image that Pillow can read ({_remove_folder(path, error)})", BROKEN
-        ) from error
+    with open_image(path) as image:
+        return {"width": image.width, "height": image.height, "container": (image.format or "").lower() or None}
 
 
 def _probe_audio(path: Path) -> dict[str, Any]:
@@ -175,18 +194,11 @@ def _measure_sound(path: Path) -> float | None:
         return None
 
 
-def _probe_video(path: Path) -> dict[str, Any]:
-    found = _probe_container(path)
-    if found["video_codec"] is None:
-        raise BadMedia(path, "unreadable", "it contains no video", BROKEN)
-    return found
-
-
 def _probe_container(path: Path) -> dict[str, Any]:
     try:
         with open_container(path) as container:
             return _read_streams(container)
-    except (av.error.FFmpegError, ValueError) as error:
+    except DECODING_ERRORS as error:
         raise BadMedia(path, "unreadable", f"FFmpeg cannot read it ({_remove_folder(path, error)})", BROKEN) from error
 
 
@@ -197,7 +209,9 @@ def _remove_folder(path: Path, error: Exception) -> str:
 
 def _read_streams(container: Any) -> dict[str, Any]:
     video = find_video(container)
-    audio = container.streams.audio[0] if container.streams.audio else None
+    audio = next((track for track in container.streams.audio if track.codec_context), None)
+    if (video and video.codec_context is None) or (container.streams.audio and not video and not audio):
+        raise BadMedia(container.name, "unsupported", "no decoder for its codec", "Convert it to H.264 and AAC")
     first = video or audio
     duration = container.duration / av.time_base if container.duration else None
     if duration is None and first is not None and first.duration and first.time_base:
@@ -217,4 +231,4 @@ def _read_streams(container: Any) -> dict[str, Any]:
     }
 
 
-READERS = {"image": _probe_image, "audio": _probe_audio, "video": _probe_video}
+READERS = {"image": _probe_image, "audio": _probe_audio, "video": _probe_container}

@@ -9,11 +9,11 @@ from pathlib import Path
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import make_media_id
 from unmask.core.process_pool import count_cores
-from unmask.manifests.datasets.base import KINDS
 from unmask.manifests.datasets.sidecars import read_text_beside
 from unmask.manifests.findings import escape_non_utf8
 from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows
 from unmask.manifests.scan.probe import probe_rows
+from unmask.media.media_kind import find_kind
 
 DATASET = "files"
 
@@ -21,7 +21,7 @@ DATASET = "files"
 def make_file_manifest(files: Sequence[Path]) -> Manifest:
     """One row per file, without label or split, in the order of `files`; duplicates become one row.
 
-    `MissingInput` for a missing file, `UsageError` for a suffix that is not image, audio or video.
+    What is not image, audio or video is a failed row. `MissingInput` for a missing file.
     """
     if not files:
         raise UsageError("no files given", "name at least one image, audio or video file")
@@ -37,7 +37,6 @@ def _check_path(path: Path) -> Path:
         raise UsageError(f"{escape_non_utf8(str(path))}: the path is not UTF-8", "rename the file or its folder")
     if not path.is_file():
         raise MissingInput(f"{path}: no such file", "check the path")
-    _get_kind(path)
     return path.resolve()
 
 
@@ -55,7 +54,5 @@ def _make_row(path: Path, name: str) -> MediaRow:
 
 
 def _get_kind(path: Path) -> Kind:
-    kind = KINDS.get(path.suffix.lower())
-    if kind is None:
-        raise UsageError(f"{path}: not a media file by its suffix", f"known: {' '.join(KINDS)}")
-    return kind
+    # What is no media fails as such when its header is read.
+    return find_kind(path, path.suffix.lower()) or "image"

@@ -28,7 +28,7 @@ def describe_scan(data_root: Path, found: list[FoundDataset], manifest: Manifest
         if key not in places:
             yield f"{key}: not found (looked for {', '.join(LAYOUTS[key].names)})"
             continue
-        counted = _describe_counts(counts.get(key, Counter()), failed[key])
+        counted = _describe_counts(counts.get(key, Counter()), failed.get(key, Counter()))
         left_out = describe_reasons(ignored.get(key, Counter()))
         yield f"{key}: {counted} in {escape_unprintable(places[key].place)}{left_out}"
         yield from _describe_conflicts(key, report)
@@ -45,20 +45,22 @@ def describe_reasons(counted: Counter[str]) -> str:
     return f"; ignored: {listed}" if listed else ""
 
 
-def _count_by_dataset(manifest: Manifest) -> tuple[dict[str, Counter[tuple[str, int]]], Counter[str]]:
-    """Dataset -> (split, label) -> number of files; dataset -> number of unreadable files."""
-    columns = ["dataset", "split", "label", "status"]
+def _count_by_dataset(manifest: Manifest) -> tuple[dict[str, Counter[tuple[str, int]]], dict[str, Counter[str]]]:
+    """Dataset -> (split, label) -> number of files; dataset -> reason -> number of failed files."""
+    columns = ["dataset", "split", "label"]
     grouped = manifest.table.select(columns).group_by(columns).aggregate([([], "count_all")])
     counts: dict[str, Counter[tuple[str, int]]] = {}
-    failed: Counter[str] = Counter()
+    failed: dict[str, Counter[str]] = {}
     for line in grouped.to_pylist():
         of_dataset = counts.setdefault(line["dataset"], Counter())
         of_dataset[line["split"] or "no split", line["label"]] += line["count_all"]
-        failed[line["dataset"]] += line["count_all"] if line["status"] == "failed" else 0
+    broken = manifest.table.select(["dataset", "reason"]).filter(pc.equal(manifest.table.column("status"), "failed"))
+    for dataset, reason in zip(*broken.to_pydict().values(), strict=True):
+        failed.setdefault(dataset, Counter())[(reason or "unreadable").partition(":")[0]] += 1
     return counts, failed
 
 
-def _describe_counts(counts: Counter[tuple[str, int]], failed: int) -> str:
+def _describe_counts(counts: Counter[tuple[str, int]], failed: Counter[str]) -> str:
     """For example "15 files, 9 real + 6 fake (train 5 + 3, val 1 + 1, test 3 + 2)"."""
     if not counts:
         return "no files"
@@ -67,7 +69,7 @@ def _describe_counts(counts: Counter[tuple[str, int]], failed: int) -> str:
         by_label[label] += number
     splits = [name for name in ("train", "val", "test", "no split") if counts[name, 0] or counts[name, 1]]
     shown = ", ".join(f"{name} {counts[name, 0]} + {counts[name, 1]}" for name in splits)
-    broken = f", {failed} unreadable" if failed else ""
+    broken = "".join(f", {number} {reason}" for reason, number in sorted(failed.items()))
     return f"{counts.total()} files, {by_label[0]} real + {by_label[1]} fake ({shown}){broken}"
 
 

@@ -153,7 +153,7 @@ def test_too_many_failures_raise_after_the_stage_has_finished(tmp_path: Path):
         work.scan(tmp_path / "data", workers=1, split="official")
     found = work.scan(tmp_path / "data", workers=1, split="official", max_failures=1)
     assert len(found.reports[0].failed) == 4
-    assert "unreadable" in str(found)
+    assert "unsupported" in str(found)
 
 
 def test_settings_are_given_by_their_dotted_names(guide, tmp_path: Path):

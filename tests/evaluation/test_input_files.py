@@ -45,7 +45,7 @@ def test_a_quoted_pattern_stands_for_the_files_that_match(folder: Path, pattern:
 
 def test_what_leads_to_no_file_is_explained(folder: Path):
     assert "a URL, not a file" in (explain_absence("https://example.org/clip.mp4") or "")
-    assert "no media file in this folder" in (explain_absence(str(folder / "empty")) or "")
+    assert "no image, audio or video file in this folder" in (explain_absence(str(folder / "empty")) or "")
     assert "no file matches" in (explain_absence(str(folder / "*.flac")) or "")
     assert "no such file" in (explain_absence(str(folder / "gone.mp4")) or "")
     assert explain_absence(str(folder / "b.mp4")) is None

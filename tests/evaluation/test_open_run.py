@@ -121,10 +121,10 @@ def test_a_verdict_is_the_score_of_evaluate_and_no_file_is_lost(chain: Chain, ev
         assert verdict.verdict == one["verdict"]
         assert len(verdict.clips) == one["clips"]
         assert verdict.threshold == evaluation.model.threshold
-    assert [verdicts[number].verdict for number in (1, 2, 4)] == ["unreadable"] * 3
+    assert [verdicts[number].verdict for number in (1, 2, 4)] == ["unreadable", "unreadable", "unsupported"]
     assert (verdicts[1].reason or "").startswith("unreadable: ")
     assert (verdicts[2].reason or "").startswith("vanished")
-    assert (verdicts[4].reason or "").startswith("refused")
+    assert (verdicts[4].reason or "").startswith("its content is a text, not media")
     assert json.loads(json.dumps(verdicts[3].as_json()))["audio_score"] == verdicts[3].audio_score
     assert (verdicts[0].audio_score, verdicts[3].video_score) == (None, None)
     assert (verdicts[0].faces_found, verdicts[3].faces_found) == (0.0, None)

@@ -21,8 +21,8 @@ from tiny_media import manifest_of
 from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
-from unmask.manifests.datasets.base import KINDS as SCANNED_KINDS
 from unmask.manifests.manifest import Kind, Manifest, MediaRow, from_rows
+from unmask.media.media_kind import KINDS as SCANNED_KINDS
 from unmask.preprocess import worker as item
 from unmask.preprocess.outcomes import Outcome, read_outcomes
 from unmask.preprocess.profiles import tiny

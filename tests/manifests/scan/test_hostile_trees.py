@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ NOBODY = 65_534
 def as_nobody() -> Iterator[Path]:
     """A folder of somebody whom permissions bind: root reads everything."""
     folder = Path(tempfile.mkdtemp(prefix="unmask-"))
+    codecs.lookup("utf-8-sig")  # nobody may not read the standard library of a Python in root's home
     user = os.geteuid()
     if user == 0:
         os.chown(folder, NOBODY, NOBODY)

@@ -37,7 +37,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def in_process(function, items, **options):
         for chunk in items:
-            names.extend(Path(path).name for path, _ in chunk.files)
+            names.extend(Path(path).name for path, _, _ in chunk.files)
             yield chunk, function(chunk)
 
     monkeypatch.setattr(probe, "run_isolated", in_process)

@@ -92,20 +92,20 @@ def test_a_pictures_header_tells_size_and_format_whatever_its_suffix(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"not media at all", np.random.default_rng(0).bytes(5_000)], ids=["empty", "text", "noise"]
 )
-def test_what_is_no_media_is_unreadable_with_a_problem(tmp_path, name, kind, content):
+def test_what_is_no_media_has_a_reason_and_a_problem(tmp_path, name, kind, content):
     (tmp_path / name).write_bytes(content)
     found = probe_file(tmp_path / name, kind)
     assert found.reason is not None
-    assert found.reason.startswith("unreadable: ")
+    assert found.reason.startswith("unsupported: its content is " if content else "unreadable: the file is empty")
     assert found.bytes == len(content)
 
 
-def test_sound_alone_is_no_video(tmp_path):
+def test_sound_alone_is_audio_unless_video_was_asked_for(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(800, np.int16), 8_000)
     (tmp_path / "a.wav").rename(tmp_path / "a.mp4")
-    reason = probe_file(tmp_path / "a.mp4", "video").reason
-    assert reason is not None
-    assert "no video" in reason
+    found = probe_file(tmp_path / "a.mp4", "video")
+    assert (found.kind, found.container, found.reason) == ("audio", "wav", None)
+    assert "its content is audio, not video" in (probe_file(tmp_path / "a.mp4", "video", is_fixed=True).reason or "")
 
 
 def test_a_missing_file_has_vanished(tmp_path):
@@ -127,12 +127,12 @@ def test_rows_keep_their_order_over_many_chunks(tmp_path):
 
 def _deadly(chunk: probe.Chunk) -> list[probe.Probe]:
     """Stands in for `probe_chunk` in the workers: one name crashes the process, one hangs it."""
-    for path, _ in chunk.files:
+    for path, _, _ in chunk.files:
         if path.endswith("crash.png"):
             os._exit(9)
         if path.endswith("hang.png"):
             time.sleep(60)
-    return [probe_file(Path(path), kind) for path, kind in chunk.files]
+    return [probe_file(Path(path), kind) for path, kind, _ in chunk.files]
 
 
 def test_a_crash_and_a_hang_cost_one_file_each(tmp_path, monkeypatch):

@@ -42,7 +42,7 @@ def test_every_dataset_gets_a_line_found_or_not(two_datasets):
     assert "dff: not found (looked for DFF, DFD, DeepFakeDetection)" in lines
     assert lines[7].startswith("dfd_faces: 6 files, 3 real + 3 fake (train 1 + 1, val 1 + 1, test 1 + 1) in ")
     assert lines[9].startswith("zoo: 13 files, 6 real + 7 fake (")
-    assert lines[9].endswith("1 unreadable in " + str(two_datasets / "zoo") + "; ignored: 1 not media")
+    assert lines[9].endswith("1 unsupported in " + str(two_datasets / "zoo") + "; ignored: 1 not media")
     assert str(report) == "scan: 19 given = 18 done + 0 skipped + 1 failed"
     assert len(manifest) == 19
 
@@ -52,7 +52,7 @@ def test_a_broken_file_is_a_row_with_its_reason(two_datasets):
     (broken,) = [row for row in manifest.rows() if row.status == "failed"]
     assert broken.path == "fake/broken.png"
     assert broken.reason == report.failed["zoo/fake/broken.png"]
-    assert broken.reason.startswith("unreadable: ")
+    assert broken.reason.startswith("unsupported: ")
 
 
 def test_the_manifest_survives_its_file_and_leads_back_to_the_media(two_datasets, tmp_path):
@@ -169,11 +169,11 @@ def test_files_for_a_verdict_have_no_label_split_or_dataset_number(tmp_path):
 
 
 def test_files_that_cannot_be_judged_are_refused_by_name(tmp_path):
-    (tmp_path / "a.doc").touch()
+    (tmp_path / "a.doc").write_text("words, no media\n")
     with pytest.raises(MissingInput, match="no such file"):
         make_file_manifest([tmp_path / "a.mp4"])
-    with pytest.raises(UsageError, match="not a media file"):
-        make_file_manifest([tmp_path / "a.doc"])
+    (row,) = make_file_manifest([tmp_path / "a.doc"]).rows()
+    assert (row.status, (row.reason or "").partition(":")[0]) == ("failed", "unsupported")
     odd = tmp_path / b"caf\xe9.png".decode("utf-8", "surrogateescape")
     odd.touch()
     with pytest.raises(UsageError, match=r"caf\\xe9.png: the path is not UTF-8"):
