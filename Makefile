@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo manifest extract-features train ablations evaluate report predict doctor: export UNMASK_CALLER = make
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns check lint bench doctor clean
+.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns frame-table check lint bench doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -68,6 +68,9 @@ test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
 
 campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
 	$(VENV)/bin/python -m pytest -m campaign tests $(ARGS)
+
+frame-table: setup  ## frames of 130 films, by container, codec and structure, compared with a full decode
+	$(VENV)/bin/python -m pytest -m campaign -s tests/media/test_right_frames.py $(ARGS)
 
 check: setup  ## what runs before every commit: ruff, codespell, types, tests
 	$(MAKE) --no-print-directory lint

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 import av
 from av.container import InputContainer
+from av.format import Flags
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -25,6 +26,9 @@ SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 # Video tracks that are no film: cover art, and the pictures of a chapter list.
 PICTURES = Disposition.attached_pic | Disposition.timed_thumbnails
 
+# A larger step in a broadcast format is a clock that was set, as for FFmpeg.
+LARGEST_GAP_S = 10.0
+
 # Formats that count the samples of a track when it is written. Others estimate its length from the bit rate.
 COUNTED = ("mov,mp4,m4a,3gp,3g2,mj2", "avi", "asf", "wav", "w64", "aiff", "caf")
 
@@ -36,6 +40,11 @@ def open_container(path: Path | BinaryIO) -> InputContainer:
     """
     source = str(path) if isinstance(path, Path) else path
     return av.open(source, "r", metadata_errors="ignore", container_options={"format_whitelist": _list_formats()})
+
+
+def is_broadcast(container: InputContainer) -> bool:
+    """Whether its clock may be set anew in the middle."""
+    return bool(Flags(container.format.flags) & Flags.ts_discont) or container.format.name == "flv"
 
 
 def find_video(container: InputContainer) -> VideoStream | None:

@@ -1,21 +1,36 @@
-"""The packets of a video track, and which of them the decoder turns into frames."""
+"""The packets of a video track: which of them the decoder turns into frames, and at what time these are shown."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.format import Flags
 from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from unmask.media.containers import decode_packet
+from unmask.media.containers import LARGEST_GAP_S, SEEKABLE, decode_packet, is_broadcast
 
 UNKNOWN = np.iinfo(np.int64).min
 """Stands for a time that the container does not give."""
+
+# Containers that keep the presentation time of each frame. Others have none, or keep the order of decoding.
+WITH_TIMES = {*SEEKABLE, "flv", "mpeg", "mpegts", "nut"}
+
+# Frames per second of a raw stream that does not say.
+USUAL_RATE = 25
+
+# Decoders that show nothing before a picture that is whole. Others draw on grey where a recording starts without a key
+# frame.
+SHOW_WHOLE_FRAMES = {"h264", "hevc", "mpeg1video", "mpeg2video"}
+
+# Frames by which a frame may be shown later than it is decoded.
+LONGEST_REORDERING = 16
 
 # H.264: units of a picture that no later picture reaches back over.
 _IDR = 5
@@ -41,6 +56,8 @@ class Packets:
     """(P,) whether an edit list hides the frame."""
     shown: list[int] = field(default_factory=list)
     """The packet of each decoded frame, in the order in which frames are shown."""
+    skipped: int = 0
+    """Frames that the decoder gives before those, made without the key frame that they need."""
     first: av.VideoFrame | None = None
     """The first frame that can be decoded."""
 
@@ -50,6 +67,8 @@ def read_packets(container: InputContainer, stream: VideoStream, *, decode_all: 
     rows: list[tuple[int, int, int, bool, bool, bool]] = []
     shown: list[int] = []
     first: av.VideoFrame | None = None
+    skipped = 0
+    any_is_whole = stream.codec_context.name in SHOW_WHOLE_FRAMES
     stream.codec_context.thread_count = 1
     for packet in container.demux(stream):
         if packet.size:
@@ -58,8 +77,12 @@ def read_packets(container: InputContainer, stream: VideoStream, *, decode_all: 
             packet.pts = packet.dts = len(rows) - 1
         if decode_all or first is None:
             for frame in decode_packet(packet):
+                number = frame.pts if frame.pts is not None else len(rows) - 1
+                if first is None and not (any_is_whole or frame.key_frame or rows[number][3]):
+                    skipped += 1
+                    continue
                 first = first or frame
-                shown.append(frame.pts if frame.pts is not None else len(rows) - 1)
+                shown.append(number)
     columns = list(zip(*rows, strict=True)) or [()] * 6
     return Packets(
         pts=np.array(columns[0], np.int64),
@@ -69,6 +92,7 @@ def read_packets(container: InputContainer, stream: VideoStream, *, decode_all: 
         entries=np.array(columns[4], bool),
         hidden=np.array(columns[5], bool),
         shown=shown,
+        skipped=skipped,
         first=first,
     )
 
@@ -98,3 +122,100 @@ def _list_unit_types(content: bytes, length_size: int) -> set[int]:
         types.add(content[at + length_size] & _UNIT_TYPE)
         at += length_size + length
     return types
+
+
+def has_exact_times(container: InputContainer, stream: VideoStream, packets: Packets) -> bool:
+    """Whether each packet has a presentation time of its own, all of them on one clock."""
+    pts = packets.pts[~packets.hidden]
+    return (
+        (container.format.name in WITH_TIMES or stream.codec_context.codec.intra_only)
+        and not _is_video_for_windows(container, stream)
+        and UNKNOWN not in pts
+        and len(np.unique(pts)) == len(pts)
+        and not _number_pieces(container, stream, packets)[-1]
+    )
+
+
+def list_ticks(packets: Packets) -> tuple[NDArray[np.int64], int]:
+    """(N,) ticks of the frames from the first one that decodes, in display order, and the duration of the last one."""
+    visible = np.flatnonzero(~packets.hidden & (packets.pts >= packets.pts[packets.shown[0]]))
+    order = visible[np.argsort(packets.pts[visible])]
+    return packets.pts[order], int(packets.duration[order[-1]])
+
+
+def assign_ticks(container: InputContainer, stream: VideoStream, packets: Packets) -> NDArray[np.int64]:
+    """(N,) ascending ticks of the frames that were decoded.
+
+    A piece whose clock was set back begins after the last frame of the piece before it.
+    """
+    shown = np.array(packets.shown, np.int64)
+    step = _measure_step(stream, packets)
+    pieces = _number_pieces(container, stream, packets)
+    if Flags(container.format.flags) & Flags.no_timestamps:
+        exact = float(_get_first_tick(container, stream)) + np.arange(len(shown)) * float(step)
+        return np.asarray(np.round(exact), np.int64)
+    parts: list[NDArray[np.int64]] = []
+    for run in np.split(shown, np.flatnonzero(np.diff(pieces[shown])) + 1):
+        ticks = packets.pts[run]
+        is_avi = container.format.name == "avi"  # it keeps no presentation times: those that FFmpeg reports are guesses
+        # Matroska rounds to milliseconds, so that two frames may have the same tick.
+        is_rounded = container.format.name in SEEKABLE
+        if is_avi or UNKNOWN in ticks or (np.diff(ticks) < (0 if is_rounded else 1)).any():
+            slots = _take_slots(run, pieces, packets, step)
+            # Decoding runs ahead of presentation.
+            ticks = slots + (ticks[0] - slots[0] if not is_avi and ticks[0] != UNKNOWN else 0)
+        if parts:
+            ticks = ticks - ticks[0] + parts[-1][-1] + round(step)
+        parts.append(ticks)
+    return np.concatenate(parts)
+
+
+def _take_slots(
+    run: NDArray[np.int64], pieces: NDArray[np.int64], packets: Packets, step: Fraction
+) -> NDArray[np.int64]:
+    """Ticks of the frames of the packets `run`: the n-th frame has the n-th tick of the order of decoding."""
+    slots = _fill_unknown(packets.dts, step)
+    piece = np.flatnonzero(pieces == pieces[run[0]])
+    lost = np.setdiff1d(piece, run)
+    if (lost > run[0] + LONGEST_REORDERING).any():
+        return np.sort(slots[run])
+    return np.sort(slots[piece])[-len(run) :]  # only frames at the start are lost
+
+
+def _fill_unknown(dts: NDArray[np.int64], step: Fraction) -> NDArray[np.int64]:
+    """Unknown times continue from the one before in steps of a frame."""
+    numbers = np.arange(len(dts))
+    known = np.maximum.accumulate(np.where(dts == UNKNOWN, -1, numbers))
+    distance = numbers - np.maximum(known, 0)
+    return np.where(known < 0, 0, dts[known]) + np.round(distance * float(step)).astype(np.int64)
+
+
+def _number_pieces(container: InputContainer, stream: VideoStream, packets: Packets) -> NDArray[np.int64]:
+    """(P,) number of the piece of each packet: joined broadcasts and recordings have a clock per piece."""
+    pieces = np.zeros(len(packets.dts), np.int64)
+    if not is_broadcast(container):
+        return pieces
+    known = np.flatnonzero(packets.dts != UNKNOWN)
+    steps = np.diff(packets.dts[known])
+    pieces[known[1:][(steps < 0) | (steps * float(stream.time_base or 0) > LARGEST_GAP_S)]] = 1
+    return np.cumsum(pieces)
+
+
+def _measure_step(stream: VideoStream, packets: Packets) -> Fraction:
+    """Ticks per frame."""
+    rate = stream.average_rate or stream.guessed_rate
+    if rate and stream.time_base:
+        return 1 / (rate * stream.time_base)
+    durations = packets.duration[packets.duration > 0]
+    if len(durations):
+        return Fraction(int(np.median(durations)))
+    return 1 / (USUAL_RATE * stream.time_base) if stream.time_base else Fraction(1)
+
+
+def _get_first_tick(container: InputContainer, stream: VideoStream) -> Fraction:
+    return Fraction(container.start_time or 0, av.time_base) / (stream.time_base or 1)
+
+
+def _is_video_for_windows(container: InputContainer, stream: VideoStream) -> bool:
+    """Whether this is a track of Matroska that was copied from AVI: its times are in the order of decoding."""
+    return container.format.name == "matroska,webm" and stream.codec_context.codec_tag.strip("\0") != ""

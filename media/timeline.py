@@ -20,10 +20,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
-from unmask.media.clock import assign_ticks, has_exact_times, list_ticks
 from unmask.media.containers import DECODING_ERRORS, SEEKABLE, find_video, open_container
 from unmask.media.orientation import Orientation, read_orientation, scale_to_square_pixels
-from unmask.media.packets import Packets, read_packets
+from unmask.media.packets import Packets, assign_ticks, has_exact_times, list_ticks, read_packets
 
 # Duration of a single frame if the file has no frame rate.
 SINGLE_FRAME_S = 0.04
@@ -50,8 +49,8 @@ class Timeline:
     """(N,) the same times in ticks of the container."""
     keyframes: NDArray[np.int64]
     """(M,) ticks of the frames to which a reader may seek; empty if it has to decode from the start."""
-    is_counted: bool
-    """Whether frames are identified by their number in a full decode, because the container's ticks are not theirs."""
+    numbers: NDArray[np.int64] | None
+    """(N,) the number of each frame in a full decode, if that identifies it because the container's ticks do not."""
     width: int
     height: int
     """Pixels of a frame as it is shown: after scaling to square pixels and rotation."""
@@ -139,14 +138,14 @@ def _build_timeline(container: InputContainer, stream: VideoStream, packets: Pac
     times: NDArray[np.float64] = np.asarray(pts * tick - zero, np.float64)
     orientation = read_orientation(first)
     width, height = scale_to_square_pixels(first.width, first.height, stream.sample_aspect_ratio)
-    can_seek = container.format.name in SEEKABLE and not is_counted
+    can_seek = container.format.name in SEEKABLE and not is_counted and not _needs_first_packet(stream)
     entries = packets.entries & ~packets.hidden
     return Timeline(
         times=times,
         end_s=float(times[-1]) + (length * tick or _estimate_step(times, stream)),
         pts=pts,
         keyframes=np.sort(packets.pts[entries]) if can_seek else np.zeros(0, np.int64),
-        is_counted=is_counted,
+        numbers=packets.skipped + np.arange(len(pts)) if is_counted else None,
         width=height if orientation.swaps_axes else width,
         height=width if orientation.swaps_axes else height,
         orientation=orientation,
@@ -158,6 +157,15 @@ def _build_timeline(container: InputContainer, stream: VideoStream, packets: Pac
         and len(pts) == len(packets.pts)
         and bool((packets.keys == packets.entries).all()),
     )
+
+
+def _needs_first_packet(stream: VideoStream) -> bool:
+    """Whether a decoder has to start at the first packet.
+
+    4:4:4 by versions of x264 before 2018, as in FaceForensics++, decodes to noise unless the decoder has read the note
+    of that version, which only the first packet carries.
+    """
+    return stream.codec_context.name == "h264" and "4:4:4" in (stream.codec_context.profile or "")
 
 
 def _estimate_step(times: NDArray[np.float64], stream: VideoStream) -> float:

@@ -93,8 +93,9 @@ def _list_ways(
 
     Each ends before the first frame that fails to arrive.
     """
-    if timeline.is_counted:
-        yield lambda done: _decode_counted(path, positions[done:].tolist())
+    if timeline.numbers is not None:
+        numbers = timeline.numbers[positions].tolist()
+        yield lambda done: _decode_counted(path, numbers[done:])
         return
     ticks = timeline.pts[positions].tolist()
     yield lambda done: _decode(path, timeline, ticks[done:], sparsely=True)
@@ -161,11 +162,7 @@ def _decode_packets(
 
 
 def _decode_first_packet(container: InputContainer, stream: VideoStream) -> None:
-    """Let the decoder see the beginning of the stream.
-
-    H.264 in 4:4:4 by older versions of x264 decodes to noise unless the decoder has read the note of x264's version,
-    which only the first packet carries.
-    """
+    """Let the decoder see the beginning of the stream: only there may be what it needs to know about all of it."""
     for packet in container.demux(stream):
         decode_packet(packet)
         return

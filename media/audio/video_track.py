@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from unmask.media.audio.frames import decode_frames, get_audio_stream, get_header_seconds, to_waveform
 from unmask.media.audio.resampling import resample
 from unmask.media.audio.waveform import NoAudio, Track, Waveform, join_sections
-from unmask.media.clock import LARGEST_GAP_S, is_broadcast
-from unmask.media.containers import COUNTED, SEEKABLE, open_container
+from unmask.media.containers import COUNTED, LARGEST_GAP_S, SEEKABLE, is_broadcast, open_container
 from unmask.media.timeline import get_clock_zero
 
 # Lossy codecs need some packets before their output is right.

@@ -72,12 +72,15 @@ def numbered_video(path: Path, count: int, *, step_ms: int = 40, **more: Any) ->
 
 def turn_in_header(path: Path, out: Path, clockwise: int) -> Path:
     """A copy of an MP4 whose header asks players to turn it by 90, 180 or 270 degrees."""
-    matrices = {90: (0, 1, 0, -1, 0, 0), 180: (-1, 0, 0, 0, -1, 0), 270: (0, -1, 0, 1, 0, 0)}
-    one = 1 << 16
-    words = [value * one for value in matrices[clockwise]] + [0, 0, 1 << 30]
+    return set_matrix(path, out, {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[clockwise])
+
+
+def set_matrix(path: Path, out: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """A copy of an MP4 whose header shows the point (x, y) at (a x + c y, b x + d y), for a matrix (a, b, c, d)."""
+    a, b, c, d = (value << 16 for value in matrix)
     content = bytearray(path.read_bytes())
-    matrix = content.index(b"tkhd") + 4 + 40  # version 0 of the box: forty bytes before the matrix
-    content[matrix : matrix + 36] = struct.pack(">9i", *words)
+    start = content.index(b"tkhd") + 4 + 40  # version 0 of the box: forty bytes before the matrix
+    content[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
     out.write_bytes(content)
     return out
 
