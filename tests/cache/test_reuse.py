@@ -108,7 +108,7 @@ ANEW: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("change", ANEW)
 def test_it_makes_a_new_cache_beside_the_old_one(filled, counter, change):
-    before = {path.name: path.stat().st_mtime_ns for path in filled.work.tokens.glob("*/shard-*")}
+    before = {path: path.stat().st_mtime_ns for path in filled.work.tokens.glob("*/shard-*")}
     folders = {path.name for path in filled.work.tokens.glob("*-*") if path.is_dir()}
     run(filled, choices(filled, **ANEW[change]))
     faces = 2 + 8  # two images, and two clips of four frames
@@ -116,7 +116,7 @@ def test_it_makes_a_new_cache_beside_the_old_one(filled, counter, change):
     after = {path.name for path in filled.work.tokens.glob("*-*") if path.is_dir()}
     assert folders < after
     assert len(after - folders) == 1
-    assert before.items() <= {p.name: p.stat().st_mtime_ns for p in filled.work.tokens.glob("*/shard-*")}.items()
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in filled.work.tokens.glob("*/shard-*")}.items()
     run(filled)
     assert counter.since() == 0, "the old one is still whole"
 
