@@ -31,7 +31,9 @@ from transformers import (
 )
 
 from unmask.cache.encoders import make_encoder
+from unmask.cli.app import main
 from unmask.core.errors import MissingInput
+from unmask.manifests.manifest import write_manifest
 from unmask.preprocess.profiles import EncoderChoice
 
 CPU = torch.device("cpu")
@@ -321,3 +323,24 @@ def test_the_recipe_may_be_part_of_a_processors_file(copied: Callable[[str], Pat
     (folder / "preprocessor_config.json").unlink()
     (folder / "processor_config.json").write_text(json.dumps({"feature_extractor": recipe}))
     assert torch.equal(encode("wav2vec2_base", folder), before)
+
+
+@pytest.mark.parametrize("family", ["vit_b16", "wav2vec2_base", "sbert"])
+def test_extract_ends_with_exit_code_4_and_writes_no_tokens(
+    media: Any, copied: Callable[[str], Path], capsys: pytest.CaptureFixture[str], family: str
+):
+    folder = copied(family)
+    tensors = load_file(folder / TENSORS)
+    tensors.pop(next(name for name in tensors if not name.endswith(NOT_READ)))
+    save_file(tensors, folder / TENSORS)
+    media.add("image-2", "audio-1", "video-3")
+    write_manifest(media.work.manifest, media.manifest)
+    encoders = f"encoders=[{{name: {family}, weights: {folder}}}]"
+    with pytest.raises(SystemExit) as ended:
+        main(["extract", "--work", str(media.work.root), "--profile", "tiny", "--set", encoders, "--device", "cpu"])
+    assert ended.value.code == 4
+    said = capsys.readouterr().err
+    assert f"{folder / TENSORS}: has no" in said or f"{folder / TENSORS}: not the weights of" in said
+    assert "hint: " in said
+    assert "Traceback" not in said
+    assert not list(media.work.tokens.glob(f"{family}-*/shard-*"))
