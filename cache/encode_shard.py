@@ -43,6 +43,8 @@ class ShardMedia:
     faces_there: torch.Tensor | None = None
     audio_there: torch.Tensor | None = None
     """The same faces and audio on a GPU, after `there`."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """"media_id/clip" -> why it could not be augmented; such a clip has no faces and no audio."""
 
     @classmethod
     def read(cls, shard: MediaShard, wanted: set[Modality], facts: Mapping[str, Mapping[str, Any]]) -> Self:
@@ -68,6 +70,24 @@ class ShardMedia:
             faces, audio = (torch.from_numpy(array).to(stream.device) for array in (self.faces, self.audio))
         stream.synchronize()
         return replace(self, faces_there=faces, audio_there=audio)
+
+    def take(self, clip: int) -> Self:
+        """One clip of it."""
+        face, audio = (slice(int(part[clip]), int(part[clip + 1])) for part in (self.face_offsets, self.audio_offsets))
+        return replace(
+            self,
+            keys=[self.keys[clip]],
+            starts=self.starts[clip : clip + 1],
+            faces=self.faces[face],
+            face_times=self.face_times[face],
+            face_offsets=np.array([0, face.stop - face.start]),
+            audio=self.audio[audio],
+            audio_offsets=np.array([0, audio.stop - audio.start]),
+            texts=[self.texts[clip]],
+            facts=[self.facts[clip]],
+            faces_there=None if self.faces_there is None else self.faces_there[face],
+            audio_there=None if self.audio_there is None else self.audio_there[audio],
+        )
 
     def augment(self, settings: AugmentationSettings, number: int) -> Self:
         """The same clips in augmented version `number`; 0 is the clean one."""

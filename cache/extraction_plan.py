@@ -19,6 +19,7 @@ from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection,
 from unmask.cache.spec import Encoder, EncoderSpec
 from unmask.cache.store.token_store import Finished, create_store, read_spec
 from unmask.core.atomic_files import remove_leftovers
+from unmask.core.crashes import is_crash
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
@@ -141,7 +142,8 @@ def _check_rate(job: StoreJob, profile: Profile) -> None:
 def _count_finished(job: StoreJob, versions: dict[str, str]) -> None:
     for shard, version in versions.items():
         finished = Finished.read(job.folder / shard, job.fingerprint)
-        if finished is None or finished.source != version:
+        # A clip that met an unexpected error is tried again; a refused one has no other outcome.
+        if finished is None or finished.source != version or any(map(is_crash, finished.failed.values())):
             job.missing.add(shard)
             continue
         job.report.given += len(finished.keys)

@@ -13,12 +13,13 @@ from typing import Any
 
 import torch
 
-from unmask.cache.encode_shard import ShardMedia, ShardTokens, count_expected_tokens, encode_shard
+from unmask.cache.encode_shard import ShardMedia, ShardTokens, count_expected_tokens
 from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders.metadata import read_header_fields
 from unmask.cache.extraction_plan import StoreJob, list_folders, plan_stores, prepare_stores
 from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER
+from unmask.cache.single_clips import augment_safely, encode_safely
 from unmask.cache.store.inventory import LOCK
 from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tokens, write_index
 from unmask.cache.store.token_store import TokenStore, write_tokens
@@ -43,9 +44,9 @@ def extract(
 ) -> list[StageReport]:
     """Fill the token stores of every encoder and augmentation of `profile`. One report per store, counted in clips.
 
-    Finished shards are kept, so it can be stopped and run again. `batch_size` is an upper limit (smaller on a CPU and
-    when memory is short). Batch size, device and order change no key. `MissingInput` when `preprocess` has not run or
-    weights are missing.
+    Finished shards are kept, so it can be stopped and run again. A clip that raises fails alone, and its shard is
+    encoded again by the next call. `batch_size` is an upper limit (smaller on a CPU and when memory is short). Batch
+    size, device and order change no key. `MissingInput` when `preprocess` has not run or weights are missing.
     """
     with hold_lock(work.locks / LOCK, "another extract or gc"):
         return _extract(manifest, profile, work, device, batch_size)
@@ -94,7 +95,7 @@ def _encode(
         ):
             for job in jobs:
                 if job.view == augmentation and shard.path.name in job.missing:
-                    made = encode_shard(media, runners[id(job)])
+                    made = encode_safely(media, runners[id(job)])
                     name = shard.path.name
                     writer.write(partial(_write, job, name, media.keys, made, versions[name]))
                     bar.advance(count_expected_tokens(shard, job.spec), failed=len(made.failed))
@@ -170,7 +171,7 @@ def _read_ahead(
             clean.clear()
             wanted = {job.spec.modality for job in jobs if name in job.missing}
             clean[name] = ShardMedia.read(shard, wanted, facts)
-        media = clean[name].augment(profile.views, view)
+        media = augment_safely(clean[name], profile.views, view)
         return media if copies is None else media.copy_to_gpu(copies)
 
     with ThreadPoolExecutor(1, thread_name_prefix="read-media") as reader:

@@ -17,8 +17,9 @@ CRASHED = "crashed: "
 
 AGAIN = "run the same command again: what is finished is kept"
 NO_HANDLES = (errno.EMFILE, errno.ENFILE)
-# PyTorch reports these as RuntimeError, and a failed GPU in newer versions as AcceleratorError.
+# PyTorch has classes for a failed and a full GPU, and reports them as RuntimeError too.
 NO_CPU_MEMORY = "allocate memory"
+GPU_ERRORS = ("AcceleratorError", "OutOfMemoryError")
 GPU_FAULTS = ("CUDA error", "CUDA out of memory", "CUDA driver")
 
 PACKAGE = "unmask."
@@ -51,7 +52,7 @@ def as_run_error(error: BaseException) -> UnmaskError | None:
         return MachineFailed(text, "close other programs or raise the limit (ulimit -n 4096)")
     if is_memory_error(error):
         return MachineFailed(f"no memory left ({text})", f"close other programs or use fewer --workers, then {AGAIN}")
-    if type(error).__name__ == "AcceleratorError" or any(fault in text for fault in GPU_FAULTS):
+    if type(error).__name__ in GPU_ERRORS or any(fault in text for fault in GPU_FAULTS):
         return MachineFailed(f"the GPU failed: {text}", f"{AGAIN}, with --device cpu if it fails again")
     if isinstance(error, ImportError):
         return MissingInput(text, "install the package, then run the same command again")
@@ -97,9 +98,13 @@ def _find_place(trace: TracebackType | None) -> str:
     return place
 
 
+def is_crash(reason: str) -> bool:
+    return reason.startswith(CRASHED)
+
+
 def describe_crashes(reasons: Iterable[str | None]) -> list[str]:
     """The line that asks to report the unexpected errors among `reasons`, with the first texts; none without any."""
-    crashes = Counter(reason.removeprefix(CRASHED) for reason in reasons if reason and reason.startswith(CRASHED))
+    crashes = Counter(reason.removeprefix(CRASHED) for reason in reasons if reason and is_crash(reason))
     if not crashes:
         return []
     number = crashes.total()

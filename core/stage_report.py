@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from unmask.core.crashes import CRASHED
+from unmask.core.crashes import is_crash
 from unmask.core.errors import ItemsFailed
 
 
@@ -37,7 +37,7 @@ class StageReport:
 
     def list_crashes(self) -> list[str]:
         """Reasons of the items that met an unexpected error."""
-        return [reason for reason in self.failed.values() if reason.startswith(CRASHED)]
+        return [reason for reason in self.failed.values() if is_crash(reason)]
 
     def check(self, max_failures: float, argument: str = "max_failures=") -> None:
         """Raise `ItemsFailed` if the failed fraction is above `max_failures` (0..1).

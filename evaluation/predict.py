@@ -17,6 +17,7 @@ from unmask.cache.encoders import make_file_safe
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.spec import Modality
 from unmask.cache.stage import extract, open_tokens
+from unmask.core.crashes import CRASHED, as_run_error, describe_crash
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.input_files import expand_files, explain_absence
 from unmask.evaluation.open_run import OpenRun, open_run
@@ -127,13 +128,15 @@ def _run_stages(
         shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
     known = load_outcomes(get_media_folder(work, profile.preprocess))
     scored: dict[str, Verdict] = {}
+    crashed: dict[str, str] = {}
     if any(outcome.outcome == "done" for outcome in known.values()):
-        extract(manifest, profile, work, device=device)
+        reports = extract(manifest, profile, work, device=device)
+        crashed = {clip.partition("/")[0]: reason for one in reports for clip, reason in one.failed.items()}
         streams = open_tokens(work, manifest, profile)
         if any(store.lengths.any() for store in streams.stores.values()):
-            scored = _score_items(open_run(run, work, manifest, device, profile=profile), known, device)
+            scored = _score_safely(open_run(run, work, manifest, device, profile=profile), known, device)
     for row in manifest.rows():
-        verdicts[manifest.locate(row).resolve()] = scored.get(row.media_id) or _explain(loaded, row, known)
+        verdicts[manifest.locate(row).resolve()] = scored.get(row.media_id) or _explain(loaded, row, known, crashed)
     return {path: verdict for path, verdict in verdicts.items() if verdict}
 
 
@@ -153,11 +156,16 @@ def _judge_header(row: MediaRow, loaded: LoadedRun) -> Verdict | None:
     return None
 
 
-def _explain(loaded: LoadedRun, row: MediaRow, known: Mapping[str, Outcome]) -> Verdict:
-    """Verdict of a file that could not be read, or has no modality that the run was trained on."""
+def _explain(loaded: LoadedRun, row: MediaRow, known: Mapping[str, Outcome], crashed: Mapping[str, str]) -> Verdict:
+    """Verdict of a file that could not be read, or has no modality that the run was trained on.
+
+    `crashed`: media_id -> why its clips have no tokens.
+    """
     outcome = known.get(row.media_id)
     if outcome is None or outcome.outcome == "failed":
         return _make_unscored(loaded, "unreadable", format_reason(row, outcome))
+    if row.media_id in crashed:
+        return _make_unscored(loaded, "unreadable", crashed[row.media_id])
     trained = {stream.spec.modality for stream in loaded.info.streams.values()}
     names = [name for modality, name in MODALITIES.items() if modality in trained]
     lost = f" ({outcome.problem})" if outcome.problem else ""
@@ -179,9 +187,32 @@ def _reduce_profile(info: RunInfo) -> Profile:
     return info.profile.model_copy(update={"encoders": encoders, "views": AugmentationSettings()})
 
 
-def _score_items(opened: OpenRun, known: Mapping[str, Outcome], device: torch.device) -> dict[str, Verdict]:
-    """media_id -> verdict of every item that the model can score."""
+def _score_safely(opened: OpenRun, known: Mapping[str, Outcome], device: torch.device) -> dict[str, Verdict]:
+    """media_id -> verdict of every item that the model can score; one by one if that fails for all together."""
     numbers = opened.list_scorable()
+    try:
+        return _score_items(opened, numbers, known, device)
+    except Exception as error:
+        if ending := as_run_error(error):
+            raise ending from error
+    return {media_id: _score_item(opened, media_id, number, known, device) for media_id, number in numbers.items()}
+
+
+def _score_item(
+    opened: OpenRun, media_id: str, number: int, known: Mapping[str, Outcome], device: torch.device
+) -> Verdict:
+    try:
+        return _score_items(opened, {media_id: number}, known, device)[media_id]
+    except Exception as error:
+        if ending := as_run_error(error):
+            raise ending from error
+        return _make_unscored(opened.loaded, "unreadable", CRASHED + describe_crash(error))
+
+
+def _score_items(
+    opened: OpenRun, numbers: Mapping[str, int], known: Mapping[str, Outcome], device: torch.device
+) -> dict[str, Verdict]:
+    """media_id -> verdict of the items with these numbers in the clip table."""
     items, scores = opened.score(list(numbers.values()), device=device)
     windows = _list_windows(opened, scores)
     threshold = opened.info.threshold

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from unmask.core.crashes import describe_crashes
 from unmask.core.errors import MissingInput
 from unmask.core.fact_table import FactTable
 from unmask.core.process_pool import count_cores
@@ -53,8 +54,8 @@ def audit(
     probed = sample_files(manifest, seed)
     workers = workers or count_cores()
     images, has_audio = _find_images(probed), _find_audio(probed)
-    encodings, images_read = _measure(IMAGE_ENCODING, probed, images, work, workers)
-    silences, audio_read = _measure(AUDIO_SILENCE, probed, has_audio, work, workers)
+    encodings, images_read = _measure(IMAGE_ENCODING, probed, images, work, workers, say)
+    silences, audio_read = _measure(AUDIO_SILENCE, probed, has_audio, work, workers, say)
     say(f"audit: headers of {images.sum()} images ({images_read} read now, the others by an earlier audit)")
     say(f"audit: silence of {has_audio.sum()} files with audio ({audio_read} read now, the others by an earlier audit)")
     names = _list_datasets(manifest)
@@ -93,11 +94,15 @@ def _draw(positions: np.ndarray, most: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).choice(positions, most, replace=False)
 
 
-def _measure(spec: FactTable, probed: Manifest, chosen: np.ndarray, work: Path, workers: int) -> tuple[pa.Table, int]:
+def _measure(
+    spec: FactTable, probed: Manifest, chosen: np.ndarray, work: Path, workers: int, say: Say
+) -> tuple[pa.Table, int]:
     """One row per file of `probed`, null unless `chosen` (N,); and how many files were opened."""
     positions = np.flatnonzero(chosen)
     files = Manifest(probed.table.take(pa.array(positions, pa.int64())), probed.roots)
     completed = measure_files(spec, files, work / f"{spec.name}.parquet", workers)
+    for line in describe_crashes(completed.failed.values()):
+        say(f"{spec.name}: {line}")
     place = np.full(len(probed), -1)
     place[positions] = np.arange(len(positions))
     return completed.facts.take(pa.array(place, mask=place < 0)), completed.measured

@@ -10,6 +10,7 @@ fingerprints.parquet, one row per content:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from PIL import Image
 
+from unmask.core.crashes import describe_crashes
 from unmask.core.errors import BadMedia
 from unmask.core.fact_table import Facts, FactTable
 from unmask.core.process_pool import count_cores
@@ -29,6 +31,8 @@ from unmask.manifests.manifest import Manifest
 from unmask.media.audio.readers import read_start
 from unmask.media.containers import decode_packet, find_video, open_container
 from unmask.media.images import DECODER_ERRORS, check_size, open_image, read_image
+
+log = logging.getLogger("unmask")
 
 # A JPEG is decoded at the smallest eighth of its size that is no smaller: four times the thumbnail's side.
 DRAFT = (4 * perceptual_hash.SIDE, 4 * perceptual_hash.SIDE)
@@ -45,8 +49,10 @@ def hash_files(manifest: Manifest, path: Path, workers: int | None = None) -> pa
     """
     table = manifest.table.filter(pc.equal(manifest.table.column("status"), "ok"))
     files = Manifest(table, manifest.roots)
-    hashes = measure_files(HASH_TABLE, files, path, workers or count_cores(), columns=("kind",)).facts
-    return hashes.add_column(0, "media_id", table.column("media_id"))
+    completed = measure_files(HASH_TABLE, files, path, workers or count_cores(), columns=("kind",))
+    for line in describe_crashes(completed.failed.values()):
+        log.warning("%s: %s", HASH_TABLE.name, line)
+    return completed.facts.add_column(0, "media_id", table.column("media_id"))
 
 
 def hash_file(path: Path, kind: str) -> Facts:

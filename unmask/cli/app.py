@@ -29,6 +29,7 @@ from unmask.cli.scan import scan
 from unmask.cli.split import split
 from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
+from unmask.core.crashes import as_run_error
 from unmask.core.errors import Stopped, as_user_error
 from unmask.environment import set_environment
 
@@ -121,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _print_error(error: BaseException) -> int:
     """Print the error and its hint on stderr; the exit code."""
-    known = as_user_error(error)
+    known = as_user_error(error) or as_run_error(error)
     if known is None:
         traceback.print_exception(error)
         print("hint: this is a bug in unmask; please report it with the lines above", file=sys.stderr)

@@ -15,6 +15,7 @@ from rich.console import Console as RichConsole
 from rich.console import RenderableType
 
 from unmask.cli.hints import adapt_commands
+from unmask.core.crashes import as_run_error
 from unmask.core.errors import as_user_error
 from unmask.core.stage_report import StageReport
 from unmask.core.terminal.wide_table import UNLIMITED, Column, WideTable, format_plain
@@ -87,7 +88,7 @@ def open_console(as_json: bool, quiet: bool, work: Path) -> Iterator[Console]:
     try:
         yield console
     except BaseException as error:
-        if known := as_user_error(error):
+        if known := as_user_error(error) or as_run_error(error):
             known.hint = adapt_commands(known.hint, work)
             console.result |= {"error": known.problem, "hint": known.hint}
             if known is not error:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from unmask.cli.options import Call, Device, RunFolder, command
+from unmask.core.crashes import describe_crashes
 from unmask.core.errors import ItemsFailed, MissingInput
 
 HINT = "the line of each file says why"
@@ -28,6 +29,8 @@ def predict(
     verdicts = call.work.predict(files, run, device=device)
     for verdict in verdicts:
         call.console.say(str(verdict))
+    for line in describe_crashes(verdict.reason for verdict in verdicts):
+        call.console.say(line)
     call.console.result["verdicts"] = [verdict.as_json() for verdict in verdicts]
     without = sum(verdict.score is None for verdict in verdicts)
     if without == len(verdicts):

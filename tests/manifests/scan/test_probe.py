@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from raised_errors import RAISED, raise_content
 
 from unmask.core.hashing import hash_quickly
-from unmask.manifests.manifest import MediaRow
+from unmask.manifests.manifest import MediaRow, from_rows
 from unmask.manifests.scan import probe
 from unmask.manifests.scan.probe import probe_file, probe_rows
 
@@ -133,6 +134,36 @@ def _deadly(chunk: probe.Chunk) -> list[probe.Probe]:
         if path.endswith("hang.png"):
             time.sleep(60)
     return [probe_file(Path(path), kind) for path, kind, _ in chunk.files]
+
+
+def _read_with_crashes(chunk: probe.Chunk) -> list[probe.Probe]:
+    """`probe_chunk` in a worker whose image reader raises the exception that a file names."""
+    read = probe.READERS["image"]
+
+    def reader(path: Path) -> dict[str, object]:
+        raise_content(path)
+        return {"width": 2**40} if path.name == "huge.png" else read(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(probe.READERS, "image", reader)
+        return probe.probe_chunk(chunk)
+
+
+def test_whatever_a_reader_raises_costs_one_file(tmp_path, monkeypatch):
+    names = ["huge.png", *(name for raised in RAISED for name in (raised, f"after {raised}.png"))]
+    for name in names:
+        if name in RAISED:
+            (tmp_path / name).write_text(name)
+        else:
+            Image.new("L", (2, 2)).save(tmp_path / name)
+    monkeypatch.setattr(probe, "probe_chunk", _read_with_crashes)
+    pairs = ((row(name), tmp_path / name) for name in names)
+    found = list(probe_rows(pairs, total=len(names), workers=2))
+    assert [r.path for r in found] == names
+    for r in found:
+        assert r.status == ("failed" if r.path in {*RAISED, "huge.png"} else "ok")
+        assert r.status == "ok" or str(r.reason).startswith(("crashed: ", "unreadable: "))
+    from_rows(found, {"mine": str(tmp_path)})  # every reason and number can be stored
 
 
 def test_a_crash_and_a_hang_cost_one_file_each(tmp_path, monkeypatch):

@@ -1,0 +1,59 @@
+"""What audit and the search for near-duplicates read from files: whatever a reader raises costs one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+from raised_errors import RAISED, raise_content
+
+from unmask.core.fact_table import Facts, FactTable
+from unmask.manifests.audit.audio_silence import AUDIO_SILENCE
+from unmask.manifests.audit.image_encoding import IMAGE_ENCODING
+from unmask.manifests.duplicates.hash_table import HASH_TABLE
+from unmask.manifests.file_facts import measure_files
+from unmask.manifests.manifest import MediaRow, from_rows
+
+
+def measure_or_raise(measure: Callable[..., Facts], path: Path, *rest: str) -> Facts:
+    """Runs in a worker: the exception that the file names, else the true facts."""
+    raise_content(path)
+    return measure(path, *rest)
+
+
+def write_good(path: Path) -> None:
+    if path.suffix == ".png":
+        Image.fromarray(np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))).save(path)
+    else:
+        soundfile.write(path, np.sin(np.arange(64_000) / 7) / 2, 16_000)
+
+
+@pytest.mark.parametrize(
+    ("spec", "suffix", "columns"),
+    [(IMAGE_ENCODING, ".png", ()), (AUDIO_SILENCE, ".wav", ()), (HASH_TABLE, ".png", ("kind",))],
+    ids=["encoding", "silence", "hashes"],
+)
+def test_whatever_a_reader_raises_costs_one_row(tmp_path: Path, spec: FactTable, suffix: str, columns: tuple[str, ...]):
+    names = [name for raised in RAISED for name in (f"{raised}{suffix}", f"after {raised}{suffix}")]
+    for name in names:
+        bad = Path(name).stem in RAISED
+        (tmp_path / name).write_text(Path(name).stem) if bad else write_good(tmp_path / name)
+    kind = "image" if suffix == ".png" else "audio"
+    rows = [
+        MediaRow(media_id=name, dataset="mine", domain_id=9, path=name, kind=kind, label=0, content=name)  # type: ignore[arg-type]
+        for name in names
+    ]
+    touchy = replace(spec, measure=partial(measure_or_raise, spec.measure))
+    files = from_rows(rows, {"mine": str(tmp_path)})
+    for _ in range(2):  # the second call tries only the crashed ones again, and ends too
+        found = measure_files(touchy, files, tmp_path / "facts.parquet", 2, columns)
+        assert len(found.failed) in (len(RAISED), len(RAISED) - 1)  # TimeoutError is an OSError: unreadable, and kept
+        problems = dict(zip(names, found.facts.column("problem").to_pylist(), strict=True))
+        for name, problem in problems.items():
+            assert (problem is None) == (Path(name).stem not in RAISED), problem
