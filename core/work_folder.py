@@ -24,6 +24,7 @@ class WorkFolder:
     <root>/runs/<id>/                        trained models, their settings and evaluation results
     <root>/locks/                            empty lock files that keep two commands of one stage apart
     <root>/audit.html                        report of audit
+    <root>/audit.json                        its results, which evaluate shows beside its own
     <root>/report.html                       report over all stages and runs
     """
 
@@ -72,6 +73,10 @@ class WorkFolder:
     @property
     def audit(self) -> Path:
         return self.root / "audit.html"
+
+    @property
+    def audit_results(self) -> Path:
+        return self.root / "audit.json"
 
     @property
     def report(self) -> Path:

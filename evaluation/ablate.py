@@ -101,7 +101,7 @@ def _evaluate_run(run: Path, work: WorkFolder, device: torch.device, split: Spli
 
 
 def _build_row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder, problem: str | None) -> AblationRow:
-    names = [row.name for row in evaluations[0].model.rows[:-2]] if evaluations else []
+    names = [row.name for row in evaluations[0].model.datasets] if evaluations else []
     runs = tuple(evaluation.run for evaluation in evaluations)
     scored = read_predictions(work.runs / runs[0]).column("media_id").to_pylist() if runs else []
     return AblationRow(

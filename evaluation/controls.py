@@ -1,5 +1,6 @@
-"""Controls: scores that never look for a manipulation, to compare the model with. Fitted on the same training items,
-thresholds from the same validation items, measured on the same test items.
+"""Controls, to compare the model with: scores that see no content, and a linear probe of the tokens, which does.
+
+Fitted on the same training items, thresholds from the same validation items, measured on the same test items.
 
 N items of all splits, F features, E encoders, W width of their tokens
 """
@@ -7,6 +8,7 @@ N items of all splits, F features, E encoders, W width of their tokens
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -47,8 +49,8 @@ def score_majority(items: ItemSet) -> Scorer:
         here = items.dataset == name
         if (here & train).any():
             score[here] = _compute_share(items.is_fake[here & train])
-    meaning = "always answering the more frequent label of each dataset does as well."
-    return Scorer("majority guess", "each dataset's share of fakes in training", score, 0.5, meaning=meaning)
+    cues = "each dataset's share of fakes"
+    return Scorer("majority guess", "each dataset's share of fakes in training", score, 0.5, cues=cues)
 
 
 def score_headers(items: ItemSet, *, seed: int) -> Scorer:
@@ -59,11 +61,8 @@ def score_headers(items: ItemSet, *, seed: int) -> Scorer:
         values=values, is_name=np.array(is_name), is_fake=items.is_fake, group=items.group, dataset=items.dataset
     )
     score = predict_per_dataset(table, train, validation, seed)
-    meaning = (
-        "file size, codec, frame rate and duration predict the label as well as the model does; the model may rely on "
-        "these shortcuts."
-    )
-    return _make_scorer(items, "metadata only", "file size, codecs, rates, duration; nothing decoded", score, meaning)
+    cues = "file size, codecs, frame rate and duration"
+    return _make_scorer(items, "metadata only", "file size, codecs, rates, duration; nothing decoded", score, cues)
 
 
 def score_silence(items: ItemSet, facts: NDArray[np.float64], *, seed: int) -> Scorer:
@@ -72,10 +71,8 @@ def score_silence(items: ItemSet, facts: NDArray[np.float64], *, seed: int) -> S
     score = np.full(len(items), _compute_share(items.is_fake[items.split == "train"]))
     if has_audio.any():
         score[has_audio] = _predict_trees(items.only(has_audio), facts[has_audio], seed)
-    meaning = "duration and silence at the ends of the recordings predict the label as well as the model does."
-    return _make_scorer(
-        items, "silence and duration", "duration and silent ends of the audio", score, meaning, has_audio
-    )
+    cues = "duration and silence at the ends of the recordings"
+    return _make_scorer(items, "silence and duration", "duration and silent ends of the audio", score, cues, has_audio)
 
 
 def score_modality_mask(items: ItemSet, present: NDArray[np.bool_]) -> Scorer:
@@ -87,8 +84,8 @@ def score_modality_mask(items: ItemSet, present: NDArray[np.bool_]) -> Scorer:
         here = masks == mask
         labels = items.is_fake[here & train]
         score[here] = (labels.sum() + 2 * prior) / (len(labels) + 2)
-    meaning = "which modalities an item has (image, audio, text) predicts the label as well as the model does."
-    return _make_scorer(items, "modality mask only", "which modalities exist, not their content", score, meaning)
+    cues = "which modalities an item has (image, audio, text)"
+    return _make_scorer(items, "modality mask only", "which modalities exist, not their content", score, cues)
 
 
 def score_mean_tokens(items: ItemSet, means: NDArray[np.float32], present: NDArray[np.bool_], *, seed: int) -> Scorer:
@@ -100,9 +97,9 @@ def score_mean_tokens(items: ItemSet, means: NDArray[np.float32], present: NDArr
     fits = [_predict_logistic(items, features, strength, seed) for strength in STRENGTHS]
     validation = items.split == "val"
     worth = [_average_auc(items.only(validation), score[validation]) for score in fits]
-    meaning = "averaging the frozen tokens is enough; the fusion adds nothing on these items."
-    about = "logistic regression on each encoder's mean token"
-    return _make_scorer(items, "linear probe", about, fits[int(np.argmax(worth))], meaning)
+    about = "logistic regression on each encoder's mean token: reads the content, without fusion"
+    probe = _make_scorer(items, "linear probe", about, fits[int(np.argmax(worth))], "the mean tokens")
+    return replace(probe, reads_content=True)
 
 
 def _make_scorer(
@@ -110,12 +107,12 @@ def _make_scorer(
     name: str,
     about: str,
     score: NDArray[np.float64],
-    meaning: str,
+    cues: str,
     applies: NDArray[np.bool_] | None = None,
 ) -> Scorer:
     chosen = items.split == "val" if applies is None else (items.split == "val") & applies
     threshold = fit_threshold(items.is_fake[chosen], score[chosen])
-    return Scorer(name, about, score, threshold, applies, meaning)
+    return Scorer(name, about, score, threshold, applies, cues)
 
 
 def _predict_trees(items: ItemSet, facts: NDArray[np.float64], seed: int) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -23,9 +24,12 @@ from unmask.evaluation.controls import (
 from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.open_run import OpenRun, check_split, open_run
 from unmask.evaluation.predictions import write_predictions
-from unmask.evaluation.results import Evaluation, read_evaluation, write_evaluation
+from unmask.evaluation.results import Evaluation, ScoreTable, read_evaluation, write_evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
+from unmask.evaluation.sentences import describe_calls, describe_small
 from unmask.evaluation.unscored_items import list_reasons, load_outcomes
+from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
+from unmask.manifests.audit.results import Shortcut
 from unmask.manifests.manifest import MediaRow, Split, read_manifest
 from unmask.manifests.splits.leaks import count_allowed_leaks
 from unmask.train.run_folder import load_run
@@ -59,7 +63,7 @@ def evaluate(
     log.info("evaluate: controls fitted on %d training items", int((known.split == "train").sum()))
     controls = [_restrict(control, known, split) for control in _fit_controls(opened, known, numbers, seed)]
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])
-    evaluation = _summarize(opened, scope, model, controls, device=device, seed=seed)
+    evaluation = _summarize(opened, scope, model, controls, audit_results=work.audit_results, device=device, seed=seed)
     write_predictions(run, items, scores, opened.info.threshold, controls)
     write_evaluation(run, evaluation)
     return evaluation
@@ -125,10 +129,18 @@ def _restrict(scorer: Scorer, known: ItemSet, split: Split) -> Scorer:
 
 
 def _summarize(
-    opened: OpenRun, scope: _Scope, model: Scorer, controls: list[Scorer], *, device: torch.device, seed: int
+    opened: OpenRun,
+    scope: _Scope,
+    model: Scorer,
+    controls: list[Scorer],
+    *,
+    audit_results: Path,
+    device: torch.device,
+    seed: int,
 ) -> Evaluation:
     ours = measure(scope.items, model, seed=seed)
     theirs = [(control, measure(scope.items, control, seed=seed)) for control in controls]
+    shortcuts, audit = _find_shortcuts(opened, scope, audit_results, seed)
     return Evaluation(
         run=opened.run.name,
         key=opened.info.key,
@@ -144,17 +156,29 @@ def _summarize(
         failures=list_reasons(load_outcomes(opened.media), scope.missing),
         model=ours.table,
         controls=tuple(measured.table for _, measured in theirs),
-        comparisons=tuple(compare(scope.items, ours, measured, control.meaning) for control, measured in theirs),
-        notes=_write_notes(opened, scope),
+        comparisons=tuple(compare(scope.items, ours, measured, control) for control, measured in theirs),
+        notes=_write_notes(opened, scope, model, ours.table),
         machine=describe_device(device),
+        shortcuts=shortcuts or (),
+        audit=audit,
     )
+
+
+def _find_shortcuts(
+    opened: OpenRun, scope: _Scope, audit_results: Path, seed: int
+) -> tuple[tuple[Shortcut, ...], Literal["audit", "headers"]]:
+    """Of the evaluated datasets, by the last audit; by the headers of the items where these files were not audited."""
+    known = read_shortcuts(audit_results, opened.manifest, scope.items.datasets)
+    if known is not None:
+        return known, "audit"
+    return find_header_shortcuts(scope.items.rows, seed), "headers"
 
 
 def _join_schemes(items: ItemSet) -> str:
     return ", ".join(sorted({row.split_scheme for row in items.rows}))
 
 
-def _write_notes(opened: OpenRun, scope: _Scope) -> tuple[str, ...]:
+def _write_notes(opened: OpenRun, scope: _Scope, model: Scorer, table: ScoreTable) -> tuple[str, ...]:
     notes, items = [], scope.items
     if leaking := count_allowed_leaks(_join_schemes(items)):
         leak = f"{leaking} identities, recordings or files are in several splits"
@@ -165,6 +189,8 @@ def _write_notes(opened: OpenRun, scope: _Scope) -> tuple[str, ...]:
     single = [name for name in items.datasets if len(set(items.is_fake[items.dataset == name].tolist())) < 2]
     if single:
         notes.append(f"Only one class in {', '.join(single)}: no AUC, and not part of the macro mean.")
+    notes += describe_small(table)
+    notes += describe_calls(items, model.score >= model.threshold, model.threshold)
     if scope.unseen:
         notes.append(f"Not in the training data: {', '.join(scope.unseen)}.")
     if scope.split != "test":

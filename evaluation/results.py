@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
+from unmask.manifests.audit.results import Shortcut
 from unmask.metrics import binary
 
 FILE = "evaluation.json"
@@ -17,8 +18,12 @@ VERSION = 1
 
 POOLED = "pooled"
 MACRO = "macro"
+MACRO_LARGE = "macro 5+"
+"""The mean over the datasets with ENOUGH_ITEMS real and fake items."""
+SUMMARIES = (MACRO, MACRO_LARGE, POOLED)
 
 Interval = tuple[float, float]
+Outcome = Literal["better", "worse", "not shown", "not comparable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,11 @@ class MetricRow:
         return self.intervals.get(metric)
 
     @property
+    def is_small(self) -> bool:
+        """Too few items of a class for a figure that is not mostly luck."""
+        return min(self.n_real, self.n_fake) < binary.ENOUGH_ITEMS
+
+    @property
     def auc(self) -> float | None:
         return self["auc"]
 
@@ -57,7 +67,7 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreTable:
-    """One scorer (the model or a control) on every dataset, then macro, then pooled."""
+    """One scorer (the model or a control) on every dataset, then SUMMARIES."""
 
     name: str
     about: str
@@ -65,18 +75,34 @@ class ScoreTable:
     threshold: float
     """Chosen on validation: items with at least this score are called fake."""
     rows: tuple[MetricRow, ...]
+    reads_content: bool = False
+    """False for controls that see no content: headers, silence, which modalities exist."""
+
+    @property
+    def datasets(self) -> tuple[MetricRow, ...]:
+        """The rows of single datasets."""
+        return tuple(row for row in self.rows if row.name not in SUMMARIES)
 
     def row(self, name: str) -> MetricRow:
         return next(row for row in self.rows if row.name == name)
 
+    def find(self, name: str) -> MetricRow | None:
+        """None for a summary that an evaluation of an earlier version lacks."""
+        return next((row for row in self.rows if row.name == name), None)
+
     def as_json(self) -> dict[str, Any]:
-        about = {"name": self.name, "about": self.about, "threshold": self.threshold}
+        about = {
+            "name": self.name,
+            "about": self.about,
+            "threshold": self.threshold,
+            "reads_content": self.reads_content,
+        }
         return {**about, "rows": [row.as_json() for row in self.rows]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """AUC of the model minus AUC of a control, on the same items."""
+    """AUC of the model minus AUC of a control, on the same items; of 0.5 for a control below chance."""
 
     control: str
     datasets: tuple[str, ...]
@@ -87,6 +113,12 @@ class Comparison:
     """True if the whole interval is above 0."""
     meaning: str
     """The result as a sentence."""
+    outcome: Outcome | None = None
+    """better or worse: the whole interval is above or below 0. None in evaluations of earlier versions, as below."""
+    model_auc: float | None = None
+    control_auc: float | None = None
+    """Means over `datasets`."""
+    control_interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +147,10 @@ class Evaluation:
     notes: tuple[str, ...]
     machine: dict[str, str]
     """Device, memory and versions that the results were computed with."""
+    shortcuts: tuple[Shortcut, ...] = ()
+    """Flagged and suspected in the evaluated datasets."""
+    audit: Literal["audit", "headers", "none"] = "none"
+    """Where they are from: `unmask audit`, or the headers of the evaluated items; none by earlier versions."""
 
     def __post_init__(self) -> None:
         if self.given != self.scored + self.out_of_scope + len(self.failures):
@@ -143,7 +179,10 @@ def read_evaluation(run: Path) -> Evaluation:
         raise MissingInput(f"{path}: written by another version", "unmask evaluate")
     model, controls = _read_table(value.pop("model")), tuple(_read_table(table) for table in value.pop("controls"))
     comparisons = tuple(Comparison(**_with_tuples(one)) for one in value.pop("comparisons"))
-    return Evaluation(model=model, controls=controls, comparisons=comparisons, **_with_tuples(value))
+    shortcuts = tuple(Shortcut(**one) for one in value.pop("shortcuts", ()))
+    return Evaluation(
+        model=model, controls=controls, comparisons=comparisons, shortcuts=shortcuts, **_with_tuples(value)
+    )
 
 
 def _read_table(value: dict[str, Any]) -> ScoreTable:

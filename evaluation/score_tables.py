@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.evaluation.item_set import ItemSet
-from unmask.evaluation.results import MACRO, POOLED, Comparison, MetricRow, ScoreTable
+from unmask.evaluation.results import MACRO, MACRO_LARGE, POOLED, Comparison, MetricRow, Outcome, ScoreTable
+from unmask.evaluation.sentences import CHANCE, describe_comparison, describe_control, describe_probe
 from unmask.metrics import binary
 from unmask.metrics.bootstrap import Interval, compute_interval, resample_statistic
 
@@ -30,8 +31,10 @@ class Scorer:
     threshold: float
     applies: NDArray[np.bool_] | None = None
     """(N,) items that have its input (a silence control needs audio); None: all items."""
-    meaning: str = ""
-    """Controls: what follows if the model does not beat this control."""
+    cues: str = ""
+    """Controls: what it reads, as a noun phrase of a sentence."""
+    reads_content: bool = False
+    """False for controls that see no content."""
 
 
 @dataclass(frozen=True)
@@ -54,46 +57,77 @@ def measure(items: ItemSet, scorer: Scorer, *, seed: int) -> Measured:
         name=scorer.name,
         about=scorer.about,
         threshold=scorer.threshold,
-        rows=(*datasets, _average_datasets(items, datasets, draws), pooled),
+        rows=(
+            *datasets,
+            _average_datasets(MACRO, items, datasets, draws),
+            _average_datasets(MACRO_LARGE, items, [row for row in datasets if not row.is_small], draws),
+            pooled,
+        ),
+        reads_content=scorer.reads_content,
     )
     return Measured(table, draws["auc"])
 
 
-def compare(items: ItemSet, model: Measured, control: Measured, meaning: str) -> Comparison:
-    """Mean difference of the AUCs over the datasets that have both, with its bootstrap interval."""
+def compare(items: ItemSet, model: Measured, control: Measured, scorer: Scorer) -> Comparison:
+    """Mean AUC of the model against that of the control `scorer`, over the datasets that have both.
+
+    A control below chance is inverted and counts as chance: a model is not good because a control is wrong.
+    """
     name = control.table.name
     shared = [
-        row.name
-        for row in model.table.rows
-        if row.name not in (MACRO, POOLED) and row.auc is not None and control.table.row(row.name).auc is not None
+        row.name for row in model.table.datasets if row.auc is not None and control.table.row(row.name).auc is not None
     ]
     if not shared:
-        text = f"Not comparable with {name}: no dataset here has both classes."
-        return Comparison(control=name, datasets=(), difference=None, interval=None, beaten=False, meaning=text)
-    difference = float(np.mean([_get_auc(model, row) - _get_auc(control, row) for row in shared]))
-    draws = _average_resamples({row: model.auc[row] - control.auc[row] for row in shared})
+        return _refuse_comparison(name)
+    ours, theirs = (float(np.mean([_get_auc(one, row) for row in shared])) for one in (model, control))
+    difference = ours - max(theirs, CHANCE)
+    our_draws, their_draws = (_average_resamples({row: one.auc[row] for row in shared}) for one in (model, control))
     inside = np.isin(items.dataset, shared)
-    span = compute_interval(draws, difference, items.is_fake[inside], items.group[inside])
-    beaten = span is not None and span[0] > 0
-    text = _describe_comparison(name, difference, known=span is not None, beaten=beaten, meaning=meaning)
+    fakes, group = items.is_fake[inside], items.group[inside]
+    span = compute_interval(our_draws - np.maximum(their_draws, CHANCE), difference, fakes, group)
+    outcome = _decide_outcome(span)
+    control_span = compute_interval(their_draws, theirs, fakes, group)
+    sentence = describe_comparison(outcome, name, (ours, max(theirs, CHANCE)), difference, span)
+    if scorer.reads_content and theirs >= CHANCE:
+        about = describe_probe(outcome)
+    else:
+        about = describe_control(scorer.cues, theirs, control_span)
     return Comparison(
-        control=name, datasets=tuple(shared), difference=difference, interval=span, beaten=beaten, meaning=text
+        control=name,
+        datasets=tuple(shared),
+        difference=difference,
+        interval=span,
+        beaten=outcome == "better",
+        meaning=f"{sentence} {about}".rstrip(),
+        outcome=outcome,
+        model_auc=ours,
+        control_auc=theirs,
+        control_interval=control_span,
     )
+
+
+def _refuse_comparison(name: str) -> Comparison:
+    return Comparison(
+        control=name,
+        datasets=(),
+        difference=None,
+        interval=None,
+        beaten=False,
+        meaning=f"Not comparable with {name}: no dataset here has both classes.",
+        outcome="not comparable",
+    )
+
+
+def _decide_outcome(span: Interval | None) -> Outcome:
+    if span is None or span[0] <= 0 <= span[1]:
+        return "not shown"
+    return "better" if span[0] > 0 else "worse"
 
 
 def _get_auc(measured: Measured, row: str) -> float:
     value = measured.table.row(row).auc
     assert value is not None
     return value
-
-
-def _describe_comparison(name: str, difference: float, *, known: bool, beaten: bool, meaning: str) -> str:
-    if beaten:
-        return f"The model beats {name} by {difference:.3f} AUC, in more than 97 % of resamples of the groups."
-    if difference <= 0:
-        return f"The model does NOT beat {name} ({difference:+.3f} AUC): {meaning}"
-    doubt = "the interval includes 0" if known else "too few groups for an interval"
-    return f"Not shown to beat {name} ({difference:+.3f} AUC, {doubt}): {meaning}"
 
 
 def _resample(items: ItemSet, scorer: Scorer, parts: dict[str, NDArray[np.bool_]], seed: int) -> Draws:
@@ -157,8 +191,8 @@ def _compute_intervals(
     }
 
 
-def _average_datasets(items: ItemSet, rows: list[MetricRow], draws: Draws) -> MetricRow:
-    """Mean over the datasets with both classes."""
+def _average_datasets(name: str, items: ItemSet, rows: list[MetricRow], draws: Draws) -> MetricRow:
+    """Mean over those of `rows` with both classes."""
     chosen = [row for row in rows if row.auc is not None]
     values: dict[str, float | None] = {}
     for metric in binary.METRICS:
@@ -170,7 +204,7 @@ def _average_datasets(items: ItemSet, rows: list[MetricRow], draws: Draws) -> Me
         metric: _average_resamples({row.name: drawn[row.name] for row in chosen}) for metric, drawn in draws.items()
     }
     return MetricRow(
-        name=MACRO,
+        name=name,
         n_real=sum(row.n_real for row in chosen),
         n_fake=sum(row.n_fake for row in chosen),
         groups=len(np.unique(group)),

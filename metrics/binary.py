@@ -19,9 +19,11 @@ from unmask.metrics.bootstrap import compute_weighted_auc, compute_weighted_bala
 from unmask.metrics.calibration import sum_bins
 
 ECE_BINS = 15
+# Items of each class. The AUC of two real and two fake items takes only five values.
+ENOUGH_ITEMS = 5
 
-Summary = Literal["macro", "pooled"]
-"""The mean over datasets, or all items together."""
+Summary = Literal["macro", "macro 5+", "pooled"]
+"""The mean over datasets, over those with ENOUGH_ITEMS of each class, or all items together."""
 Weighted = Callable[[NDArray[np.bool_], NDArray[Any], NDArray[np.float64]], NDArray[np.float64]]
 """(is_fake (N,), score or called_fake (N,), weights (B, N)) -> (B,) values, NaN where one is undefined."""
 
@@ -139,7 +141,7 @@ METRICS: tuple[Metric, ...] = (
         function=auc,
         needs_both_classes=True,
         weighted=compute_weighted_auc,
-        cards=("macro", "pooled"),
+        cards=("macro", "macro 5+", "pooled"),
         ablation=("macro", "pooled"),
     ),
     Metric(

@@ -11,14 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.metrics.binary import ENOUGH_ITEMS
 from unmask.train.data.token_data import TokenData
 
 log = logging.getLogger("unmask")
 
 Criterion = Literal["macro_auc", "auc", "loss", "calibrated_loss"]
 
-# The AUC of two real and two fake items takes only five values: too noisy to choose an epoch beside larger datasets.
-ENOUGH_ITEMS = 5
 # An AUC near .8 of n items of the rarer class has a standard error of up to sqrt(.8 x .2 / n) (Hanley and McNeil 1982).
 # Epochs differ by a few hundredths, so the highest of thirty AUCs less exact than this is mostly luck.
 USUAL_AUC, LARGEST_ERROR = 0.8, 0.03

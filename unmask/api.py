@@ -120,6 +120,7 @@ class Work:
         """Look for label shortcuts, duplicate files and split leakage; also writes audit.html."""
         from unmask.manifests.audit.audit import audit
         from unmask.manifests.audit.html_page import write_page
+        from unmask.manifests.audit.known_shortcuts import write_audit
         from unmask.manifests.scan.staleness import verify_manifest
 
         manifest = self.read_manifest()
@@ -127,6 +128,7 @@ class Work:
         clusters = cluster_files(self.folder, manifest, workers, self.say) if near else None
         found = audit(manifest, self.folder.root, workers=workers, seed=seed, near=clusters, say=log.info)
         write_page(found, self.folder.audit)
+        write_audit(self.folder.audit_results, found, manifest)
         return AuditTable(found, stale, self.folder.audit)
 
     def transcribe(

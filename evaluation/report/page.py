@@ -61,7 +61,7 @@ def _list_cards(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     for metric in binary.METRICS:
         for summary in metric.cards:
             row = evaluation.model.row(summary)
-            defined = sum(one[metric.name] is not None for one in evaluation.model.rows[:-2])
+            defined = sum(one[metric.name] is not None for one in evaluation.model.datasets)
             about = f"mean of {defined} datasets" if summary == "macro" else "all items together"
             cards.append(
                 (

@@ -60,6 +60,23 @@ class ProbeLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shortcut:
+    """A flagged or suspect line, in short."""
+
+    dataset: str
+    classifier: str
+    verdict: str
+    auc: float
+    text: str
+    """Such as "silence and duration: AUC 0.871 [0.771, 0.951], most by leading_s (0.822)"."""
+
+    @classmethod
+    def of(cls, dataset: str, line: ProbeLine) -> Shortcut:
+        assert line.auc is not None, f"{line.name}: {line.verdict}"
+        return cls(dataset=dataset, classifier=line.name, verdict=line.verdict, auc=line.auc, text=describe(line))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellLine:
     """One class in one split."""
 
@@ -173,6 +190,7 @@ class Audit:
             "split_hash": self.split_hash,
             "seed": self.seed,
             "flags": self.flags,
+            "shortcuts": [asdict(Shortcut.of(name, line)) for name, line in self.lines("flagged", "suspect")],
             "datasets": [asdict(one) for one in self.datasets],
             "collection": [asdict(line) for line in self.collection],
             "leaks": self.leaks.as_json(),

@@ -23,6 +23,7 @@ from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.stage_counts import DatasetLine, FailureLine, StageLine
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
+from unmask.manifests.audit.results import Shortcut
 from unmask.manifests.manifest import MediaRow
 
 HOSTILE = "<script>alert(1)</script>.mp4"
@@ -79,7 +80,7 @@ def make_evaluation(run: Path) -> Made:
     items, scores = known.only(test), scored.only(test)
     model = Scorer("model", "fusion", scores.score, 0.5)
     controls = [
-        Scorer(control.name, control.about, control.score[test], control.threshold, meaning=control.meaning)
+        Scorer(control.name, control.about, control.score[test], control.threshold, cues=control.cues)
         for control in (score_majority(known), score_headers(known, seed=0))
     ]
     ours, theirs = measure(items, model, seed=0), [measure(items, control, seed=0) for control in controls]
@@ -99,10 +100,15 @@ def make_evaluation(run: Path) -> Made:
         model=ours.table,
         controls=tuple(found.table for found in theirs),
         comparisons=tuple(
-            compare(items, ours, found, control.meaning) for found, control in zip(theirs, controls, strict=True)
+            compare(items, ours, found, control) for found, control in zip(theirs, controls, strict=True)
         ),
         notes=("One class only in only_fakes.",),
         machine={"device": "CPU", "torch": "2.11.0"},
+        shortcuts=(
+            Shortcut(dataset="celeb_df", classifier="length", verdict="flagged", auc=1.0, text="length: AUC 1.000"),
+            Shortcut(dataset="archive", classifier="length", verdict="suspect", auc=0.7, text="length: AUC 0.700"),
+        ),
+        audit="audit",
     )
     write_predictions(run, items, scores, 0.5, controls)
     return Made(items, scores, evaluation, read_predictions(run))

@@ -1,0 +1,126 @@
+"""Results in words: what a comparison with a control shows, what the figures hide, what the audit says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.evaluation.item_set import ItemSet
+from unmask.evaluation.results import MACRO_LARGE, Evaluation, Interval, Outcome, ScoreTable
+from unmask.metrics.binary import ENOUGH_ITEMS
+
+CHANCE = 0.5
+AUDIT = "unmask audit"
+
+
+def describe_comparison(
+    outcome: Outcome, name: str, aucs: tuple[float, float], difference: float, interval: Interval | None
+) -> str:
+    """`aucs`: of the model and of the control, chance for a control below it."""
+    ours, theirs = aucs
+    span = f", 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}" if interval else ""
+    figures = f"AUC {ours:.3f} against {theirs:.3f} ({difference:+.3f}{span})"
+    match outcome:
+        case "better":
+            return f"The model beats {name}: {figures}."
+        case "worse":
+            return f"The model does NOT beat {name}, which is better here: {figures}."
+        case _:
+            why = "the interval includes 0" if interval else "fewer than three groups per class"
+            return f"Not shown to beat {name}: {figures}; {why}: too few test groups to tell."
+
+
+def describe_control(cues: str, auc: float, interval: Interval | None) -> str:
+    """What a control's own AUC says about the test items. `cues`: what it reads, as a noun phrase."""
+    span = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
+    if interval and interval[0] > CHANCE:
+        return f"By itself it predicts the label with AUC {auc:.3f}{span}: the model may rely on {cues} too."
+    if interval and interval[1] < CHANCE:
+        return (
+            f"It is inverted (AUC {auc:.3f}{span}): what training said about {cues} is the wrong way round on these "
+            f"items. A model that relies on it fails here, so the comparison is with chance."
+        )
+    if auc < CHANCE:
+        return f"It is below chance ({auc:.3f}{span}), as luck or an inverted shortcut; the comparison is with chance."
+    if auc == CHANCE:
+        return "It is at chance."
+    return f"By itself it is not shown to predict the label (AUC {auc:.3f}{span})."
+
+
+def describe_probe(outcome: Outcome) -> str:
+    """What a comparison with a classifier that reads the content says."""
+    match outcome:
+        case "better":
+            return "The fusion adds to a linear model on the same tokens."
+        case "worse":
+            return "A linear model on the mean tokens is enough on these items."
+        case _:
+            return ""
+
+
+def describe_calls(items: ItemSet, called_fake: NDArray[np.bool_], threshold: float) -> list[str]:
+    """Sentences where every item of a set with both classes was called the same; `called_fake` (N,)."""
+    sides = (("fake", "at or above", called_fake), ("real", "below", ~called_fake))
+    for word, side, called in sides:
+        if called.all() and 0 < items.is_fake.sum() < len(items):
+            share = np.mean(items.is_fake == (word == "fake"))
+            return [
+                f"Everything was called {word}: all {len(items)} scores are {side} the threshold of {threshold:.3f}. "
+                f"The accuracy of {share:.3f} is only the share of {word} items."
+            ]
+    sentences = []
+    for word, _, called in sides:
+        alike = [name for name in items.datasets if _is_called_alike(items, items.dataset == name, called)]
+        if alike:
+            sentences.append(f"Everything was called {word} in {', '.join(alike)}: their accuracy says nothing.")
+    return sentences
+
+
+def _is_called_alike(items: ItemSet, here: NDArray[np.bool_], called: NDArray[np.bool_]) -> bool:
+    fakes = items.is_fake[here]
+    return bool(called[here].all() and fakes.any() and not fakes.all())
+
+
+def describe_small(table: ScoreTable) -> list[str]:
+    """A sentence on the datasets whose figures are mostly luck."""
+    small = [row.name for row in table.datasets if row.auc is not None and row.is_small]
+    if not small:
+        return []
+    large = table.find(MACRO_LARGE)
+    rest = "no dataset has more" if large is None or large.auc is None else f"{MACRO_LARGE} leaves them out"
+    return [
+        f"Fewer than {ENOUGH_ITEMS} real or fake items in {', '.join(small)}: their figures are mostly luck, yet each "
+        f"counts as much as a large dataset in macro; {rest}."
+    ]
+
+
+def describe_shortcuts(evaluation: Evaluation) -> list[tuple[str, bool]]:
+    """(sentence, whether it is a problem) about shortcuts in the evaluated data."""
+    lines = [
+        (f"Shortcut in the {evaluation.split} data, {one.dataset}: {one.text}", True)
+        for one in evaluation.shortcuts
+        if one.verdict == "flagged"
+    ]
+    lines += [
+        (
+            f"Suspected shortcut in the {evaluation.split} data, {one.dataset}: {one.text}; too few groups to tell",
+            False,
+        )
+        for one in evaluation.shortcuts
+        if one.verdict == "suspect"
+    ]
+    return [*lines, (_describe_audit(evaluation), False)]
+
+
+def _describe_audit(evaluation: Evaluation) -> str:
+    names: Sequence[str] = [row.name for row in evaluation.model.datasets]
+    none = "" if evaluation.shortcuts else f"No shortcut found in {', '.join(names)}. "
+    match evaluation.audit:
+        case "audit":
+            return f"{none}Audited: headers, encoding and silence of these datasets, without the content."
+        case "headers":
+            return f"{none}Not audited: only the file headers of these items were looked at. Run `{AUDIT}`."
+        case _:
+            return f"Not audited for shortcuts: run `{AUDIT}`, then evaluate again."

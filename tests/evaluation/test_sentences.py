@@ -1,0 +1,78 @@
+"""Sentences on what figures hide: calls that are all the same, small datasets, shortcuts in the evaluated data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_evaluation import Made
+
+from unmask.evaluation.item_set import ItemSet
+from unmask.evaluation.results import ScoreTable
+from unmask.evaluation.score_tables import Scorer, measure
+from unmask.evaluation.sentences import describe_calls, describe_shortcuts, describe_small
+from unmask.manifests.manifest import MediaRow
+
+
+def items_of(**labels: str) -> ItemSet:
+    """items_of(a="fr") : dataset a with a fake and a real item."""
+    rows = [
+        MediaRow(
+            media_id=f"{number:032x}",
+            dataset=name,
+            domain_id=number,
+            path=f"{number}.wav",
+            kind="audio",
+            label=int(letter == "f"),
+            method="tts" if letter == "f" else "none",
+        )
+        for number, (name, letter) in enumerate((name, letter) for name, text in labels.items() for letter in text)
+    ]
+    return ItemSet(tuple(rows))
+
+
+@pytest.mark.parametrize(("word", "share"), [("fake", 0.4), ("real", 0.6)])
+def test_everything_called_the_same_is_said(word: str, share: float) -> None:
+    items = items_of(a="frr", b="fr")
+    (sentence,) = describe_calls(items, np.full(5, word == "fake"), 0.334)
+    assert sentence.startswith(f"Everything was called {word}: all 5 scores are ")
+    assert "threshold of 0.334" in sentence
+    assert f"accuracy of {share:.3f} is only the share of {word} items" in sentence
+
+
+def test_a_dataset_in_which_everything_was_called_the_same_is_named() -> None:
+    items = items_of(a="frr", b="fr", only_fakes="ff", c="fr")
+    called = np.array([True, True, True, False, False, True, True, True, False])
+    fake, real = describe_calls(items, called, 0.5)
+    assert fake == "Everything was called fake in a: their accuracy says nothing."
+    assert real == "Everything was called real in b: their accuracy says nothing."
+    assert describe_calls(items, items.is_fake, 0.5) == []
+    assert describe_calls(items_of(only_fakes="ff"), np.ones(2, np.bool_), 0.5) == [], "they are fake"
+
+
+def table_of(items: ItemSet) -> ScoreTable:
+    return measure(items, Scorer("model", "made up", np.linspace(0, 1, len(items)), 0.5), seed=0).table
+
+
+def test_small_datasets_are_named() -> None:
+    (sentence,) = describe_small(table_of(items_of(large="frfrfrfrfr", few="frfr", only_fakes="ff")))
+    assert sentence.startswith("Fewer than 5 real or fake items in few: ")
+    assert "macro 5+ leaves them out" in sentence
+    assert "no dataset has more" in describe_small(table_of(items_of(few="frfr")))[0]
+    assert describe_small(table_of(items_of(large="frfrfrfrfr"))) == []
+
+
+def test_shortcuts_of_the_evaluated_data_stand_beside_the_result(made: Made) -> None:
+    lines = describe_shortcuts(made.evaluation)
+    assert lines[0] == ("Shortcut in the test data, celeb_df: length: AUC 1.000", True)
+    assert lines[1][0].startswith("Suspected shortcut in the test data, archive: length: AUC 0.700")
+    assert "Audited" in lines[2][0]
+
+
+@pytest.mark.parametrize(("audit", "text"), [("headers", "only the file headers"), ("none", "Not audited for")])
+def test_a_result_without_an_audit_says_how_to_get_one(made: Made, audit: str, text: str) -> None:
+    lines = describe_shortcuts(replace(made.evaluation, audit=audit, shortcuts=()))  # type: ignore[arg-type]
+    assert len(lines) == 1
+    assert text in lines[0][0]
+    assert "unmask audit" in lines[0][0]
