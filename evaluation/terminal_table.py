@@ -6,10 +6,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from unmask.core.terminal.wide_table import Column, WideTable, format_plain
-from unmask.evaluation.results import MACRO, POOLED, Evaluation, Interval, MetricRow
+from unmask.evaluation.results import MACRO, SUMMARIES, Evaluation, Interval, MetricRow
+from unmask.evaluation.sentences import describe_shortcuts
 from unmask.metrics import binary
 
 NOTHING = "n/a"
+CONTROLS = "AUC of the model and of controls that see no content; only the linear probe reads the tokens. !: shortcut"
 PARTIAL = "* mean over the datasets that the control can score; the differences below are over these datasets only"
 
 
@@ -19,6 +21,7 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
     if any("*" in format_beside(evaluation.model.row(MACRO), control.row(MACRO)) for control in evaluation.controls):
         parts.append(Text(PARTIAL))
     parts += [Text(f"- {comparison.meaning}") for comparison in evaluation.comparisons]
+    parts += [Text(f"- {text}", style="bold red" if bad else "") for text, bad in describe_shortcuts(evaluation)]
     parts += [Text(f"- {note}", style="bold red" if "LEAKS" in note else "") for note in evaluation.notes]
     scored, beyond, lost = evaluation.scored, evaluation.out_of_scope, len(evaluation.failures)
     parts.append(Text(f"{evaluation.given} items = {scored} scored + {beyond} out of scope + {lost} without a score"))
@@ -49,7 +52,7 @@ def _build_metrics_table(evaluation: Evaluation) -> WideTable:
     compared = [format_with_interval(row[first.name], row.interval(first.name)) for row in rows]
     return WideTable(
         title=f"{evaluation.run}: {evaluation.split} split, {evaluation.split_scheme}, profile {evaluation.profile}",
-        names=Column(heading="dataset", cells=[row.name for row in rows]),
+        names=Column(heading="dataset", cells=mark_names(evaluation)),
         columns=[
             Column(heading="real", cells=[str(row.n_real) for row in rows]),
             Column(heading="fake", cells=[str(row.n_fake) for row in rows]),
@@ -63,8 +66,8 @@ def _build_metrics_table(evaluation: Evaluation) -> WideTable:
 def _build_controls_table(evaluation: Evaluation) -> WideTable:
     rows = evaluation.model.rows
     return WideTable(
-        title="AUC of the model and the controls, same items",
-        names=Column(heading="", cells=[row.name for row in rows]),
+        title=CONTROLS,
+        names=Column(heading="", cells=mark_names(evaluation)),
         columns=[
             Column(heading=one.name, cells=[format_beside(row, one.row(row.name)) for row in rows])
             for one in (evaluation.model, *evaluation.controls)
@@ -74,7 +77,14 @@ def _build_controls_table(evaluation: Evaluation) -> WideTable:
 
 
 def _make_styles(evaluation: Evaluation) -> list[str]:
-    return ["bold" if row.name in (MACRO, POOLED) else "" for row in evaluation.model.rows]
+    """Totals bold, datasets with too few items grey."""
+    return ["bold" if row.name in SUMMARIES else "dim" if row.is_small else "" for row in evaluation.model.rows]
+
+
+def mark_names(evaluation: Evaluation) -> list[str]:
+    """The rows' names, with "!" after a dataset with a flagged shortcut."""
+    flagged = {one.dataset for one in evaluation.shortcuts if one.verdict == "flagged"}
+    return [f"{row.name}!" if row.name in flagged else row.name for row in evaluation.model.rows]
 
 
 def format_beside(model: MetricRow, control: MetricRow) -> str:

@@ -236,11 +236,14 @@ class EvaluationTable(Table):
         return rows
 
     def notes(self) -> list[str]:
+        from unmask.evaluation.sentences import describe_shortcuts
+
         about = self.details
         counts = f"{about.given} items = {about.scored} scored + {about.out_of_scope} out of scope"
         lost = [f"{path}: {reason}" for path, reason in sorted(about.failures.items())]
         sentences = [comparison.meaning for comparison in about.comparisons]
-        return [*sentences, *about.notes, f"{counts} + {len(lost)} without a score", *lost]
+        shortcuts = [text for text, _ in describe_shortcuts(about)]
+        return [*sentences, *shortcuts, *about.notes, f"{counts} + {len(lost)} without a score", *lost]
 
     def as_text(self) -> str:
         from unmask.evaluation.terminal_table import format_evaluation

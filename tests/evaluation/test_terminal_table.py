@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from made_evaluation import HOSTILE, Made
+from rich.console import Console
 
 from unmask.core.errors import MissingInput
 from unmask.evaluation.results import read_evaluation, write_evaluation
-from unmask.evaluation.terminal_table import format_evaluation, format_with_interval
+from unmask.evaluation.terminal_table import format_evaluation, format_with_interval, render_evaluation
 
 
 def line_of(text: str, name: str) -> list[str]:
-    return next(line for line in text.splitlines() if line.strip().startswith(name)).split()
+    """The name and the cells after it."""
+    line = next(line.strip() for line in text.splitlines() if line.strip().startswith(name))
+    return [name, *line.removeprefix(name).removeprefix("!").split()]
 
 
 def test_every_dataset_macro_and_pooled_have_a_line(made: Made) -> None:
@@ -30,6 +34,23 @@ def test_one_class_is_shown_as_not_applicable(made: Made) -> None:
     cells = line_of(format_evaluation(made.evaluation), "only_fakes")
     assert cells[1:3] == ["0", "40"]
     assert cells.count("n/a") == 6
+
+
+def test_shortcuts_of_the_test_data_are_marked_and_written_out(made: Made) -> None:
+    text = format_evaluation(made.evaluation)
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("celeb_df")] == ["celeb_df!"] * 2
+    assert "archive!" not in text, "a suspicion is no flag"
+    assert "Shortcut in the test data, celeb_df: length: AUC 1.000" in text
+
+
+def test_datasets_with_few_items_are_grey(made: Made) -> None:
+    rows = tuple(replace(row, n_real=4) if row.name == "celeb_df" else row for row in made.evaluation.model.rows)
+    console = Console(file=StringIO(), width=160, force_terminal=True)
+    console.print(render_evaluation(replace(made.evaluation, model=replace(made.evaluation.model, rows=rows))))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    grey = {line.split("celeb_df")[0] for line in lines if "celeb_df!" in line}
+    assert grey == {"\x1b[2m"}
+    assert all("\x1b[2m" not in line for line in lines if "archive" in line and "Suspected" not in line)
 
 
 def test_no_column_is_cut(made: Made) -> None:
