@@ -96,6 +96,11 @@ def describe_small(table: ScoreTable) -> list[str]:
     ]
 
 
+def list_flagged(evaluation: Evaluation) -> list[str]:
+    """Datasets among the evaluated ones with a flagged shortcut."""
+    return list(dict.fromkeys(one.dataset for one in evaluation.shortcuts if one.verdict == "flagged"))
+
+
 def describe_shortcuts(evaluation: Evaluation) -> list[tuple[str, bool]]:
     """(sentence, whether it is a problem) about shortcuts in the evaluated data."""
     lines = [

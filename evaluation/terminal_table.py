@@ -7,7 +7,7 @@ from rich.text import Text
 
 from unmask.core.terminal.wide_table import Column, WideTable, format_plain
 from unmask.evaluation.results import MACRO, SUMMARIES, Evaluation, Interval, MetricRow
-from unmask.evaluation.sentences import describe_shortcuts
+from unmask.evaluation.sentences import describe_shortcuts, list_flagged
 from unmask.metrics import binary
 
 NOTHING = "n/a"
@@ -83,11 +83,13 @@ def _make_styles(evaluation: Evaluation) -> list[str]:
 
 def mark_names(evaluation: Evaluation) -> list[str]:
     """The rows' names, with "!" after a dataset with a flagged shortcut."""
-    flagged = {one.dataset for one in evaluation.shortcuts if one.verdict == "flagged"}
+    flagged = list_flagged(evaluation)
     return [f"{row.name}!" if row.name in flagged else row.name for row in evaluation.model.rows]
 
 
-def format_beside(model: MetricRow, control: MetricRow) -> str:
+def format_beside(model: MetricRow, control: MetricRow | None) -> str:
     """AUC of the control, with a star if it covers fewer items than the model's: see PARTIAL."""
+    if control is None:
+        return NOTHING
     fewer = (control.n_real, control.n_fake) != (model.n_real, model.n_fake)
     return number(control.auc) + ("*" if fewer and control.auc is not None else "")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from unmask.evaluation.results import MACRO, POOLED, Evaluation, MetricRow
+from unmask.evaluation.results import SUMMARIES, Evaluation, MetricRow
 
 WIDTH, ROW, TOP, BOTTOM, LEFT, RIGHT = 860, 30, 12, 40, 150, 60
 LOW, TICKS = 0.0, (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -19,7 +19,7 @@ def draw_forest(evaluation: Evaluation, styles: dict[str, str]) -> Markup:
     parts = [_draw_grid(height)]
     for number, row in enumerate(rows):
         middle = TOP + ROW * number + ROW / 2
-        parts.append(_draw_name(row, middle, bold=row.name in (MACRO, POOLED)))
+        parts.append(_draw_name(row, middle, bold=row.name in SUMMARIES))
         parts += [_draw_mark(control.row(row.name), middle, styles[control.name]) for control in evaluation.controls]
         parts.append(_draw_model(row, middle))
     head = Markup('<svg class="forest" role="img" viewBox="0 0 {} {}" aria-label="{}">')
@@ -44,7 +44,8 @@ def _draw_grid(height: int) -> Markup:
 
 def _draw_name(row: MetricRow, middle: float, *, bold: bool) -> Markup:
     text = Markup('<text class="{}" x="{}" y="{:.1f}" text-anchor="end">{}</text>')
-    return text.format("name bold" if bold else "name", LEFT - 12, middle + 4, row.name)
+    style = "name bold" if bold else "name few" if row.is_small else "name"
+    return text.format(style, LEFT - 12, middle + 4, row.name)
 
 
 def _draw_mark(row: MetricRow, middle: float, style: str) -> Markup:

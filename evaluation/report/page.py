@@ -14,7 +14,8 @@ from unmask.core.html.pages import make_environment
 from unmask.evaluation.report import sections
 from unmask.evaluation.report.class_differences import figure
 from unmask.evaluation.report.page_data import PageData
-from unmask.evaluation.results import Evaluation, Interval
+from unmask.evaluation.results import MACRO, MACRO_LARGE, POOLED, SUMMARIES, Evaluation, Interval, MetricRow
+from unmask.evaluation.sentences import list_flagged
 from unmask.evaluation.terminal_table import number
 from unmask.manifests.splits.leaks import count_allowed_leaks
 from unmask.metrics import binary
@@ -29,7 +30,7 @@ def render(data: PageData) -> str:
     if data.predictions.num_rows != data.evaluation.scored:
         raise MissingInput(f"{data.evaluation.run}: predictions and evaluation differ", "unmask evaluate")
     templates = make_environment("unmask.evaluation.report")
-    templates.filters |= {"number": number, "figure": figure, "visible": escape_invisible}
+    templates.filters |= {"number": number, "figure": figure, "visible": escape_invisible, "style": choose_row_class}
     json: dict[str, Any] = {"synthetic": data.synthetic}
     for section in sections.SECTIONS:
         json |= section.json(data)
@@ -37,6 +38,7 @@ def render(data: PageData) -> str:
         evaluation=data.evaluation,
         cards=_list_cards(data.evaluation),
         synthetic=data.synthetic,
+        flagged=list_flagged(data.evaluation),
         leaks=count_allowed_leaks(data.evaluation.split_scheme),
         sections=[_render_section(section, data, templates) for section in sections.SECTIONS],
         json=json,
@@ -50,6 +52,11 @@ def _render_section(section: sections.Section, data: PageData, templates: Enviro
     return {"id": section.id, "title": title, "body": Markup(body)}  # escaped by the part's own rendering
 
 
+def choose_row_class(row: MetricRow) -> str:
+    """CSS class of a row: totals bold, datasets with too few items grey."""
+    return "total" if row.name in SUMMARIES else "few" if row.is_small else ""
+
+
 def escape_invisible(name: str) -> str:
     """`name` with its invisible and direction-changing characters (newlines, controls) escaped."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
@@ -57,22 +64,25 @@ def escape_invisible(name: str) -> str:
 
 def _list_cards(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     """(name, figure, its interval or another remark)"""
-    cards = []
+    cards, small = [], any(row.is_small and row.auc is not None for row in evaluation.model.datasets)
     for metric in binary.METRICS:
         for summary in metric.cards:
-            row = evaluation.model.row(summary)
-            defined = sum(one[metric.name] is not None for one in evaluation.model.datasets)
-            about = f"mean of {defined} datasets" if summary == "macro" else "all items together"
-            cards.append(
-                (
-                    f"{summary} {metric.title}",
-                    number(row[metric.name]),
-                    _describe_interval(row.interval(metric.name), about),
-                )
-            )
-    pooled = evaluation.model.row("pooled")
+            row = evaluation.model.find(summary)
+            if row is None or (summary == MACRO_LARGE and not small):
+                continue  # without small datasets both means are the same
+            about = _describe_summary(evaluation, summary, metric.name)
+            remark = _describe_interval(row.interval(metric.name), about)
+            cards.append((f"{summary} {metric.title}", number(row[metric.name]), remark))
+    pooled = evaluation.model.row(POOLED)
     counts = f"{pooled.n_real} real, {pooled.n_fake} fake"
     return [*cards, (f"{evaluation.split} items", str(evaluation.scored), counts)]
+
+
+def _describe_summary(evaluation: Evaluation, summary: str, metric: str) -> str:
+    if summary == POOLED:
+        return "all items together"
+    rows = [row for row in evaluation.model.datasets if summary == MACRO or not row.is_small]
+    return f"mean of {sum(row[metric] is not None for row in rows)} datasets"
 
 
 def _describe_interval(span: Interval | None, otherwise: str) -> str:

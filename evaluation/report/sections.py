@@ -17,6 +17,7 @@ from unmask.evaluation.report.contact_sheet import Face
 from unmask.evaluation.report.forest_plot import draw_forest, list_legend
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import Evaluation
+from unmask.evaluation.sentences import describe_shortcuts, list_flagged
 from unmask.evaluation.terminal_table import PARTIAL, format_beside
 from unmask.metrics import binary
 
@@ -49,11 +50,27 @@ def show_results(data: PageData) -> Context:
         "columns": sorted(binary.METRICS, key=lambda metric: metric.weighted is None),
         "forest": draw_forest(data.evaluation, styles),
         "legend": list_legend(data.evaluation, styles),
+        "flagged": list_flagged(data.evaluation),
+        "shortcuts": describe_shortcuts(data.evaluation),
     }
 
 
 def show_controls(data: PageData) -> Context:
-    return {"beside": format_beside, "partial": PARTIAL}
+    reading = {control.name for control in data.evaluation.controls if control.reads_content}
+    parts = [
+        ("Compared with controls that see no content", False),
+        ("Compared with a linear probe, which reads it", True),
+    ]
+    compared = [
+        (heading, [one for one in data.evaluation.comparisons if (one.control in reading) == reads])
+        for heading, reads in parts
+    ]
+    return {
+        "beside": format_beside,
+        "partial": PARTIAL,
+        "flagged": list_flagged(data.evaluation),
+        "compared": [(heading, comparisons) for heading, comparisons in compared if comparisons],
+    }
 
 
 def show_roc(data: PageData) -> Context:
@@ -123,7 +140,7 @@ SECTIONS: tuple[Section, ...] = (
         context=show_results,
         json=lambda data: {"evaluation": data.evaluation.as_json()},
     ),
-    Section(id="controls", title="Controls: classifiers that do not look for manipulations", context=show_controls),
+    Section(id="controls", title="Controls and the linear probe", context=show_controls),
     Section(id="roc", title="ROC curves", context=show_roc),
     Section(id="scores", title="Scores and calibration", context=show_scores),
     Section(

@@ -10,6 +10,7 @@ from pathlib import Path
 from unmask.cache.store.profile_index import ProfileTokens
 from unmask.cache.store.token_store import Finished
 from unmask.evaluation.results import Evaluation
+from unmask.evaluation.sentences import list_flagged
 from unmask.evaluation.unscored_items import format_reason
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.outcomes import Outcome
@@ -166,5 +167,13 @@ def describe_run(evaluation: Evaluation, preset: str, seed: int, summary: RunSum
         ("split hash", evaluation.split_hash),
         ("threshold", f"{evaluation.model.threshold:.3f} (validation)"),
     ]
+    facts += [("shortcuts in the data", _describe_shortcuts(evaluation))]
     facts += [("evaluated on", evaluation.machine.get("device", ""))]
     return facts + [(name, value) for name, value in evaluation.machine.items() if name != "device"]
+
+
+def _describe_shortcuts(evaluation: Evaluation) -> str:
+    flagged = list_flagged(evaluation)
+    words = f"in {', '.join(flagged)}" if flagged else "none flagged"
+    by = {"audit": "by the audit", "headers": "by file headers; not audited", "none": "not audited"}[evaluation.audit]
+    return by if evaluation.audit == "none" else f"{words} ({by})"

@@ -21,7 +21,7 @@ from unmask.evaluation.report.stage_counts import FailureLine
 # The golden list: when a section is added on purpose, add it here.
 HEADINGS = [
     "Results on the test split",
-    "Controls: classifiers that do not look for manipulations",
+    "Controls and the linear probe",
     "ROC curves",
     "Scores and calibration",
     "Training",
@@ -122,7 +122,7 @@ def test_a_split_that_leaks_is_announced_in_red(html: str, page_data: PageData) 
     page = render(replace(page_data, evaluation=leaking))
     assert '<div class="banner leak" role="alert">' in page
     assert "14 identities, recordings or files" in page
-    assert 'role="alert"' not in html
+    assert "This split leaks" not in html
 
 
 def test_the_number_that_chose_the_epoch_has_a_curve_and_every_curve_a_marker(page_data: PageData) -> None:
@@ -133,6 +133,37 @@ def test_the_number_that_chose_the_epoch_has_a_curve_and_every_curve_a_marker(pa
     assert html.count(">best 7</text>") == 4
     earlier = [{k: v for k, v in line.items() if k not in ("criterion", "deciding")} for line in page_data.training]
     assert render(replace(page_data, training=earlier)).count('<g class="marker">') == 3, "a run of an earlier version"
+
+
+def test_shortcuts_of_the_test_data_are_a_banner_a_mark_and_a_sentence(html: str, page_data: PageData) -> None:
+    assert "<strong>Shortcuts in the test data.</strong>" in html
+    assert html.count('title="shortcut: the label can be predicted without the content">!</span>') == 2
+    assert "Shortcut in the test data, celeb_df: length: AUC 1.000" in html
+    clean = render(replace(page_data, evaluation=replace(page_data.evaluation, shortcuts=(), audit="headers")))
+    assert 'role="alert"' not in clean
+    assert "Not audited: only the file headers" in clean
+
+
+def test_small_datasets_are_grey_and_have_a_second_macro(html: str, page_data: PageData) -> None:
+    assert 'class="few"' not in html.replace('<tr class="few"><th scope="row">only_fakes', "")
+    assert "<span>macro 5+ AUC</span>" not in html, "the same as macro"
+    model = page_data.evaluation.model
+    rows = tuple(replace(row, n_real=2) if row.name == "celeb_df" else row for row in model.rows)
+    small = render(replace(page_data, evaluation=replace(page_data.evaluation, model=replace(model, rows=rows))))
+    assert '<tr class="few"><th scope="row">celeb_df' in small
+    assert "<span>macro 5+ AUC</span>" in small
+
+
+def test_the_linear_probe_stands_apart_from_what_sees_no_content(page_data: PageData) -> None:
+    evaluation = page_data.evaluation
+    name = evaluation.controls[-1].name
+    reading = (*evaluation.controls[:-1], replace(evaluation.controls[-1], reads_content=True))
+    html = render(replace(page_data, evaluation=replace(evaluation, controls=reading)))
+    blind, seeing = html.split("Compared with a linear probe, which reads it</h3>")
+    meanings = {one.control: one.meaning for one in evaluation.comparisons}
+    assert meanings.pop(name) in seeing
+    assert all(meaning in blind for meaning in meanings.values())
+    assert html.count('class="apart"') == len(evaluation.model.rows) + 3
 
 
 def test_a_center_crop_is_marked(html: str) -> None:
