@@ -106,7 +106,8 @@ class Comparison:
 
     control: str
     datasets: tuple[str, ...]
-    """Datasets with an AUC of both, over which the difference is the mean. Empty if no dataset has both classes."""
+    """Datasets with an AUC of both, over which the difference is the mean: those with ENOUGH_ITEMS of each class, or
+    all where none has. Empty if no dataset has both classes."""
     difference: float | None
     interval: Interval | None
     beaten: bool

@@ -71,14 +71,14 @@ def measure(items: ItemSet, scorer: Scorer, *, seed: int) -> Measured:
 def compare(items: ItemSet, model: Measured, control: Measured, scorer: Scorer) -> Comparison:
     """Mean AUC of the model against that of the control `scorer`, over the datasets that have both.
 
-    A control below chance is inverted and counts as chance: a model is not good because a control is wrong.
+    Datasets with too few items of a class are left out where there are others. A control below chance is inverted and
+    counts as chance: a model is not good because a control is wrong.
     """
     name = control.table.name
-    shared = [
-        row.name for row in model.table.datasets if row.auc is not None and control.table.row(row.name).auc is not None
-    ]
-    if not shared:
+    both = [row for row in model.table.datasets if row.auc is not None and control.table.row(row.name).auc is not None]
+    if not both:
         return _refuse_comparison(name)
+    shared = [row.name for row in both if not row.is_small] or [row.name for row in both]
     ours, theirs = (float(np.mean([_get_auc(one, row) for row in shared])) for one in (model, control))
     difference = ours - max(theirs, CHANCE)
     our_draws, their_draws = (_average_resamples({row: one.auc[row] for row in shared}) for one in (model, control))
@@ -87,7 +87,7 @@ def compare(items: ItemSet, model: Measured, control: Measured, scorer: Scorer) 
     span = compute_interval(our_draws - np.maximum(their_draws, CHANCE), difference, fakes, group)
     outcome = _decide_outcome(span)
     control_span = compute_interval(their_draws, theirs, fakes, group)
-    sentence = describe_comparison(outcome, name, (ours, max(theirs, CHANCE)), difference, span)
+    sentence = describe_comparison(outcome, name, (ours, max(theirs, CHANCE)), difference, span, len(shared))
     if scorer.reads_content and theirs >= CHANCE:
         about = describe_probe(outcome)
     else:

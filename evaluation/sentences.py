@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,12 +14,13 @@ AUDIT = "unmask audit"
 
 
 def describe_comparison(
-    outcome: Outcome, name: str, aucs: tuple[float, float], difference: float, interval: Interval | None
+    outcome: Outcome, name: str, aucs: tuple[float, float], difference: float, interval: Interval | None, datasets: int
 ) -> str:
-    """`aucs`: of the model and of the control, chance for a control below it."""
+    """`aucs`: of the model and of the control, chance for a control below it; means over so many `datasets`."""
     ours, theirs = aucs
     span = f", 95 % interval {interval[0]:+.3f} to {interval[1]:+.3f}" if interval else ""
-    figures = f"AUC {ours:.3f} against {theirs:.3f} ({difference:+.3f}{span})"
+    mean = "AUC" if datasets == 1 else f"mean AUC of {datasets} datasets"
+    figures = f"{mean} {ours:.3f} against {theirs:.3f} ({difference:+.3f}{span})"
     match outcome:
         case "better":
             return f"The model beats {name}: {figures}."
@@ -42,11 +41,11 @@ def describe_control(cues: str, auc: float, interval: Interval | None) -> str:
             f"It is inverted (AUC {auc:.3f}{span}): what training said about {cues} is the wrong way round on these "
             f"items. A model that relies on it fails here, so the comparison is with chance."
         )
-    if auc < CHANCE:
-        return f"It is below chance ({auc:.3f}{span}), as luck or an inverted shortcut; the comparison is with chance."
     if auc == CHANCE:
         return "It is at chance."
-    return f"By itself it is not shown to predict the label (AUC {auc:.3f}{span})."
+    if interval or auc > CHANCE:
+        return f"By itself it is not shown to predict the label (AUC {auc:.3f}{span})."
+    return f"It is below chance ({auc:.3f}), by luck or as an inverted shortcut; the comparison is with chance."
 
 
 def describe_probe(outcome: Outcome) -> str:
@@ -120,8 +119,7 @@ def describe_shortcuts(evaluation: Evaluation) -> list[tuple[str, bool]]:
 
 
 def _describe_audit(evaluation: Evaluation) -> str:
-    names: Sequence[str] = [row.name for row in evaluation.model.datasets]
-    none = "" if evaluation.shortcuts else f"No shortcut found in {', '.join(names)}. "
+    none = "" if evaluation.shortcuts else "No shortcut found in these datasets. "
     match evaluation.audit:
         case "audit":
             return f"{none}Audited: headers, encoding and silence of these datasets, without the content."

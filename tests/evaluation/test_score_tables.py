@@ -184,6 +184,17 @@ def test_the_sentence_of_a_control_follows_its_value() -> None:
         assert [other for other in sentences if other in meaning] == [text]
 
 
+def test_small_datasets_are_compared_only_where_there_are_no_others() -> None:
+    items = items_of({"a": [0, 1] * 10, "b": [1, 0], "c": [1, 0, 1, 0]})
+    perfect = items.is_fake.astype(float).tolist()
+    luck = [0.5] * 20 + perfect[20:]
+    found = compared(items, perfect, luck)
+    assert (found.datasets, found.difference) == (("a",), 0.5)
+    assert "AUC 1.000 against 0.500" in found.meaning
+    few = items.only(items.dataset != "a")
+    assert compared(few, perfect[20:], luck[20:]).datasets == ("b", "c")
+
+
 def test_a_control_is_compared_only_where_it_applies() -> None:
     items = items_of({"a": [1, 0, 1, 0], "b": [1, 0, 1, 0]})
     ours = measure(items, scorer([0.9, 0.1, 0.8, 0.2, 0.1, 0.9, 0.2, 0.8]), seed=0)
