@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer, point_figures
 from unmask.manifests.audit.shortcut_classifier import Table, predict_per_dataset
+from unmask.manifests.audit.text_classifier import predict_from_text
 from unmask.manifests.header_features import encode_headers
 from unmask.manifests.manifest import Split
 from unmask.metrics.calibration import fit_threshold
@@ -73,6 +74,22 @@ def score_silence(items: ItemSet, facts: NDArray[np.float64], *, seed: int) -> S
         score[has_audio] = _predict_trees(items.only(has_audio), facts[has_audio], seed)
     cues = "duration and silence at the ends of the recordings"
     return _make_scorer(items, "silence and duration", "duration and silent ends of the audio", score, cues, has_audio)
+
+
+def score_text(items: ItemSet) -> Scorer:
+    """The text classifier of the audit. Items without text get the training share of fakes."""
+    texts = [row.text for row in items.rows]
+    has_text = np.array([text is not None for text in texts], np.bool_)
+    train = items.split == "train"
+    score = np.full(len(items), _compute_share(items.is_fake[train]))
+    chosen = items.only(has_text)
+    fitted, everyone = chosen.split == "train", np.ones(len(chosen), np.bool_)
+    weight = np.ones(len(chosen))
+    weight[fitted] = _balance(chosen.dataset[fitted], chosen.is_fake[fitted])
+    known = [text for text in texts if text is not None]
+    score[has_text] = predict_from_text(known, chosen.is_fake, fitted, everyone, weight)
+    meaning = "the words and the length of the transcripts predict the label as well as the model does."
+    return _make_scorer(items, "text only", "words and length of the transcripts", score, meaning, has_text)
 
 
 def score_modality_mask(items: ItemSet, present: NDArray[np.bool_]) -> Scorer:

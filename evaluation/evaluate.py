@@ -20,6 +20,7 @@ from unmask.evaluation.controls import (
     score_mean_tokens,
     score_modality_mask,
     score_silence,
+    score_text,
 )
 from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.open_run import OpenRun, check_split, open_run
@@ -118,6 +119,7 @@ def _fit_controls(opened: OpenRun, known: ItemSet, numbers: dict[str, int], seed
         score_modality_mask(known, present),
         score_headers(known, seed=seed),
         score_silence(known, build_silence_table([row.media_id for row in known.rows], silence), seed=seed),
+        *([score_text(known)] if any(row.text is not None for row in known.rows) else []),
         score_mean_tokens(known, means, present, seed=seed),
     ]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from unmask.core.crashes import describe_crashes
-from unmask.core.errors import ItemsFailed
+from unmask.core.errors import ItemsFailed, UsageError
 from unmask.core.stage_report import StageReport
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ class Table:
         return pa.Table.from_pylist(self.as_rows())
 
     def to_pandas(self) -> Any:
-        """A `pandas.DataFrame`; ImportError where pandas is not installed."""
+        """A `pandas.DataFrame`; `UsageError` where pandas is not installed."""
+        if not find_spec("pandas"):
+            raise UsageError("to_pandas: pandas is not installed", 'pip install "unmask[pandas]", or call to_arrow()')
         return self.to_arrow().to_pandas()
 
     @property

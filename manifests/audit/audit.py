@@ -21,6 +21,7 @@ from unmask.manifests.audit.feature_families import build_features
 from unmask.manifests.audit.image_encoding import IMAGE_ENCODING
 from unmask.manifests.audit.results import Audit, DatasetAudit, ProbeLine, describe
 from unmask.manifests.audit.shortcut_probes import probe_dataset, probe_shares
+from unmask.manifests.audit.text_probe import probe_text
 from unmask.manifests.file_facts import measure_files
 from unmask.manifests.manifest import Manifest
 from unmask.manifests.splits.leaks import find_manifest_leaks
@@ -141,7 +142,9 @@ def _audit_dataset(
     features = build_features(list(Manifest(sample, probed.roots).rows()), encodings, silences)
     labels, inside = table.column("label"), here.to_numpy()
     real, fake = (pc.sum(pc.equal(labels, label)).as_py() or 0 for label in (0, 1))
-    probes, single = probe_dataset(features, _find_fakes(sample), counts.get_groups(sample), has_audio[inside], seed)
+    is_fake, groups = _find_fakes(sample), counts.get_groups(sample)
+    probes, single = probe_dataset(features, is_fake, groups, has_audio[inside], seed)
+    text = probe_text(sample.column("text").to_pylist(), is_fake, groups, seed)
     return DatasetAudit(
         name=name,
         kinds=counts.count_by_name(table, "kind"),
@@ -153,7 +156,7 @@ def _audit_dataset(
         splits=counts.count_by_split(table),
         prior_accuracy=counts.compute_prior_accuracy(real, fake),
         probed=sample.num_rows,
-        probes=probes,
+        probes=(*probes, text),
         features=single,
         spreads=describe_distributions(sample, features.values[:, features.names.index("leading_s")]),
         small_cells=counts.find_small_cells(table),

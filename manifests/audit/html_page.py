@@ -9,7 +9,6 @@ from typing import Any
 from unmask.core.atomic_files import write_text
 from unmask.core.html.pages import make_environment
 from unmask.manifests.audit.charts import draw_auc, draw_distributions, list_constants
-from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
 from unmask.manifests.audit.results import FLAG_ABOVE, LEVEL, RULE, Audit, DatasetAudit, ProbeLine, describe
 from unmask.manifests.audit.terminal_table import list_findings
 from unmask.manifests.splits.leaks import count_allowed_leaks
@@ -29,7 +28,7 @@ def render(audit: Audit) -> str:
     return pages.get_template("page.html").render(
         audit=audit,
         cards=_list_cards(audit),
-        families=(*FAMILIES, EVERYTHING),
+        families=audit.families,
         flagged=_describe_lines(audit.lines("flagged")),
         suspects=_describe_lines(audit.lines("suspect")),
         sections=[_make_section(one) for one in audit.datasets],

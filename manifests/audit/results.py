@@ -177,6 +177,11 @@ class Audit:
         return [(name, line) for name, probes in parts for line in probes if line.verdict in verdicts]
 
     @property
+    def families(self) -> tuple[str, ...]:
+        """Names of the probes, which are the same for every dataset."""
+        return tuple(line.name for line in self.datasets[0].probes) if self.datasets else ()
+
+    @property
     def flags(self) -> list[str]:
         """Such as "own_speech: silence and duration: AUC 0.871 [0.771, 0.951], most by leading_s (0.822)"."""
         return [f"{name}: {describe(line)}" for name, line in self.lines("flagged")]

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from unmask.core.terminal.wide_table import Column, WideTable
-from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES
+from unmask.manifests.audit.feature_families import EVERYTHING
 from unmask.manifests.audit.results import RULE, Audit, ProbeLine, SharedSummary, describe
 
 STYLES = {"flagged": "bold red", "suspect": "yellow", "clear": "", "untested": "dim"}
@@ -61,7 +61,7 @@ def _make_table(audit: Audit) -> WideTable:
         [Text(_format_auc(line), style=STYLES[line.verdict]) for line in lines]
         for lines in zip(*(one.probes for one in datasets), strict=True)
     ]
-    headings = [SHORT.get(name, name) for name in (*FAMILIES, EVERYTHING)]
+    headings = [SHORT.get(name, name) for name in audit.families]
     return WideTable(
         title=f"{audit.files} files, split {audit.split_scheme}: AUC of shortcuts, without the content",
         names=Column(heading="dataset", cells=[one.name for one in datasets]),

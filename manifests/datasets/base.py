@@ -279,6 +279,7 @@ def _find_unnamed(tree: Tree) -> dict[str, Kind]:
 def _with_left_out(scanned: Scanned, key: str, tree: Tree, sidecars: Sidecars) -> Scanned:
     """`scanned` with the findings of the walk and the sidecars, sorted by path."""
     scanned.ignored.extend(list_ignored(key, tree.left_out))
+    scanned.ignored.extend(Ignored(key, path, "text without words") for path in sidecars.wordless)
     scanned.ignored.sort(key=lambda one: one.path)
     conflicts = [Conflict(key, path, reason, REMEDIES[reason]) for path, reason in tree.left_out if reason in REMEDIES]
     scanned.conflicts.extend([*conflicts, *(Conflict(key, path, *trouble) for path, trouble in sidecars.troubles)])

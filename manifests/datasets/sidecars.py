@@ -25,6 +25,9 @@ MAX_BYTES = 4 << 20
 MAX_LEVELS = 8
 
 _TIMING = re.compile(r"-->")
+# A number in any notation, "x1=12" and "nan" included.
+_NUMBER = re.compile(r"([a-z_]\w*[=:])?[-+]?(\d[\d.]*(e[-+]?\d+)?|nan|inf)%?|0x[0-9a-f]+", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[\s,;|()\[\]{}\"']+")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
 
@@ -41,11 +44,16 @@ class Sidecars:
     """Paths of all sidecar files: neither media nor ignored."""
     troubles: list[tuple[str, Trouble]] = field(default_factory=list)
     """(Path, problem) per table that cannot be used."""
+    wordless: list[str] = field(default_factory=list)
+    """Paths of sidecars that were read and hold no words."""
 
     def text(self, path: str) -> str | None:
         """Text of the media file at `path`; its own sidecar takes precedence over a table."""
         beside = self.beside.get(path)
-        return (read_text(self.root / beside) if beside else None) or self.listed.get(path)
+        text = read_text(self.root / beside) if beside else None
+        if beside and text is None:
+            self.wordless.append(beside)
+        return text or self.listed.get(path)
 
 
 def collect_sidecars(
@@ -101,14 +109,19 @@ def read_text_beside(file: Path) -> str | None:
 
 
 def read_text(path: Path) -> str | None:
-    """Words of a sidecar without timings, numbers and markup; None when it has none or cannot be read."""
+    """Words of a sidecar without timings, numbers and markup; None when it has none or cannot be read.
+
+    A .txt file of numbers, such as the boxes of a face detector, is no transcript.
+    """
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             return None
         text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError:
         return None
-    return parse_subtitles(text) if path.suffix.lower() in (".srt", ".vtt") else _join_words(text.split())
+    if path.suffix.lower() in (".srt", ".vtt"):
+        return parse_subtitles(text)
+    return _join_words(text.split()) if _has_words(text) else None
 
 
 def parse_subtitles(subtitles: str) -> str | None:
@@ -156,6 +169,13 @@ def _keep_first_kind(texts: dict[str, str], stem: str, path: str) -> None:
     known = texts.get(stem)
     if known is None or SUFFIXES.index(split_suffix(path)[1]) < SUFFIXES.index(split_suffix(known)[1]):
         texts[stem] = path
+
+
+def _has_words(text: str) -> bool:
+    """Is at least half of it words? Labels of detectors are numbers, at most with the name of a class before them."""
+    parts = [part for part in _SEPARATOR.split(text) if part]
+    words = sum(any(letter.isalpha() for letter in part) and not _NUMBER.fullmatch(part) for part in parts)
+    return words > 0 and 2 * words >= len(parts)
 
 
 def _join_words(words: Iterable[str]) -> str | None:

@@ -13,6 +13,7 @@ from unmask.evaluation.controls import (
     score_mean_tokens,
     score_modality_mask,
     score_silence,
+    score_text,
 )
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer, measure
@@ -48,6 +49,21 @@ def test_a_metadata_shortcut_is_found() -> None:
     probe = score_headers(items, seed=0)
     assert auc_on_test(items, probe) > 0.99
     assert measure(items.only(items.split == "test"), on_test(items, probe), seed=0).table.row("pooled").auc > 0.99
+
+
+def test_a_word_of_the_transcript_is_a_control_of_its_own() -> None:
+    rows = [
+        item(number, number // 4 % 2, ("train", "val", "train", "test")[number % 4], text=text)
+        for number in range(200)
+        for text in [f"sentence {number % 7} {'cloned' if number // 4 % 2 else 'spoken'}" if number % 5 else None]
+    ]
+    items = ItemSet(tuple(rows))
+    control = score_text(items)
+    assert control.applies is not None
+    assert control.applies.tolist() == [number % 5 > 0 for number in range(200)]
+    test = (items.split == "test") & control.applies
+    assert roc_auc_score(items.is_fake[test], control.score[test]) == 1.0
+    assert len(set(control.score[~control.applies].tolist())) == 1
 
 
 def test_random_metadata_is_worth_a_coin_toss() -> None:

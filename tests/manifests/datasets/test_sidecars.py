@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets.sidecars import parse_subtitles, read_text, read_text_beside
 
@@ -96,6 +98,34 @@ def test_an_empty_or_wrongly_encoded_sidecar_is_no_text(make_tree):
     assert read_text(root / "a.txt") is None
     assert read_text(root / "b.txt") == "caf�"
     assert read_text(root / "nothing.txt") is None
+
+
+WORDLESS = {
+    "boxes": "12 30 80 90\n",
+    "yolo": "0 0.51 0.48 0.2 0.31\n1 0.1 0.2 0.3 1e-05\n",
+    "kitti": "Car 0.00 0 -1.58 587.01 173.33 614.12 200.12 1.65 1.67 3.64 -0.65 1.71 46.70 -1.59\n",
+    "landmarks": "{(12, 30), (80, 90), (nan, 4)}",
+    "named": "x=12 y=30 w=80 h=90",
+    "time": "00:01:02.500 --> 00:01:04.000",
+    "marks": "... --- !!!",
+}
+SPOKEN = ("It is 7 o'clock.", "Good evening", "我们在这里", "Это 5 слов или 6", "route 66", "a")
+
+
+def test_numbers_beside_a_file_are_no_transcript(make_tree):
+    files = [f"Celeb-real/id{number}_0000.mp4" for number in range(len(WORDLESS))]
+    beside = [(f"Celeb-real/id{number}_0000.txt", text) for number, text in enumerate(WORDLESS.values())]
+    root = make_tree(*files, *beside)
+    scanned = LAYOUTS["celeb_df"].scan(root)
+    assert [row.text for row in scanned.rows] == [None] * len(WORDLESS)
+    assert scanned.reasons == {"text without words": len(WORDLESS)}
+    assert all(read_text_beside(root / row.path) is None for row in scanned.rows)
+
+
+@pytest.mark.parametrize("text", SPOKEN)
+def test_words_with_some_numbers_are_a_transcript(tmp_path, text):
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    assert read_text(tmp_path / "a.txt") == text
 
 
 def test_a_lone_file_gets_the_text_that_a_scan_gives_it(make_tree):
