@@ -16,9 +16,10 @@ from unmask.core.errors import UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.ablation_table import FILE, Ablation, AblationRow, Spread, list_figures
-from unmask.evaluation.evaluate import evaluate, find_evaluation
+from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.results import MACRO, Evaluation, ScoreTable
+from unmask.evaluation.sentences import describe_shortcuts
 from unmask.evaluation.terminal_table import number
 from unmask.evaluation.token_reuse import store_uses
 from unmask.manifests.manifest import Split, read_manifest
@@ -52,12 +53,16 @@ def ablate(
     data = TokenData.load(manifest, open_tokens(work, manifest))
     rows: list[AblationRow] = []
     controls: tuple[ScoreTable, ...] = ()
+    shortcuts: tuple[str, ...] = ()
     stopped = False
     for preset in presets:
         evaluations, problem, stopped = _train_preset(configs[preset], data, work, device, split)
         if stopped:
             break
-        controls = controls or (evaluations[0].controls if evaluations else ())
+        if evaluations and not controls:
+            controls = evaluations[0].controls
+            audited = add_audit(evaluations[0], work.audit_results, manifest)
+            shortcuts = tuple(text for text, _ in describe_shortcuts(audited))
         rows.append(_build_row(preset, evaluations, work, problem))
     if not stopped and not any(row.runs for row in rows):
         raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
@@ -70,6 +75,7 @@ def ablate(
         controls=controls,
         stores=store_uses(work, {run for row in rows for run in row.runs}, began),
         stopped=stopped,
+        shortcuts=shortcuts,
     )
     if not stopped:
         write_json(work.runs / FILE, ablation.as_json())

@@ -58,6 +58,8 @@ class Ablation:
     stores: tuple[StoreUse, ...]
     stopped: bool
     """Stopped by the user; the same command continues."""
+    shortcuts: tuple[str, ...] = ()
+    """Sentences about shortcuts in the data of the first preset."""
 
     def as_json(self) -> dict[str, Any]:
         controls = [control.as_json() for control in self.controls]
@@ -100,6 +102,7 @@ def render_ablation(ablation: Ablation) -> RenderableType:
 
 def _write_notes(ablation: Ablation) -> list[str]:
     lines = [f"{row.preset}: not trained: {row.problem}" for row in ablation.rows if row.problem]
+    lines += ablation.shortcuts
     kinds = {row.same_items for row in ablation.rows if row.runs}
     if len(kinds) > 1:
         lines.append("Rows with different items must not be compared: baselines score only their own media kinds.")

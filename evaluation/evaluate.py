@@ -31,7 +31,7 @@ from unmask.evaluation.sentences import describe_calls, describe_small
 from unmask.evaluation.unscored_items import list_reasons, load_outcomes
 from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
 from unmask.manifests.audit.results import Shortcut
-from unmask.manifests.manifest import MediaRow, Split, read_manifest
+from unmask.manifests.manifest import Manifest, MediaRow, Split, read_manifest
 from unmask.manifests.splits.leaks import count_allowed_leaks
 from unmask.train.run_folder import load_run
 
@@ -80,6 +80,13 @@ def find_evaluation(run: Path) -> Evaluation | None:
     same = (evaluation.key, evaluation.best_epoch) == (info.key, info.best_epoch)
     # Runs of earlier versions are opened with a milder calibration than they were evaluated with.
     return evaluation if same and evaluation.model.threshold == info.threshold else None
+
+
+def add_audit(evaluation: Evaluation, audit_results: Path, manifest: Manifest) -> Evaluation:
+    """`evaluation` with the shortcuts of an audit that was made since; unchanged without an audit of these files."""
+    datasets = [row.name for row in evaluation.model.datasets]
+    known = read_shortcuts(audit_results, manifest, datasets)
+    return evaluation if known is None else replace(evaluation, shortcuts=known, audit="audit")
 
 
 @dataclass(frozen=True)

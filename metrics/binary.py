@@ -142,7 +142,7 @@ METRICS: tuple[Metric, ...] = (
         needs_both_classes=True,
         weighted=compute_weighted_auc,
         cards=("macro", "macro 5+", "pooled"),
-        ablation=("macro", "pooled"),
+        ablation=("macro", "macro 5+", "pooled"),
     ),
     Metric(
         name="eer",

@@ -273,6 +273,7 @@ class AblationTable(Table):
         about = self.details.as_json()
         macro = {one["name"]: row["auc"] for one in about["controls"] for row in one["rows"] if row["name"] == "macro"}
         lines = [f"{row['preset']}: not trained: {row['problem']}" for row in about["rows"] if row["problem"]]
+        lines += self.details.shortcuts
         return lines + [f"control {name}: macro AUC {_cell(auc)}" for name, auc in macro.items()]
 
     def as_text(self) -> str:

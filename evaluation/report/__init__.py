@@ -9,7 +9,7 @@ import torch
 from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.evaluate import find_evaluation
+from unmask.evaluation.evaluate import add_audit, find_evaluation
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report.class_differences import compare_labels
 from unmask.evaluation.report.failed_files import find_lost_rows, group_lost
@@ -37,6 +37,7 @@ def report(work: WorkFolder, run: Path) -> Path:
     if evaluation is None:
         raise MissingInput(f"{run.name}: its current weights have not been evaluated", "unmask evaluate")
     manifest, loaded = read_manifest(work.manifest), load_run(run, torch.device("cpu"))
+    evaluation = add_audit(evaluation, work.audit_results, manifest)
     streams = open_tokens(work, manifest, loaded.info.profile)
     rows, media = list(manifest.rows()), work.media / streams.media
     known, tokens = load_outcomes(media), read_finished_shards(streams)

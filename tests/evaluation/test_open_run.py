@@ -20,7 +20,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.demo.encoding import write_video
 from unmask.evaluation.ablate import ablate
 from unmask.evaluation.ablation_table import Spread, render_ablation
-from unmask.evaluation.evaluate import evaluate, find_evaluation
+from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.open_run import check_split
 from unmask.evaluation.predict import predict
 from unmask.evaluation.predictions import read_predictions
@@ -28,6 +28,8 @@ from unmask.evaluation.report import report
 from unmask.evaluation.results import Evaluation, read_evaluation
 from unmask.evaluation.terminal_table import format_evaluation
 from unmask.evaluation.token_reuse import store_uses
+from unmask.manifests.audit.audit import audit
+from unmask.manifests.audit.known_shortcuts import write_audit
 from unmask.manifests.manifest import from_rows, read_manifest, write_manifest
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
@@ -184,6 +186,16 @@ def test_the_report_is_written_with_the_damaged_file_escaped(chain: Chain, evalu
     assert html.count('class="fallback"') == 24
 
 
+def test_the_report_shows_an_audit_that_was_made_after_the_evaluation(chain: Chain, evaluation: Evaluation) -> None:
+    assert evaluation.audit == "headers"
+    assert add_audit(evaluation, chain.work.audit_results, chain.manifest) == evaluation
+    write_audit(chain.work.audit_results, audit(chain.manifest, chain.work.root, workers=1, say=str), chain.manifest)
+    known = add_audit(evaluation, chain.work.audit_results, chain.manifest)
+    assert known.audit == "audit"
+    assert {one.dataset for one in known.shortcuts} <= {"pictures", "sounds"}
+    chain.work.audit_results.unlink()
+
+
 def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> None:
     work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
     presets = {name: make_preset(name) for name in ("image-baseline", "video-baseline")}
@@ -206,6 +218,8 @@ def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> 
     assert f"{image.train_seconds:,.1f} s" in printed
     assert "shared by the 1 runs of this table; clips encoded for it: 0." in printed
     assert "video-baseline: not trained: " in printed
+    assert "unmask audit" in printed, "nobody has looked at the silence of these files"
+    assert image.figures["macro 5+ AUC"] is None
     assert f"{image.figures['macro AUC']}" in printed
     baseline = read_evaluation(work.runs / image.runs[0])
     assert baseline.out_of_scope == sum(row.split == "test" and row.kind != "image" for row in chain.manifest.rows())
