@@ -7,6 +7,8 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from unmask.core.html.tables import make_anchor, write_stacking_css
+
 
 def make_environment(package: str) -> Environment:
     """Environment of the templates in `package`; a page puts the global `css` into its <style>."""
@@ -17,6 +19,7 @@ def make_environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    css = (files("unmask.core.html") / "page.css").read_text(encoding="utf-8")
-    templates.globals["css"] = Markup(css)  # our own file, without user text
+    css = (files("unmask.core.html") / "page.css").read_text(encoding="utf-8") + write_stacking_css()
+    templates.globals["css"] = Markup(css)  # our own files, without user text
+    templates.filters["anchor"] = make_anchor
     return templates

@@ -16,6 +16,7 @@ from unmask.evaluation.report.failed_files import find_lost_rows, group_lost
 from unmask.evaluation.report.missing_faces import find_missed_faces, find_shards, make_sheet
 from unmask.evaluation.report.page import write_page
 from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.report.provenance import list_commands, list_dates, list_settings
 from unmask.evaluation.report.stage_counts import (
     count_datasets,
     count_stages,
@@ -47,6 +48,9 @@ def report(work: WorkFolder, run: Path) -> Path:
     data = PageData(
         evaluation=evaluation,
         headline=describe_run(evaluation, loaded.config.preset, loaded.config.seed, summary),
+        dates=list_dates(run),
+        commands=list_commands(loaded.config, evaluation),
+        settings=list_settings(loaded.config),
         synthetic=is_synthetic(manifest),
         datasets=count_datasets(rows, known),
         stages=count_stages(rows, known, streams, tokens, evaluation),

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_curve
 
 from unmask.core.html.svg_charts import Series, draw_histogram, draw_line_chart, fit_axis, make_unit_axis
 from unmask.evaluation.predictions import CONTROL
-from unmask.evaluation.results import POOLED, Evaluation
+from unmask.evaluation.results import POOLED, Evaluation, MetricRow
 from unmask.metrics.calibration import bin_reliability
 from unmask.train.best_epoch import TITLES
 
@@ -32,13 +32,19 @@ class Chart:
 
 
 def draw_roc_charts(evaluation: Evaluation, predictions: pa.Table, styles: dict[str, str]) -> list[Chart]:
-    """Pooled, then one per dataset with both classes; the controls of BESIDE as thin lines."""
+    """Pooled, then one per dataset with enough items of each class; the controls of BESIDE as thin lines."""
     dataset = np.array(predictions.column("dataset").to_pylist(), np.str_)
-    names = [row.name for row in evaluation.model.rows if row.auc is not None and row.name in set(dataset.tolist())]
+    large = (row.name for row in evaluation.model.datasets if row.auc is not None and not row.is_small)
+    names = [name for name in large if name in set(dataset.tolist())]
     parts = [(POOLED, np.ones(len(dataset), np.bool_)), *((name, dataset == name) for name in names)]
     return [
         _draw_roc(name, predictions, part, evaluation, styles) for name, part in parts if _has_both(predictions, part)
     ]
+
+
+def list_small_sets(evaluation: Evaluation) -> list[MetricRow]:
+    """Datasets with both classes and too few items of one: a curve of them has a few steps of chance."""
+    return [row for row in evaluation.model.datasets if row.auc is not None and row.is_small]
 
 
 def _draw_roc(

@@ -11,8 +11,10 @@ from markupsafe import Markup
 from unmask.core.atomic_files import write_text
 from unmask.core.errors import MissingInput
 from unmask.core.html.pages import make_environment
+from unmask.core.html.tables import prepare_tables
 from unmask.evaluation.report import sections
 from unmask.evaluation.report.class_differences import figure
+from unmask.evaluation.report.glossary import list_terms
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import MACRO, MACRO_LARGE, POOLED, SUMMARIES, Evaluation, Interval, MetricRow
 from unmask.evaluation.sentences import list_flagged
@@ -34,8 +36,10 @@ def render(data: PageData) -> str:
     json: dict[str, Any] = {"synthetic": data.synthetic}
     for section in sections.SECTIONS:
         json |= section.json(data)
-    return templates.get_template("page.html").render(
+    page = templates.get_template("page.html").render(
         evaluation=data.evaluation,
+        dates=data.dates,
+        commands=data.commands,
         cards=_list_cards(data.evaluation),
         synthetic=data.synthetic,
         flagged=list_flagged(data.evaluation),
@@ -43,6 +47,7 @@ def render(data: PageData) -> str:
         sections=[_render_section(section, data, templates) for section in sections.SECTIONS],
         json=json,
     )
+    return prepare_tables(page, list_terms(data.evaluation))
 
 
 def _render_section(section: sections.Section, data: PageData, templates: Environment) -> dict[str, str]:

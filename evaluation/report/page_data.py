@@ -22,6 +22,12 @@ class PageData:
 
     evaluation: Evaluation
     headline: Sequence[tuple[str, str]]
+    dates: Sequence[tuple[str, str]] = ()
+    """("trained", "2026-01-31 12:00 UTC"), ("evaluated", ...)"""
+    commands: Sequence[str] = ()
+    """That make the run and this page again."""
+    settings: Sequence[tuple[str, str]] = ()
+    """All settings of the training."""
     synthetic: bool
     datasets: Sequence[DatasetLine]
     stages: Sequence[StageLine]

@@ -11,10 +11,18 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
-from unmask.evaluation.report.charts import BESIDE, draw_calibration, draw_roc_charts, draw_scores, draw_training
+from unmask.evaluation.report.charts import (
+    BESIDE,
+    draw_calibration,
+    draw_roc_charts,
+    draw_scores,
+    draw_training,
+    list_small_sets,
+)
 from unmask.evaluation.report.class_differences import FACTS, list_facts
 from unmask.evaluation.report.contact_sheet import Face
 from unmask.evaluation.report.forest_plot import draw_forest, list_legend
+from unmask.evaluation.report.glossary import list_terms
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.sentences import describe_shortcuts, list_flagged
@@ -79,6 +87,8 @@ def show_roc(data: PageData) -> Context:
     return {
         "roc": draw_roc_charts(data.evaluation, data.predictions, styles),
         "roc_keys": [("model", "model"), *beside_model, ("chance", "chance")],
+        "small": list_small_sets(data.evaluation),
+        "fewest": binary.ENOUGH_ITEMS,
     }
 
 
@@ -91,7 +101,13 @@ def show_training(data: PageData) -> Context:
 
 
 def show_run(data: PageData) -> Context:
-    return {"headline": data.headline}
+    return {"facts": [*data.dates, *data.headline], "commands": data.commands, "settings": data.settings}
+
+
+def export_run(data: PageData) -> Context:
+    return {"headline": dict([*data.headline, *data.dates]), "commands": list(data.commands)} | {
+        "settings": dict(data.settings)
+    }
 
 
 def show_datasets(data: PageData) -> Context:
@@ -146,7 +162,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         id="training", title="Training", context=show_training, json=lambda data: {"training": list(data.training)}
     ),
-    Section(id="run", title="Run and machine", context=show_run, json=lambda data: {"headline": dict(data.headline)}),
+    Section(id="run", title="Run and machine", context=show_run, json=export_run),
     Section(id="data", title="Data", context=show_datasets, json=export_datasets),
     Section(id="faces", title="Extracted faces", context=show_faces, json=export_faces),
     Section(
@@ -155,6 +171,7 @@ SECTIONS: tuple[Section, ...] = (
         context=show_failures,
         json=lambda data: {"failures": [asdict(line) for line in data.failures]},
     ),
+    Section(id="glossary", title="Glossary", context=lambda data: {"terms": list_terms(data.evaluation)}),
 )
 """In the order of the page."""
 

@@ -8,13 +8,27 @@ from typing import Any
 
 from unmask.core.atomic_files import write_text
 from unmask.core.html.pages import make_environment
+from unmask.core.html.tables import prepare_tables
 from unmask.manifests.audit.charts import draw_auc, draw_distributions, list_constants
 from unmask.manifests.audit.results import FLAG_ABOVE, LEVEL, RULE, Audit, DatasetAudit, ProbeLine, describe
 from unmask.manifests.audit.terminal_table import list_findings
 from unmask.manifests.splits.leaks import count_allowed_leaks
+from unmask.metrics.glossary import METRIC_TERMS
 
 FEATURES_SHOWN = 8
 LEAKS_SHOWN = 20
+
+TERMS = {
+    "AUC": METRIC_TERMS["AUC"],
+    "groups": METRIC_TERMS["groups"],
+    "prior": "Accuracy of always answering the more frequent label. Its AUC and balanced accuracy are 0.5.",
+    "shortcut": "Something that tells the label without the content, such as a codec. A model may learn it instead of "
+    "the manipulation.",
+    "AUC, held out": "AUC of the classifier on groups that it was not fitted on.",
+    "AUC of the value": "AUC of the value itself: above 0.5 if fakes have larger values.",
+    "interval": f"Of repeated draws of whole groups, {LEVEL:.0%} lie in it.",
+    "leak": "An identity, a recording or a file that is in more than one split: test figures are then too optimistic.",
+}
 
 
 def write_page(audit: Audit, path: Path) -> None:
@@ -25,7 +39,7 @@ def write_page(audit: Audit, path: Path) -> None:
 def render(audit: Audit) -> str:
     pages = make_environment("unmask.manifests.audit")
     pages.filters |= {"number": _format_number, "percent": _format_percent, "mark": draw_auc}
-    return pages.get_template("page.html").render(
+    page = pages.get_template("page.html").render(
         audit=audit,
         cards=_list_cards(audit),
         families=audit.families,
@@ -39,7 +53,9 @@ def render(audit: Audit) -> str:
         limit=FLAG_ABOVE,
         level=LEVEL,
         json=audit.as_json(),
+        terms=TERMS,
     )
+    return prepare_tables(page, TERMS)
 
 
 def _describe_lines(lines: Sequence[tuple[str, ProbeLine]]) -> list[tuple[str, str]]:

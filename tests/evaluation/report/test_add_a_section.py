@@ -34,11 +34,11 @@ def test_the_section_of_the_guide_is_at_its_place_on_the_page_and_in_the_json(
     with_methods: None, page_data: PageData
 ) -> None:
     html = page.render(page_data)
-    assert re.findall(r'<section id="(\w+)">', html)[-3:] == ["faces", "methods", "failures"]
+    assert re.findall(r'<section id="(\w+)">', html)[-3:] == ["failures", "methods", "glossary"]
     assert "<h2>Manipulation methods, test split</h2>" in html
     shown = html.split('<section id="methods">')[1].split("</section>")[0]
     fakes = sum(page_data.predictions.column("label").to_pylist())
-    assert f'<th scope="row">swap</th><td>{fakes}</td>' in shown
+    assert f'<th scope="row">swap</th><td data-label="items">{fakes}</td>' in shown
     (text,) = re.findall(r'id="unmask-data">(.*?)</script>', html, re.DOTALL)
     assert [row["method"] for row in json.loads(text)["methods"]] == ["none", "swap"]
 

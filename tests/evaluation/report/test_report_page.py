@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -15,8 +16,10 @@ from made_evaluation import HOSTILE, Made
 from unmask.core.errors import MissingInput
 from unmask.evaluation.report.page import render
 from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.report.provenance import list_commands, list_dates, list_settings
 from unmask.evaluation.report.sections import FAILURES_SHOWN
 from unmask.evaluation.report.stage_counts import FailureLine
+from unmask.train.config import TrainConfig
 
 # The golden list: when a section is added on purpose, add it here.
 HEADINGS = [
@@ -29,6 +32,7 @@ HEADINGS = [
     "Data",
     "Extracted faces",
     "Failures",
+    "Glossary",
 ]
 VOID = {"meta", "img", "br"}
 DRAWN = {"circle", "path", "rect"}
@@ -85,7 +89,9 @@ def test_the_page_is_whole_and_has_its_sections(html: str) -> None:
 
 
 def test_nothing_is_fetched_from_outside(html: str) -> None:
-    assert all(link.startswith("data:image/jpeg;base64,") for link in Page(html).links)
+    page = Page(html)
+    inside = {f"#{name}" for name in page.ids}
+    assert all(link in inside or link.startswith("data:image/jpeg;base64,") for link in page.links)
     assert not re.search(r"(?:https?:)?//[a-z]|@import|url\(|<link|<iframe", html)
     assert "default-src 'none'" in html
 
@@ -105,7 +111,9 @@ def test_the_json_block_holds_the_same_evaluation(html: str, made: Made) -> None
 
 
 def test_one_class_shows_not_applicable(html: str) -> None:
-    line = next(part for part in html.split("<tr") if ">only_fakes</th><td>0</td><td>40</td>" in part)
+    line = next(
+        part for part in html.split("<tr") if re.search(r">only_fakes</th><td[^>]*>0</td><td[^>]*>40</td>", part)
+    )
     assert line.count("n/a") == 6
     assert "n/a: only fakes here" in html
     assert "ROC, only_fakes" not in html
@@ -212,3 +220,68 @@ def test_curves_of_ten_thousand_items_stay_small(page_data: PageData, made: Made
     evaluation = replace(made.evaluation, given=10_002, scored=10_000)
     html = render(replace(page_data, evaluation=evaluation, predictions=made.predictions.take(times)))
     assert len(html) < 200_000
+
+
+def test_the_contents_list_leads_to_every_section(html: str) -> None:
+    contents = html.split("<nav", 1)[1].split("</nav>", 1)[0]
+    assert re.findall(r'href="#(.*?)"', contents) == re.findall(r'<section id="(.*?)"', html)
+
+
+def test_every_value_of_a_table_is_labelled_so_that_rows_can_be_stacked(html: str) -> None:
+    tables = re.findall(r"<table class=\"[^\"]*\bfit-\d+\">.*?</table>", html, re.DOTALL)
+    assert len(tables) == html.count("<table") > 5
+    for table in tables:
+        headings = [re.sub(r"<[^>]+>", "", one) for one in re.findall(r'<th scope="col".*?</th>', table)]
+        for row in re.findall(r"<tr[^>]*>.*?</tr>", table.split("<tbody>")[1], re.DOTALL):
+            labels = re.findall(r'data-label="(.*?)"', row)
+            assert labels == headings[-len(labels) :]
+            assert len(labels) == row.count("<td")
+
+
+def test_no_column_is_behind_a_scroll_bar(html: str) -> None:
+    assert "overflow-x" not in html
+    assert "min-width: 620px" not in html
+
+
+def test_a_heading_that_is_a_term_shows_its_meaning_and_leads_to_the_glossary(html: str) -> None:
+    assert re.search(r'<a class="term" href="#term-auc" title="Area under the ROC curve[^"]*">AUC</a>', html)
+    assert '<div id="term-auc"><dt>AUC</dt><dd>Area under the ROC curve' in html
+    assert set(re.findall(r'class="term" href="#(.*?)"', html)) <= set(Page(html).ids)
+
+
+def test_small_datasets_share_a_line_instead_of_a_curve_each(page_data: PageData, made: Made) -> None:
+    rows = tuple(replace(row, n_real=4) if row.name == "archive" else row for row in made.evaluation.model.rows)
+    evaluation = replace(made.evaluation, model=replace(made.evaluation.model, rows=rows))
+    html = render(replace(page_data, evaluation=evaluation))
+    assert "ROC, archive" not in html
+    assert "ROC, celeb_df" in html
+    assert re.search(r"fewer than 5 files:\s+archive \(AUC 0\.\d+, 4 real", html)
+
+
+def test_dates_commands_and_settings_of_the_run_are_named(page_data: PageData, made: Made, tmp_path: Path) -> None:
+    config = TrainConfig(preset="full-cdan", domain_loss="cdan", lr=1e-3, streams=("a b",), seed=3)
+    commands = list_commands(config, made.evaluation)
+    assert commands[0] == (
+        "unmask train --preset full-cdan --seed 3 --set 'train.streams=[\"a b\"]' --set train.lr=0.001"
+    )
+    (tmp_path / "summary.json").touch()
+    dates = list_dates(tmp_path)
+    assert [name for name, _ in dates] == ["trained"]
+    html = render(replace(page_data, dates=dates, commands=commands, settings=list_settings(config)))
+    assert f"Trained {dates[0][1]}." in html
+    assert "unmask train --preset full-cdan --seed 3" in html.split("<nav")[0]
+    assert "<dt>train.lr</dt><dd>0.001</dd>" in html
+    assert json.loads(Page(html).scripts[0])["settings"]["train.domain_loss"] == "cdan"
+
+
+def test_long_names_are_shortened_in_the_plot_and_whole_in_its_title(page_data: PageData, made: Made) -> None:
+    name = "a_dataset_of_my_own_" * 3
+    rows = tuple(replace(row, name=name) if row.name == "only_fakes" else row for row in made.evaluation.model.rows)
+    controls = tuple(
+        replace(table, rows=tuple(replace(row, name=name) if row.name == "only_fakes" else row for row in table.rows))
+        for table in made.evaluation.controls
+    )
+    evaluation = replace(made.evaluation, model=replace(made.evaluation.model, rows=rows), controls=controls)
+    html = render(replace(page_data, evaluation=evaluation))
+    assert f"<title>{name}</title>" in html
+    assert f'<th scope="row" class="wrap">{name}</th>' in html

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,10 @@ def test_the_page_stands_alone_and_escapes_names(tree: Tree, tmp_path: Path):
     assert "<i>.jpg" not in page
     assert "<script src" not in page
     assert "<link" not in page
+    contents = page.split("<nav", 1)[1].split("</nav>", 1)[0]
+    assert re.findall(r'href="#(.*?)"', contents) == re.findall(r'<section id="(.*?)"', page)
+    assert page.count("<table") == page.count(" fit-") + page.count('"fit-') > 0
+    assert "overflow-x" not in page
 
 
 @pytest.fixture(scope="module")
