@@ -22,7 +22,7 @@ FAMILIES: dict[str, tuple[tuple[str, ...], str]] = {
     "file size": (("bytes", "bytes_per_pixel", "bytes_per_second"), "bytes, also per pixel and per second (bitrate)"),
     "resolution": (("width", "height", "pixels", "aspect"), "width, height, their product and ratio"),
     "length": (("duration_s", "frames", "fps"), "duration, number of frames, frame rate"),
-    "sound format": (("audio_codec", "sample_rate", "channels"), "codec, sample rate and channels of the audio"),
+    "audio format": (("audio_codec", "sample_rate", "channels"), "codec, sample rate and channels of the audio"),
     "encoding": (
         ("extension", "container", "video_codec", *image_encoding.NUMBERS, *image_encoding.NAMES),
         "container, codec and extension; for images JPEG tables, quality, chroma subsampling, embedded blocks",

@@ -10,7 +10,7 @@ from unmask.manifests.audit.feature_families import EVERYTHING
 from unmask.manifests.audit.results import RULE, Audit, ProbeLine, SharedSummary, describe
 
 STYLES = {"flagged": "bold red", "suspect": "yellow", "clear": "", "untested": "dim"}
-SHORT = {"silence and duration": "silence", "sound format": "sound", EVERYTHING: "all"}
+SHORT = {"silence and duration": "silence", "audio format": "format", EVERYTHING: "all"}
 SHOWN = 5
 
 

@@ -89,7 +89,7 @@ def test_stored_tokens_are_the_encoders_own_projected(media):
         )
 
 
-def test_a_profile_whose_media_have_no_sound_still_gets_whole_stores(media):
+def test_a_profile_whose_media_have_no_audio_still_gets_whole_stores(media):
     media.add("image-2", "image-4")
     run(media)
     store = open_tokens(media.work, media.manifest).stores["tiny_audio"]

@@ -41,7 +41,7 @@ def test_digital_silence_is_silent_throughout() -> None:
     assert (leading, trailing, share) == (1.0, 1.0, 1.0)
 
 
-def test_no_sound_has_no_facts() -> None:
+def test_no_audio_has_no_facts() -> None:
     assert np.isnan(measure_silence([np.zeros(0, np.int16)], 3.0, RATE)).all()
 
 

@@ -102,7 +102,7 @@ def test_an_unknown_dataset_gets_the_prior_of_all() -> None:
     assert score_majority(items).score[-1] == 0.75
 
 
-def test_silence_is_a_shortcut_where_there_is_sound_and_nothing_elsewhere() -> None:
+def test_silence_is_a_shortcut_where_there_is_audio_and_nothing_elsewhere() -> None:
     items = made(400)
     random = np.random.default_rng(1)
     facts = random.random((400, 4))
@@ -117,7 +117,7 @@ def test_silence_is_a_shortcut_where_there_is_sound_and_nothing_elsewhere() -> N
     assert len(np.unique(probe.score[~heard])) == 1
 
 
-def test_silence_says_nothing_about_a_dataset_of_pictures() -> None:
+def test_silence_says_nothing_about_a_dataset_of_images() -> None:
     items = made(40)
     probe = score_silence(items, np.full((40, 4), np.nan), seed=0)
     row = measure(items, probe, seed=0).table.row("made")

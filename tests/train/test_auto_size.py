@@ -23,7 +23,7 @@ GIB = 1 << 30
 
 @pytest.mark.parametrize(("free", "size"), [(48 * GIB, "large"), (16 * GIB, "large"), (15 * GIB, "small")])
 @pytest.mark.parametrize(("capability", "precision"), [((8, 6), "bf16"), ((7, 5), "fp16")])
-def test_a_gpu_is_judged_by_free_memory_and_generation(monkeypatch, free, size, capability, precision):
+def test_a_gpu_is_chosen_by_free_memory_and_generation(monkeypatch, free, size, capability, precision):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     found = resolve_auto(TrainConfig(), GPU, 100_000)

@@ -249,7 +249,7 @@ def test_datasets_with_one_class_are_named_and_have_no_macro(make_data, made_ite
     assert "only one class of archive, deepvoice" in caplog.text
 
 
-def test_validation_of_one_class_is_judged_by_the_loss(make_data, made_item, tmp_path: Path):
+def test_validation_of_one_class_is_measured_by_the_loss(make_data, made_item, tmp_path: Path):
     items = [made_item(n % 2, {"eye": 4}) for n in range(16)] + [made_item(1, {"eye": 4}, split="val")] * 4
     summary = fit(make_data(items), QUICK, tmp_path / "run", device=CPU)
     assert summary.criterion == "loss"

@@ -12,7 +12,7 @@ from unmask.train.validation import fit_part_temperature, measure_domain_accurac
 NO = -np.inf
 
 
-def test_discriminators_are_judged_where_datasets_share_a_pattern():
+def test_discriminators_are_measured_where_datasets_share_a_pattern():
     # Pattern 1: three clips of dataset 0, two found; one of dataset 1, found. Pattern 2: dataset 2 alone, no guess.
     logits = np.array([[2, 1, NO], [2, 1, NO], [1, 2, NO], [1, 2, NO], [NO, NO, 1]], np.float32)
     found, chance = measure_domain_accuracy(logits, np.array([1, 1, 1, 1, 2]), np.array([0, 0, 0, 1, 2]))

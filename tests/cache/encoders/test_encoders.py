@@ -162,7 +162,7 @@ def test_sound_of_any_length_has_the_tokens_of_its_seconds(one: Member, samples:
 
 
 @pytest.mark.parametrize("size", [64, 224])
-def test_pictures_of_any_size_have_the_same_number_of_tokens(one: Member, size: int):
+def test_images_of_any_size_have_the_same_number_of_tokens(one: Member, size: int):
     if one.spec.modality == "image":
         tokens = one.encoder.encode(torch.zeros(1, size, size, 3, dtype=torch.uint8))
         assert tokens.shape[1] == one.spec.tokens_per_frame

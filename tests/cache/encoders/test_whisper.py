@@ -173,7 +173,7 @@ def test_each_layer_is_finite_and_far_from_the_limits_of_float16(layer: int):
     assert tokens.norm(dim=2).max() < 1000
 
 
-def test_longer_sound_is_encoded_in_windows(shipped: CT2File):
+def test_longer_audio_is_encoded_in_windows(shipped: CT2File):
     frames = WhisperFrames(read_encoder(shipped, 1).eval(), (1,), norm=False)
     wave = noise(480_000 + 16_000)
     with torch.inference_mode():

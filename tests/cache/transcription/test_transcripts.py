@@ -61,7 +61,7 @@ def run(manifest: Manifest, folder: Path, model: str = "pretended"):
     return {r.path.removesuffix(".wav"): r.text for r in told.rows()}, report
 
 
-def test_rows_with_sound_and_no_text_get_what_is_said_and_nothing_is_lost(manifest: Manifest, tmp_path: Path):
+def test_rows_with_audio_and_no_text_get_what_is_said_and_nothing_is_lost(manifest: Manifest, tmp_path: Path):
     texts, report = run(manifest, tmp_path)
     assert texts == {
         **{"a": "hello", "b": "world", "film": "cut", "captioned": "its own words"},
@@ -140,7 +140,7 @@ def test_only_the_beginning_of_a_long_recording_is_transcribed(tmp_path: Path):
     assert (wave.dtype, len(wave)) == (np.int16, 120 * 16_000)
 
 
-def test_a_file_that_is_gone_or_no_sound_is_bad_media(tmp_path: Path):
+def test_a_file_that_is_gone_or_no_audio_is_bad_media(tmp_path: Path):
     with pytest.raises(BadMedia, match="no such file"):
         asr.transcribe_audio(tmp_path / "gone.wav")
     (tmp_path / "text.wav").write_text("no sound")

@@ -104,7 +104,7 @@ def test_real_speech_that_silence_gives_away_is_flagged(real: Audit):
     assert verdicts(real, "own_speech")["silence and duration"] == "flagged"
 
 
-def test_real_pictures_made_alike_show_no_more_than_their_file_size(real: Audit):
+def test_real_images_made_alike_show_no_more_than_their_file_size(real: Audit):
     assert "flagged" not in verdicts(real, "archive").values()
     line = next(
         line for one in real.datasets if one.name == "archive" for line in one.probes if line.name == "file size"

@@ -101,7 +101,7 @@ CHANGES: dict[str, Callable[[Image.Image], tuple[Image.Image, int]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_changed_picture_is_found_and_others_are_not(change, tmp_path):
+def test_a_changed_image_is_found_and_others_are_not(change, tmp_path):
     for n in range(6):
         scene(n).save(tmp_path / f"{n}.png")
     copy, quality = CHANGES[change](scene(3))
@@ -109,7 +109,7 @@ def test_a_changed_picture_is_found_and_others_are_not(change, tmp_path):
     assert found(tmp_path) == {frozenset(("3.png", "copy.jpg"))}
 
 
-def test_black_and_plain_pictures_are_like_nothing(tmp_path):
+def test_black_and_plain_images_are_like_nothing(tmp_path):
     for name, colour in (("black", 0), ("black again", 1), ("grey", 128), ("white", 255)):
         noise = np.random.default_rng(colour).integers(0, 3, (100, 100, 3))
         Image.fromarray(np.clip(noise + colour, 0, 255).astype(np.uint8)).save(tmp_path / f"{name}.png")
@@ -251,7 +251,7 @@ def test_different_faces_and_recordings_of_the_corpus_are_not_taken_for_copies(c
 
 
 @pytest.mark.corpus
-def test_the_published_split_of_deepfake_images_has_copies_of_test_pictures_in_train(corpus, tmp_path):
+def test_the_published_split_of_deepfake_images_has_copies_of_test_images_in_train(corpus, tmp_path):
     """obama-480p_61 of the test is in train twice, at other resolutions: strict leaves those out."""
     folder = next(corpus.glob("Deepfake image detection dataset"))
     scanned, _ = scan(folder, scheme="official", allow_leaks=True, workers=2, say=lambda line: None)

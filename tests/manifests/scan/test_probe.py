@@ -57,7 +57,7 @@ def test_a_videos_header_tells_both_streams(tmp_path):
     assert found.reason is None
 
 
-def test_a_silent_video_has_no_sound_fields(tmp_path):
+def test_a_silent_video_has_no_audio_fields(tmp_path):
     write_video(tmp_path / "a.mkv", sound=False)
     found = probe_file(tmp_path / "a.mkv", "video")
     assert (found.audio_codec, found.sample_rate, found.channels) == (None, None, None)
@@ -83,7 +83,7 @@ def test_sound_that_libsndfile_cannot_read_is_read_by_ffmpeg(tmp_path):
     assert (found.audio_codec, found.sample_rate, found.video_codec) == ("aac", 16_000, None)
 
 
-def test_a_pictures_header_tells_size_and_format_whatever_its_suffix(tmp_path):
+def test_an_images_header_tells_size_and_format_whatever_its_suffix(tmp_path):
     Image.new("RGB", (31, 17)).save(tmp_path / "a.jpg", format="PNG")
     found = probe_file(tmp_path / "a.jpg", "image")
     assert (found.width, found.height, found.container) == (31, 17, "png")

@@ -168,7 +168,7 @@ def test_files_for_a_verdict_have_no_label_split_or_dataset_number(tmp_path):
     assert [manifest.locate(row) for row in rows] == [path.resolve() for path in files[:3]]
 
 
-def test_files_that_cannot_be_judged_are_refused_by_name(tmp_path):
+def test_files_that_cannot_be_used_are_refused_by_name(tmp_path):
     (tmp_path / "a.doc").write_text("words, no media\n")
     with pytest.raises(MissingInput, match="no such file"):
         make_file_manifest([tmp_path / "a.mp4"])

@@ -82,7 +82,7 @@ def contrastive_model(data) -> tuple[Detector, TrainConfig]:
     return Detector(shape), config
 
 
-def test_only_real_clips_with_both_a_picture_and_a_sound_are_pairs(make_data, made_item):
+def test_only_real_clips_with_both_image_and_audio_are_pairs(make_data, made_item):
     both, picture = {"eye": 2, "ear": 2}, {"eye": 2}
     data = make_data([made_item(0, both), made_item(1, both), made_item(0, picture), made_item(0, {"ear": 2})])
     batch = data.batch(np.array([0, 1, 2, 3, 0]), NAMES, device=CPU)
@@ -92,7 +92,7 @@ def test_only_real_clips_with_both_a_picture_and_a_sound_are_pairs(make_data, ma
     assert find_real_pairs(dropped.host).tolist() == [False]
 
 
-def test_pictures_and_sounds_are_compared_before_they_see_each_other(make_data, made_item):
+def test_image_and_audio_are_compared_before_they_see_each_other(make_data, made_item):
     whole, other = make_data([made_item(0, {"eye": 2, "ear": 2})]), make_data([made_item(0, {"eye": 2})])
     model, _ = contrastive_model(whole)
     first, second = (model.eval()(data.batch(np.array([0]), NAMES, device=CPU)).compared for data in (whole, other))
@@ -126,7 +126,7 @@ def test_every_clip_of_the_step_counts_once_but_is_compared_within_its_batch(mak
     assert sum(halves[1]) < once[1][0]
 
 
-def test_training_matches_sounds_with_their_pictures(make_data, made_item):
+def test_training_matches_audio_with_its_images(make_data, made_item):
     data = make_data([made_item(0, {"eye": 2, "ear": 2}) for _ in range(12)])
     model, config = contrastive_model(data)
     batch = data.batch(np.arange(12), NAMES, device=CPU)

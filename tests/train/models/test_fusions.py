@@ -110,7 +110,7 @@ def test_late_fusion_averages_logits_with_learned_weights_over_the_modalities_pr
     torch.testing.assert_close(late(x_BLW, both, MOST).fake, expected)
 
 
-def test_in_late_fusion_the_picture_is_judged_by_the_picture_alone(late):
+def test_in_late_fusion_the_image_is_scored_by_the_image_alone(late):
     x_BLW = torch.randn(1, 5, 8)
     other = x_BLW.clone()
     other[:, 3] = torch.randn(8)
