@@ -1,48 +1,50 @@
-"""A file that crashes the model costs its own verdict."""
+"""A file that crashes an encoder or the model costs its own verdict."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
 from unmask.core.errors import MissingInput
 from unmask.evaluation import predict as module
-from unmask.evaluation.predict import predict
+from unmask.evaluation.predict import Verdict
+from unmask.manifests.manifest import MediaRow
+from unmask.preprocess.outcomes import Outcome
 
 CPU = torch.device("cpu")
+LOADED: Any = SimpleNamespace(info=SimpleNamespace(threshold=0.5, streams={}))
+OPENED: Any = SimpleNamespace(loaded=LOADED, list_scorable=lambda: {"a": 0, "b": 1, "c": 2})
 
 
-@pytest.fixture
-def files(chain) -> list[Path]:
-    good = [row for row in chain.manifest.rows() if row.status == "ok" and row.kind == "image"]
-    return [chain.manifest.locate(row) for row in good[:3]]
-
-
-def test_an_item_that_crashes_the_model_has_a_reason_and_the_others_their_scores(chain, files, monkeypatch):
-    expected = predict(files, chain.run, device=CPU)
-    score = module._score_items
-
-    def touchy(opened, numbers, *rest):
-        if min(opened.list_scorable().values()) in numbers.values():
+def test_an_item_that_crashes_the_model_has_a_reason_and_the_others_their_scores(monkeypatch):
+    def score(opened, numbers, known, device):
+        if "b" in numbers:
             raise IndexError("one item")
-        return score(opened, numbers, *rest)
+        return {name: Verdict(path="", verdict="real", threshold=0.5, score=0.25) for name in numbers}
 
-    monkeypatch.setattr(module, "_score_items", touchy)
-    verdicts = predict(files, chain.run, device=CPU)
-    crashed = [verdict for verdict in verdicts if verdict.score is None]
-    assert [verdict.verdict for verdict in crashed] == ["unreadable"]
-    assert str(crashed[0].reason).startswith("crashed: IndexError: one item")
-    assert [v.score for v in verdicts if v.score] == pytest.approx(
-        [e.score for e, v in zip(expected, verdicts, strict=True) if v.score], abs=1e-4
-    )
+    monkeypatch.setattr(module, "_score_items", score)
+    verdicts = module._score_safely(OPENED, {}, CPU)
+    assert {name: verdict.score for name, verdict in verdicts.items()} == {"a": 0.25, "b": None, "c": 0.25}
+    assert verdicts["b"].verdict == "unreadable"
+    assert str(verdicts["b"].reason).startswith("crashed: IndexError: one item")
 
 
-def test_a_fault_of_the_whole_run_ends_it(chain, files, monkeypatch):
+def test_a_fault_of_the_whole_run_ends_it(monkeypatch):
     def missing(*_):
         raise MissingInput("no weights", "fetch them")
 
     monkeypatch.setattr(module, "_score_items", missing)
     with pytest.raises(MissingInput):
-        predict(files, chain.run, device=CPU)
+        module._score_safely(OPENED, {}, CPU)
+
+
+def test_a_file_whose_clips_crashed_the_encoder_says_so():
+    row = MediaRow(
+        media_id="a", dataset="files", domain_id=-1, path="a.png", kind="image", label=None, method="unknown"
+    )
+    known = {"a": Outcome(media_id="a", dataset="files", path="a.png", outcome="done")}
+    verdict = module._explain(LOADED, row, known, {"a": "crashed: KeyError: 'x'"})
+    assert (verdict.verdict, verdict.reason) == ("unreadable", "crashed: KeyError: 'x'")
