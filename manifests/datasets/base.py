@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from unmask.core.hashing import make_media_id
 from unmask.manifests.datasets.file_tree import REMEDIES, Tree, fold, list_folders
+from unmask.manifests.datasets.folder_names import LEVEL, normalize_name, parse_label, parse_split
+from unmask.manifests.datasets.outline import NO, SURE, Match, Outline
 from unmask.manifests.datasets.sidecars import Sidecars, collect_sidecars, split_suffix
 from unmask.manifests.findings import Conflict, Ignored, Refused, Trouble, list_ignored
 from unmask.manifests.manifest import DATASETS, Compression, Kind, MediaRow, Split
 from unmask.media.media_kind import KINDS, PARTIAL, find_kind
 
 TABLES = {".csv", ".tsv", ".json", ".xlsx", ".parquet", ".pkl"}
-SPLIT_NAMES: dict[str, Split] = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-LABEL_NAMES = {"real": 0, "fake": 1}
 # FaceForensics++'s own loader writes c0 for what its folders call raw.
 LEVELS: dict[str, Compression] = {"raw": "raw", "c0": "raw", "c23": "c23", "c40": "c40"}
 
 NO_DOMAIN = -1
 
 Value = TypeVar("Value")
-
-_LEVEL = re.compile(r"(?<![a-z0-9])(raw|c0|c23|c40)(?![a-z0-9])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +94,27 @@ class Layout:
     """Root of the dataset -> its rows."""
     marks: tuple[str, ...] = ()
     """Folded names of inner folders that identify the dataset when its own folder was renamed."""
+    fits: Callable[[Outline], Match] | None = None
+    """How sure the upper folders and file names are of the dataset; None: SURE with one of `marks`, else NO."""
+    generic: tuple[str, ...] = ()
+    """Those of `names` that any dataset may have: they count for nothing without the dataset's own folders."""
     official_binds: bool = True
     """False: its published split is undocumented, so the default scheme makes a new one."""
 
     def locate(self, data_root: Path) -> list[Path]:
         """Folders directly in `data_root` with one of the names, in the order of `names`."""
-        known = [_normalize_name(name) for name in self.names]
+        known = [normalize_name(name) for name in self.names]
         found = [
-            (known.index(_normalize_name(path.name)), path)
+            (known.index(normalize_name(path.name)), path)
             for path in list_folders(data_root)
-            if _normalize_name(path.name) in known
+            if normalize_name(path.name) in known
         ]
         return [path for _, path in sorted(found)]
 
-    def is_root(self, folder: Path) -> bool:
-        """Is `folder` this dataset itself, by its name or its inner folders?"""
-        inner = {fold(path.name) for path in list_folders(folder)}
-        return _normalize_name(folder.resolve().name) in map(_normalize_name, self.names) or not inner.isdisjoint(
-            self.marks
-        )
+    def match(self, outline: Outline) -> Match:
+        if self.fits:
+            return self.fits(outline)
+        return NO if outline.top.isdisjoint(self.marks) else SURE
 
 
 def read_tree(
@@ -239,28 +234,23 @@ def make_row(key: str, domain_id: int, file: File, facts: Facts, sidecars: Sidec
 
 
 def find_label(folded: Iterable[str]) -> int | None:
-    """0 in a folder "real", 1 in "fake"; the innermost counts."""
-    return _find_innermost(folded, LABEL_NAMES)
+    """0 in a folder of real files, 1 in one of fakes (folder_names.py); the innermost counts."""
+    return _find_innermost(folded, parse_label)
 
 
 def find_split(folded: Iterable[str]) -> Split | None:
     """The split that a folder name gives; the innermost counts."""
-    return _find_innermost(folded, SPLIT_NAMES)
+    return _find_innermost(folded, parse_split)
 
 
 def find_level(name: str) -> Compression | None:
     """The compression level in a folder name such as "c23" or "FaceForensics++_C23"."""
-    found = _LEVEL.findall(name)
+    found = LEVEL.findall(name)
     return LEVELS[found[-1].lower()] if found else None
 
 
-def _find_innermost(folded: Iterable[str], values: Mapping[str, Value]) -> Value | None:
-    return next((values[name] for name in reversed(list(folded)) if name in values), None)
-
-
-def _normalize_name(name: str) -> str:
-    """Name of a dataset normalized by `fold`, without a compression level."""
-    return fold(_LEVEL.sub("", name)) or fold(name)
+def _find_innermost(folded: Iterable[str], parse: Callable[[str], Value | None]) -> Value | None:
+    return next((value for name in reversed(list(folded)) if (value := parse(name)) is not None), None)
 
 
 def _get_domain(key: str, domain_id: int | None) -> int:

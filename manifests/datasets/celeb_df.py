@@ -140,5 +140,5 @@ LAYOUT = Layout(
     key="celeb_df",
     names=("Celeb-DF-v2", "Celeb-DF", "celebdf", "Celeb V2", "Celeb-DF-v1"),
     scan=scan,
-    marks=("celebsynthesis", "celebreal"),
+    marks=("celebsynthesis", "celebreal", "youtubereal"),
 )

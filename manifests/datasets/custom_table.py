@@ -23,10 +23,12 @@ from typing import Any
 import pyarrow as pa
 
 from unmask.core.errors import UsageError
-from unmask.manifests.datasets.base import SPLIT_NAMES, Facts, File, Scanned, make_row
+from unmask.manifests.datasets.base import Facts, File, Scanned, make_row
 from unmask.manifests.datasets.custom_folder import make_facts
+from unmask.manifests.datasets.file_tree import fold
+from unmask.manifests.datasets.folder_names import SPLITS, parse_label
 from unmask.manifests.datasets.sidecars import TABLE, Sidecars
-from unmask.manifests.datasets.table_files import (
+from unmask.manifests.datasets.tables.lines import (
     EXTRA,
     INDEX,
     SUFFIXES,
@@ -35,14 +37,14 @@ from unmask.manifests.datasets.table_files import (
     read_columns,
     read_lines,
 )
-from unmask.manifests.datasets.table_paths import TablePlaces, find_places
+from unmask.manifests.datasets.tables.paths import TablePlaces, find_places
 from unmask.manifests.findings import Ignored
 from unmask.manifests.manifest import COMPRESSIONS, Compression, MediaRow
 from unmask.media.media_kind import KINDS, find_kind
 
 NEEDED = ("path", "label")
 OPTIONAL = ("split", "people", "source", "method", "video_fake", "audio_fake", "text", "compression")
-FLAGS = {"1": True, "true": True, "fake": True, "0": False, "false": False, "real": False}
+FLAGS = {"1": 1, "true": 1, "0": 0, "false": 0}
 # Not an identity: it would tie all its rows into one group.
 NOBODY = {"unknown", "unk", "?"}
 
@@ -121,7 +123,7 @@ def _add_columns(line: Mapping[str, Any], key: str, plain: Facts) -> Facts:
         _parse_flag(line.get("video_fake"), "video_fake"),
         _parse_flag(line.get("audio_fake"), "audio_fake"),
     )
-    split = _parse_choice(line, "split", SPLIT_NAMES)
+    split = _parse_choice(line, "split", SPLITS)
     levels: dict[str, Compression] = {level: level for level in COMPRESSIONS}
     level = _parse_choice(line, "compression", levels)
     return replace(
@@ -131,7 +133,7 @@ def _add_columns(line: Mapping[str, Any], key: str, plain: Facts) -> Facts:
         audio_fake=plain.audio_fake if audio_fake is None else audio_fake,
         people=_parse_keys(line.get("people"), key),
         sources=_parse_keys(line.get("source"), key),
-        official_split=SPLIT_NAMES[split] if split else None,
+        official_split=SPLITS[split] if split else None,
         compression=levels[level] if level else None,
         text=str(line["text"]).strip() if clean(line.get("text")) else None,
     )
@@ -162,6 +164,7 @@ def _parse_flag(value: Any, column: str) -> bool | None:
     text = clean(value).lower()
     if not text:
         return None
-    if text not in FLAGS:
+    label = FLAGS.get(text, parse_label(fold(text)))
+    if label is None:
         raise ValueError(f"{column} {value!r} is none of 0, 1, real, fake, true, false")
-    return FLAGS[text]
+    return bool(label)

@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, find_label, read_tree
 from unmask.manifests.datasets.file_tree import Tree, walk
+from unmask.manifests.datasets.outline import NO, SURE, Match, Outline
 from unmask.manifests.findings import Refused, Trouble
 
 METHOD = "rvc"
@@ -75,5 +76,21 @@ def _is_demo(folders: tuple[str, ...], stem: str) -> bool:
     return "demonstration" in folders or bool(_DEMO.search(stem))
 
 
-LAYOUT = Layout(key="deepvoice", names=NAMES, scan=scan_main, marks=("kaggle",))
-DEMO_LAYOUT = Layout(key="deepvoice_demo", names=NAMES, scan=scan_demo, marks=("demonstration",))
+def _fits(outline: Outline) -> Match:
+    def is_in_place(folders: tuple[str, ...], name: str) -> bool:
+        begins = folders[:2] == ("kaggle", "audio") or bool({"audio", "real", "fake"}.intersection(folders[:1]))
+        return begins and name.endswith((".wav", ".mp3", ".flac"))
+
+    return SURE if outline.has_names(_is_named, among=is_in_place) else NO
+
+
+def _fits_demo(outline: Outline) -> Match:
+    return SURE if outline.has_names(_is_named, among=lambda folders, _: folders[:1] == ("demonstration",)) else NO
+
+
+def _is_named(folders: tuple[str, ...], name: str) -> bool:
+    return _parse_names(name.rpartition(".")[0]) is not None
+
+
+LAYOUT = Layout(key="deepvoice", names=NAMES, scan=scan_main, fits=_fits)
+DEMO_LAYOUT = Layout(key="deepvoice_demo", names=NAMES, scan=scan_demo, fits=_fits_demo)

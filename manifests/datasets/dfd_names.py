@@ -45,6 +45,11 @@ def parse_facts(file: File, label: int, *names: str) -> Facts:
     )
 
 
+def is_name(name: str) -> bool:
+    """Is a lower-case name without suffix one of DFD's?"""
+    return _match_first(_FAKE, (name,)) is not None or _match_first(_REAL, (name,)) is not None
+
+
 def _match_first(pattern: re.Pattern[str], names: Iterable[str]) -> re.Match[str] | None:
     return next(filter(None, map(pattern.fullmatch, names)), None)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from unmask.manifests.datasets import dfd_names
 from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
 from unmask.manifests.datasets.file_tree import walk
+from unmask.manifests.datasets.outline import NO, POSSIBLE, SURE, Match, Outline
 
 FOLDERS = {
     "dfdoriginalsequences": 0,
@@ -45,9 +46,23 @@ def _read(file: File) -> Facts | str:
     return dfd_names.parse_facts(file, label)
 
 
+def _fits(outline: Outline) -> Match:
+    if any(name.startswith("dfd") and name in FOLDERS for name in outline.top):
+        return SURE
+    # The official download of DFD, alone or among the other methods of FaceForensics++.
+    inner = outline.inside("manipulatedsequences") | outline.inside("originalsequences")
+    if inner & {"deepfakedetection", "actors"}:
+        return SURE if inner <= {"deepfakedetection", "actors"} else POSSIBLE
+
+    def is_in_place(folders: tuple[str, ...], name: str) -> bool:
+        return bool(folders) and folders[0] in FOLDERS and name.endswith((".mp4", ".avi"))
+
+    return SURE if outline.has_names(lambda _, name: dfd_names.is_name(name[:-4]), among=is_in_place) else NO
+
+
 LAYOUT = Layout(
     key="dff",
     names=("DFF", "DFD", "DeepFakeDetection"),
     scan=scan,
-    marks=("dfdoriginalsequences", "dfdmanipulatedsequences"),
+    fits=_fits,
 )

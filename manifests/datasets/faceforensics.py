@@ -27,6 +27,7 @@ from typing import Any
 from unmask.manifests.datasets import dfd_names
 from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
 from unmask.manifests.datasets.file_tree import walk
+from unmask.manifests.datasets.outline import NO, POSSIBLE, SURE, Match, Outline
 from unmask.manifests.findings import Refused
 from unmask.manifests.manifest import Split
 
@@ -86,6 +87,23 @@ def _read_fake(file: File, method: str) -> Facts | Refused:
     )
 
 
+def _fits(outline: Outline) -> Match:
+    own = outline.top | outline.inside("manipulatedsequences") | outline.inside("originalsequences")
+    if own & {"neuraltextures", "face2face", "faceshifter"}:
+        return SURE
+
+    def is_pair(folders: tuple[str, ...], name: str) -> bool:
+        return bool(_FAKE.fullmatch(name[:-4]))
+
+    def is_fake(folders: tuple[str, ...], name: str) -> bool:
+        return name.endswith(".mp4") and any(folder in METHODS for folder in folders[:2])
+
+    if "youtube" in outline.inside("originalsequences") or outline.has_names(is_pair, among=is_fake):
+        return SURE
+    inner = {"manipulatedsequences", "originalsequences", "deepfakedetection", *ACTORS, *METHODS, *ORIGINALS}
+    return POSSIBLE if own & inner else NO
+
+
 @cache
 def read_official_splits() -> dict[str, Split]:
     """Sequence ("000" to "999") -> its published split: 720 / 140 / 140."""
@@ -115,5 +133,5 @@ LAYOUT = Layout(
     key="faceforensics",
     names=("FaceForensics++", "FaceForensics", "FF++", "FaceForensics++_C23", "FaceForensics_C23", "FF++_C23"),
     scan=scan,
-    marks=("manipulatedsequences", "originalsequences", "neuraltextures", "face2face"),
+    fits=_fits,
 )

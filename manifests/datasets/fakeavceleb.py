@@ -23,6 +23,7 @@ from pathlib import Path
 
 from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
 from unmask.manifests.datasets.file_tree import Tree, fold, walk
+from unmask.manifests.datasets.outline import NO, SURE, Match, Outline
 from unmask.manifests.findings import Conflict, Refused, Trouble
 
 LIST = "meta_data.csv"
@@ -214,9 +215,17 @@ def _add_conflict(found: ClipList, path: str, problem: str) -> None:
     found.conflicts.append(Conflict("fakeavceleb", path, problem, RESTORE))
 
 
+def _fits(outline: Outline) -> Match:
+    if outline.top & TYPES.keys():
+        return SURE
+    # A flat copy: its list stands beside its videos.
+    tree = Tree(outline.root, [name for name in outline.folders.get((), ()) if name == LIST])
+    return SURE if tree.files and read_list(tree).entries else NO
+
+
 LAYOUT = Layout(
     key="fakeavceleb",
     names=("FakeAVCeleb", "FakeAVCeleb_v1.2", "FakeAVCeleb_v1"),
     scan=scan,
-    marks=tuple(TYPES),
+    fits=_fits,
 )

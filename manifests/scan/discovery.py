@@ -1,9 +1,9 @@
-"""Find the datasets in a folder: the known ones by their names, then the user's own folders and tables."""
+"""Find the datasets in folders: the known ones by their content or name, then the user's own folders and tables."""
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,11 @@ from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets import custom_folder as own
 from unmask.manifests.datasets import custom_table as table
 from unmask.manifests.datasets.base import Layout, Scanned, find_level
-from unmask.manifests.datasets.file_tree import is_folder, is_shown, list_entries, list_folders
+from unmask.manifests.datasets.file_tree import is_folder, is_shown, list_entries
+from unmask.manifests.datasets.folder_names import normalize_name
 from unmask.manifests.findings import Conflict, Ignored, escape_non_utf8
 from unmask.manifests.manifest import Compression
+from unmask.manifests.scan.recognition import Candidate, has_name, list_candidates
 
 NO_DATASET = ""
 
@@ -31,82 +33,112 @@ class FoundDataset:
     """Folder that the paths of its rows are relative to."""
     scan: Callable[[], Scanned]
     others: list[Path] = field(default_factory=list)
-    """Further folders with one of its names; they are not read."""
+    """Further folders that are the same dataset; they are not read."""
+    parents: frozenset[Path] = frozenset()
+    """Of a table: absolute folders of its files."""
+    covered: tuple[Path, ...] = ()
+    """Of a table: folders that would be datasets of their own; it decides which of their files are read."""
 
     def find_duplicates(self) -> list[Conflict]:
-        problem = f"also has a name of {self.key}, like {self.place.name}, and is not read"
         remedy = "Put both into one folder, or rename this one to use it as a dataset of your own"
-        return [Conflict(self.key, str(other), problem, remedy) for other in self.others]
+        return [
+            Conflict(
+                self.key,
+                str(other),
+                f"also has {'a name' if has_name(self.key, other) else 'the content'} of {self.key}, like "
+                f"{self.place.name}, and is not read",
+                remedy,
+            )
+            for other in self.others
+        ]
 
 
-def find_datasets(data_root: Path, compression: Compression | None = None) -> list[FoundDataset]:
-    """Datasets in `data_root`, in the order of domain ids. `data_root` may also be one dataset itself, or a table.
+def find_datasets(
+    data: Path | Sequence[Path], compression: Compression | None = None, *, media_root: Path | None = None
+) -> list[FoundDataset]:
+    """Datasets in one or several folders, in the order of domain ids. Each may also be one dataset itself, or a table.
 
     Of several folders of one dataset, the first whose name does not give another level than `compression` is read.
-    Empty when no dataset is recognized. `MissingInput` when `data_root` does not exist, cannot be read, or is a table
-    without the required columns.
+    `media_root`: folder that the paths of tables are relative to, instead of the table's. Empty when no dataset is
+    recognized. `MissingInput` when a folder does not exist, cannot be read, or is a table without the required columns.
     """
-    if escape_non_utf8(str(data_root)) != str(data_root):
-        raise MissingInput(
-            f"{escape_non_utf8(str(data_root))}: the path is not UTF-8", "rename the folder, or link to it"
-        )
-    try:
-        about = data_root.stat()
-    except OSError as error:
-        hint = "give the folder that holds the datasets: DATA=/path/to/datasets"
-        raise MissingInput(f"{data_root}: no such folder ({error.strerror})", hint) from error
-    if not stat.S_ISDIR(about.st_mode):
-        return [_check_table(data_root)]
-    if list_entries(data_root) is None:
-        raise MissingInput(f"{data_root}: cannot be read", "check its permissions")
-    known = _find_known(data_root, compression)
-    if not known:
-        itself = _recognize(data_root)
-        if itself:
-            return itself
-    claimed = {path for found in known for path in (found.place, *found.others)}
-    return known + _make_custom([path for path in _list_candidates(data_root) if path not in claimed])
+    roots = [data] if isinstance(data, Path) else list(data)
+    if media_root is not None and not media_root.is_dir():
+        raise MissingInput(f"{media_root}: no such folder", "--media-root names the folder that holds the media")
+    candidates: dict[Path, Candidate] = {}
+    for root in roots:
+        for one in _read_root(root):
+            candidates.setdefault(one.place.resolve(), one)
+    known = _make_known([one for one in candidates.values() if one.keys], compression)
+    return known + _make_custom([one for one in candidates.values() if not one.keys], media_root)
 
 
 def list_unclaimed(data_root: Path, found: list[FoundDataset]) -> list[Ignored]:
     """Entries of `data_root` that belong to no dataset; none when it is a dataset itself."""
-    claimed = {path for dataset in found for path in (dataset.place, *dataset.others)}
-    if data_root in claimed:
-        return []
-    left = []
-    for entry in sorted(list_entries(data_root) or (), key=lambda entry: entry.name):
-        if is_shown(entry.name) and data_root / entry.name not in claimed:
-            if escape_non_utf8(entry.name) != entry.name:
-                reason = "name that is not UTF-8"
-            elif not is_folder(entry):
-                reason = "not in the folder of a dataset"
-            elif list_entries(data_root / entry.name) is None:
-                reason = "folder that cannot be read"
-            else:
-                reason = "folder that is not a dataset"
-            left.append(Ignored(NO_DATASET, escape_non_utf8(entry.name), reason))
-    return left
+    claimed = {path for dataset in found for path in (dataset.place, *dataset.others, *dataset.covered)}
+    holding = {parent for path in claimed for parent in path.parents}
+    return [] if data_root in claimed else list(_list_unclaimed_in(data_root, "", claimed, holding))
 
 
-def _find_known(data_root: Path, compression: Compression | None) -> list[FoundDataset]:
+def _list_unclaimed_in(folder: Path, prefix: str, claimed: set[Path], holding: set[Path]) -> Iterator[Ignored]:
+    for entry in sorted(list_entries(folder) or (), key=lambda entry: entry.name):
+        path = folder / entry.name
+        if not is_shown(entry.name) or path in claimed:
+            continue
+        if path in holding and is_folder(entry):
+            yield from _list_unclaimed_in(path, f"{prefix}{entry.name}/", claimed, holding)
+            continue
+        yield Ignored(NO_DATASET, escape_non_utf8(f"{prefix}{entry.name}"), _explain_unclaimed(entry, path))
+
+
+def _explain_unclaimed(entry: object, path: Path) -> str:
+    if escape_non_utf8(path.name) != path.name:
+        return "name that is not UTF-8"
+    if path.is_dir():
+        return "folder that cannot be read" if list_entries(path) is None else "folder that is not a dataset"
+    missing = table.find_missing_columns(path) if table.is_candidate(path) else []
+    # A table with one of the two was meant as a dataset.
+    return f"table without the column {missing[0]}" if len(missing) == 1 else "not in the folder of a dataset"
+
+
+def _read_root(root: Path) -> list[Candidate]:
+    if escape_non_utf8(str(root)) != str(root):
+        raise MissingInput(f"{escape_non_utf8(str(root))}: the path is not UTF-8", "rename the folder, or link to it")
+    try:
+        about = root.stat()
+    except OSError as error:
+        hint = "give the folder that holds the datasets: DATA=/path/to/datasets"
+        raise MissingInput(f"{root}: no such folder ({error.strerror})", hint) from error
+    if not stat.S_ISDIR(about.st_mode):
+        return [_check_table(root)]
+    if list_entries(root) is None:
+        raise MissingInput(f"{root}: cannot be read", "check its permissions")
+    return list_candidates(root)
+
+
+def _check_table(path: Path) -> Candidate:
+    missing = table.find_missing_columns(path) if table.is_candidate(path) else list(table.NEEDED)
+    if missing:
+        problem = f"{path}: not a dataset: missing column {', '.join(missing)}"
+        raise MissingInput(problem, f"a CSV, TSV or Parquet table needs the columns {', '.join(table.NEEDED)}")
+    return Candidate(path, name=path.stem)
+
+
+def _make_known(candidates: list[Candidate], compression: Compression | None) -> list[FoundDataset]:
     found = []
     for key, layout in LAYOUTS.items():
-        # False sorts first, and sorting keeps the order of equals.
-        places = sorted(layout.locate(data_root), key=lambda path: find_level(path.name) not in (compression, None))
+        places = sorted((one.place for one in candidates if key in one.keys), key=partial(_rank, layout, compression))
         if places:
             root, *others = places
             found.append(FoundDataset(key=key, place=root, root=root, scan=_make_scan(layout, root), others=others))
     return found
 
 
-def _recognize(folder: Path) -> list[FoundDataset]:
-    """`folder` as a dataset: every known dataset that it is (two for DEEP-VOICE), else one of the user's own."""
-    known = [
-        FoundDataset(key=key, place=folder, root=folder, scan=_make_scan(layout, folder))
-        for key, layout in LAYOUTS.items()
-        if layout.is_root(folder)
-    ]
-    return known or (_make_custom([folder]) if own.is_own(folder) else [])
+def _rank(layout: Layout, compression: Compression | None, place: Path) -> tuple[bool, int]:
+    """The chosen level first, then the order of the names; sorting keeps the order of equals."""
+    names = [normalize_name(name) for name in layout.names]
+    name = normalize_name(place.name)
+    return find_level(place.name) not in (compression, None), names.index(name) if name in names else len(names)
 
 
 def _make_scan(layout: Layout, root: Path) -> Callable[[], Scanned]:
@@ -121,37 +153,50 @@ def _scan_with_domain(layout: Layout, root: Path, domain_id: int) -> Scanned:
     return replace(scanned, rows=[replace(row, domain_id=domain_id) for row in scanned.rows])
 
 
-def _list_candidates(data_root: Path) -> list[Path]:
-    names = sorted(entry.name for entry in list_entries(data_root) or () if escape_non_utf8(entry.name) == entry.name)
-    tables = [data_root / name for name in names if table.is_table(data_root / name)]
-    return [path for path in list_folders(data_root) if own.is_own(path)] + tables
-
-
-def _check_table(path: Path) -> FoundDataset:
-    missing = table.find_missing_columns(path) if table.is_candidate(path) else list(table.NEEDED)
-    if missing:
-        problem = f"{path}: not a dataset: missing column {', '.join(missing)}"
-        raise MissingInput(problem, f"a CSV or Parquet table needs the columns {', '.join(table.NEEDED)}")
-    return _make_custom([path])[0]
-
-
-def _make_custom(places: list[Path]) -> list[FoundDataset]:
+def _make_custom(candidates: list[Candidate], media_root: Path | None) -> list[FoundDataset]:
     """The user's own datasets; their domain ids follow those of LAYOUTS, sorted by key."""
-    keyed: dict[str, Path] = {}
-    for place in places:
-        key = own.make_key(place.resolve().name if place.is_dir() else place.stem)
-        if key in keyed or key in LAYOUTS:
-            raise UsageError(
-                f"{place}: the name {key} is already taken by {keyed.get(key, 'a known dataset')}", "rename one of them"
-            )
-        keyed[key] = place
+    folders = [one for one in candidates if one.place.is_dir()]
+    tables = {one.place: table.locate(one.place, media_root) for one in candidates if one not in folders}
+    covered = {
+        one.place: [place for place, files in tables.items() if _holds_any(one.place, files.parents)] for one in folders
+    }
+    keyed = _name_all([one for one in candidates if not covered.get(one.place)])
     found = []
     for domain_id, key in enumerate(sorted(keyed), len(LAYOUTS)):
         place = keyed[key]
-        if place.is_dir():
-            found.append(FoundDataset(key=key, place=place, root=place, scan=partial(own.scan, place, key, domain_id)))
-        else:
-            files = table.locate(place)
+        if place in tables:
+            beside = tuple(folder for folder, by in covered.items() if place in by[:1])
+            files = tables[place]
             read = partial(table.scan, place, key, domain_id, files)
-            found.append(FoundDataset(key=key, place=place, root=files.root, scan=read))
+            found.append(
+                FoundDataset(key=key, place=place, root=files.root, scan=read, parents=files.parents, covered=beside)
+            )
+        else:
+            found.append(FoundDataset(key=key, place=place, root=place, scan=partial(own.scan, place, key, domain_id)))
     return found
+
+
+def _holds_any(folder: Path, paths: Iterable[Path]) -> bool:
+    places = (folder.absolute(), folder.resolve())
+    return any(path.is_relative_to(place) for path in paths for place in places)
+
+
+def _name_all(candidates: list[Candidate]) -> dict[str, Path]:
+    """Key -> folder or table. Equal names in different folders get the name of their folder in front."""
+    keys = [_make_key(one.name) for one in candidates]
+    keyed: dict[str, Path] = {}
+    for one, key in zip(candidates, keys, strict=True):
+        parents = {other.place.parent for other, name in zip(candidates, keys, strict=True) if name == key}
+        unique = key if len(parents) == 1 else _make_key(f"{one.place.resolve().parent.name} {one.name}")
+        if unique in keyed or unique in LAYOUTS:
+            taken = keyed.get(unique, "a known dataset")
+            raise UsageError(f"{one.place}: the name {unique} is already taken by {taken}", "rename one of them")
+        keyed[unique] = one.place
+    return keyed
+
+
+def _make_key(name: str) -> str:
+    """A folder called "archive" that is not the dataset of that name is a dataset of the user's own."""
+    key = own.make_key(name)
+    generic = {own.make_key(name) for layout in LAYOUTS.values() for name in layout.generic}
+    return f"own_{key}" if key in generic & LAYOUTS.keys() else key

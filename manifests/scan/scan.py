@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from unmask.core.errors import MissingInput, UsageError
@@ -15,16 +17,21 @@ from unmask.manifests.manifest import COMPRESSIONS, Compression, Manifest, Media
 from unmask.manifests.scan.compression import find_level_conflicts, keep_level
 from unmask.manifests.scan.discovery import FoundDataset, find_datasets, list_unclaimed
 from unmask.manifests.scan.incremental import reuse_probes
+from unmask.manifests.scan.overlaps import find_gaps, read_files_once
 from unmask.manifests.scan.probe import probe_rows
+from unmask.manifests.scan.recognition import find_deeper
 from unmask.manifests.scan.summary import describe_reasons, describe_scan
 from unmask.manifests.splits.registry import parse
 from unmask.manifests.splits.schemes import resplit
 
 Say = Callable[[str], None]
 
+# Folders named by the error when nothing is found.
+DEEPER_SHOWN = 5
+
 
 def scan(
-    data_root: Path,
+    data: Path | Sequence[Path],
     *,
     scheme: str = "default",
     seed: int = 0,
@@ -34,29 +41,32 @@ def scan(
     full_content: bool = False,
     allow_leaks: bool = False,
     keep: Callable[[Manifest], None] | None = None,
+    media_root: Path | None = None,
     say: Say,
 ) -> tuple[Manifest, ScanReport]:
-    """One row per media file of every dataset in `data_root`, in the order of datasets and paths.
+    """One row per media file of every dataset in the folders `data`, in the order of datasets and paths.
 
     `compression`: only this level of the datasets that have several. `previous`: manifest of an earlier scan, whose
     header fields are reused for files of unchanged size and modification time. `full_content`: read every file whole
-    for its `sha256`. `keep` receives the manifest before it is split, so that a refused split costs no second probing.
-    `say` receives one line per dataset (counts per split and label, or the names looked for) and per conflict.
+    for its `sha256`. `media_root`: folder that the paths of tables are relative to. `keep` receives the manifest before
+    it is split, so that a refused split costs no second probing. `say` receives one line per dataset (counts per split
+    and label, or the names looked for) and per conflict.
     `MissingInput` when there is no dataset; `UsageError` for wrong options and for a split that leaks.
     """
     parse(scheme)
     level = _parse_level(compression)
-    found = find_datasets(data_root, level)
-    scanned = {dataset.key: keep_level(dataset.scan(), level) for dataset in found}
+    roots = [data] if isinstance(data, Path) else list(data)
+    found = find_datasets(roots, level, media_root=media_root)
+    scanned = read_files_once(found, {dataset.key: keep_level(dataset.scan(), level) for dataset in found})
     if not any(part.rows for part in scanned.values()):
-        raise MissingInput(f"{data_root}: no dataset found{_describe_ignored(found, scanned)}", _write_hint())
-    report = _start_report(data_root, found, scanned)
+        raise MissingInput(*_describe_nothing(roots, found, scanned))
+    report = _start_report(roots, found, scanned)
     rows = _probe_all(found, scanned, report, previous, workers or count_cores(), full_content)
     manifest = from_rows(rows, {dataset.key: str(dataset.root.resolve()) for dataset in found})
     if keep:
         keep(manifest)
     manifest = resplit(manifest, scheme, seed, allow_leaks=allow_leaks)
-    for line in describe_scan(data_root, found, manifest, report):
+    for line in describe_scan(roots, found, manifest, report):
         say(line)
     return manifest, report
 
@@ -68,14 +78,18 @@ def _parse_level(compression: str | None) -> Compression | None:
     return level
 
 
-def _start_report(data_root: Path, found: list[FoundDataset], scanned: dict[str, Scanned]) -> ScanReport:
+def _start_report(roots: list[Path], found: list[FoundDataset], scanned: dict[str, Scanned]) -> ScanReport:
     """The report before probing: findings from names, folders and lists."""
-    report = ScanReport(stage="scan", ignored=list_unclaimed(data_root, found))
+    unclaimed = [(root, one) for root in roots for one in list_unclaimed(root, found)]
+    if len(roots) > 1:  # a path relative to one of them would be ambiguous
+        unclaimed = [(root, replace(one, path=str(root / one.path))) for root, one in unclaimed]
+    report = ScanReport(stage="scan", ignored=[one for _, one in unclaimed])
     for dataset in found:
         part = scanned[dataset.key]
         report.given += len(part.rows)
         report.ignored += part.ignored
-        report.conflicts += [*dataset.find_duplicates(), *find_level_conflicts(dataset.key, part.rows), *part.conflicts]
+        report.conflicts += [*dataset.find_duplicates(), *find_gaps(dataset, part)]
+        report.conflicts += [*find_level_conflicts(dataset.key, part.rows), *part.conflicts]
     return report
 
 
@@ -134,6 +148,17 @@ class _PendingRows:
         for row, is_reused in zip(self.rows, self.reused, strict=True):
             if row is not None and not is_reused:
                 yield row, self.root / row.path
+
+
+def _describe_nothing(roots: list[Path], found: list[FoundDataset], scanned: dict[str, Scanned]) -> tuple[str, str]:
+    """Problem and hint for folders without a dataset: with what is recognized one folder deeper."""
+    shown = ", ".join(map(escape_unprintable, roots))
+    deeper = [one for root in roots if root.is_dir() and not found for one in find_deeper(root)][:DEEPER_SHOWN]
+    if not deeper:
+        return f"{shown}: no dataset found{_describe_ignored(found, scanned)}", _write_hint()
+    listed = "; ".join(f"{escape_unprintable(folder)} holds {', '.join(keys)}" for folder, keys in deeper)
+    hint = f"unmask scan {' '.join(shlex.quote(escape_unprintable(folder)) for folder, _ in deeper)}"
+    return f"{shown}: no dataset found here, but deeper: {listed}", hint
 
 
 def _describe_ignored(found: list[FoundDataset], scanned: dict[str, Scanned]) -> str:

@@ -18,7 +18,9 @@ from unmask.manifests.splits.leaks import find_manifest_leaks
 SHOWN = 5
 
 
-def describe_scan(data_root: Path, found: list[FoundDataset], manifest: Manifest, report: ScanReport) -> Iterator[str]:
+def describe_scan(
+    roots: list[Path], found: list[FoundDataset], manifest: Manifest, report: ScanReport
+) -> Iterator[str]:
     places = {dataset.key: dataset for dataset in found}
     counts, failed = _count_by_dataset(manifest)
     ignored: dict[str, Counter[str]] = {}
@@ -32,7 +34,7 @@ def describe_scan(data_root: Path, found: list[FoundDataset], manifest: Manifest
         left_out = describe_reasons(ignored.get(key, Counter()))
         yield f"{key}: {counted} in {escape_unprintable(places[key].place)}{left_out}"
         yield from _describe_conflicts(key, report)
-    yield from _describe_unread(data_root, report)
+    yield from _describe_unread(roots[0] if len(roots) == 1 else Path(), report)
     if report.skipped:
         new = report.given - report.skipped
         yield f"scan: {report.skipped} of {report.given} files unchanged since the last scan, {new} probed"

@@ -11,8 +11,8 @@ import pytest
 
 from unmask.core.errors import UsageError
 from unmask.manifests.datasets import custom_table as table
-from unmask.manifests.datasets.table_files import clean
-from unmask.manifests.datasets.table_paths import find_places
+from unmask.manifests.datasets.tables.lines import clean
+from unmask.manifests.datasets.tables.paths import find_places
 from unmask.manifests.manifest import MediaRow
 
 EMPTY = ["", "nan", "NaN", "none", "None", "null", "NULL", "n/a", "N/A", "NA", "<NA>", "-", " - ", "#N/A"]

@@ -29,6 +29,7 @@ NOBODY = 65_534
 @pytest.fixture
 def as_nobody() -> Iterator[Path]:
     """A folder of somebody whom permissions bind: root reads everything."""
+    "".encode("utf-8-sig")  # Python imports a codec when it is first used, which this user may not
     folder = Path(tempfile.mkdtemp(prefix="unmask-"))
     codecs.lookup("utf-8-sig")  # nobody may not read the standard library of a Python in root's home
     user = os.geteuid()

@@ -1,0 +1,1 @@
+"""Tables of the user's own: their lines and the paths that they list."""
