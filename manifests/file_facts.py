@@ -19,7 +19,7 @@ def measure_files(spec: FactTable, files: Manifest, path: Path, workers: int, co
     """
 
     def locate(missing: pa.Table) -> Iterator[Arguments]:
-        for row in Manifest(missing, files.roots).rows():
+        for row in files.with_table(missing).rows():
             try:
                 yield files.locate(row), *(getattr(row, name) for name in columns)
             except MissingInput as error:

@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -146,6 +146,8 @@ class Manifest:
     """Columns of `MediaRow`, in its order."""
     roots: dict[str, str]
     """Dataset -> absolute folder that the paths of its rows are relative to."""
+    linked: frozenset[str] = frozenset()
+    """Datasets whose files may be links, or lie in linked folders, that lead out of the root."""
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -166,12 +168,21 @@ class Manifest:
                 yield MediaRow(**{**values, "people": tuple(values["people"]), "sources": tuple(values["sources"])})
 
     def locate(self, row: MediaRow) -> Path:
-        """Path of the row's file on this machine. `MissingInput` when it is outside the dataset's root."""
+        """Path of the row's file on this machine.
+
+        `MissingInput` when it is outside the dataset's root, unless the dataset is `linked`.
+        """
         root = Path(self.roots[row.dataset])
         path = root / row.path
-        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):  # Path.resolve fails on link loops
+        if row.dataset not in self.linked and not Path(os.path.realpath(path)).is_relative_to(
+            os.path.realpath(root)
+        ):  # Path.resolve fails on link loops
             raise MissingInput(f"{path}: is outside {root}", "keep the files themselves inside the dataset's folder")
         return path
+
+    def with_table(self, table: pa.Table) -> Manifest:
+        """Other rows or columns of the same datasets."""
+        return replace(self, table=table)
 
     @property
     def split_hash(self) -> str:
@@ -180,19 +191,20 @@ class Manifest:
         return fingerprint(sorted(zip(*columns, strict=True), key=lambda entry: entry[0]))
 
 
-def from_rows(rows: Iterable[MediaRow], roots: dict[str, str]) -> Manifest:
+def from_rows(rows: Iterable[MediaRow], roots: dict[str, str], linked: Iterable[str] = ()) -> Manifest:
     """Manifest of `rows`, consumed in batches: a million rows are never a million objects at once."""
     pending = iter(rows)
     batches = []
     while batch := list(islice(pending, BATCH)):
         columns = [pa.array([getattr(row, field.name) for row in batch], field.type) for field in SCHEMA]
         batches.append(pa.record_batch(columns, schema=SCHEMA))
-    return Manifest(pa.Table.from_batches(batches, SCHEMA).combine_chunks(), roots)
+    return Manifest(pa.Table.from_batches(batches, SCHEMA).combine_chunks(), roots, frozenset(linked))
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:
     """Write Parquet (zstd), atomically; format, version and roots are in the schema's metadata."""
-    about = {"format": FORMAT, "version": VERSION, "probe": PROBE_REVISION, "roots": manifest.roots}
+    about: dict[str, Any] = {"format": FORMAT, "version": VERSION, "probe": PROBE_REVISION, "roots": manifest.roots}
+    about |= {"linked": sorted(manifest.linked)} if manifest.linked else {}
     table = manifest.table.replace_schema_metadata({FORMAT: json.dumps(about, sort_keys=True)})
     with create_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -211,7 +223,9 @@ def read_manifest(path: Path) -> Manifest:
     if about.get("version") != VERSION or table.schema.names != SCHEMA.names:
         found = about.get("version", "none")
         raise MissingInput(f"{path}: manifest format {found}, this program reads {VERSION}", remedy)
-    return Manifest(table.replace_schema_metadata(None).cast(SCHEMA), about["roots"])
+    return Manifest(
+        table.replace_schema_metadata(None).cast(SCHEMA), about["roots"], frozenset(about.get("linked", ()))
+    )
 
 
 def has_current_probes(path: Path) -> bool:

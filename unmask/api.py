@@ -56,7 +56,7 @@ class Work:
 
     def scan(
         self,
-        data: str | Path,
+        data: str | Path | Sequence[str | Path],
         *,
         split: str = "default",
         seed: int = 0,
@@ -64,14 +64,17 @@ class Work:
         near: bool = False,
         compression: str | None = None,
         full_content: bool = False,
+        media_root: str | Path | None = None,
+        follow_links: bool = False,
         fresh: bool = False,
         workers: int | None = None,
         max_failures: float = MAX_FAILURES,
     ) -> ManifestTable:
-        """Find the datasets under `data`, probe every file's header, assign splits; write the manifest.
+        """Find the datasets in one or several folders, probe every file's header, assign splits; write the manifest.
 
         Files that did not change since the last scan are not probed again, unless `fresh`. With `near`, near-duplicate
-        files are kept in the same split. `UsageError` for a split that leaks, unless `allow_leaks`.
+        files are kept in the same split. The paths of tables are relative to `media_root` (None: the table's folder).
+        `UsageError` for a split that leaks, unless `allow_leaks`.
         """
         from unmask.manifests.findings import write_findings
         from unmask.manifests.manifest import write_manifest
@@ -80,13 +83,15 @@ class Work:
         from unmask.manifests.splits.schemes import resplit
 
         manifest, report = scan(
-            Path(data),
+            [Path(root) for root in ([data] if isinstance(data, (str, Path)) else data)],
             scheme=split,
             seed=seed,
             workers=workers,
             compression=compression,
             previous=None if fresh else read_previous_manifest(self.folder.probes),
             full_content=full_content,
+            media_root=None if media_root is None else Path(media_root),
+            follow_links=follow_links,
             allow_leaks=allow_leaks,
             keep=partial(write_manifest, self.folder.probes),
             say=self.say,

@@ -86,7 +86,7 @@ def sample_files(manifest: Manifest, seed: int, most: int = MOST_FILES) -> Manif
     cells = np.array([f"{dataset}/{label}" for dataset, label in zip(*part.to_pydict().values(), strict=True)])
     kept = [_draw(positions[cells == cell], most, seed) for cell in np.unique(cells)]
     rows = np.sort(np.concatenate([*kept, np.empty(0, np.int64)]))
-    return Manifest(table.take(pa.array(rows, pa.int64())), manifest.roots)
+    return manifest.with_table(table.take(pa.array(rows, pa.int64())))
 
 
 def _draw(positions: np.ndarray, most: int, seed: int) -> np.ndarray:
@@ -100,7 +100,7 @@ def _measure(
 ) -> tuple[pa.Table, int]:
     """One row per file of `probed`, null unless `chosen` (N,); and how many files were opened."""
     positions = np.flatnonzero(chosen)
-    files = Manifest(probed.table.take(pa.array(positions, pa.int64())), probed.roots)
+    files = probed.with_table(probed.table.take(pa.array(positions, pa.int64())))
     completed = measure_files(spec, files, work / f"{spec.name}.parquet", workers)
     for line in describe_crashes(completed.failed.values()):
         say(f"{spec.name}: {line}")
@@ -139,7 +139,7 @@ def _audit_dataset(
     table = manifest.table.filter(pc.equal(manifest.table.column("dataset"), name))
     here = pc.equal(probed.table.column("dataset"), name)
     sample, encodings, silences = (table.filter(here) for table in (probed.table, encodings, silences))
-    features = build_features(list(Manifest(sample, probed.roots).rows()), encodings, silences)
+    features = build_features(list(probed.with_table(sample).rows()), encodings, silences)
     labels, inside = table.column("label"), here.to_numpy()
     real, fake = (pc.sum(pc.equal(labels, label)).as_py() or 0 for label in (0, 1))
     is_fake, groups = _find_fakes(sample), counts.get_groups(sample)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,12 +24,13 @@ HIDDEN = {
 # Reasons that may hide more than one file: shown as conflicts, with a remedy.
 REMEDIES = {
     "folder that cannot be read": "Check its permissions and scan again",
-    "link to a folder": "Put the folder itself there; only the dataset's own folder may be a link",
+    "link to a folder": "Put the folder itself there, or scan with --follow-links",
     "broken link": "Restore its target or remove the link",
-    "link that leads out of the dataset": "Put the file itself there",
+    "link that leads out of the dataset": "Put the file itself there, or scan with --follow-links",
     "name that is not UTF-8": "Rename it; manifests, reports and decoders need names in UTF-8",
 }
 
+_FOLLOW: ContextVar[bool] = ContextVar("follow_links", default=False)
 _SEPARATORS = re.compile(r"[\s_\-.()]+")
 
 
@@ -41,13 +45,35 @@ class Tree:
     """(Path, reason) per entry that is left out; entries inside a hidden folder are not listed."""
 
 
+@contextmanager
+def following_links(follow: bool = True) -> Iterator[None]:
+    """Within it, `walk` reads linked folders, and links to files anywhere."""
+    before = _FOLLOW.set(follow)
+    try:
+        yield
+    finally:
+        _FOLLOW.reset(before)
+
+
 def walk(root: Path) -> Tree:
-    """List the folder recursively, without following links to folders. Bad entries are listed, not raised."""
+    """List the folder recursively. Bad entries are listed, not raised.
+
+    Links to folders, and to files outside of `root`, are left out, unless `following_links`. Then every folder is read
+    once, under its own name rather than a link's, and no folder above `root` is, so that loops end.
+    """
     tree = Tree(root)
     inside = root.resolve()
-    pending = [""]
-    while pending:
-        prefix = pending.pop()
+    pending, links = [""], list[str]()
+    read = {inside, *inside.parents} if _FOLLOW.get() else set()
+    while pending or links:
+        # The least link, not the one that the file system lists first.
+        prefix = pending.pop() if pending else links.pop(links.index(min(links)))
+        if _FOLLOW.get() and prefix:
+            target = (root / prefix).resolve()
+            if target in read:
+                tree.left_out.append((escape_non_utf8(prefix.rstrip("/")), "link to a folder that is read already"))
+                continue
+            read.add(target)
         found = list_entries(root / prefix)
         if found is None:
             tree.left_out.append((escape_non_utf8(prefix.rstrip("/")) or ".", "folder that cannot be read"))
@@ -55,7 +81,11 @@ def walk(root: Path) -> Tree:
         for entry in found:
             path = f"{prefix}{entry.name}"
             problem = _find_problem(entry, inside)
-            if problem:
+            if _FOLLOW.get() and problem == "link to a folder":
+                links.append(f"{path}/")
+            elif _FOLLOW.get() and problem == "link that leads out of the dataset":
+                tree.files.append(path)
+            elif problem:
                 tree.left_out.append((escape_non_utf8(path), problem))
             elif entry.is_dir(follow_symlinks=False):
                 pending.append(f"{path}/")
@@ -95,7 +125,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 def fold(name: str) -> str:
     """`name` in lower case without spaces, dashes, underscores, dots and brackets, which differ between copies."""
-    return _SEPARATORS.sub("", name.casefold())
+    return _SEPARATORS.sub("", unicodedata.normalize("NFC", name).casefold())
 
 
 def _find_problem(entry: os.DirEntry[str], inside: Path) -> str | None:

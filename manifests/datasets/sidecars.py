@@ -9,6 +9,7 @@ import csv
 import io
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -39,7 +40,7 @@ class Sidecars:
     beside: dict[str, str] = field(default_factory=dict)
     """Media path -> path of its own sidecar; both relative to `root`."""
     listed: dict[str, str] = field(default_factory=dict)
-    """Media path -> text from a table."""
+    """Media path, composed -> text from a table."""
     used: set[str] = field(default_factory=set)
     """Paths of all sidecar files: neither media nor ignored."""
     troubles: list[tuple[str, Trouble]] = field(default_factory=list)
@@ -53,7 +54,7 @@ class Sidecars:
         text = read_text(self.root / beside) if beside else None
         if beside and text is None:
             self.wordless.append(beside)
-        return text or self.listed.get(path)
+        return text or self.listed.get(compose(path))
 
 
 def collect_sidecars(
@@ -68,7 +69,7 @@ def collect_sidecars(
     written: list[tuple[str, str]] = []
     playable: list[tuple[str, str]] = []
     for path in files:
-        stem, suffix = split_suffix(path)
+        stem, suffix = split_suffix(compose(path))
         if suffix in media:
             playable.append((path, stem))
         elif path in unnamed:  # what follows the last dot may be part of the name
@@ -87,6 +88,11 @@ def collect_sidecars(
     return sidecars
 
 
+def compose(path: str) -> str:
+    """`path` in the Unicode form NFC: macOS writes accents as letters of their own, other systems do not."""
+    return path if path.isascii() else unicodedata.normalize("NFC", path)
+
+
 def read_text_beside(file: Path) -> str | None:
     """Text of one file outside a scanned tree, from its own sidecar or a table in its folder or above."""
     stems = [file.with_suffix("").name]
@@ -102,7 +108,7 @@ def read_text_beside(file: Path) -> str | None:
     for folder in list(file.parents)[:MAX_LEVELS]:
         if (folder / TABLE).is_file():
             listed, _ = _read_table(folder / TABLE)
-            found = listed.get(file.relative_to(folder).as_posix())
+            found = listed.get(compose(file.relative_to(folder).as_posix()))
             if found:
                 return found
     return None
@@ -138,7 +144,7 @@ def parse_subtitles(subtitles: str) -> str | None:
 def _read_table_into(sidecars: Sidecars, path: str) -> None:
     listed, trouble = _read_table(sidecars.root / path)
     folder = path.rpartition("/")[0]
-    sidecars.listed.update({f"{folder}/{name}" if folder else name: text for name, text in listed.items()})
+    sidecars.listed.update({compose(f"{folder}/{name}" if folder else name): text for name, text in listed.items()})
     if trouble:
         sidecars.troubles.append((path, trouble))
 
@@ -155,7 +161,7 @@ def _read_table(path: Path) -> tuple[dict[str, str], Trouble | None]:
         problem = f"no column {', '.join(sorted(missing))}, so its texts are not used"
         return {}, Trouble(problem, "Its first line must be path,text")
     rows = ((row["path"], _join_words((row["text"] or "").split())) for row in lines if row["path"])
-    return {PurePosixPath(name.replace("\\", "/")).as_posix(): words for name, words in rows if words}, None
+    return {compose(PurePosixPath(name.replace("\\", "/")).as_posix()): words for name, words in rows if words}, None
 
 
 def split_suffix(path: str) -> tuple[str, str]:

@@ -48,7 +48,7 @@ def hash_files(manifest: Manifest, path: Path, workers: int | None = None) -> pa
     Stop it anywhere and call it again.
     """
     table = manifest.table.filter(pc.equal(manifest.table.column("status"), "ok"))
-    files = Manifest(table, manifest.roots)
+    files = manifest.with_table(table)
     completed = measure_files(HASH_TABLE, files, path, workers or count_cores(), columns=("kind",))
     for line in describe_crashes(completed.failed.values()):
         log.warning("%s: %s", HASH_TABLE.name, line)

@@ -34,6 +34,7 @@ class FoundDataset:
     scan: Callable[[], Scanned]
     others: list[Path] = field(default_factory=list)
     """Further folders that are the same dataset; they are not read."""
+    is_table: bool = False
     parents: frozenset[Path] = frozenset()
     """Of a table: absolute folders of its files."""
     covered: tuple[Path, ...] = ()
@@ -69,6 +70,10 @@ def find_datasets(
     for root in roots:
         for one in _read_root(root):
             candidates.setdefault(one.place.resolve(), one)
+    if media_root is not None and not any(one.place.is_file() for one in candidates.values()):
+        raise UsageError(
+            "--media-root: no table is found", "it is the folder that the paths in a table are relative to"
+        )
     known = _make_known([one for one in candidates.values() if one.keys], compression)
     return known + _make_custom([one for one in candidates.values() if not one.keys], media_root)
 
@@ -169,7 +174,15 @@ def _make_custom(candidates: list[Candidate], media_root: Path | None) -> list[F
             files = tables[place]
             read = partial(table.scan, place, key, domain_id, files)
             found.append(
-                FoundDataset(key=key, place=place, root=files.root, scan=read, parents=files.parents, covered=beside)
+                FoundDataset(
+                    key=key,
+                    place=place,
+                    root=files.root,
+                    scan=read,
+                    is_table=True,
+                    parents=files.parents,
+                    covered=beside,
+                )
             )
         else:
             found.append(FoundDataset(key=key, place=place, root=place, scan=partial(own.scan, place, key, domain_id)))

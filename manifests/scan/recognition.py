@@ -58,7 +58,7 @@ def list_candidates(root: Path) -> list[Candidate]:
         if by_name and not itself:
             return [Candidate(root, by_name)]
         if own.is_own(root):
-            return [Candidate(root, name=root.resolve().name), *_list_tables(root)]
+            return [Candidate(root, name=_name_root(root.resolve())), *_list_tables(root)]
     found = [one for folder, one in folders for one in ([one] if one else _descend(folder))]
     return found + _list_tables(root)
 
@@ -167,6 +167,11 @@ def _with_family(keys: list[str], among: Iterable[str]) -> tuple[str, ...]:
 def _choose_name(names: list[str]) -> str:
     """The innermost name that says something; the outermost where none does."""
     return next((name for name in names if strip_additions(name) not in GENERIC), names[-1])
+
+
+def _name_root(root: Path) -> str:
+    """A snapshot of a hub is called after its hash: <repository>/snapshots/<hash>."""
+    return root.parent.parent.name if root.parent.name == "snapshots" else root.name
 
 
 def _list_tables(folder: Path) -> list[Candidate]:

@@ -12,6 +12,7 @@ from unmask.core.process_pool import count_cores
 from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets.base import Scanned
 from unmask.manifests.datasets.custom_folder import SHAPE
+from unmask.manifests.datasets.file_tree import following_links
 from unmask.manifests.findings import ScanReport, escape_unprintable
 from unmask.manifests.manifest import COMPRESSIONS, Compression, Manifest, MediaRow, from_rows
 from unmask.manifests.scan.compression import find_level_conflicts, keep_level
@@ -42,27 +43,31 @@ def scan(
     allow_leaks: bool = False,
     keep: Callable[[Manifest], None] | None = None,
     media_root: Path | None = None,
+    follow_links: bool = False,
     say: Say,
 ) -> tuple[Manifest, ScanReport]:
     """One row per media file of every dataset in the folders `data`, in the order of datasets and paths.
 
     `compression`: only this level of the datasets that have several. `previous`: manifest of an earlier scan, whose
     header fields are reused for files of unchanged size and modification time. `full_content`: read every file whole
-    for its `sha256`. `media_root`: folder that the paths of tables are relative to. `keep` receives the manifest before
-    it is split, so that a refused split costs no second probing. `say` receives one line per dataset (counts per split
-    and label, or the names looked for) and per conflict.
-    `MissingInput` when there is no dataset; `UsageError` for wrong options and for a split that leaks.
+    for its `sha256`. `media_root`: folder that the paths of tables are relative to. `follow_links`: read linked folders
+    too, and links to files anywhere. `keep` receives the manifest before it is split, so that a refused split costs no
+    second probing. `say` receives one line per dataset (counts per split and label, or the names looked for) and per
+    conflict. `MissingInput` when there is no dataset; `UsageError` for wrong options and for a split that leaks.
     """
     parse(scheme)
     level = _parse_level(compression)
     roots = [data] if isinstance(data, Path) else list(data)
-    found = find_datasets(roots, level, media_root=media_root)
-    scanned = read_files_once(found, {dataset.key: keep_level(dataset.scan(), level) for dataset in found})
+    with following_links(follow_links):
+        found = find_datasets(roots, level, media_root=media_root)
+        scanned = read_files_once(found, {dataset.key: keep_level(dataset.scan(), level) for dataset in found})
     if not any(part.rows for part in scanned.values()):
         raise MissingInput(*_describe_nothing(roots, found, scanned))
     report = _start_report(roots, found, scanned)
     rows = _probe_all(found, scanned, report, previous, workers or count_cores(), full_content)
-    manifest = from_rows(rows, {dataset.key: str(dataset.root.resolve()) for dataset in found})
+    # Whoever lists a file in a table means the file that a link leads to.
+    linked = [dataset.key for dataset in found if follow_links or dataset.is_table]
+    manifest = from_rows(rows, {dataset.key: str(dataset.root.resolve()) for dataset in found}, linked)
     if keep:
         keep(manifest)
     manifest = resplit(manifest, scheme, seed, allow_leaks=allow_leaks)
@@ -155,7 +160,9 @@ def _describe_nothing(roots: list[Path], found: list[FoundDataset], scanned: dic
     shown = ", ".join(map(escape_unprintable, roots))
     deeper = [one for root in roots if root.is_dir() and not found for one in find_deeper(root)][:DEEPER_SHOWN]
     if not deeper:
-        return f"{shown}: no dataset found{_describe_ignored(found, scanned)}", _write_hint()
+        linked = any("link" in reason for part in scanned.values() for reason in part.reasons)
+        hint = "--follow-links reads what the links lead to" if linked else _write_hint()
+        return f"{shown}: no dataset found{_describe_ignored(found, scanned)}", hint
     listed = "; ".join(f"{escape_unprintable(folder)} holds {', '.join(keys)}" for folder, keys in deeper)
     hint = f"unmask scan {' '.join(shlex.quote(escape_unprintable(folder)) for folder, _ in deeper)}"
     return f"{shown}: no dataset found here, but deeper: {listed}", hint

@@ -50,7 +50,7 @@ def resplit(
     table = manifest.table
     for column, values in columns.items():
         table = table.set_column(SCHEMA.get_field_index(column), SCHEMA.field(column), values)
-    return Manifest(table, manifest.roots)
+    return manifest.with_table(table)
 
 
 def _compute_assignment(

@@ -23,7 +23,7 @@ from unmask.cli.options import (
 @command()
 def scan(
     call: Call,
-    data: Annotated[Path, typer.Argument(help="Folder that holds the datasets.")],
+    data: Annotated[list[Path], typer.Argument(help="Folders that hold the datasets, datasets, or tables.")],
     scheme: Annotated[str, typer.Option("--split", help=SCHEMES)] = "default",
     seed: SplitSeed = 0,
     allow_leaks: AllowLeaks = False,
@@ -34,6 +34,14 @@ def scan(
     ] = None,
     full_content: Annotated[
         bool, typer.Option("--full-content", help="Read every file completely and store its SHA-256.")
+    ] = False,
+    media_root: Annotated[
+        Path | None,
+        typer.Option("--media-root", help="Folder that paths in tables are relative to (default: the table's folder)."),
+    ] = None,
+    follow_links: Annotated[
+        bool,
+        typer.Option("--follow-links", help="Also read linked folders inside datasets and links to files anywhere."),
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Probe unchanged files again too.")] = False,
     workers: Workers = None,
@@ -48,6 +56,8 @@ def scan(
         near=near,
         compression=compression,
         full_content=full_content,
+        media_root=media_root,
+        follow_links=follow_links,
         fresh=fresh,
         workers=workers,
         max_failures=1,
