@@ -96,7 +96,8 @@ def _fits(outline: Outline) -> Match:
         return bool(_FAKE.fullmatch(name[:-4]))
 
     def is_fake(folders: tuple[str, ...], name: str) -> bool:
-        return name.endswith(".mp4") and any(folder in METHODS for folder in folders[:2])
+        method = folders[1:2] if folders[:1] == ("manipulatedsequences",) else folders[:1]
+        return name.endswith(".mp4") and any(folder in METHODS for folder in method)
 
     if "youtube" in outline.inside("originalsequences") or outline.has_names(is_pair, among=is_fake):
         return SURE

@@ -15,11 +15,13 @@ from unmask.manifests.datasets import custom_table as table
 from unmask.manifests.datasets.base import Layout, Scanned, find_level
 from unmask.manifests.datasets.file_tree import is_folder, is_shown, list_entries
 from unmask.manifests.datasets.folder_names import normalize_name
+from unmask.manifests.datasets.tables.paths import TablePlaces
 from unmask.manifests.findings import Conflict, Ignored, escape_non_utf8
 from unmask.manifests.manifest import Compression
-from unmask.manifests.scan.recognition import Candidate, has_name, list_candidates
+from unmask.manifests.scan.recognition import Candidate, has_name, list_candidates, recognize_itself
 
 NO_DATASET = ""
+NO_DATASET_FOLDER = "folder that is not a dataset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +76,38 @@ def find_datasets(
         raise UsageError(
             "--media-root: no table is found", "it is the folder that the paths in a table are relative to"
         )
-    known = _make_known([one for one in candidates.values() if one.keys], compression)
-    return known + _make_custom([one for one in candidates.values() if not one.keys], media_root)
+    tables = {
+        place: table.locate(place, media_root)
+        for place in (one.place for one in candidates.values())
+        if not place.is_dir()
+    }
+    covered = {
+        one.place: place
+        for one in candidates.values()
+        for place, files in tables.items()
+        # The name of a known dataset says more than a table, its content alone does not.
+        if not any(has_name(key, one.place) for key in one.keys) and _holds_any(one.place, files.parents)
+    }
+    free = [one for one in candidates.values() if one.place not in covered]
+    known = _make_known([one for one in free if one.keys], compression)
+    return known + _make_custom([one for one in free if not one.keys], tables, covered)
 
 
 def list_unclaimed(data_root: Path, found: list[FoundDataset]) -> list[Ignored]:
     """Entries of `data_root` that belong to no dataset; none when it is a dataset itself."""
-    claimed = {path for dataset in found for path in (dataset.place, *dataset.others, *dataset.covered)}
+    data_root = data_root.absolute()
+    places = (path for dataset in found for path in (dataset.place, *dataset.others, *dataset.covered))
+    claimed = {path.absolute() for path in places}
+    if data_root in claimed:
+        return []
+    claimed |= {parent for dataset in found for parent in dataset.parents} - {data_root, *data_root.parents}
     holding = {parent for path in claimed for parent in path.parents}
-    return [] if data_root in claimed else list(_list_unclaimed_in(data_root, "", claimed, holding))
+    left = list(_list_unclaimed_in(data_root, "", claimed, holding))
+    loose = recognize_itself(data_root) if left and data_root.is_dir() else ()
+    if not loose:
+        return left
+    reason = f"part of {loose[0]}, loose beside other datasets: give it a folder of its own"
+    return [replace(one, reason=reason) if one.reason == NO_DATASET_FOLDER else one for one in left]
 
 
 def _list_unclaimed_in(folder: Path, prefix: str, claimed: set[Path], holding: set[Path]) -> Iterator[Ignored]:
@@ -100,7 +125,7 @@ def _explain_unclaimed(entry: object, path: Path) -> str:
     if escape_non_utf8(path.name) != path.name:
         return "name that is not UTF-8"
     if path.is_dir():
-        return "folder that cannot be read" if list_entries(path) is None else "folder that is not a dataset"
+        return "folder that cannot be read" if list_entries(path) is None else NO_DATASET_FOLDER
     missing = table.find_missing_columns(path) if table.is_candidate(path) else []
     # A table with one of the two was meant as a dataset.
     return f"table without the column {missing[0]}" if len(missing) == 1 else "not in the folder of a dataset"
@@ -158,19 +183,19 @@ def _scan_with_domain(layout: Layout, root: Path, domain_id: int) -> Scanned:
     return replace(scanned, rows=[replace(row, domain_id=domain_id) for row in scanned.rows])
 
 
-def _make_custom(candidates: list[Candidate], media_root: Path | None) -> list[FoundDataset]:
-    """The user's own datasets; their domain ids follow those of LAYOUTS, sorted by key."""
-    folders = [one for one in candidates if one.place.is_dir()]
-    tables = {one.place: table.locate(one.place, media_root) for one in candidates if one not in folders}
-    covered = {
-        one.place: [place for place, files in tables.items() if _holds_any(one.place, files.parents)] for one in folders
-    }
-    keyed = _name_all([one for one in candidates if not covered.get(one.place)])
+def _make_custom(
+    candidates: list[Candidate], tables: dict[Path, TablePlaces], covered: dict[Path, Path]
+) -> list[FoundDataset]:
+    """The user's own datasets; their domain ids follow those of LAYOUTS, sorted by key.
+
+    `covered`: folder -> the table that decides which of its files are read.
+    """
+    keyed = _name_all(candidates)
     found = []
     for domain_id, key in enumerate(sorted(keyed), len(LAYOUTS)):
         place = keyed[key]
         if place in tables:
-            beside = tuple(folder for folder, by in covered.items() if place in by[:1])
+            beside = tuple(folder for folder, by in covered.items() if by == place)
             files = tables[place]
             read = partial(table.scan, place, key, domain_id, files)
             found.append(

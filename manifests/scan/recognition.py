@@ -18,6 +18,7 @@ from unmask.manifests.findings import Conflict, escape_non_utf8
 MOST_WRAPPERS = 3
 # Folders per folder that are searched for a hint, when nothing was found.
 MOST_SEARCHED = 50
+NAMES_SHOWN = 4
 # Names that say nothing about a dataset.
 GENERIC = {
     "archive",
@@ -47,12 +48,15 @@ class Candidate:
 
 def list_candidates(root: Path) -> list[Candidate]:
     """The datasets in the folder `root`: itself, or those in its folders and one level deeper, and tables."""
-    outline = draw_outline(root)
-    itself = _choose({key: layout.match(outline) for key, layout in LAYOUTS.items()}, [root.resolve()])
+    itself = recognize_itself(root)
     folders = [(folder, recognize(folder)) for folder in list_folders(root)]
     known = [found for _, found in folders if found and found.keys]
-    if itself and not any(is_sure(found) and not set(found.keys) & set(itself) for found in known):
-        return [Candidate(root, itself)]
+    if itself:
+        others = [found for found in known if is_sure(found) and not set(found.keys) & set(itself)]
+        if not others:
+            return [Candidate(root, itself)]
+        # Its folders lie loose beside other datasets: each alone would be half of it.
+        folders = [(folder, one) for folder, one in folders if not one or not set(one.keys) & set(itself)]
     if not known:
         by_name = _find_exact_name(root.resolve())
         if by_name and not itself:
@@ -61,6 +65,12 @@ def list_candidates(root: Path) -> list[Candidate]:
             return [Candidate(root, name=_name_root(root.resolve())), *_list_tables(root)]
     found = [one for folder, one in folders for one in ([one] if one else _descend(folder))]
     return found + _list_tables(root)
+
+
+def recognize_itself(root: Path) -> tuple[str, ...]:
+    """The known dataset that `root` itself is, by what lies directly in it."""
+    outline = draw_outline(root)
+    return _choose({key: layout.match(outline) for key, layout in LAYOUTS.items()}, [root.resolve()])
 
 
 def recognize(folder: Path, *, by_name: bool = True) -> Candidate | None:
@@ -106,6 +116,16 @@ def describe_wrong_name(key: str, place: Path) -> list[Conflict]:
     used = f"read as {key}" if key in LAYOUTS else f"read as a dataset of your own, {key}"
     problem = f"its name is one of {others[0]}, but its content is not; {used}" if others else ""
     return [Conflict(key, ".", problem, "Rename the folder if this is right")] if others else []
+
+
+def describe_surroundings(root: Path) -> str:
+    """Why nothing is found in `root`: it lies inside a dataset, or its folders name no class; "" for neither."""
+    above = recognize(root.absolute().parent, by_name=False)
+    if above and above.keys:
+        return f"; it is a part of {above.keys[0]} in {root.absolute().parent}"
+    folders = [(folder.name, [inner.name for inner in list_folders(folder)]) for folder in list_folders(root)]
+    listed = [f"{name} holds {', '.join(inner[:NAMES_SHOWN])}" for name, inner in folders if len(inner) > 1]
+    return f"; no folder says real or fake: {'; '.join(listed[:NAMES_SHOWN])}" if listed else ""
 
 
 def find_deeper(root: Path, levels: int = 2) -> list[tuple[Path, list[str]]]:

@@ -20,7 +20,7 @@ from unmask.manifests.scan.discovery import FoundDataset, find_datasets, list_un
 from unmask.manifests.scan.incremental import reuse_probes
 from unmask.manifests.scan.overlaps import find_gaps, read_files_once
 from unmask.manifests.scan.probe import probe_rows
-from unmask.manifests.scan.recognition import find_deeper
+from unmask.manifests.scan.recognition import describe_surroundings, find_deeper
 from unmask.manifests.scan.summary import describe_reasons, describe_scan
 from unmask.manifests.splits.registry import parse
 from unmask.manifests.splits.schemes import resplit
@@ -162,7 +162,8 @@ def _describe_nothing(roots: list[Path], found: list[FoundDataset], scanned: dic
     if not deeper:
         linked = any("link" in reason for part in scanned.values() for reason in part.reasons)
         hint = "--follow-links reads what the links lead to" if linked else _write_hint()
-        return f"{shown}: no dataset found{_describe_ignored(found, scanned)}", hint
+        around = "" if found else "".join(map(describe_surroundings, filter(Path.is_dir, roots)))
+        return f"{shown}: no dataset found{_describe_ignored(found, scanned)}{escape_unprintable(around)}", hint
     listed = "; ".join(f"{escape_unprintable(folder)} holds {', '.join(keys)}" for folder, keys in deeper)
     hint = f"unmask scan {' '.join(shlex.quote(escape_unprintable(folder)) for folder, _ in deeper)}"
     return f"{shown}: no dataset found here, but deeper: {listed}", hint

@@ -238,3 +238,33 @@ def test_files_of_a_known_dataset_or_an_earlier_table_are_no_rows_of_a_table(mak
         "1 of its 2 files are read as a file of celeb_df, and not a second time",
         "1 of its 2 files are read as a file of a, and not a second time",
     ]
+
+
+def test_a_table_goes_before_a_dataset_that_only_the_content_tells(make_tree):
+    media = ["ffpp_c40/original/000.mp4", "ffpp_c40/Deepfakes/000_003.mp4"]
+    table = ("ffpp_c40.csv", f"path,label\n{media[0]},0\n{media[1]},1\n")
+    root = make_tree(*media, table, "speech/original/1.mp4", ("speech.csv", "path,label\nspeech/original/1.mp4,0\n"))
+    assert read(root) == {"ffpp_c40": sorted(media), "speech": ["speech/original/1.mp4"]}
+    assert list_unclaimed(root, find_datasets(root)) == []
+    assert read(make_tree(*media, root="alone")) == {"faceforensics": sorted(media)}
+    named = [path.replace("ffpp_c40", "FF++_c40") for path in media]
+    root = make_tree(*named, ("list.csv", f"path,label\n{named[0]},0\n"), root="named")
+    assert read(root) == {"faceforensics": sorted(named)}
+
+
+def test_folders_of_a_dataset_that_lie_loose_beside_others_are_told_and_not_read_by_halves(make_tree):
+    files = ["Celeb-DF-v2/Celeb-real/id0_0000.mp4", *TREES["faceforensics"]]
+    root = make_tree(*files)
+    assert read(root) == {"celeb_df": files[:1]}
+    assert {one.path: one.reason.partition(",")[0] for one in list_unclaimed(root, find_datasets(root))} == {
+        "manipulated_sequences": "part of faceforensics",
+        "original_sequences": "part of faceforensics",
+    }
+
+
+def test_an_error_says_what_lies_around(make_tree):
+    root = make_tree("Celeb-DF-v2/Celeb-real/id0_0000.mp4", "Celeb-DF-v2/Celeb-synthesis/id0_id1_0000.mp4")
+    with pytest.raises(MissingInput, match="it is a part of celeb_df in "):
+        scan(root / "Celeb-DF-v2/Celeb-real", say=lambda line: None)
+    with pytest.raises(MissingInput, match="no folder says real or fake: set holds one, two"):
+        scan(make_tree("set/one/1.jpg", "set/two/2.jpg", root="other"), say=lambda line: None)
