@@ -77,6 +77,13 @@ def read_image(path: Path, *, max_pixels: int) -> tuple[NDArray[np.uint8], str |
     without a known range, "unsupported" for a format that is not read, else "unreadable".
     """
     try:
+        return _read_with_repairs(path, max_pixels)
+    except BadValues as error:
+        raise BadMedia(path, "refused", str(error), "Save it with 8 bits per channel") from error
+
+
+def _read_with_repairs(path: Path, max_pixels: int) -> tuple[NDArray[np.uint8], str | None]:
+    try:
         with open_image(path) as image:
             check_size(path, image.size, max_pixels)
             if image.format in ("JPEG", "MPO") and is_reserved_space(path):
@@ -84,8 +91,6 @@ def read_image(path: Path, *, max_pixels: int) -> tuple[NDArray[np.uint8], str |
             deep = is_deep(image)
             pixels, problem = to_rgb(image), _describe_animation(image)
         return (_brighten(path, pixels) if deep else pixels), problem
-    except BadValues as error:
-        raise BadMedia(path, "refused", str(error), "Save it with 8 bits per channel") from error
     except DECODER_ERRORS as error:
         with suppress(*DECODER_ERRORS):
             if mended := _read_damaged(path, max_pixels):

@@ -111,6 +111,15 @@ def test_the_large_text_of_a_generated_png_is_ignored(tmp_path):
     assert problem is None
 
 
+def test_values_of_unknown_range_in_a_png_with_large_text_are_refused(tmp_path):
+    text = PngInfo()
+    text.add_text("workflow", "node " * 800_000, zip=True)
+    Image.fromarray(np.full((8, 8), 3, np.uint16)).save(tmp_path / "deep.png", pnginfo=text)
+    with pytest.raises(BadMedia, match="values only up to 3") as caught:
+        read_image(tmp_path / "deep.png", max_pixels=LIMIT)
+    assert caught.value.reason == "refused"
+
+
 def test_text_behind_the_pixels_and_a_large_color_profile_are_ignored(tmp_path):
     path = tmp_path / "generated.png"
     Image.new("RGB", (8, 8), ORANGE).save(path, icc_profile=bytes(2 << 20))
