@@ -1,4 +1,4 @@
-"""Controls, to compare the model with: scores that see no content, and a linear probe of the tokens, which does.
+"""Controls, to compare the model with: scores that do not look for manipulations, and a linear probe of the tokens.
 
 Fitted on the same training items, thresholds from the same validation items, measured on the same test items.
 
@@ -88,8 +88,8 @@ def score_text(items: ItemSet) -> Scorer:
     weight[fitted] = _balance(chosen.dataset[fitted], chosen.is_fake[fitted])
     known = [text for text in texts if text is not None]
     score[has_text] = predict_from_text(known, chosen.is_fake, fitted, everyone, weight)
-    meaning = "the words and the length of the transcripts predict the label as well as the model does."
-    return _make_scorer(items, "text only", "words and length of the transcripts", score, meaning, has_text)
+    cues = "the words and the length of the transcripts"
+    return _make_scorer(items, "text only", "words and length of the transcripts", score, cues, has_text)
 
 
 def score_modality_mask(items: ItemSet, present: NDArray[np.bool_]) -> Scorer:

@@ -76,7 +76,7 @@ class ScoreTable:
     """Chosen on validation: items with at least this score are called fake."""
     rows: tuple[MetricRow, ...]
     reads_content: bool = False
-    """False for controls that see no content: headers, silence, which modalities exist."""
+    """False for controls that do not look for manipulations: headers, silence, which modalities exist."""
 
     @property
     def datasets(self) -> tuple[MetricRow, ...]:

@@ -34,7 +34,7 @@ class Scorer:
     cues: str = ""
     """Controls: what it reads, as a noun phrase of a sentence."""
     reads_content: bool = False
-    """False for controls that see no content."""
+    """False for controls that do not look for manipulations."""
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def _describe_audit(evaluation: Evaluation) -> str:
     none = "" if evaluation.shortcuts else "No shortcut found in these datasets. "
     match evaluation.audit:
         case "audit":
-            return f"{none}Audited: headers, encoding and silence of these datasets, without the content."
+            return f"{none}Audited by `unmask audit`: headers, encoding, silence and texts of these datasets."
         case "headers":
             return f"{none}Not audited: only the file headers of these items were looked at. Run `{AUDIT}`."
         case _:

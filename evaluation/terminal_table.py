@@ -11,7 +11,7 @@ from unmask.evaluation.sentences import describe_shortcuts, list_flagged
 from unmask.metrics import binary
 
 NOTHING = "n/a"
-CONTROLS = "AUC of the model and of controls that see no content; only the linear probe reads the tokens. !: shortcut"
+CONTROLS = "AUC of the model, of controls that do not look for manipulations, and of a linear probe; !: shortcut"
 PARTIAL = "* mean over the datasets that the control can score; the differences below are over these datasets only"
 
 

@@ -31,7 +31,7 @@ from unmask.metrics import binary
 
 # More rows help no reader; all of them are in the page's JSON.
 FAILURES_SHOWN = 200
-STYLES = ("c1", "c2", "c3", "c4", "c5", "c6")
+STYLES = ("c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8")
 
 Context = dict[str, Any]
 
@@ -66,8 +66,8 @@ def show_results(data: PageData) -> Context:
 def show_controls(data: PageData) -> Context:
     reading = {control.name for control in data.evaluation.controls if control.reads_content}
     parts = [
-        ("Compared with controls that see no content", False),
-        ("Compared with a linear probe, which reads it", True),
+        ("Compared with controls that do not look for manipulations", False),
+        ("Compared with a linear probe, which reads the tokens", True),
     ]
     compared = [
         (heading, [one for one in data.evaluation.comparisons if (one.control in reading) == reads])

@@ -17,7 +17,7 @@ from unmask.core.errors import MissingInput
 from unmask.evaluation.report.page import render
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.provenance import list_commands, list_dates, list_settings
-from unmask.evaluation.report.sections import FAILURES_SHOWN
+from unmask.evaluation.report.sections import FAILURES_SHOWN, STYLES
 from unmask.evaluation.report.stage_counts import FailureLine
 from unmask.train.config import TrainConfig
 
@@ -167,11 +167,20 @@ def test_the_linear_probe_stands_apart_from_what_sees_no_content(page_data: Page
     name = evaluation.controls[-1].name
     reading = (*evaluation.controls[:-1], replace(evaluation.controls[-1], reads_content=True))
     html = render(replace(page_data, evaluation=replace(evaluation, controls=reading)))
-    blind, seeing = html.split("Compared with a linear probe, which reads it</h3>")
+    blind, seeing = html.split("Compared with a linear probe, which reads the tokens</h3>")
     meanings = {one.control: one.meaning for one in evaluation.comparisons}
     assert meanings.pop(name) in seeing
     assert all(meaning in blind for meaning in meanings.values())
     assert html.count('class="apart"') == len(evaluation.model.rows) + 3
+
+
+def test_every_control_has_a_color_of_its_own(page_data: PageData) -> None:
+    evaluation = page_data.evaluation
+    many = tuple(replace(evaluation.controls[0], name=f"control {number}") for number in range(len(STYLES)))
+    html = render(replace(page_data, evaluation=replace(evaluation, controls=many, comparisons=())))
+    for style in STYLES:
+        assert f'<span class="key {style}">' in html
+        assert f".key.{style} " in html
 
 
 def test_a_center_crop_is_marked(html: str) -> None:
