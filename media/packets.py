@@ -29,6 +29,9 @@ USUAL_RATE = 25
 # frame.
 SHOW_WHOLE_FRAMES = {"h264", "hevc", "mpeg1video", "mpeg2video"}
 
+# A clock that goes back by more starts anew. Broadcast formats keep the order of decoding exactly, others may not.
+RESTART_S = 1.0
+
 # Frames by which a frame may be shown later than it is decoded.
 LONGEST_REORDERING = 16
 
@@ -149,9 +152,11 @@ def assign_ticks(container: InputContainer, stream: VideoStream, packets: Packet
     A piece whose clock was set back begins after the last frame of the piece before it.
     """
     shown = np.array(packets.shown, np.int64)
-    step = _measure_step(stream, packets)
+    is_raw = bool(Flags(container.format.flags) & Flags.no_timestamps)
+    # FFmpeg takes the average of a raw stream for 25; the stream itself may tell.
+    step = _measure_step(stream, packets, stream.guessed_rate if is_raw else stream.average_rate)
     pieces = _number_pieces(container, stream, packets)
-    if Flags(container.format.flags) & Flags.no_timestamps:
+    if is_raw:
         exact = float(_get_first_tick(container, stream)) + np.arange(len(shown)) * float(step)
         return np.asarray(np.round(exact), np.int64)
     parts: list[NDArray[np.int64]] = []
@@ -191,19 +196,17 @@ def _fill_unknown(dts: NDArray[np.int64], step: Fraction) -> NDArray[np.int64]:
 
 
 def _number_pieces(container: InputContainer, stream: VideoStream, packets: Packets) -> NDArray[np.int64]:
-    """(P,) number of the piece of each packet: joined broadcasts and recordings have a clock per piece."""
-    pieces = np.zeros(len(packets.dts), np.int64)
-    if not is_broadcast(container):
-        return pieces
+    """(P,) number of the piece of each packet: joined recordings have a clock per piece."""
     known = np.flatnonzero(packets.dts != UNKNOWN)
-    steps = np.diff(packets.dts[known])
-    pieces[known[1:][(steps < 0) | (steps * float(stream.time_base or 0) > LARGEST_GAP_S)]] = 1
+    steps = np.diff(packets.dts[known]) * float(stream.time_base or 0)
+    begins = (steps < 0) | (steps > LARGEST_GAP_S) if is_broadcast(container) else steps < -RESTART_S
+    pieces = np.zeros(len(packets.dts), np.int64)
+    pieces[known[1:][begins]] = 1
     return np.cumsum(pieces)
 
 
-def _measure_step(stream: VideoStream, packets: Packets) -> Fraction:
+def _measure_step(stream: VideoStream, packets: Packets, rate: Fraction | None) -> Fraction:
     """Ticks per frame."""
-    rate = stream.average_rate or stream.guessed_rate
     if rate and stream.time_base:
         return 1 / (rate * stream.time_base)
     durations = packets.duration[packets.duration > 0]

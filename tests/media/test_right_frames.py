@@ -13,6 +13,9 @@ from tiny_media import numbered_frame, write_video
 
 from unmask.media.timeline import read_timeline
 from unmask.media.video_readers import read_with_pyav, select_readers
+from unmask.preprocess.profiles import PreprocessSettings
+from unmask.preprocess.task import Task
+from unmask.preprocess.worker import preprocess_item
 
 # One film for each way in which a seek was seen to go astray.
 SELECTION = (
@@ -37,7 +40,7 @@ PLANS = (
     ("libx264", ("mp4", "mov", "mkv", "ts", "mpg", "flv", "avi", "h264", "nut"), (12, 50), (0, 3), ("whole",)),
     ("libx264", ("mp4", "mkv", "ts"), (25,), (3,), ("open_gop", "intra_refresh", "intra_refresh_cut")),
     ("libx264", ("mp4", "mkv", "mov", "ts", "flv", "avi"), (25,), (2,), ("cut", "copied")),
-    ("libx264", ("ts", "mpg", "h264"), (25,), (2,), ("joined",)),
+    ("libx264", ("ts", "mpg", "mkv", "h264"), (25,), (2,), ("joined",)),
     ("libx264", ("mp4", "mov"), (12, 25), (2,), ("fragmented",)),
     ("libx265", ("mp4", "mkv", "ts", "h265"), (25,), (0, 3), ("whole",)),
     ("libx265", ("mp4", "mkv", "ts"), (25,), (3,), ("cut",)),
@@ -164,20 +167,28 @@ def test_real_444_videos_give_the_frames_of_a_full_decode(corpus):
         np.testing.assert_array_equal(list(read_with_pyav(path, timeline, late)), expected)
 
 
-def test_ticks_that_do_not_decode_are_no_frames(tmp_path):
-    path = write_film(tmp_path, Film(codec="libvpx-vp9", suffix="mp4", gop=60))
+# Frames of the damaged film.
+SHOWN = [*range(40), *range(60, COUNT)]
+
+
+def _write_damaged(folder: Path) -> Path:
+    """A film whose frames from 40 to 60, the next key frame, do not decode."""
+    path = write_film(folder, Film(codec="libvpx-vp9", suffix="mp4", gop=60))
     content = bytearray(path.read_bytes())
     with av.open(str(path)) as container:
-        lost = [packet for packet in container.demux(video=0) if packet.size][40:60]
-        for packet in lost:
+        for packet in [packet for packet in container.demux(video=0) if packet.size][40:60]:
             content[packet.pos : packet.pos + packet.size] = bytes(packet.size)
     path.write_bytes(content)
+    return path
+
+
+def test_ticks_that_do_not_decode_are_no_frames(tmp_path):
+    path = _write_damaged(tmp_path)
     timeline, numbers = read_film(path, slice(None))
-    shown = [*range(40), *range(60, COUNT)]
-    assert numbers == shown
-    np.testing.assert_allclose(timeline.times, np.array(shown) / RATE, atol=1e-3)
-    assert read_film(path, slice(37, 41))[1] == shown[37:41]
-    assert read_film(path, slice(0, 20))[1] == shown[:20]
+    assert numbers == SHOWN
+    np.testing.assert_allclose(timeline.times, np.array(SHOWN) / RATE, atol=1e-3)
+    assert read_film(path, slice(37, 41))[1] == SHOWN[37:41]
+    assert read_film(path, slice(0, 20))[1] == SHOWN[:20]
 
 
 def test_a_broadcast_whose_clock_is_set_forward_by_hours_goes_on_after_its_last_frame(tmp_path):
@@ -193,3 +204,25 @@ def test_a_broadcast_whose_clock_is_set_forward_by_hours_goes_on_after_its_last_
     found = compare_with_full_decode(tmp_path / "joined.ts")
     assert (found.wrong, found.numbers) == (0, [*range(20), *range(20)])
     np.testing.assert_allclose(found.timeline.times, np.arange(40) * 0.04, atol=2e-3)
+
+
+@pytest.mark.parametrize("rate", [24, 30])
+def test_a_raw_stream_has_the_frame_rate_that_it_tells(tmp_path, rate):
+    path = tmp_path / "raw.h264"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.height, stream.width, stream.pix_fmt = 64, 160, "yuv420p"
+        for number in range(12):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered_frame(number), format="rgb24")))
+        container.mux(stream.encode())
+    timeline, numbers = read_film(path, slice(None))
+    assert numbers == list(range(12))
+    np.testing.assert_allclose(timeline.times, np.arange(12) / rate, atol=1e-4)
+
+
+def test_preprocessing_leaves_out_ticks_that_do_not_decode(tmp_path):
+    path = _write_damaged(tmp_path)
+    settings = PreprocessSettings(detector="none", clip_seconds=COUNT / RATE, frames_per_clip=COUNT)
+    item = preprocess_item(Task(media_id="a", content="", path=path, kind="video", text=None, settings=settings))
+    assert (item.reason, item.reader) == (None, "pyav")
+    np.testing.assert_allclose(item.clips[0].face_times, np.array(SHOWN) / RATE, atol=1e-3)
