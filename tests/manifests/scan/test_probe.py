@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from deadly_probe import probe_deadly_chunk
 from PIL import Image
 from raised_errors import RAISED, raise_content
 
@@ -126,16 +125,6 @@ def test_rows_keep_their_order_over_many_chunks(tmp_path):
     assert [r.status for r in found] == ["ok" if n % 7 else "failed" for n in range(len(names))]
 
 
-def _deadly(chunk: probe.Chunk) -> list[probe.Probe]:
-    """Stands in for `probe_chunk` in the workers: one name crashes the process, one hangs it."""
-    for path, _, _ in chunk.files:
-        if path.endswith("crash.png"):
-            os._exit(9)
-        if path.endswith("hang.png"):
-            time.sleep(60)
-    return [probe_file(Path(path), kind) for path, kind, _ in chunk.files]
-
-
 def _read_with_crashes(chunk: probe.Chunk) -> list[probe.Probe]:
     """`probe_chunk` in a worker whose image reader raises the exception that a file names."""
     read = probe.READERS["image"]
@@ -170,9 +159,9 @@ def test_a_crash_and_a_hang_cost_one_file_each(tmp_path, monkeypatch):
     names = ["a.png", "b.png", "crash.png", "d.png", "hang.png", "f.png"]
     for name in names:
         Image.new("L", (2, 2)).save(tmp_path / name)
-    monkeypatch.setattr(probe, "probe_chunk", _deadly)
+    monkeypatch.setattr(probe, "probe_chunk", probe_deadly_chunk)
     monkeypatch.setattr(probe, "CHUNK", 3)
-    monkeypatch.setattr(probe, "TIMEOUT_S", 3.0)
+    monkeypatch.setattr(probe, "TIMEOUT_S", 5.0)
     found = list(probe_rows(((row(name), tmp_path / name) for name in names), total=6, workers=2))
     reasons = {r.path: (r.reason or "ok").partition(":")[0] for r in found}
     assert reasons == dict.fromkeys(names, "ok") | {"crash.png": "crashed", "hang.png": "timeout"}
