@@ -13,10 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.manifests.manifest import MediaRow
+from unmask.media.audio.level import LEVEL_FEATURES, measure_level
 from unmask.media.audio.silence import SILENCE_FEATURES, measure_silence
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.train.data.stream_tokens import StreamTokens
 from unmask.train.data.token_data import TokenData
+
+AUDIO_FEATURES = (*SILENCE_FEATURES, *LEVEL_FEATURES, "sample_rate")
 
 # Clips whose tokens are in memory at once: about 100 MB.
 BLOCK = 2048
@@ -49,12 +52,13 @@ def _average_encoder(
     return sums / np.maximum(tokens_of, 1).astype(np.float32)[:, None], tokens_of > 0
 
 
-def measure_item_silence(shards: Iterable[Path], rows: Mapping[str, MediaRow]) -> dict[str, tuple[float, ...]]:
-    """media_id -> `SILENCE_FEATURES` of each item of `rows` with audio, as it was before its ends were trimmed.
+def measure_item_audio(shards: Iterable[Path], rows: Mapping[str, MediaRow]) -> dict[str, tuple[float, ...]]:
+    """media_id -> `AUDIO_FEATURES` of each item of `rows` with audio.
 
-    The duration is that of the manifest.
+    Silence is that before the ends were trimmed, level and bandwidth are those of the clips. Duration and sample rate
+    are those of the file, from the manifest.
     """
-    silence: dict[str, tuple[float, ...]] = {}
+    measured: dict[str, tuple[float, ...]] = {}
     for path in shards:
         shard = MediaShard(path)
         parts: dict[str, list[NDArray[np.int16]]] = {}
@@ -65,10 +69,14 @@ def measure_item_silence(shards: Iterable[Path], rows: Mapping[str, MediaRow]) -
                 parts.setdefault(media_id, []).append(samples[offsets[number] : offsets[number + 1]])
         cuts = {entry["media_id"]: (entry["cut_start_s"], entry["cut_end_s"]) for entry in shard.entries}
         for media_id, clips in parts.items():
-            seconds = rows[media_id].duration_s
-            facts = measure_silence(clips, float("nan") if seconds is None else seconds, rate)
-            silence[media_id] = _add_cuts(facts, *cuts[media_id])
-    return silence
+            seconds, own_rate = _to_number(rows[media_id].duration_s), _to_number(rows[media_id].sample_rate)
+            silence = _add_cuts(measure_silence(clips, seconds, rate), *cuts[media_id])
+            measured[media_id] = (*silence, *measure_level(clips, rate), own_rate)
+    return measured
+
+
+def _to_number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _add_cuts(facts: tuple[float, ...], cut_start_s: float, cut_end_s: float) -> tuple[float, ...]:
@@ -76,9 +84,8 @@ def _add_cuts(facts: tuple[float, ...], cut_start_s: float, cut_end_s: float) ->
     return duration_s, cut_start_s + leading_s, cut_end_s + trailing_s, silent_share
 
 
-def build_silence_table(media_ids: Sequence[str], found: Mapping[str, tuple[float, ...]]) -> NDArray[np.float64]:
-    """(N, F) in the order of `media_ids`, NaN for items without audio."""
-    nothing = (float("nan"),) * len(SILENCE_FEATURES)
-    return np.array([found.get(media_id, nothing) for media_id in media_ids], np.float64).reshape(
-        -1, len(SILENCE_FEATURES)
-    )
+def build_audio_table(media_ids: Sequence[str], found: Mapping[str, tuple[float, ...]]) -> NDArray[np.float64]:
+    """(N, AUDIO_FEATURES) in the order of `media_ids`, NaN for items without audio."""
+    nothing = (float("nan"),) * len(AUDIO_FEATURES)
+    rows = [found.get(media_id, nothing) for media_id in media_ids]
+    return np.array(rows, np.float64).reshape(-1, len(AUDIO_FEATURES))

@@ -92,6 +92,27 @@ def score_text(items: ItemSet) -> Scorer:
     return _make_scorer(items, "text only", "words and length of the transcripts", score, cues, has_text)
 
 
+def score_level(items: ItemSet, values: NDArray[np.float64], *, seed: int) -> Scorer:
+    """The shortcut classifier on level, bandwidth and sample rate (N, F). Items without audio (all NaN) get the
+    training share.
+    """
+    has_audio = np.array(np.isfinite(values).any(axis=1), np.bool_)
+    train, validation = (items.split == "train") & has_audio, (items.split == "val") & has_audio
+    score = np.full(len(items), _compute_share(items.is_fake[items.split == "train"]))
+    if train.any():
+        table = Table(
+            values=values,
+            is_name=np.zeros(values.shape[1], np.bool_),
+            is_fake=items.is_fake,
+            group=items.group,
+            dataset=items.dataset,
+        )
+        score[has_audio] = predict_per_dataset(table, train, validation, seed)[has_audio]
+    cues = "loudness, highest frequency and sample rate of the audio"
+    about = "loudness, peak, bandwidth and sample rate of the audio"
+    return _make_scorer(items, "level and bandwidth", about, score, cues, has_audio)
+
+
 def score_modality_mask(items: ItemSet, present: NDArray[np.bool_]) -> Scorer:
     """The smoothed share of fakes among training items with the same modalities; `present` is (N, E)."""
     masks = np.unique(present, axis=0, return_inverse=True)[1].reshape(-1)

@@ -12,10 +12,11 @@ import torch
 from unmask.core.errors import MissingInput
 from unmask.core.machine import describe_device
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.control_features import average_tokens, build_silence_table, measure_item_silence
+from unmask.evaluation.control_features import average_tokens, build_audio_table, measure_item_audio
 from unmask.evaluation.controls import (
     limit_training_items,
     score_headers,
+    score_level,
     score_majority,
     score_mean_tokens,
     score_modality_mask,
@@ -33,6 +34,7 @@ from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_s
 from unmask.manifests.audit.results import Shortcut
 from unmask.manifests.manifest import Manifest, MediaRow, Split, read_manifest
 from unmask.manifests.splits.leaks import count_allowed_leaks
+from unmask.media.audio.silence import SILENCE_FEATURES
 from unmask.train.run_folder import load_run
 
 log = logging.getLogger("unmask")
@@ -118,14 +120,16 @@ def _describe_scope(opened: OpenRun, known: ItemSet, split: Split, of_split: lis
 
 def _fit_controls(opened: OpenRun, known: ItemSet, numbers: dict[str, int], seed: int) -> list[Scorer]:
     """Scores of every item of `known`, which contains all splits, by each control."""
-    silence = measure_item_silence(opened.shards, {row.media_id: row for row in known.rows})
+    measured = measure_item_audio(opened.shards, {row.media_id: row for row in known.rows})
+    audio = build_audio_table([row.media_id for row in known.rows], measured)
     names = tuple(opened.data.streams)
     means, present = average_tokens(opened.data, names, [numbers[row.media_id] for row in known.rows])
     return [
         score_majority(known),
         score_modality_mask(known, present),
         score_headers(known, seed=seed),
-        score_silence(known, build_silence_table([row.media_id for row in known.rows], silence), seed=seed),
+        score_silence(known, audio[:, : len(SILENCE_FEATURES)], seed=seed),
+        score_level(known, audio[:, len(SILENCE_FEATURES) :], seed=seed),
         *([score_text(known)] if any(row.text is not None for row in known.rows) else []),
         score_mean_tokens(known, means, present, seed=seed),
     ]

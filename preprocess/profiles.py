@@ -11,10 +11,7 @@ from unmask.core.settings import Settings
 
 
 class PreprocessSettings(Settings):
-    """All settings that change the tensors. Workers and the limits of time and memory change none.
-
-    Loudness is not normalized: if it separates the classes, the audit should show it.
-    """
+    """All settings that change the tensors. Workers and the limits of time and memory change none."""
 
     face_size: int = Field(224, ge=32, le=1024)
     """Pixels of the square face crop."""
@@ -56,6 +53,14 @@ class PreprocessSettings(Settings):
     """10 ms frames below this level, relative to the loudest frame of the recording, are silent."""
     sample_rate: int = Field(16_000, ge=4_000, le=192_000)
     """Hz, mono."""
+    loudness_db: float | None = Field(None, le=0, ge=-80)
+    """RMS, in dB of full scale, to which the sound of each recording is brought; its peaks stay below full scale. None:
+    loudness is left as it is, and the audit shows whether it separates the classes.
+    """
+    highest_hz: float | None = Field(None, ge=500)
+    """Audio is limited to the band below it, so that a recording's own bandwidth and sample rate cannot be seen. None:
+    it is limited by `sample_rate` alone.
+    """
     max_pixels: int = Field(100_000_000, ge=1)
     max_seconds: float = Field(4 * 3600.0, gt=0)
 

@@ -58,7 +58,7 @@ def audit(
     encodings, images_read = _measure(IMAGE_ENCODING, probed, images, work, workers, say)
     silences, audio_read = _measure(AUDIO_SILENCE, probed, has_audio, work, workers, say)
     say(f"audit: headers of {images.sum()} images ({images_read} read now, the others by an earlier audit)")
-    say(f"audit: silence of {has_audio.sum()} files with audio ({audio_read} read now, the others by an earlier audit)")
+    say(f"audit: audio of {has_audio.sum()} files ({audio_read} read now, the others by an earlier audit)")
     names = _list_datasets(manifest)
     result = Audit(
         files=len(manifest),

@@ -14,6 +14,7 @@ from unmask.manifests.audit import image_encoding
 from unmask.manifests.header_features import encode_headers, encode_names, read_names
 from unmask.manifests.manifest import MediaRow
 from unmask.media.audio import silence
+from unmask.media.audio.level import LEVEL_FEATURES
 
 EVERYTHING = "all metadata"
 
@@ -31,10 +32,17 @@ FAMILIES: dict[str, tuple[tuple[str, ...], str]] = {
         silence.SILENCE_FEATURES,
         "silence at both ends and in total, duration; files with audio only",
     ),
+    "level": (("rms_db", "peak_db"), "loudness (RMS of what is not silent) and largest sample; files with audio only"),
+    "bandwidth": (
+        ("bandwidth_hz", "sample_rate"),
+        "highest frequency above the noise floor, sample rate; files with audio only",
+    ),
     "streams": (("kind", "has_sound", "has_text"), "which of image, audio and text exist, not their content"),
 }
-SILENCE = "silence and duration"
-SILENT = tuple(name for name in silence.SILENCE_FEATURES if name != "duration_s")
+# Tried on the files with audio alone.
+OF_AUDIO = ("silence and duration", "level", "bandwidth")
+DECODED = (*(name for name in silence.SILENCE_FEATURES if name != "duration_s"), *LEVEL_FEATURES)
+"""Features of the audio that its header does not give."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +84,12 @@ def build_features(rows: Sequence[MediaRow], encodings: pa.Table, silences: pa.T
     header, is_name = encode_headers(rows, everyone)
     words = {name: encodings.column(name).to_pylist() for name in image_encoding.NAMES}
     parts = [header, *(encode_names(values, everyone)[:, None] for values in words.values())]
-    parts += [_to_numbers(encodings, image_encoding.NUMBERS), _to_numbers(silences, SILENT), _read_modalities(rows)]
+    parts += [_to_numbers(encodings, image_encoding.NUMBERS), _to_numbers(silences, DECODED), _read_modalities(rows)]
     names = (*header_features.NUMBERS, *header_features.NAMES, *image_encoding.NAMES, *image_encoding.NUMBERS)
-    numbers = len(image_encoding.NUMBERS) + len(SILENT) + 2
+    numbers = len(image_encoding.NUMBERS) + len(DECODED) + 2
     flags = [*is_name, *[True] * len(image_encoding.NAMES), *[False] * numbers]
     own = dict(zip(header_features.NAMES, zip(*map(read_names, rows), strict=True), strict=True)) if rows else {}
-    names = (*names, *SILENT, "has_sound", "has_text")
+    names = (*names, *DECODED, "has_sound", "has_text")
     return Features(names, np.concatenate(parts, axis=1), np.array(flags), {**own, **words})
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.manifests.audit.cross_validation import FEWEST, Folds, make_folds
-from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES, SILENCE, Features
+from unmask.manifests.audit.feature_families import EVERYTHING, FAMILIES, OF_AUDIO, Features
 from unmask.manifests.audit.results import FLAG_ABOVE, FLAG_GROUPS, LEVEL, FeatureLine, ProbeLine, Verdict
 from unmask.manifests.audit.shortcut_classifier import Table, is_varying, predict_fake
 from unmask.metrics.bootstrap import compute_interval, compute_weighted_auc, resample_statistic
@@ -49,13 +49,13 @@ def probe_dataset(
     single = probe_features(features, is_fake, everyone_folds, seed)
     probes = []
     for name, (members, about) in FAMILIES.items():
-        rows, folds = (has_audio, audio_folds) if name == SILENCE else (everyone, everyone_folds)
+        rows, folds = (has_audio, audio_folds) if name in OF_AUDIO else (everyone, everyone_folds)
         if not rows.any():
             probes.append(ProbeLine(name=name, about=about, note="no file has audio"))
             continue
         family = features.restrict(members, rows)
         alone = [line for line in single if line.name in members]
-        if name == SILENCE and not has_audio.all():
+        if name in OF_AUDIO and not has_audio.all():
             alone = list(probe_features(family, is_fake[has_audio], folds, seed))
         probes.append(_probe_family(name, about, family, is_fake[rows], folds, alone, seed))
     all_of_them = _probe_family(EVERYTHING, "all features together", features, is_fake, everyone_folds, single, seed)

@@ -3,7 +3,7 @@
 SOUND_READERS   sound files: random access to a `Track`, all channels
 VIDEO_READERS   the audio of videos, on the clock of their frames
 read_start      the beginning of a file, mono: perceptual hashes
-read_rms        RMS per 10 ms frame of a whole file, in constant memory: the audit
+read_levels     RMS per 10 ms frame, level and bandwidth of a whole file, in constant memory: the audit
 read_header     length, rate and codec: the scan
 
 Samples are float32, full scale 1. libsndfile reads a file if it can, FFmpeg else.
@@ -21,6 +21,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
+from unmask.media.audio.level import LevelMeter
 from unmask.media.audio.silence import get_frame_length
 from unmask.media.audio.sound_files import open_sound
 from unmask.media.audio.soundfile_reader import open_soundfile, open_soundfiles
@@ -32,7 +33,7 @@ from unmask.media.timeline import REMEDY
 AUDIO_ERRORS = (soundfile.SoundFileError, *DECODING_ERRORS)
 """Raised by the readers for a file that they cannot decode."""
 
-# Frames of 10 ms per block of `read_rms`: 10 s.
+# Frames of 10 ms per block of `read_levels`: 10 s.
 FRAMES_PER_BLOCK = 1_000
 
 Readers = Mapping[str, Callable[[Path], AbstractContextManager[Track]]]
@@ -69,17 +70,16 @@ def read_start(path: Path, seconds: float) -> tuple[NDArray[np.float32], int]:
     return _read_sound(path, read)
 
 
-def read_rms(path: Path) -> tuple[NDArray[np.float64], int]:
-    """(F,) RMS per 10 ms frame of the whole file over all channels, and the sample rate in Hz. F > 0.
+def read_levels(path: Path) -> LevelMeter:
+    """Levels of the whole file. Raises `BadMedia` "unreadable"."""
 
-    Raises `BadMedia` "unreadable".
-    """
-
-    def read(track: Track) -> tuple[NDArray[np.float64], int]:
+    def read(track: Track) -> LevelMeter:
+        meter = LevelMeter(track.rate)
         step_s = FRAMES_PER_BLOCK * get_frame_length(track.rate) / track.rate
         count = max(1, round(track.end_s / step_s + 0.5))
-        blocks = (track.read(step_s * number, step_s * (number + 1)) for number in range(count))
-        return np.concatenate([block.rms() for block in blocks if block.channels.size]), track.rate
+        for number in range(count):
+            meter.add(track.read(step_s * number, step_s * (number + 1)))
+        return meter
 
     return _read_sound(path, read)
 

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from unmask.evaluation.controls import (
     score_headers,
+    score_level,
     score_majority,
     score_mean_tokens,
     score_modality_mask,
@@ -115,6 +116,24 @@ def test_silence_is_a_shortcut_where_there_is_audio_and_nothing_elsewhere() -> N
     assert probe.applies is not None
     assert (probe.applies == heard).all()
     assert len(np.unique(probe.score[~heard])) == 1
+
+
+@pytest.mark.parametrize("column", range(4))
+def test_level_bandwidth_and_rate_are_shortcuts_where_there_is_sound_and_nothing_elsewhere(column: int) -> None:
+    items = made(400)
+    random = np.random.default_rng(1)
+    values = random.random((400, 4))
+    values[:, column] = np.where(items.is_fake, 0.05, 0.5) + 0.1 * random.random(400)
+    values[::3] = np.nan
+    probe = score_level(items, values, seed=0)
+    heard = np.isfinite(values[:, 0])
+    test = (items.split == "test") & heard
+    assert roc_auc_score(items.is_fake[test], probe.score[test]) > 0.99
+    assert probe.applies is not None
+    assert (probe.applies == heard).all()
+    assert len(np.unique(probe.score[~heard])) == 1
+    nothing = score_level(items, np.full((400, 4), np.nan), seed=0)
+    assert measure(items, nothing, seed=0).table.row("made").auc is None
 
 
 def test_silence_says_nothing_about_a_dataset_of_images() -> None:

@@ -55,7 +55,14 @@ def test_every_test_item_has_a_score_or_a_reason(chain: Chain, evaluation: Evalu
 
 def test_all_controls_stand_beside_the_model(evaluation: Evaluation) -> None:
     names = [table.name for table in evaluation.controls]
-    assert names == ["majority guess", "modality mask only", "metadata only", "silence and duration", "linear probe"]
+    assert names == [
+        "majority guess",
+        "modality mask only",
+        "metadata only",
+        "silence and duration",
+        "level and bandwidth",
+        "linear probe",
+    ]
     assert [one.control for one in evaluation.comparisons] == names
     scored = [row.name for row in evaluation.model.rows if row.name != "macro"]
     for table in evaluation.controls:

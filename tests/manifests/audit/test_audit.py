@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from unmask.manifests.audit.audit import audit
@@ -52,6 +53,31 @@ def test_a_planted_size_is_flagged(tree: Tree, tmp_path: Path):
 
 def test_a_planted_jpeg_quality_is_flagged(tree: Tree, tmp_path: Path):
     assert verdicts(audited(tree(fake_quality=70), tmp_path / "work"), "own")["encoding"] == "flagged"
+
+
+def write_speech(folder: Path, number: int, *, gain: float = 1.0, highest_hz: int = 8_000, rate: int = 16_000) -> None:
+    """Two seconds of noise of a random loudness, below a frequency."""
+    random = np.random.default_rng(number)
+    spectrum = np.fft.rfft(random.normal(0, 1, 2 * rate))
+    spectrum[2 * highest_hz :] = 0
+    sound = np.fft.irfft(spectrum)
+    sound *= 0.05 * gain * random.uniform(0.7, 1.3) / sound.std()
+    folder.mkdir(parents=True, exist_ok=True)
+    soundfile.write(folder / f"{number}.wav", sound + random.normal(0, 1e-4, 2 * rate), rate)
+
+
+@pytest.mark.parametrize(
+    ("fake", "flagged"),
+    [({"gain": 2.5}, "level"), ({"highest_hz": 5_000}, "bandwidth"), ({"rate": 22_050}, "bandwidth"), ({}, None)],
+)
+def test_planted_loudness_bandwidth_and_rate_are_flagged(tmp_path: Path, fake: dict[str, int], flagged: str | None):
+    for number in range(16):
+        write_speech(tmp_path / "own/real", number)
+        write_speech(tmp_path / "own/fake", 100 + number, **fake)
+    manifest = scan(tmp_path, workers=1, say=lambda line: None)[0]
+    found = verdicts(audited(manifest, tmp_path / "work"), "own")
+    decoded = {name for name in ("level", "bandwidth", "silence and duration") if found[name] == "flagged"}
+    assert decoded == ({flagged} if flagged else set())
 
 
 def test_nothing_is_flagged_where_the_classes_are_made_alike(tree: Tree, tmp_path: Path):

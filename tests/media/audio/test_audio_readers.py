@@ -11,7 +11,7 @@ import soundfile
 from tiny_media import click, first_loud_s, numbered_frame, numbered_video, write_video
 
 from unmask.core.errors import BadMedia
-from unmask.media.audio.readers import SOUND_READERS, VIDEO_READERS, read_rms, read_start
+from unmask.media.audio.readers import SOUND_READERS, VIDEO_READERS, read_levels, read_start
 from unmask.media.audio.resampling import resample, to_int16
 from unmask.media.audio.video_track import open_video_audio
 from unmask.media.audio.waveform import Waveform
@@ -176,13 +176,13 @@ def test_rms_is_measured_per_ten_milliseconds_of_the_whole_file(tmp_path, name):
     tone = (0.5 * np.sin(2 * np.pi * 300 * np.arange(12 * RATE) / RATE)).astype(np.float32)
     path = tmp_path / name
     _ = wav(path, tone) if path.suffix == ".wav" else numbered_video(path, 300, sound=tone)
-    rms, rate = read_rms(path)
+    rms, rate = read_levels(path).rms, read_levels(path).rate
     assert (rate, rms.dtype) == (RATE, np.float64)
     assert len(rms) == pytest.approx(1200, abs=20)
     assert np.median(rms) == pytest.approx(0.5 / np.sqrt(2), rel=0.03)
 
 
-@pytest.mark.parametrize("read", [read_rms, lambda path: read_start(path, 1.0)])
+@pytest.mark.parametrize("read", [read_levels, lambda path: read_start(path, 1.0)])
 def test_a_file_without_audio_is_unreadable_and_its_folder_is_not_named(tmp_path, read):
     (tmp_path / "text.mp3").write_text("not audio " * 200)
     for path in (tmp_path / "text.mp3", numbered_video(tmp_path / "mute.mp4", 5)):

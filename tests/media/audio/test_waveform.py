@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from unmask.media.audio.readers import SOUND_READERS, VIDEO_READERS, read_rms, read_start, use_track
+from unmask.media.audio.readers import SOUND_READERS, VIDEO_READERS, read_levels, read_start, use_track
 from unmask.media.audio.waveform import ORDERS, VORBIS_ORDERS, Waveform
 from unmask.preprocess.clip_audio import read_clip_audio
 from unmask.preprocess.profiles import PreprocessSettings
@@ -81,7 +81,7 @@ def test_opposite_channels_do_not_become_silence(tmp_path, right, suffix):
     louder = max(1.0, abs(right)) if right < -1 / 0.9**0.5 else 1.0
     for samples in audio.samples:
         assert np.sqrt((samples / 32768.0) ** 2).mean() == pytest.approx(louder * np.abs(NOISE).mean(), rel=0.1)
-    rms, _ = read_rms(path)
+    rms = read_levels(path).rms
     assert np.median(rms) > 0.1
     assert np.abs(read_start(path, 1.0)[0]).mean() > 0.1
 

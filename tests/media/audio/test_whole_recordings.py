@@ -15,7 +15,7 @@ from sound_streams import RATE, join, make_tone, write_mp3, write_tone
 from unmask.manifests.scan.probe import probe_file
 from unmask.media.audio import sound_files
 from unmask.media.audio.joined_streams import find_streams
-from unmask.media.audio.readers import SOUND_READERS, read_rms, use_track
+from unmask.media.audio.readers import SOUND_READERS, read_levels, use_track
 from unmask.media.audio.waveform import Waveform
 
 PADDING_S = 0.2
@@ -33,7 +33,7 @@ def pitch(samples: np.ndarray, rate: int) -> float:
 def check_length(path: Path, seconds: float) -> Waveform:
     """Scan, decoding and the audit agree on the length."""
     whole = read_whole(path)
-    rms, _ = read_rms(path)
+    rms = read_levels(path).rms
     lengths = (probe_file(path, "audio").duration_s, whole.end_s, len(rms) / 100)
     assert lengths == pytest.approx((seconds,) * 3, abs=PADDING_S)
     return whole
@@ -144,11 +144,11 @@ import sys
 from pathlib import Path
 from unmask.core.errors import BadMedia
 from unmask.manifests.scan.probe import probe_file
-from unmask.media.audio.readers import read_rms
+from unmask.media.audio.readers import read_levels
 for path in map(Path, sys.argv[1:]):
     probe_file(path, "audio")
     try:
-        read_rms(path)
+        read_levels(path)
     except BadMedia:
         print(path.name)
 """
