@@ -90,7 +90,7 @@ def _train_preset(
     for config in configs:
         try:
             run = run_folder(work.runs, data, config)
-            if fit(data, config, run, device=device).stopped:
+            if fit(data, config, run, device=device, purpose="ablation").stopped:
                 return evaluations, None, True
         except UsageError as error:
             log.warning("%s: %s", config.preset, error.problem)

@@ -67,6 +67,8 @@ class Verdict:
     """Share of the sampled frames in which a face was found; None without frames."""
     reason: str | None = None
     """Why the file was not scored, or what part of it could not be read."""
+    run: str = ""
+    """Name of the run that scored it."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -100,7 +102,7 @@ def predict(files: Sequence[str | Path], run: Path, *, device: torch.device) -> 
     if accepted:
         with tempfile.TemporaryDirectory(prefix="unmask-") as folder:
             scored = _run_stages(accepted, loaded, run, WorkFolder(Path(folder)), device)
-    return [replace(refused[name] or scored[Path(name).resolve()], path=name) for name in names]
+    return [replace(refused[name] or scored[Path(name).resolve()], path=name, run=run.name) for name in names]
 
 
 def _refuse(name: str, loaded: LoadedRun) -> Verdict | None:

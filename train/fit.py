@@ -29,6 +29,7 @@ from unmask.train.optim.compile import explain_compile_error
 from unmask.train.optim.distributed import World, join_world
 from unmask.train.optim.ema import compute_decay, update_average
 from unmask.train.optim.optimizer import autocast, clip, compute_lr, set_lr
+from unmask.train.run_choice import Purpose, record_purpose
 from unmask.train.run_folder import (
     INPUTS,
     LAST,
@@ -51,26 +52,37 @@ __all__ = ["fit", "run_folder"]
 log = logging.getLogger("unmask")
 
 
-def fit(data: TokenData, config: TrainConfig, run: Path, *, device: torch.device, resume: bool = True) -> RunSummary:
+def fit(
+    data: TokenData,
+    config: TrainConfig,
+    run: Path,
+    *,
+    device: torch.device,
+    resume: bool = True,
+    purpose: Purpose = "train",
+) -> RunSummary:
     """Train `config` on the train split of `data` into the folder `run`; the best epoch on validation is kept.
 
     With `resume` a finished run of the same settings and data is reused, an unfinished one continued to the weights an
     undisturbed run would have. Ctrl-C ends it after the last whole epoch. `UsageError` when a split is empty or has
     one class, when memory runs out, or when the loss is no longer a number. Under `torchrun` every process calls this.
+    `purpose`: a run that only an ablation asked for is not the one that evaluate and predict take by themselves.
     """
     world = join_world(device)
     with hold_lock(run / LOCK, "another training of this run") if world.first else nullcontext():
-        summary = _fit(data, config, run, world, resume)
+        if world.first:
+            record_purpose(run, purpose)
+        summary = _fit(data, config, run, world, resume, purpose)
     if not summary.stopped:  # one that was stopped may be alone: the others are within a step
         world.wait()
     world.leave()
     return summary
 
 
-def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool) -> RunSummary:
+def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: bool, purpose: Purpose) -> RunSummary:
     if resume and (summary := load_finished(run, run_key(config, data))):
         log.info("%s: trained before on the same inputs, reused", run.name)
-        if world.first:
+        if world.first and purpose == "train":
             (run / INPUTS).touch()  # the run last asked for is the one that evaluate and predict take
         return summary
     try:

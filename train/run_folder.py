@@ -8,6 +8,7 @@ runs/<preset>-s<seed>-<8 hex of config and inputs>/
     best_multimodal_all_datasets.pth    state dict of the best epoch, loads with weights_only=True
     last.pth                            model, optimizer, scaler and epoch, to resume from
     lock                                held while it is trained
+    purpose.json                        only of a run that an ablation made (run_choice.py)
     summary.json                        RunSummary, written last: the run is finished
 """
 
@@ -51,6 +52,7 @@ BEST = "best_multimodal_all_datasets.pth"
 LAST = "last.pth"
 SUMMARY = "summary.json"
 LOCK = "lock"
+PURPOSE = "purpose.json"
 
 REMEDY = "unmask train"
 STATE = {"key", "config", "standing", "model", "average", "optimiser", "scaler"}
@@ -138,26 +140,6 @@ def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:
     """Where the run of `config` on `data` lies: the same settings on the same inputs are the same run."""
     control = "-shuffled" if config.shuffle_labels else ""
     return runs / f"{config.preset}{control}-s{config.seed}-{run_key(config, data)[:8]}"
-
-
-def find_run(runs: Path, run: Path | None) -> Path:
-    """`run`, or the one under `runs` that was trained, or asked for again, last. `MissingInput` when there is none.
-
-    A control of shuffled labels is found only by its name.
-    """
-    if run is not None:
-        if not (run / INPUTS).is_file():
-            raise MissingInput(f"{run}: no trained run", f"give a folder of {runs}, or {REMEDY}")
-        return run
-    found = sorted(runs.glob(f"*/{INPUTS}"), key=lambda path: (path.stat().st_mtime_ns, path))
-    real = [path.parent for path in found if not _is_control(path.parent)]
-    if not real:
-        raise MissingInput(f"{runs}: no trained run", REMEDY)
-    return real[-1]
-
-
-def _is_control(run: Path) -> bool:
-    return (run / CONFIG).is_file() and bool(_read_json(run / CONFIG).get("shuffle_labels"))
 
 
 def describe_inputs(

@@ -240,21 +240,21 @@ class Work:
         *,
         device: str = "auto",
     ) -> EvaluationTable:
-        """`Run.evaluate` of a run by its name or folder; None: the newest."""
+        """`Run.evaluate` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).evaluate(split, device=device)
 
     def predict(
         self, files: Sequence[str | Path], run: Run | str | Path | None = None, *, device: str = "auto"
     ) -> VerdictTable:
-        """`Run.predict` of a run by its name or folder; None: the newest."""
+        """`Run.predict` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).predict(files, device=device)
 
     def report(self, run: Run | str | Path | None = None) -> Path:
-        """`Run.report` of a run by its name or folder; None: the newest."""
+        """`Run.report` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).report()
 
     def run(self, run: Run | str | Path | None = None) -> Run:
-        """A run by its name or folder; None: the newest. `MissingInput` where there is none."""
+        """A run by its name or folder; None: the newest of `train`. `MissingInput` where there is none."""
         return find_run(self.folder, run)
 
     def runs(self) -> RunTable:

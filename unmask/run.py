@@ -17,6 +17,7 @@ from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 
 if TYPE_CHECKING:
     from unmask.train.config import TrainConfig
+    from unmask.train.run_choice import Purpose
     from unmask.train.run_folder import RunSummary
 
 log = logging.getLogger("unmask")
@@ -49,6 +50,13 @@ class Run:
         from unmask.train.run_folder import read_summary
 
         return self._summary or read_summary(self.folder)
+
+    @property
+    def purpose(self) -> Purpose:
+        """ "train"; "ablation" or "control" for a run that is only taken where it is named."""
+        from unmask.train.run_choice import read_purpose
+
+        return read_purpose(self.folder)
 
     @property
     def finished(self) -> bool:
@@ -104,6 +112,7 @@ class Run:
         evaluation = self._stored_evaluation()
         return {
             "run": self.name,
+            "purpose": self.purpose,
             "preset": about.preset,
             "seed": about.seed,
             "finished": done is not None,
@@ -151,22 +160,16 @@ class EpochTable(Table, list[Row]):
 
 def list_runs(work: WorkFolder) -> RunTable:
     """Every run under `work`, the one trained or asked for last first."""
-    from unmask.train.run_folder import INPUTS
+    from unmask.train.run_choice import list_run_folders
 
-    found = sorted(work.runs.glob(f"*/{INPUTS}"), key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
-    return RunTable(Run(path.parent, work) for path in found)
+    return RunTable(Run(folder, work) for folder in list_run_folders(work.runs))
 
 
 def find_run(work: WorkFolder, run: Run | str | Path | None) -> Run:
-    """`run` by its folder or its name; None: the newest. `MissingInput` where there is none."""
-    from unmask.train import run_folder
+    """`run` by its folder or name; None: the newest that `train` was asked for. `MissingInput` where there is none."""
+    from unmask.train import run_choice
 
-    if isinstance(run, Run):
-        return run
-    named = None if run is None else Path(run)
-    if named is not None and (work.runs / named / run_folder.INPUTS).is_file():
-        named = work.runs / named
-    return Run(run_folder.find_run(work.runs, named), work)
+    return run if isinstance(run, Run) else Run(run_choice.find_run(work.runs, run), work)
 
 
 def _flat(validation: Row) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from unmask.core.errors import MissingInput, UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
-from unmask.train.run_folder import find_run, load_run, run_folder
+from unmask.train.run_choice import find_run, read_purpose
+from unmask.train.run_folder import load_run, run_folder
 from unmask.train.scoring import FEW, PADDING, SLOTS, average_by_item, compute_probability, cut, score_clips
 
 CPU = torch.device("cpu")
@@ -123,7 +125,7 @@ def test_the_newest_run_is_found(trained, tmp_path: Path):
     (older / "inputs.json").write_text("{}")
     os.utime(older / "inputs.json", (1, 1))
     assert find_run(tmp_path / "runs", None) == run
-    assert find_run(tmp_path / "runs", older) == older
+    assert find_run(tmp_path / "runs", older) == find_run(tmp_path / "runs", "older") == older
     for missing in ((tmp_path / "nowhere", None), (tmp_path / "runs", tmp_path / "runs" / "absent")):
         with pytest.raises(MissingInput, match="unmask train"):
             find_run(*missing)
@@ -202,6 +204,24 @@ def test_a_control_is_not_taken_for_the_newest_model(trained, caplog):
     with caplog.at_level("WARNING", logger="unmask"):
         load_run(shuffled, CPU)
     assert "shuffled labels" in caplog.text
+
+
+def test_a_run_of_an_ablation_is_taken_only_by_its_name(trained, tmp_path: Path):
+    data, run = trained
+    row = QUICK.changed({"seed": 5})
+    other = run_folder(run.parent, data, row)
+    fit(data, row, other, device=CPU, purpose="ablation")
+    fit(data, QUICK, run, device=CPU, purpose="ablation")
+    assert (read_purpose(other), read_purpose(run)) == ("ablation", "train")
+    assert find_run(run.parent, None) == run, "an ablation that reuses a run does not change what it is for"
+    assert find_run(run.parent, other.name) == other
+    shutil.copytree(other, tmp_path / "alone" / other.name)
+    with pytest.raises(MissingInput, match=f"only runs of ablations.*\n.*--run: {other.name}"):
+        find_run(tmp_path / "alone", None)
+    with pytest.raises(MissingInput, match=f"did you mean {other.name}"):
+        find_run(tmp_path / "alone", other.name[:-1])
+    fit(data, row, other, device=CPU)
+    assert find_run(run.parent, None) == other, "asked for by itself"
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", " ", "", "-x"])

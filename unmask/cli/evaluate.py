@@ -19,6 +19,6 @@ def evaluate(
     """Compute metrics per file and dataset on the test split, beside simple controls."""
     from unmask.evaluation.terminal_table import render_evaluation
 
-    found = call.work.evaluate(run, split, device=device)
+    found = call.choose_run(run).evaluate(split, device=device)
     call.console.show(render_evaluation(found.details))
     call.console.result |= found.details.as_json()

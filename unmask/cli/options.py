@@ -20,6 +20,7 @@ from unmask.core.errors import UsageError
 
 if TYPE_CHECKING:
     from unmask.preprocess.profiles import Profile
+    from unmask.run import Run
     from unmask.train.config import TrainConfig
 
 DEFAULT_MAX_FAILURES = MAX_FAILURES
@@ -54,7 +55,10 @@ MaxFailures = Annotated[
     typer.Option("--max-failures", min=0, max=1, help="Exit with code 3 if a larger fraction of the items failed."),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto (a GPU if there is one), cpu, cuda or cuda:N.")]
-RunFolder = Annotated[Path | None, typer.Option("--run", help="Name or folder of a run (default: the newest).")]
+RunFolder = Annotated[
+    Path | None,
+    typer.Option("--run", help="Name or folder of a run (default: the newest that `unmask train` was asked for)."),
+]
 SplitSeed = Annotated[int, typer.Option("--seed", help="Random seed of the split.")]
 AllowLeaks = Annotated[
     bool,
@@ -78,6 +82,13 @@ class Call:
         profile = choose_profile(self.work.folder, name, settings, assignments or [], say=self.console.say, keep=keep)
         self.console.result["profile"] = profile.name
         return profile
+
+    def choose_run(self, named: Path | None) -> Run:
+        """The run `named`, or the newest that `train` was asked for; its name is printed and in the JSON object."""
+        run = self.work.run(named)
+        self.console.say(f"run: {run.name}")
+        self.console.result["run"] = run.name
+        return run
 
 
 Command = Callable[..., None]

@@ -26,7 +26,7 @@ def predict(
 
     Exit code 3 if some of the files got no score, 4 if none got one.
     """
-    verdicts = call.work.predict(files, run, device=device)
+    verdicts = call.choose_run(run).predict(files, device=device)
     for verdict in verdicts:
         call.console.say(str(verdict))
     for line in describe_crashes(verdict.reason for verdict in verdicts):

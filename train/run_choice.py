@@ -1,0 +1,83 @@
+"""Which run is taken when none is named: the newest that `unmask train` was asked for.
+
+A run that only an ablation asked for has the file purpose.json; asking `unmask train` for the same run removes it. A
+control trained on shuffled labels is never taken by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from unmask.core.atomic_files import write_json
+from unmask.core.errors import MissingInput
+from unmask.core.suggestions import suggest
+from unmask.train.run_folder import CONFIG, INPUTS, PURPOSE, REMEDY
+
+Purpose = Literal["train", "ablation", "control"]
+LISTED = 5
+"""Runs that a message names."""
+
+
+def record_purpose(run: Path, purpose: Purpose) -> None:
+    """Write down that an ablation makes the new run `run`, or that it was asked for by itself.
+
+    An ablation that reuses or continues a run of `unmask train` leaves it as it is.
+    """
+    if purpose == "train":
+        (run / PURPOSE).unlink(missing_ok=True)
+    elif not (run / CONFIG).is_file():
+        write_json(run / PURPOSE, {"purpose": purpose})
+
+
+def read_purpose(run: Path) -> Purpose:
+    """What the run is for. A damaged file means the run of another command, which is not taken by itself."""
+    if _read(run / CONFIG).get("shuffle_labels"):
+        return "control"
+    return "ablation" if (run / PURPOSE).is_file() else "train"
+
+
+def list_run_folders(runs: Path) -> list[Path]:
+    """Folders of the runs, the one trained or asked for last first."""
+    found = sorted(runs.glob(f"*/{INPUTS}"), key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
+    return [path.parent for path in found]
+
+
+def find_run(runs: Path, named: str | Path | None) -> Path:
+    """The run `named` by its name or folder; None: the newest that `unmask train` was asked for.
+
+    `MissingInput` when there is none, with the names of those that there are.
+    """
+    if named is not None:
+        return _find_named(runs, Path(named))
+    found = list_run_folders(runs)
+    wanted = [run for run in found if read_purpose(run) == "train"]
+    if wanted:
+        return wanted[0]
+    if found:
+        problem = f"{runs}: only runs of ablations and controls, none of which is taken by itself"
+        raise MissingInput(problem, f"{REMEDY}, or name one with --run: {_list_names(found)}")
+    raise MissingInput(f"{runs}: no trained run", REMEDY)
+
+
+def _find_named(runs: Path, named: Path) -> Path:
+    for run in (runs / named, named):
+        if (run / INPUTS).is_file():
+            return run
+    found = list_run_folders(runs)
+    listed = f"runs: {_list_names(found)}; or {REMEDY}" if found else f"{REMEDY} first, or give its folder"
+    raise MissingInput(f"{named}: no trained run", suggest(named.name, [run.name for run in found]) + listed)
+
+
+def _list_names(found: list[Path]) -> str:
+    more = f" and {len(found) - LISTED} more (unmask runs ls)" if len(found) > LISTED else ""
+    return ", ".join(run.name for run in found[:LISTED]) + more
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
