@@ -76,10 +76,10 @@ def _probe_family(
         constant = [line for line in alone if line.constant is not None]
         same = "all files have the same: " + ", ".join(f"{line.name} {line.constant}" for line in constant)
         return _make_untested(name, about, is_fake, same if constant else "no file has any")
-    return probe(name, about, is_fake, folds, make_scores(features.values, features.is_name, folds, seed), best, seed)
+    return probe(name, about, is_fake, folds, _make_scores(features.values, features.is_name, folds, seed), best, seed)
 
 
-def make_scores(values: Floats, is_name: Flags, folds: Folds | None, seed: int) -> Scores:
+def _make_scores(values: Floats, is_name: Flags, folds: Folds | None, seed: int) -> Scores:
     """The shortcut classifier on the columns `values` (N, F)."""
 
     def score(train: Flags, test: Flags) -> Floats:
@@ -145,7 +145,7 @@ def _probe_feature(features: Features, column: int, is_fake: Flags, folds: Folds
     files, constant = int(present.sum()), features.find_constant(column)
     if constant is not None or folds is None:
         return FeatureLine(name=name, files=files, auc=None, direct=None, constant=constant)
-    auc = float(folds.auc(predict_held_out(folds, make_scores(values, is_name, folds, seed)))[0])
+    auc = float(folds.auc(predict_held_out(folds, _make_scores(values, is_name, folds, seed)))[0])
     direct = None
     if not is_name[0] and is_fake[present].any() and not is_fake[present].all():
         direct = float(compute_weighted_auc(is_fake[present], values[present, 0], np.ones((1, files)))[0])

@@ -43,6 +43,17 @@ def test_a_header_that_gives_the_label_away_is_found_without_opening_a_file():
     assert "most by bytes" in found.text
 
 
+def test_sizes_of_which_only_some_are_of_fakes_are_found_by_trees():
+    sizes = np.arange(120) * 1000 + 50_000
+    rows = [
+        replace(row, bytes=int(size), label=label, method="swap" if label else "none")
+        for row, size in zip(make_rows("a", 120, leak=False), sizes, strict=True)
+        for label in [int(size // 20_000 % 2)]
+    ]
+    (found,) = find_header_shortcuts(rows, 0)
+    assert (found.verdict, found.auc > 0.8) == ("flagged", True)
+
+
 def test_few_groups_are_suspect_and_too_few_files_are_nothing():
     (found,) = find_header_shortcuts(make_rows("a", 40, leak=True, groups=8), 0)
     assert found.verdict == "suspect"
@@ -64,6 +75,7 @@ def test_a_large_dataset_is_sampled(monkeypatch):
         known_shortcuts, "encode_headers", lambda rows, known: sizes.append(len(rows)) or encode(rows, known)
     )
     monkeypatch.setattr(known_shortcuts, "probe", lambda name, about, *_: ProbeLine(name=name, about=about))
+    monkeypatch.setattr(known_shortcuts, "FAMILIES", known_shortcuts.FAMILIES[:1])
     find_header_shortcuts(make_rows("a", 4 * MOST_FILES, leak=False, groups=9999), 0)
     assert sizes == [2 * MOST_FILES]
 
