@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from unmask.manifests.datasets.file_tree import walk
 from unmask.media.media_kind import find_kind
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -46,8 +47,6 @@ def _expand(name: str) -> list[str]:
 
 
 def _list_media(folder: Path) -> list[str]:
-    """Media files below `folder`; none that are hidden or in a hidden folder."""
-    below = (path for path in folder.rglob("*") if path.is_file() and find_kind(path, path.suffix.lower()))
-    return sorted(
-        str(path) for path in below if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    """Media files below `folder`; none that are hidden, nor in a folder that is hidden or of the system."""
+    paths = (folder / name for name in walk(folder).files)
+    return sorted(str(path) for path in paths if find_kind(path, path.suffix.lower()))

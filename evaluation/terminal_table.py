@@ -17,7 +17,7 @@ PARTIAL = "* mean over the datasets that the control can score; the differences 
 
 def render_evaluation(evaluation: Evaluation) -> RenderableType:
     """Metrics per dataset, macro and pooled; then the controls, one sentence per control, and items without a score."""
-    parts: list[RenderableType] = [_build_metrics_table(evaluation), _build_controls_table(evaluation)]
+    parts: list[RenderableType] = [_build_metrics_table(evaluation), Text(), _build_controls_table(evaluation)]
     if any("*" in format_beside(evaluation.model.row(MACRO), control.row(MACRO)) for control in evaluation.controls):
         parts.append(Text(PARTIAL))
     parts += [Text(f"- {comparison.meaning}") for comparison in evaluation.comparisons]

@@ -19,6 +19,8 @@ CHARACTER, PADDING = 7.4, 15
 """Pixels of a digit at the font size of tables, and of a cell's padding."""
 LONGEST_TEXT = 24
 """Characters after which words and names may be broken; numbers are not."""
+LONGEST_NUMBER = 13
+"""Characters that fit a column of stacked values; a longer value takes two."""
 DRAWING = 24
 """Characters that an SVG in a cell takes."""
 
@@ -26,9 +28,10 @@ STACKED = """
 @container (width < {width}px) {{
   .fit-{width} thead {{ position: absolute; clip-path: inset(50%); height: 1px; overflow: hidden; }}
   .fit-{width} caption, .fit-{width} tbody {{ display: block; }}
-  .fit-{width} tr {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(92px, 1fr)); gap: 6px 12px;
+  .fit-{width} tr {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(98px, 1fr)); gap: 6px 12px;
     padding: 10px 6px; border-bottom: 1px solid var(--line); break-inside: avoid; }}
   .fit-{width} th[scope="row"], .fit-{width} .long {{ grid-column: 1 / -1; }}
+  .fit-{width} .double {{ grid-column: span 2; }}
   .fit-{width} tbody th, .fit-{width} td {{ display: block; border: 0; padding: 0; text-align: left; }}
   .fit-{width} td[data-label]::before {{ content: attr(data-label); display: block; font-size: 0.76rem;
     font-weight: 400; color: var(--soft); white-space: normal; }}
@@ -101,9 +104,15 @@ def _label_cell(cell: re.Match[str], heading: str) -> str:
         attributes += ' class="wrap"' if longest > LONGEST_TEXT else ""
         return f"<th{attributes}>{content}</th>"
     if _is_words(cell) and longest > LONGEST_TEXT:
-        attributes = attributes.replace('class="', 'class="long ', 1)
+        attributes = _add_class(attributes, "long")
+    elif longest > LONGEST_NUMBER or "<svg" in content:
+        attributes = _add_class(attributes, "double")
     label = f' data-label="{escape(heading)}"' if heading else ""
     return f"<td{label}{attributes}>{content}</td>"
+
+
+def _add_class(attributes: str, name: str) -> str:
+    return attributes.replace('class="', f'class="{name} ', 1) if "class=" in attributes else f' class="{name}"'
 
 
 def _measure_cell(cell: re.Match[str]) -> int:

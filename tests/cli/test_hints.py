@@ -61,6 +61,16 @@ def test_an_error_of_a_command_names_its_work_folder(capsys, tmp_path: Path, as_
     assert not as_json or f"--work {tmp_path}" in out
 
 
+def test_a_sentence_of_a_table_names_the_work_folder_too(capsys):
+    from rich.console import Group
+    from rich.text import Text
+
+    from unmask.cli.console import Console
+
+    Console(work=Path("w")).show(Group(Text("- run `unmask audit`, then evaluate again")))
+    assert capsys.readouterr().out == "- run `unmask audit --work w`, then evaluate again\n"
+
+
 def test_too_many_failures_name_the_argument_of_the_caller():
     from unmask.cli.console import Console
     from unmask.core.errors import ItemsFailed

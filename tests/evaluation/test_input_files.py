@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,8 +17,17 @@ from unmask.tables import VerdictTable
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    names = ("b.mp4", "a.wav", "below/c.PNG", "below/notes.txt", ".hidden/d.mp4", "x[1].mp4", "empty/readme.md")
-    for name in names:
+    names = (
+        "b.mp4",
+        "a.wav",
+        "below/c.PNG",
+        "below/notes.txt",
+        ".hidden/d.mp4",
+        "@eaDir/e.mp4",
+        "x[1].mp4",
+        "empty/readme.md",
+    )
+    for name in (*names, "empty/readme.md"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.touch()
@@ -65,7 +75,8 @@ def test_the_exit_code_says_whether_files_were_scored(capsys, monkeypatch, tmp_p
         Verdict(path=f"{n}.mp4", verdict="unreadable" if score is None else "fake", threshold=0.5, score=score)
         for n, score in enumerate(scores)
     ]
-    monkeypatch.setattr("unmask.api.Work.predict", lambda self, files, run, device: VerdictTable(verdicts))
+    run = SimpleNamespace(predict=lambda files, device: VerdictTable(verdicts))
+    monkeypatch.setattr("unmask.cli.options.Call.choose_run", lambda self, name: run)
     with pytest.raises(SystemExit) as stopped:
         app.main(["predict", "0.mp4", "--work", str(tmp_path), *["--json"] * as_json])
     out, err = capsys.readouterr()

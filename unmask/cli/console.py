@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rich.console import Console as RichConsole
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.text import Text
 
-from unmask.cli.hints import adapt_commands
+from unmask.cli.hints import DEFAULT_WORK, adapt_commands
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import as_user_error
 from unmask.core.stage_report import StageReport
@@ -36,6 +37,8 @@ class Console:
 
     as_json: bool = False
     quiet: bool = False
+    work: Path = DEFAULT_WORK
+    """Commands that sentences of a table name get this --work."""
     result: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -50,10 +53,15 @@ class Console:
         if self.quiet:
             return
         stream = sys.stderr if self.as_json else sys.stdout
+        if isinstance(table, Group):
+            table = Group(*(self._adapt(part) for part in table.renderables))
         if stream.isatty():
             RichConsole(file=stream).print(table)
         else:
             print(format_plain(table, UNLIMITED), end="", file=stream, flush=True)
+
+    def _adapt(self, part: RenderableType) -> RenderableType:
+        return Text(adapt_commands(part.plain, self.work), style=part.style) if isinstance(part, Text) else part
 
     def show_list(self, name: str, about: str, entries: Mapping[str, object]) -> None:
         """Print names and what belongs to each, under two headings."""
@@ -84,7 +92,7 @@ def open_console(as_json: bool, quiet: bool, work: Path) -> Iterator[Console]:
 
     Commands in the hint of an error get the form that the user typed (see `adapt_commands`).
     """
-    console = Console(as_json=as_json, quiet=quiet)
+    console = Console(as_json=as_json, quiet=quiet, work=work)
     try:
         yield console
     except BaseException as error:

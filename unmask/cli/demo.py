@@ -33,7 +33,7 @@ def demo(call: Call, seed: Seed = 0, scale: Scale = 1.0) -> None:
     ]
     for step, options in steps:
         outer.say(f"\n== {step.__name__} ({time.monotonic() - started:.0f} s)")
-        console = Console(as_json=outer.as_json, quiet=outer.quiet)
+        console = Console(as_json=outer.as_json, quiet=outer.quiet, work=outer.work)
         outer.result[step.__name__] = console.result
         step.body(Call(console, call.work), **options)
     outer.say(f"\ndone in {time.monotonic() - started:.0f} s. These numbers mean nothing about real deepfakes.")
