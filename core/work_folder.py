@@ -22,6 +22,7 @@ class WorkFolder:
     <root>/media/<fingerprint>/              media shards, and outcomes.parquet with the result per file
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
     <root>/runs/<id>/                        trained models, their settings and evaluation results
+    <root>/ablations/<name>/                 tables of ablate, one folder per comparison
     <root>/locks/                            empty lock files that keep two commands of one stage apart
     <root>/audit.html                        report of audit
     <root>/audit.json                        its results, which evaluate shows beside its own
@@ -65,6 +66,10 @@ class WorkFolder:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def ablations(self) -> Path:
+        return self.root / "ablations"
 
     @property
     def locks(self) -> Path:

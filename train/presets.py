@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from unmask.core.errors import UsageError
 from unmask.core.suggestions import suggest
@@ -116,3 +116,19 @@ def make_preset(name: str) -> TrainConfig:
     if name not in PRESETS:
         raise UsageError(f"no preset {name!r}", f"{suggest(name, PRESETS)}presets: {', '.join(PRESETS)}")
     return PRESETS[name]().model_copy(update={"preset": name})
+
+
+def parse_variants(texts: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
+    """Variant -> its preset and its settings, of "NAME:SETTING=VALUE"; "NAME:preset=PRESET" names another base.
+
+    The default base is `full`. A name that comes again adds a setting. `UsageError` for any other form.
+    """
+    variants: dict[str, tuple[str, list[str]]] = {}
+    for text in texts:
+        name, _, setting = text.partition(":")
+        key, equals, value = setting.partition("=")
+        if not (name and key and equals):
+            raise UsageError(f"--variant {text}: not NAME:SETTING=VALUE", "--variant small-steps:train.lr=1e-4")
+        base, settings = variants.get(name, ("full", []))
+        variants[name] = (value, settings) if key == "preset" else (base, [*settings, setting])
+    return variants

@@ -226,7 +226,7 @@ class Work:
         **settings: Any,
     ) -> AblationTable:
         """Train and evaluate `presets` (none: all) with each of `seeds` on the same tokens, all with `settings`."""
-        from unmask.evaluation.ablate import ablate
+        from unmask.evaluation.ablation.ablate import ablate
         from unmask.train.presets import PRESETS, make_preset
 
         named = presets if isinstance(presets, Mapping) else {name: make_preset(name) for name in presets or PRESETS}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import RenderableType
 
-    from unmask.evaluation.ablation_table import Ablation
+    from unmask.evaluation.ablation.ablation_table import Ablation
     from unmask.evaluation.predict import Verdict
     from unmask.evaluation.results import Evaluation
     from unmask.manifests.audit.results import Audit
@@ -278,7 +278,7 @@ class AblationTable(Table):
 
     def as_text(self) -> str:
         from unmask.core.terminal.wide_table import format_plain
-        from unmask.evaluation.ablation_table import render_ablation
+        from unmask.evaluation.ablation.ablation_table import render_ablation
 
         return format_plain(render_ablation(self.details))
 

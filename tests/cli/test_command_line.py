@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -218,16 +219,24 @@ def test_invalid_option_values_are_exit_2_before_anything_is_read(capsys, tmp_pa
     assert message in err
 
 
-def test_without_a_list_every_preset_is_compared(capsys, tmp_path: Path, monkeypatch):
-    from unmask.evaluation import ablate
+def test_ablate_compares_presets_and_variants(capsys, tmp_path: Path, monkeypatch):
+    from unmask.evaluation.ablation import ablate
     from unmask.train.presets import PRESETS
 
-    asked: list[str] = []
+    asked: dict[str, Any] = {}
 
     def stop(work, presets, seeds, *, device):
-        asked.extend(presets)
+        asked.clear()
+        asked.update(presets)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ablate, "ablate", stop)
     assert run(capsys, "ablate", "--work", tmp_path)[0] == 130
-    assert asked == list(PRESETS)
+    assert list(asked) == list(PRESETS), "without a list every preset"
+    variants = ("--variant", "slow:train.lr=1e-3", "--variant", "slow:preset=early-fusion", "--set", "train.epochs=5")
+    assert run(capsys, "ablate", "--work", tmp_path, *variants)[0] == 130
+    assert list(asked) == ["full", "slow"]
+    slow = asked["slow"]
+    assert (slow.preset, slow.fusion, slow.lr, slow.epochs) == ("slow", "early", 1e-3, 5)
+    code, _, err = run(capsys, "ablate", "--work", tmp_path, "--presets", "full", "--variant", "full:train.lr=1e-3")
+    assert (code, "a preset of this name" in err) == (2, True)

@@ -10,7 +10,7 @@ import pytest
 from guides import code_blocks, execute_block
 from made_evaluation import Made, make_evaluation, make_page_data
 
-from unmask.evaluation.ablation_table import list_figures
+from unmask.evaluation.ablation.ablation_table import list_figures
 from unmask.evaluation.report.page import render
 from unmask.evaluation.results import FILE, Evaluation, read_evaluation, write_evaluation
 from unmask.evaluation.terminal_table import format_evaluation, number

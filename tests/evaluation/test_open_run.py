@@ -18,8 +18,9 @@ from unmask.core.errors import MissingInput, UsageError
 from unmask.core.terminal.wide_table import format_plain
 from unmask.core.work_folder import WorkFolder
 from unmask.demo.encoding import write_video
-from unmask.evaluation.ablate import ablate
-from unmask.evaluation.ablation_table import Spread, render_ablation
+from unmask.evaluation.ablation.ablate import ablate
+from unmask.evaluation.ablation.ablation_files import FORMS
+from unmask.evaluation.ablation.ablation_table import Spread, render_ablation
 from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.open_run import check_split
 from unmask.evaluation.predict import predict
@@ -34,6 +35,7 @@ from unmask.manifests.manifest import from_rows, read_manifest, write_manifest
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
 from unmask.train.presets import make_preset
+from unmask.train.run_choice import read_purpose
 from unmask.train.run_folder import load_run
 
 
@@ -217,7 +219,12 @@ def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> 
     again = ablate(work, presets, [0], device=CPU)
     assert again == first
     assert (work.runs / image.runs[0] / "best_multimodal_all_datasets.pth").stat().st_mtime_ns == weights
-    assert json.loads((work.runs / "ablation.json").read_text())["rows"][0]["preset"] == "image-baseline"
+    folder = work.ablations / first.name
+    assert first.name.startswith("image-baseline+video-baseline-")
+    assert {path.name for path in folder.iterdir()} == {"ablation.json", *FORMS}
+    assert json.loads((folder / "ablation.json").read_text())["rows"][0]["preset"] == "image-baseline"
+    assert f"| image-baseline | {image.items} |" in (folder / "table.md").read_text()
+    assert read_purpose(work.runs / image.runs[0]) == "ablation"
     (store,) = first.stores
     assert (store.runs, store.computed) == (1, 0)
     assert image.train_seconds
@@ -258,14 +265,15 @@ def test_a_table_that_is_stopped_leaves_the_earlier_one(chain: Chain, tmp_path: 
     work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
     presets = {"image-baseline": make_preset("image-baseline")}
     ablate(work, presets, [0], device=CPU)
-    before = (work.runs / "ablation.json").read_bytes()
+    before = [path.read_bytes() for path in sorted(work.ablations.rglob("*.*"))]
+    assert before
 
     def stops(*given: object, **named: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("unmask.train.fit.validate", stops)
     assert ablate(work, presets, [1], device=CPU).stopped
-    assert (work.runs / "ablation.json").read_bytes() == before
+    assert [path.read_bytes() for path in sorted(work.ablations.rglob("*.*"))] == before
 
 
 def test_a_manifest_of_another_split_stops_evaluate(chain: Chain, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def show_evaluation(made: Made) -> RenderableType:
 
 
 def show_ablation(made: Made) -> RenderableType:
-    from unmask.evaluation.ablation_table import Ablation, AblationRow, Spread, list_figures, render_ablation
+    from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures, render_ablation
 
     figures = {heading: Spread(mean=0.123, deviation=0.045, seeds=3) for *_, heading in list_figures()}
     rows = [
@@ -35,6 +35,7 @@ def show_ablation(made: Made) -> RenderableType:
         for name in ("full", "full-no-modality-dropout")
     ]
     about = {
+        "name": "full-1",
         "split": "test",
         "split_hash": "1",
         "profile": "offline",

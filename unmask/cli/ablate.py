@@ -24,22 +24,39 @@ from unmask.core.errors import Stopped, UsageError
 def ablate(
     call: Call,
     presets: Annotated[str, typer.Option("--presets", help="Presets to compare, comma-separated (default: all).")] = "",
+    variants: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--variant",
+            help="A row of your own: NAME:train.lr=1e-3 is `full` with this setting, NAME:preset=early-fusion another "
+            "base. Repeat it for several settings or rows; without --presets, they are compared with `full`.",
+        ),
+    ] = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds to train each preset with, comma-separated.")] = "0,1,2",
     settings: SettingsFile = None,
     assignments: TrainAssignments = None,
     device: Device = "auto",
 ) -> None:
     """Train and evaluate presets x seeds on the same tokens and print one table."""
-    from unmask.evaluation.ablation_table import render_ablation
-    from unmask.train.presets import PRESETS, make_preset
+    from unmask.evaluation.ablation.ablation_table import render_ablation
+    from unmask.train.presets import PRESETS, make_preset, parse_variants
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
         hint = "start one process per GPU: --device cuda:1 and other --presets for each"
         raise UsageError("ablate cannot run under torchrun", hint)
-    names = split_list(presets) or PRESETS
+    own = parse_variants(variants or [])
+    names = split_list(presets) or (["full"] if own else list(PRESETS))
+    if taken := sorted(own.keys() & set(names)):
+        raise UsageError(f"--variant {taken[0]}: a preset of this name is compared too", "choose another name")
     configs = {name: change_settings(make_preset(name), settings, assignments) for name in names}
+    for name, (base, changes) in own.items():
+        variant = make_preset(base).changed({"preset": name})
+        configs[name] = change_settings(variant, settings, [*(assignments or []), *changes])
     found = call.work.ablate(configs, split_numbers(seeds), device=device).details
     call.console.show(render_ablation(found))
     call.console.result |= found.as_json()
     if found.stopped:
         raise typer.Exit(Stopped.exit_code)
+    folder = call.work.folder.ablations / found.name
+    call.console.result["folder"] = str(folder)
+    call.console.say(f"table as CSV, Markdown, LaTeX, HTML and JSON: {folder}")

@@ -14,8 +14,7 @@ from unmask.evaluation.terminal_table import NOTHING, number
 from unmask.evaluation.token_reuse import StoreUse, describe_token_reuse
 from unmask.metrics import binary
 
-FILE = "ablation.json"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +47,8 @@ class AblationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ablation:
+    name: str
+    """Of its folder under <work>/ablations."""
     split: str
     split_hash: str
     profile: str
@@ -71,36 +72,32 @@ def list_figures() -> list[tuple[str, str, str]]:
     return [(row, metric.name, f"{row} {metric.heading}") for metric in binary.METRICS for row in metric.ablation]
 
 
+def list_cells(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
+    """Headings, and the cells of each row as text: one row per preset, then one per control, its name in brackets."""
+    figures = list_figures()
+    rows = []
+    for row in ablation.rows:
+        spreads = [row.figures.get(heading) for _, _, heading in figures]
+        took = NOTHING if row.train_seconds is None else f"{row.train_seconds:,.1f} s"
+        rows.append([row.preset, str(row.items), *(NOTHING if one is None else str(one) for one in spreads), took])
+    for control in ablation.controls:
+        values = [number(control.row(summary)[metric]) for summary, metric, _ in figures]
+        rows.append([f"({control.name})", "", *values, ""])
+    return ["preset", "items", *(heading for _, _, heading in figures), "training"], rows
+
+
 def render_ablation(ablation: Ablation) -> RenderableType:
     """One row per preset, then the controls, then notes on which rows may be compared."""
     title = f"ablation: {ablation.split} split, profile {ablation.profile}, {len(ablation.seeds)} seed(s)"
-    rows, controls = ablation.rows, ablation.controls
-    blank = [""] * len(controls)
-    took = [NOTHING if row.train_seconds is None else f"{row.train_seconds:,.1f} s" for row in rows]
-    figures = [
-        Column(
-            heading=heading,
-            cells=[
-                *(NOTHING if (spread := row.figures[heading]) is None else str(spread) for row in rows),
-                *(number(control.row(summary)[metric]) for control in controls),
-            ],
-        )
-        for summary, metric, heading in list_figures()
-    ]
-    table = WideTable(
-        title=title,
-        names=Column(heading="preset", cells=[row.preset for row in rows] + [f"({one.name})" for one in controls]),
-        columns=[
-            Column(heading="items", cells=[*(str(row.items) for row in rows), *blank]),
-            *figures,
-            Column(heading="training", cells=[*took, *blank]),
-        ],
-        styles=[""] * len(rows) + ["dim"] * len(controls),
-    )
-    return Group(table, *(Text(f"- {line}") for line in _write_notes(ablation)))
+    headings, rows = list_cells(ablation)
+    names, *others = [Column(heading=heading, cells=[row[at] for row in rows]) for at, heading in enumerate(headings)]
+    styles = [""] * len(ablation.rows) + ["dim"] * len(ablation.controls)
+    table = WideTable(title=title, names=names, columns=others, styles=styles)
+    return Group(table, *(Text(f"- {line}") for line in write_notes(ablation)))
 
 
-def _write_notes(ablation: Ablation) -> list[str]:
+def write_notes(ablation: Ablation) -> list[str]:
+    """Which rows may be compared, and what was not trained; one sentence each."""
     lines = [f"{row.preset}: not trained: {row.problem}" for row in ablation.rows if row.problem]
     lines += ablation.shortcuts
     kinds = {row.same_items for row in ablation.rows if row.runs}

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from unmask.cache.stage import open_tokens
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.ablation_table import FILE, Ablation, AblationRow, Spread, list_figures
+from unmask.evaluation.ablation.ablation_files import name_ablation, write_ablation
+from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures
 from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.results import MACRO, Evaluation, ScoreTable
@@ -39,7 +39,7 @@ def ablate(
     device: torch.device,
     split: Split = "test",
 ) -> Ablation:
-    """Train and evaluate the missing runs of `presets` x `seeds`; also written to runs/ablation.json.
+    """Train and evaluate the missing runs of `presets` x `seeds`; also written to a folder of its own.
 
     A preset that this data cannot train (no audio, for example) is a row with the problem; if none can be trained,
     raises `UsageError`. A stopped ablation is not written: an earlier table stays.
@@ -66,7 +66,10 @@ def ablate(
         rows.append(_build_row(preset, evaluations, work, problem))
     if not stopped and not any(row.runs for row in rows):
         raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
+    settings = {name: [config.fingerprint() for config in configs[name]] for name in presets}
+    key = fingerprint("ablation-1", settings, split, data.fingerprint(list(data.streams)))
     ablation = Ablation(
+        name=name_ablation(list(presets), key),
         split=split,
         split_hash=data.split_hash,
         profile=data.profile.name,
@@ -78,7 +81,7 @@ def ablate(
         shortcuts=shortcuts,
     )
     if not stopped:
-        write_json(work.runs / FILE, ablation.as_json())
+        write_ablation(work.ablations / ablation.name, ablation)
     return ablation
 
 

@@ -1,0 +1,1 @@
+"""Presets and variants compared on the same tokens: training, the table, and its files."""

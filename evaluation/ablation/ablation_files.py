@@ -1,0 +1,96 @@
+"""The files of an ablation: its numbers as JSON and CSV, its table as Markdown, LaTeX and HTML.
+
+<work>/ablations/<presets>-<8 hex of settings, seeds, split and data>/
+    ablation.json   everything
+    table.csv       one row per preset: mean, standard deviation and number of seeds of every figure
+    table.md        the table as the terminal shows it, with its notes
+    table.tex       a tabular for booktabs
+    table.html      a page of its own
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from unmask.core.atomic_files import write_json, write_text
+from unmask.core.html.pages import make_environment
+from unmask.evaluation.ablation.ablation_table import Ablation, Spread, list_cells, write_notes
+
+LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$"}
+LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
+
+
+def write_ablation(folder: Path, ablation: Ablation) -> None:
+    """Write every file of the ablation into `folder`; those of the same ablation made earlier are replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, form in FORMS.items():
+        write_text(folder / name, form(ablation))
+    write_json(folder / "ablation.json", ablation.as_json())
+
+
+def format_csv(ablation: Ablation) -> str:
+    """Comma-separated numbers, not rounded. Controls have no deviation and no runs."""
+    figures = list(next((row.figures for row in ablation.rows if row.figures), {}))
+    datasets = list(dict.fromkeys(name for row in ablation.rows for name in row.datasets))
+    columns = [*figures, *(f"{name} AUC" for name in datasets)]
+    spreads = [f"{column} {part}" for column in columns for part in ("mean", "deviation", "seeds")]
+    file = io.StringIO()
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(["preset", "items", *spreads, "training seconds", "runs", "problem"])
+    for row in ablation.rows:
+        found = [*(row.figures.get(name) for name in figures), *(row.datasets.get(name) for name in datasets)]
+        numbers = [cell for spread in found for cell in _list_numbers(spread)]
+        table.writerow([row.preset, row.items, *numbers, row.train_seconds, " ".join(row.runs), row.problem])
+    return file.getvalue()
+
+
+def format_markdown(ablation: Ablation) -> str:
+    """A table with pipes, then the notes as a list."""
+    headings, rows = list_cells(ablation)
+    lines = [headings, ["---", *("---:" for _ in headings[1:])], *rows]
+    table = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
+    return "\n".join([*table, "", *(f"- {note}" for note in write_notes(ablation))]) + "\n"
+
+
+def format_latex(ablation: Ablation) -> str:
+    """A tabular with the rules of booktabs; the notes are comments."""
+    headings, rows = list_cells(ablation)
+    body = [" & ".join(map(_escape_latex, cells)) + r" \\" for cells in [headings, *rows]]
+    trained = 1 + len(ablation.rows)
+    parts = [r"\toprule", body[0], r"\midrule", *body[1:trained]]
+    parts += [r"\midrule", *body[trained:]] if body[trained:] else []
+    notes = [f"% {note}" for note in write_notes(ablation)]
+    begin = r"\begin{tabular}{l" + "r" * (len(headings) - 1) + "}"
+    return "\n".join([*notes, begin, *parts, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def format_html(ablation: Ablation) -> str:
+    """One self-contained page."""
+    headings, rows = list_cells(ablation)
+    template = make_environment("unmask.evaluation.ablation").get_template("page.html")
+    return template.render(ablation=ablation, headings=headings, rows=rows, notes=write_notes(ablation)) + "\n"
+
+
+FORMS: dict[str, Callable[[Ablation], str]] = {
+    "table.csv": format_csv,
+    "table.md": format_markdown,
+    "table.tex": format_latex,
+    "table.html": format_html,
+}
+
+
+def name_ablation(rows: list[str], key: str) -> str:
+    """Name of an ablation's folder: "full+full-cdan-1a2b3c4d", or "15-rows-1a2b3c4d"."""
+    return f"{'+'.join(rows) if len(rows) <= 3 else f'{len(rows)}-rows'}-{key[:8]}"
+
+
+def _list_numbers(spread: Spread | None) -> tuple[float | None, float | None, int]:
+    return (None, None, 0) if spread is None else (spread.mean, spread.deviation, spread.seeds)
+
+
+def _escape_latex(text: str) -> str:
+    return re.sub("|".join(map(re.escape, LATEX)), lambda found: LATEX[found[0]], text)
