@@ -67,8 +67,9 @@ class WideTable:
 
     def split(self, width: int) -> list[list[tuple[Column, int]]]:
         """Blocks of (column, its width), each with the names first and not wider than `width` if that is possible."""
-        # Long names are broken rather than numbers.
-        name = min(self.names.measure(folded=True), max(LEAST_NAME, width // 3))
+        # Long names are broken rather than numbers; names of up to half the width stay whole where there is room.
+        widest = max((column.measure(folded=True) for column in self.columns if not column.wraps), default=0)
+        name = min(self.names.measure(folded=True), max(LEAST_NAME, min(width // 2, width - widest - GAP)))
         blocks: list[list[tuple[Column, int]]] = [[(self.names, name)]]
         left = width - name
         for column in self.columns:

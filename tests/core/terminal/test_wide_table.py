@@ -39,6 +39,11 @@ def test_each_further_block_repeats_the_names():
     assert shown.count("archive") == shown.count("celeb_df") == shown.count("dataset") > 1
 
 
+def test_a_name_to_copy_stays_whole_where_there_is_room():
+    store = "efficientnet_lite0-b4059566e1510cce"
+    assert format_plain(table(9, names=(store, "b", "c")), 80).count(store) > 1
+
+
 def test_without_a_width_nothing_is_broken():
     title = "word " * 60
     lines = format_plain(table(40, title=title)).splitlines()
