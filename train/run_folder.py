@@ -283,6 +283,11 @@ def clear(run: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def read_inputs(run: Path) -> dict[str, Any]:
+    """inputs.json as it is, of a run of any version."""
+    return _read_json(run / INPUTS)
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

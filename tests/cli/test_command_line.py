@@ -53,8 +53,9 @@ def test_every_command_takes_the_common_options():
     from typer.main import get_command
 
     listed = get_command(app.app).commands
-    commands = {**listed, **listed["cache"].commands}
-    del commands["cache"]
+    groups = ("cache", "runs")
+    commands = {name: command for name, command in listed.items() if name not in groups}
+    commands |= {f"{group} {name}": command for group in groups for name, command in listed[group].commands.items()}
     options = {name: {opt for one in command.params for opt in one.opts} for name, command in commands.items()}
     assert [name for name, taken in options.items() if not {"--work", "--json", "--quiet"} <= taken] == []
 

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import unmask
-from unmask.cli import cache
+from unmask.cli import cache, runs
 from unmask.cli.ablate import ablate
 from unmask.cli.audit import audit
 from unmask.cli.datasets import datasets
@@ -88,6 +88,7 @@ app = typer.Typer(
 for command in COMMANDS:
     app.command(command.__name__.replace("_", "-"), cls=Command)(command)
 app.add_typer(cache.app, name="cache")
+app.add_typer(runs.app, name="runs")
 
 
 def _print_version(asked: bool) -> None:

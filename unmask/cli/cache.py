@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from unmask.cli.console import Console
+from unmask.cli.console import Console, confirm, format_size
 from unmask.cli.hints import adapt_commands
 from unmask.cli.options import DEFAULT_MAX_FAILURES, Call, Device, MaxFailures, command
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import MissingInput
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
 
@@ -48,8 +48,8 @@ def du(call: Call) -> None:
 
     sizes = measure_disk_use(call.work.folder)
     for path, size in sizes.items():
-        call.console.say(f"{_size(size)}  {path}")
-    call.console.say(f"{_size(sum(sizes.values()))}  total")
+        call.console.say(f"{format_size(size)}  {path}")
+    call.console.say(f"{format_size(sum(sizes.values()))}  total")
     call.console.result |= {"bytes": sizes, "total": sum(sizes.values())}
 
 
@@ -85,19 +85,26 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed; remove nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking for confirmation.")] = False,
 ) -> None:
-    """Remove token stores that no profile and no run uses. Asks for confirmation."""
+    """Remove token stores that no profile and no run uses, and last.pth of finished runs. Asks for confirmation."""
     from unmask.cache.store.inventory import list_stores, remove_stores
+    from unmask.train.run_upkeep import list_spent_states, remove_states
     from unmask.train.token_usage import list_token_use
 
     console, folder = call.console, call.work.folder
     unused = [store for store in list_stores(folder, list_token_use(folder.runs)) if not store.referenced]
+    states = list_spent_states(folder.runs)
+    spent = sum(path.stat().st_size for path in states)
     freed = sum(store.bytes for store in unused)
-    console.result |= {"unreferenced": [store.as_json() for store in unused], "bytes": freed, "removed": []}
+    console.result |= {"unreferenced": [store.as_json() for store in unused], "bytes": freed + spent, "removed": []}
+    console.result["finished_states"] = [str(path.relative_to(folder.root)) for path in states]
     _show_stores(console, unused)
-    console.say(f"{len(unused)} stores that no profile and no run uses, {_size(freed).strip()}")
-    if unused and not dry_run and (yes or _confirm(console.as_json)):
+    console.say(f"{len(unused)} stores that no profile and no run uses, {format_size(freed).strip()}")
+    if states:
+        console.say(f"last.pth of {len(states)} finished runs, {format_size(spent).strip()}")
+    if (unused or states) and not dry_run and (yes or confirm(console.as_json)):
         remove_stores(folder, [store.folder for store in unused])
-        console.result["removed"] = [store.folder for store in unused]
+        remove_states(states)
+        console.result["removed"] = [store.folder for store in unused] + console.result["finished_states"]
         console.say("removed")
 
 
@@ -131,7 +138,7 @@ def export(
         rows, unit = len(vectors), f"{per}s"
     console.result |= {"file": str(out), "format": form, "rows": rows, "streams": list(latest.stores)}
     console.result["bytes"] = out.stat().st_size
-    console.say(f"{out}: {rows} {unit}, {', '.join(latest.stores)}, {_size(out.stat().st_size).strip()}")
+    console.say(f"{out}: {rows} {unit}, {', '.join(latest.stores)}, {format_size(out.stat().st_size).strip()}")
 
 
 @app.command(name="import")
@@ -192,12 +199,6 @@ def _show_damage(console: Console, damaged: Sequence[Damage]) -> None:
         console.say(f"and {len(damaged) - DAMAGE_SHOWN} more (--json lists all)")
 
 
-def _confirm(as_json: bool) -> bool:
-    if as_json:
-        raise UsageError("--json cannot ask for confirmation", "--yes, or --dry-run")
-    return typer.confirm("Remove them?")
-
-
 def _show_stores(console: Console, stores: Sequence[StoreFacts]) -> None:
     if stores:
         console.show(make_store_table(stores))
@@ -207,7 +208,7 @@ def make_store_table(stores: Sequence[StoreFacts]) -> WideTable:
     from unmask.core.terminal.wide_table import Column, WideTable
 
     columns = [
-        Column(heading="size", cells=[_size(store.bytes).strip() for store in stores]),
+        Column(heading="size", cells=[format_size(store.bytes).strip() for store in stores]),
         Column(heading="shards", cells=[f"{store.shards:,}" for store in stores]),
         Column(heading="clips", cells=[f"{store.clips:,}" for store in stores]),
         Column(heading="tokens", cells=[f"{store.tokens:,}" for store in stores]),
@@ -217,8 +218,3 @@ def make_store_table(stores: Sequence[StoreFacts]) -> WideTable:
     ]
     names = [f"{store.folder} (damaged)" if store.problem else store.folder for store in stores]
     return WideTable(names=Column(heading="store", cells=names), columns=columns)
-
-
-def _size(count: int) -> str:
-    power = min(3, max(0, len(str(count)) - 1) // 3)
-    return f"{count / 1000**power:8.1f} {('B', 'KB', 'MB', 'GB')[power]}"

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import typer
 from rich.console import Console as RichConsole
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from unmask.cli.hints import DEFAULT_WORK, adapt_commands
 from unmask.core.crashes import as_run_error
-from unmask.core.errors import as_user_error
+from unmask.core.errors import UsageError, as_user_error
 from unmask.core.stage_report import StageReport
 from unmask.core.terminal.wide_table import UNLIMITED, Column, WideTable, format_plain
 from unmask.logs import show_log
@@ -105,3 +106,16 @@ def open_console(as_json: bool, quiet: bool, work: Path) -> Iterator[Console]:
     finally:
         if as_json:
             print(json.dumps(console.result, indent=2, ensure_ascii=False, default=str), flush=True)
+
+
+def confirm(as_json: bool) -> bool:
+    """Ask before files are removed. `UsageError` with --json, which cannot ask."""
+    if as_json:
+        raise UsageError("--json cannot ask for confirmation", "--yes, or --dry-run")
+    return typer.confirm("Remove them?")
+
+
+def format_size(count: int) -> str:
+    """Bytes as "  12.3 MB", 11 characters wide."""
+    power = min(3, max(0, len(str(count)) - 1) // 3)
+    return f"{count / 1000**power:8.1f} {('B', 'KB', 'MB', 'GB')[power]}"

@@ -1,0 +1,138 @@
+"""`unmask runs`: list, show and remove runs; `unmask cache gc` takes what finished runs no longer need."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unmask.cli import app
+from unmask.core.file_lock import hold_lock
+from unmask.train.config import TrainConfig
+
+BETTER = {"macro": {"auc": 0.875}}
+
+
+def call(capsys: pytest.CaptureFixture[str], work: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code, the JSON object, and stderr."""
+    with pytest.raises(SystemExit) as ended:
+        app.main([*arguments, "--work", str(work), "--json"])
+    out, err = capsys.readouterr()
+    return int(ended.value.code or 0), json.loads(out), err
+
+
+def make_run(
+    work: Path, name: str, *, age: int, finished: bool = True, purpose: str | None = None, **settings: Any
+) -> Path:
+    run = work / "runs" / name
+    run.mkdir(parents=True)
+    summary = {
+        **{"run": name, "size": "small", "parameters": 7, "epochs": 3, "best_epoch": 2, "criterion": "macro_auc"},
+        **{"validation": BETTER, "train_items": 4, "train_clips": 5, "train_seconds": 1.5},
+    }
+    evaluation = {"key": "k", "best_epoch": 2, "split": "test", "model": {"rows": [{"name": "macro", "auc": 0.75}]}}
+    files: dict[str, Any] = {
+        "config.json": TrainConfig(**settings).model_dump(mode="json"),
+        "inputs.json": {"key": "k", "best_epoch": 2, "streams": {"lfcc": {"fingerprint": "ab12"}}},
+        "evaluation.json": evaluation,
+        **({"summary.json": summary} if finished else {}),
+        **({"purpose.json": {"purpose": purpose}} if purpose else {}),
+    }
+    for file, content in files.items():
+        (run / file).write_text(json.dumps(content))
+    (run / "last.pth").write_bytes(b"x" * 1000)
+    (run / "best_multimodal_all_datasets.pth").write_bytes(b"x" * 500)
+    os.utime(run / "inputs.json", (2e9 - age, 2e9 - age))
+    return run
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    root = tmp_path / "work"
+    make_run(root, "full-s0-1", age=3, preset="full", lr=1e-3)
+    make_run(root, "full-s1-2", age=2, preset="full", seed=1, finished=False)
+    make_run(root, "full-cdan-s0-3", age=1, preset="full-cdan", purpose="ablation")
+    return root
+
+
+def test_ls_lists_what_each_run_is_and_how_good(capsys, work: Path):
+    code, found, err = call(capsys, work, "runs", "ls")
+    assert code == 0
+    assert [(row["run"], row["purpose"], row["finished"]) for row in found["runs"]] == [
+        ("full-cdan-s0-3", "ablation", True),
+        ("full-s1-2", "train", False),
+        ("full-s0-1", "train", True),
+    ]
+    oldest = found["runs"][-1]
+    assert (oldest["validation_macro_auc"], oldest["macro_auc"], oldest["evaluated"]) == (0.875, 0.75, "test")
+    assert oldest["bytes"] > 1500
+    for said in ("unfinished", "ablation", "0.875", "3 runs, "):
+        assert said in err
+
+
+def test_a_damaged_run_is_listed_with_its_problem(capsys, work: Path):
+    (work / "runs" / "full-s0-1" / "config.json").write_text("no json")
+    code, found, _ = call(capsys, work, "runs", "ls")
+    assert code == 0
+    assert found["runs"][-1]["purpose"] == "damaged"
+    assert "config.json" in found["runs"][-1]["problem"]
+
+
+def test_show_tells_settings_encoders_and_files(capsys, work: Path):
+    code, found, err = call(capsys, work, "runs", "show", "full-s0-1")
+    assert code == 0
+    assert found["run"]["best_epoch"] == 2
+    assert found["settings"]["lr"] == 1e-3
+    assert found["encoders"] == {"lfcc": "lfcc-ab12"}
+    assert found["files"]["last.pth"] == 1000
+    assert "0.001" in err
+    assert "weight_decay" not in err, "only settings that differ from the defaults"
+
+
+def test_a_name_that_is_none_is_exit_4_with_the_closest(capsys, work: Path):
+    for arguments in (["show", "full-s0-2"], ["rm", "full-s0-2", "--yes"]):
+        code, found, _ = call(capsys, work, "runs", *arguments)
+        assert code == 4
+        assert "did you mean full-s" in found["hint"]
+
+
+def test_rm_removes_the_named_runs_alone(capsys, work: Path):
+    names = ("full-s0-1", "full-cdan-s0-3")
+    code, found, _ = call(capsys, work, "runs", "rm", *names, "--dry-run")
+    assert (code, found["removed"]) == (0, [])
+    assert call(capsys, work, "runs", "rm", *names)[0] == 2, "--json cannot ask"
+    assert len(list((work / "runs").iterdir())) == 3
+    code, found, _ = call(capsys, work, "runs", "rm", *names, "--yes")
+    assert (code, found["removed"]) == (0, list(names))
+    assert [path.name for path in (work / "runs").iterdir()] == ["full-s1-2"]
+
+
+def test_rm_leaves_a_run_in_training_and_folders_elsewhere(capsys, work: Path, tmp_path: Path):
+    with hold_lock(work / "runs" / "full-s1-2" / "lock", "a test"):
+        code, found, _ = call(capsys, work, "runs", "rm", "full-s1-2", "--yes")
+    assert code == 2
+    assert "already running" in found["error"]
+    elsewhere = make_run(tmp_path / "other", "full-s0-1", age=0)
+    code, found, _ = call(capsys, work, "runs", "rm", str(elsewhere), "--yes")
+    assert code == 2
+    assert elsewhere.is_dir()
+    assert (work / "runs" / "full-s1-2").is_dir()
+
+
+def test_gc_takes_the_resume_states_of_finished_runs(capsys, work: Path):
+    code, found, _ = call(capsys, work, "cache", "gc", "--dry-run")
+    assert code == 0
+    assert found["finished_states"] == ["runs/full-cdan-s0-3/last.pth", "runs/full-s0-1/last.pth"]
+    assert (found["bytes"], found["removed"]) == (2000, [])
+    code, found, _ = call(capsys, work, "cache", "gc", "--yes")
+    assert (code, found["removed"]) == (0, found["finished_states"])
+    assert sorted(path.parent.name for path in work.glob("runs/*/last.pth")) == ["full-s1-2"]
+    assert len(list(work.glob("runs/*/best_multimodal_all_datasets.pth"))) == 3
+
+
+def test_without_runs_nothing_is_listed(capsys, tmp_path: Path):
+    code, found, _ = call(capsys, tmp_path / "work", "runs", "ls")
+    assert (code, found["runs"]) == (0, [])

@@ -1,0 +1,36 @@
+"""Room on the disk that runs take, and removing what is no longer needed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from unmask.core.errors import UsageError
+from unmask.core.file_lock import hold_lock
+from unmask.train.run_folder import LAST, LOCK, SUMMARY
+
+
+def measure_run(run: Path) -> int:
+    """Bytes of all files of a run."""
+    return sum(path.stat().st_size for path in run.rglob("*") if path.is_file())
+
+
+def list_spent_states(runs: Path) -> list[Path]:
+    """last.pth of every finished run: only an unfinished training is resumed from it."""
+    return sorted(path for path in runs.glob(f"*/{LAST}") if (path.parent / SUMMARY).is_file())
+
+
+def remove_states(states: Sequence[Path]) -> None:
+    """Remove what `list_spent_states` found. `UsageError` for one that is being trained again."""
+    for path in states:
+        with hold_lock(path.parent / LOCK, "another training of this run"):
+            path.unlink(missing_ok=True)
+
+
+def remove_run(runs: Path, run: Path) -> None:
+    """Remove a run and its evaluation. `UsageError` if it is being trained, or lies outside `runs`."""
+    if run.resolve().parent != runs.resolve():
+        raise UsageError(f"{run}: not a run of {runs}", "unmask runs ls lists them")
+    with hold_lock(run / LOCK, "another training of this run"):
+        shutil.rmtree(run)

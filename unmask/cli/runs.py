@@ -1,0 +1,131 @@
+"""`unmask runs`: list, show and remove trained runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unmask.cli.console import confirm, format_size
+from unmask.cli.options import Call, command
+from unmask.core.errors import MissingInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unmask.core.terminal.wide_table import WideTable
+    from unmask.run import Run
+
+app = typer.Typer(help="List, show and remove trained runs.", no_args_is_help=True)
+
+Names = Annotated[list[str], typer.Argument(help="Names of runs; `unmask runs ls` lists them.")]
+
+
+@app.command()
+@command()
+def ls(call: Call) -> None:
+    """List runs, newest first: what each is for, epochs, AUC on validation and test, size."""
+    rows = [_describe(run) for run in call.work.runs()]
+    if rows:
+        call.console.show(make_run_table(rows))
+    call.console.say(f"{len(rows)} runs, {format_size(sum(row['bytes'] for row in rows)).strip()}")
+    call.console.result["runs"] = rows
+
+
+@app.command()
+@command()
+def show(call: Call, run: Annotated[str, typer.Argument(help="Name or folder of a run.")]) -> None:
+    """Show a run: results, settings that differ from the defaults, encoders, files."""
+    from unmask.train.config import TrainConfig
+
+    chosen = call.work.run(run)
+    about, settings = _describe(chosen), _read_settings(chosen)
+    defaults = TrainConfig().model_dump(mode="json")
+    changed = {name: value for name, value in settings.items() if value != defaults.get(name)}
+    encoders = _read_encoders(chosen)
+    files = {path.name: path.stat().st_size for path in sorted(chosen.folder.iterdir()) if path.is_file()}
+    call.console.show_list("run", chosen.name, {name: _format(value) for name, value in about.items()})
+    call.console.show_list("setting", "not as the default", changed)
+    call.console.show_list("encoder", "tokens", encoders)
+    call.console.show_list("file", "size", {name: format_size(size).strip() for name, size in files.items()})
+    call.console.result |= {"run": about, "settings": settings, "encoders": encoders, "files": files}
+
+
+@app.command()
+@command()
+def rm(
+    call: Call,
+    names: Names,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed; remove nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking for confirmation.")] = False,
+) -> None:
+    """Remove runs and their evaluations. Asks for confirmation; tokens stay (see `unmask cache gc`)."""
+    from unmask.train.run_upkeep import measure_run, remove_run
+
+    console, folder = call.console, call.work.folder.runs
+    found = {run.name: run.folder for run in map(call.work.run, names)}
+    sizes = {name: measure_run(path) for name, path in found.items()}
+    for name, size in sizes.items():
+        console.say(f"{format_size(size)}  {name}")
+    console.result |= {"runs": sizes, "removed": []}
+    if not dry_run and (yes or confirm(console.as_json)):
+        for name, path in found.items():
+            remove_run(folder, path)
+            console.result["removed"].append(name)
+        console.say("removed")
+
+
+def make_run_table(rows: Sequence[dict[str, Any]]) -> WideTable:
+    from unmask.core.terminal.wide_table import Column, WideTable
+
+    shown = {
+        "for": [row["purpose"] for row in rows],
+        "epochs": [_format(row["epochs"]) if row["finished"] else "unfinished" for row in rows],
+        "best": [_format(row["best_epoch"]) for row in rows],
+        "val macro AUC": [_format(row["validation_macro_auc"]) for row in rows],
+        "macro AUC": [_format(row["macro_auc"]) for row in rows],
+        "on": [row["evaluated"] or "" for row in rows],
+        "size": [format_size(row["bytes"]).strip() for row in rows],
+        "last asked for": [row["changed"] for row in rows],
+    }
+    left = ("for", "on", "last asked for")
+    columns = [Column(heading=heading, cells=cells, left=heading in left) for heading, cells in shown.items()]
+    return WideTable(names=Column(heading="run", cells=[row["run"] for row in rows]), columns=columns)
+
+
+def _describe(run: Run) -> dict[str, Any]:
+    """Its row in `Work.runs()` with size and time; a damaged run has only its problem."""
+    from datetime import datetime
+
+    from unmask.train.run_folder import INPUTS
+    from unmask.train.run_upkeep import measure_run
+
+    keys = ("preset", "seed", "epochs", "best_epoch", "validation_macro_auc", "evaluated", "macro_auc")
+    row: dict[str, Any] = {"run": run.name, "purpose": run.purpose, "finished": run.finished, "problem": None}
+    try:
+        row |= run.as_row()
+    except (MissingInput, ValueError) as error:
+        row |= dict.fromkeys(keys) | {"purpose": "damaged", "problem": str(error).partition("\n")[0]}
+    changed = datetime.fromtimestamp((run.folder / INPUTS).stat().st_mtime)
+    return row | {"bytes": measure_run(run.folder), "changed": changed.strftime("%Y-%m-%d %H:%M")}
+
+
+def _read_settings(run: Run) -> dict[str, Any]:
+    try:
+        return run.config.model_dump(mode="json")
+    except ValueError as error:
+        raise MissingInput(f"{run.folder}: its settings cannot be read", "unmask runs rm, then train again") from error
+
+
+def _read_encoders(run: Run) -> dict[str, str]:
+    """Encoder -> name of the token store that the run was trained on."""
+    from unmask.train.run_folder import read_inputs
+
+    streams = read_inputs(run.folder).get("streams") or {}
+    return {name: f"{name}-{stream['fingerprint']}" for name, stream in streams.items()}
+
+
+def _format(value: Any) -> str:
+    if value is None:
+        return "n/a"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
