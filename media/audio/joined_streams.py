@@ -17,7 +17,7 @@ OGG_BEGIN = re.compile(rb"OggS\x00[\x02\x06]")
 # STREAMINFO, the block of 34 bytes that follows the marker of a FLAC stream.
 FLAC_BEGIN = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 # An MP3 file's first frame may hold the number of its frames: a tag after the header and 9, 17 or 32 bytes.
-MP3_TAG = re.compile(rb"Xing|Info")
+MP3_TAGS = (b"Xing", b"Info")
 MP3_TAG_OFFSETS = (4 + 9, 4 + 17, 4 + 32)
 MP3_LONGEST_FRAME = 2_881
 ID3 = b"ID3"
@@ -79,9 +79,11 @@ def _skip_tag(head: bytes) -> int:
 
 def _find_mp3_tags(data: mmap.mmap) -> Iterator[int]:
     """Beginnings of the frames that hold the number of frames of an MP3 file."""
-    for match in MP3_TAG.finditer(data):
+    # One search per tag: an expression with both is ten times slower.
+    found = sorted(match.start() for tag in MP3_TAGS for match in re.finditer(tag, data))
+    for tag_at in found:
         for offset in MP3_TAG_OFFSETS:
-            at = match.start() - offset
+            at = tag_at - offset
             if at >= 0 and data[at] == 0xFF and data[at + 1] & 0xE6 == 0xE2:
                 yield at
                 break

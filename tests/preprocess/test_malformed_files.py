@@ -145,6 +145,11 @@ def test_a_video_without_usable_audio_keeps_its_frames_and_says_so(finished, nam
     assert str(one.problem).startswith(problem)
 
 
+def test_a_recording_of_opposite_channels_says_which_one_it_is(finished):
+    found = {name: one.channel for name, one in finished.outcomes.items() if one.channel is not None}
+    assert found == {"opposite_channels.wav": "left"}
+
+
 def test_every_crop_is_a_face_or_marked_as_none(finished):
     outcomes = finished.outcomes.values()
     assert all(one.fallback_faces == one.faces for one in outcomes), "these files show no face"
