@@ -93,7 +93,7 @@ def test_every_item_is_in_an_undamaged_shard(manifest, undisturbed):
     assert all(shard_is_whole(path) for path in shards)
     entries = [entry for path in shards for entry in MediaShard(path).entries]
     assert [entry["media_id"] for entry in entries] == manifest.table.column("media_id").to_pylist()
-    assert [entry["reason"] for entry in entries if entry["reason"]] == ["unreadable", "unreadable"]
+    assert [entry["reason"] for entry in entries if entry["reason"]] == ["unsupported", "unreadable"]
 
 
 def test_a_second_call_keeps_everything_and_counts_it_as_skipped(manifest, undisturbed):
