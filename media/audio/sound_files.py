@@ -24,8 +24,8 @@ from unmask.media.containers import COUNTED, open_container
 
 # Samples of all channels that are kept in memory, 128 MiB. Longer files are decoded again for each pass over them.
 KEPT_SAMPLES = 1 << 25
-# Raw formats whose packets do not say how long they are.
-UNTIMED = ("flac",)
+# Raw formats whose packets do not say how long they are, or say it at the rate of the first.
+UNTIMED = ("flac", "aac")
 # Encoders fill their last packets: what exceeds the header's length by less is padding.
 PADDING_S = 0.2
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -80,6 +81,21 @@ def test_a_change_of_the_rate_within_an_mp3_stream_is_resampled(tmp_path):
     tones = {rate: make_tone(3, rate=rate) for rate in (RATE, 44_100)}
     parts = [write_mp3(tmp_path / f"{rate}.mp3", tone, rate, length_tag=False) for rate, tone in tones.items()]
     whole = check_length(join(tmp_path / "changing.mp3", *parts), 6.0)
+    assert pitch(whole.mono[-2 * RATE :], RATE) == pytest.approx(440, abs=1)
+
+
+def test_a_change_of_the_rate_within_an_aac_stream_is_resampled(tmp_path):
+    for rate in (RATE, 44_100):
+        with av.open(str(tmp_path / f"{rate}.aac"), "w", format="adts") as container:
+            stream = container.add_stream("aac", rate=rate, layout="mono")
+            tone = make_tone(3, rate=rate)
+            for begin in range(0, len(tone), 1024):
+                frame = av.AudioFrame.from_ndarray(tone[None, begin : begin + 1024], format="fltp", layout="mono")
+                frame.sample_rate, frame.pts = rate, begin
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    path = join(tmp_path / "changing.aac", tmp_path / f"{RATE}.aac", tmp_path / "44100.aac")
+    whole = check_length(path, 6.1)
     assert pitch(whole.mono[-2 * RATE :], RATE) == pytest.approx(440, abs=1)
 
 
