@@ -105,7 +105,7 @@ def test_runs_are_listed_newest_first(guide):
 
 def test_the_table_of_an_evaluation_has_the_controls_beside_the_model(guide):
     rows = guide.run.evaluation.as_rows()
-    assert [row["dataset"] for row in rows][-2:] == ["macro", "pooled"]
+    assert [row["dataset"] for row in rows][-3:] == ["macro", "macro 5+", "pooled"]
     assert {"auc", "auc_low", "auc of linear probe", "auc of majority guess"} <= set(rows[0])
 
 

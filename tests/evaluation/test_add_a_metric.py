@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ def test_a_metric_of_the_guide_is_in_every_table(with_brier: Made, tmp_path: Pat
     pooled = next(line for line in text.splitlines() if line.strip().startswith("pooled")).split()
     assert pooled[-1] == number(expected)
 
-    assert '<th scope="col" title="lower is better">Brier</th>' in render(make_page_data(with_brier))
+    page = render(make_page_data(with_brier))
+    assert re.search(r'<th scope="col"><a class="term" href="#term-brier" title="[^"]+">Brier</a></th>', page)
     assert ("macro", "brier", "macro Brier") in list_figures()
     assert binary.measure([True, False], [1.0, 0.0])["brier"] == 0.0
 
