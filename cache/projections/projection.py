@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from unmask.cache.spec import TOKEN_WIDTH
 from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.openmp import use_one_thread
 
 ORTHOGONAL = "orthogonal-seed"
 PCA = "pca"
@@ -90,7 +91,8 @@ def _make_orthogonal(width: int, seed: int) -> NDArray[np.float32]:
     long, short = max(width, TOKEN_WIDTH), min(width, TOKEN_WIDTH)
     # NumPy's generator, not torch's: the same numbers on every machine and device.
     gauss = np.random.Generator(np.random.PCG64([seed, width])).standard_normal((long, short))
-    columns, triangle = np.linalg.qr(gauss)
+    with use_one_thread():
+        columns, triangle = np.linalg.qr(gauss)
     # QR does not determine the sign of a column, and libraries differ: make the diagonal positive.
     columns = columns * np.where(np.diag(triangle) < 0, -1.0, 1.0)
     return np.ascontiguousarray(columns if width > TOKEN_WIDTH else columns.T, np.float32)

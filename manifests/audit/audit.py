@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from unmask.core.crashes import describe_crashes
 from unmask.core.errors import MissingInput
 from unmask.core.fact_table import FactTable
+from unmask.core.openmp import use_one_thread
 from unmask.core.process_pool import count_cores
 from unmask.manifests.audit import counts
 from unmask.manifests.audit.audio_silence import AUDIO_SILENCE
@@ -143,7 +144,8 @@ def _audit_dataset(
     labels, inside = table.column("label"), here.to_numpy()
     real, fake = (pc.sum(pc.equal(labels, label)).as_py() or 0 for label in (0, 1))
     is_fake, groups = _find_fakes(sample), counts.get_groups(sample)
-    probes, single = probe_dataset(features, is_fake, groups, has_audio[inside], seed)
+    with use_one_thread():
+        probes, single = probe_dataset(features, is_fake, groups, has_audio[inside], seed)
     text = probe_text(sample.column("text").to_pylist(), is_fake, groups, seed)
     return DatasetAudit(
         name=name,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from unmask.core.atomic_files import write_json
 from unmask.core.hashing import fingerprint
+from unmask.core.openmp import use_one_thread
 from unmask.manifests.audit.cross_validation import make_folds
 from unmask.manifests.audit.results import Audit, FeatureLine, ProbeLine, Shortcut
 from unmask.manifests.audit.shortcut_classifier import FAMILIES, TREES_FROM, Flags, Predict, Table, is_varying
@@ -47,7 +48,8 @@ def read_shortcuts(path: Path, manifest: Manifest, datasets: Collection[str]) ->
 def find_header_shortcuts(rows: Sequence[MediaRow], seed: int) -> tuple[Shortcut, ...]:
     """Shortcuts in the headers of labeled `rows`, per dataset. Opens no file."""
     names = dict.fromkeys(row.dataset for row in rows)
-    lines = [(name, _probe_headers([row for row in rows if row.dataset == name], seed)) for name in names]
+    with use_one_thread():
+        lines = [(name, _probe_headers([row for row in rows if row.dataset == name], seed)) for name in names]
     return tuple(Shortcut.of(name, line) for name, line in lines if line.verdict in ("flagged", "suspect"))
 
 

@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from threadpoolctl import threadpool_info
 
-from unmask.core.openmp import SPIN_COUNT, limit_openmp_spinning
+from unmask.core.openmp import SPIN_COUNT, limit_openmp_spinning, use_one_thread
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,12 @@ def test_the_limit_is_set_before_torch_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip().splitlines()[-1] == SPIN_COUNT, done.stderr
+
+
+def test_many_small_fits_use_one_thread_and_give_the_others_back():
+    import sklearn.ensemble  # noqa: F401  (loads OpenMP)
+
+    before = [library["num_threads"] for library in threadpool_info()]
+    with use_one_thread():
+        assert {library["num_threads"] for library in threadpool_info()} == {1}
+    assert [library["num_threads"] for library in threadpool_info()] == before
