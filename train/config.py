@@ -25,6 +25,8 @@ class TrainConfig(Settings):
     dropout: float = Field(0.1, ge=0, lt=1)
     fusion: str = "joint"
     """How the modalities are combined: a name in models/fusions.FUSIONS, or module:attribute for your own."""
+    standardize: bool = True
+    """Subtract from each encoder's tokens the mean over the training clips and divide by the standard deviation."""
 
     modalities: tuple[Modality, ...] = ("image", "audio", "text")
     streams: tuple[str, ...] = ()
@@ -109,5 +111,6 @@ class TrainConfig(Settings):
         return weights
 
     def fingerprint(self) -> str:
-        """Without extensions the one of earlier versions, which had no setting for them."""
-        return fingerprint(self.model_dump(mode="json", exclude=None if self.extra_losses else {"extra_losses"}))
+        """The one of earlier versions, where a setting that they did not have is off."""
+        later = {"extra_losses": bool(self.extra_losses), "standardize": self.standardize}
+        return fingerprint(self.model_dump(mode="json", exclude={name for name, used in later.items() if not used}))

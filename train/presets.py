@@ -84,6 +84,11 @@ def full_no_balancing() -> TrainConfig:
     return full().model_copy(update={"balance": False})
 
 
+def full_no_standardization() -> TrainConfig:
+    """Ablation: tokens as the encoders give them, not standardized."""
+    return full().model_copy(update={"standardize": False})
+
+
 def _baseline() -> TrainConfig:
     """Common to the baselines: no domain loss, no modality dropout."""
     return TrainConfig(domain_loss="none", modality_dropout=0.0)
@@ -107,6 +112,7 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
         full_single_dataset,
         full_no_modality_dropout,
         full_no_balancing,
+        full_no_standardization,
     )
 }
 

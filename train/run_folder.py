@@ -175,7 +175,8 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
     try:
         info = RunInfo.model_validate(about)
         check_fusion(run, info.shape.fusion, info.extensions)
-        config = TrainConfig.model_validate(_read_json(run / CONFIG))
+        # Runs of earlier versions do not say whether tokens are standardized.
+        config = TrainConfig.model_validate({"standardize": info.shape.standardized} | _read_json(run / CONFIG))
     except ValidationError as error:
         raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
     if config.shuffle_labels:

@@ -24,6 +24,7 @@ from unmask.train.data.batch import MODALITIES
 from unmask.train.data.clip_table import UNKNOWN, permute_labels
 from unmask.train.data.sampler import Sampler, find_shared_masks
 from unmask.train.data.token_data import TokenData
+from unmask.train.data.token_statistics import measure_tokens
 from unmask.train.losses.contrastive import BOTH
 from unmask.train.losses.objective import Objective
 from unmask.train.models.detector import Detector, ModelShape
@@ -113,8 +114,12 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         config = _resolve_alike(resolve_auto(config, device, len(train), processes=world.size, slots=longest), world)
     sampler = Sampler.of(data, names, train, config)
     shape = build_shape(data, config, names, sampler)
+    placed = data.move_to(device, names)
     torch.manual_seed(config.seed)
     model = Detector(shape).to(device)
+    if config.standardize and not earlier:
+        for name in names:
+            model.fit_standardizer(name, *measure_tokens(placed.streams[name], train, config.seed))
     validated = copy.deepcopy(model) if config.ema else model
     optimizer = make_optimizer(model, config)
     scaler = GradScaler(device.type, enabled=config.precision == "fp16")
@@ -135,7 +140,6 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         remove_leftovers(run)
     judge = choose_judge(data, validation)
     inputs = describe_inputs(data, config, shape, key, judge.criterion)
-    placed = data.move_to(device, names)
     standing = _read_standing(earlier) if earlier else Standing()
     steps = len(sampler.steps(1))
     _warn_idle_terms(config, sampler, model)

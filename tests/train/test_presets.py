@@ -44,8 +44,8 @@ def batch_of(data: TokenData, names: tuple[str, ...], clips: list[int], **kept: 
     return data.batch(np.array(clips), names, device=CPU, kept=masks)
 
 
-def test_the_suite_is_over_all_fifteen_presets():
-    assert len(PRESETS) == 15
+def test_the_suite_is_over_all_presets():
+    assert len(PRESETS) == 16
     names = ("image-baseline", "audio-baseline", "video-baseline", "early-fusion", "late-fusion", "cross-attention")
     assert {*names, "contrastive", "full"} < set(PRESETS)
     assert {make_preset(name).fusion for name in PRESETS} == {"joint", "within", "cross", "early", "late"}

@@ -22,6 +22,7 @@ from unmask.train.models.fusions import FusionShape, load_fusion
 from unmask.train.models.gradient_reversal import reverse_gradient
 from unmask.train.models.heads import Heads, Reading
 from unmask.train.models.modality_slots import CLS, PAD
+from unmask.train.models.standardize import Standardize
 from unmask.train.models.transformer_fusion import time_encoding
 
 
@@ -48,6 +49,8 @@ class ModelShape:
     """cdan: the discriminators see the features times the predicted class."""
     compared: bool = False
     """Has the projections of the contrastive losses."""
+    standardized: bool = False
+    """Tokens are standardized before the adapters. False in runs of earlier versions."""
 
     def __post_init__(self) -> None:
         if not self.widths:
@@ -100,6 +103,7 @@ class ModelShape:
             shared=shared,
             conditioned=config.domain_loss == "cdan",
             compared=config.infonce_weight > 0 or config.supcon_weight > 0,
+            standardized=config.standardize,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -132,6 +136,8 @@ class Detector(nn.Module):
         self.adapters = nn.ModuleDict(
             {name: _adapter(D, W) for name, D in zip(shape.streams, shape.widths, strict=True)}
         )
+        standardized = zip(shape.streams, shape.widths, strict=True) if shape.standardized else ()
+        self.standardizers = nn.ModuleDict({name: Standardize(D) for name, D in standardized})
         self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
         self.cls = _small(W)
         self.read = build_reader(shape)
@@ -165,7 +171,10 @@ class Detector(nn.Module):
         groups = [torch.full((B,), CLS, device=device)]
         for name, group in zip(self.shape.streams, self.shape.groups, strict=True):
             stream = batch.streams[name]
-            x_NW = self.adapters[name](stream.tokens.float()).float()
+            x_ND = stream.tokens.float()
+            if self.shape.standardized:
+                x_ND = self.standardizers[name](x_ND)
+            x_NW = self.adapters[name](x_ND).float()
             parts.append(x_NW + self.stream_embedding[name] + time_encoding(stream.times, W))
             slots.append(stream.slots)
             groups.append(torch.full_like(stream.slots, group))
@@ -173,6 +182,12 @@ class Detector(nn.Module):
         x_XW = torch.zeros(B * L, W, device=device).index_copy(0, where_X, torch.cat(parts))
         group_X = torch.full((B * L,), PAD, device=device).index_copy(0, where_X, torch.cat(groups))
         return x_XW.unflatten(0, (B, L)), group_X.unflatten(0, (B, L))
+
+    def fit_standardizer(self, stream: str, mean_D: torch.Tensor, deviation_D: torch.Tensor) -> None:
+        """Standardize the tokens of this encoder by the mean and deviation of each feature, (D,) each."""
+        standardizer = self.standardizers[stream]
+        assert isinstance(standardizer, Standardize)
+        standardizer.fit(mean_D, deviation_D)
 
     def guess_domain(self, z_BW: torch.Tensor, fake_B: torch.Tensor, batch: Batch) -> torch.Tensor:
         """(B, G) logits of the discriminators."""

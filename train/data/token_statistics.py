@@ -1,0 +1,43 @@
+"""Mean and standard deviation of each feature over the tokens of the training clips.
+
+D width of one encoder's tokens, N tokens
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unmask.train.data.stream_tokens import StreamTokens
+
+# Their mean is known to a thousandth of a deviation; more would only make large caches slow to start on.
+MOST_TOKENS = 2_000_000
+# Clips read at once.
+BLOCK = 1024
+
+
+def measure_tokens(stream: StreamTokens, clips: NDArray[np.int64], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """(D,) mean and (D,) standard deviation, float32, where the tokens are held, over the clean tokens of `clips`.
+
+    Each token counts once. Of more than MOST_TOKENS a random choice of clips is read. Without any token: 0 and 1.
+    """
+    chosen = _limit(clips[stream.lengths[clips] > 0], stream.lengths, seed)
+    count, total, squares = 0, torch.zeros(()), torch.zeros(())
+    for start in range(0, len(chosen), BLOCK):
+        tokens_ND = stream.take(chosen[start : start + BLOCK])[0].double()
+        count += len(tokens_ND)
+        total = total.to(tokens_ND) + tokens_ND.sum(dim=0)
+        squares = squares.to(tokens_ND) + tokens_ND.square().sum(dim=0)
+    if not count:
+        return torch.zeros(stream.spec.width), torch.ones(stream.spec.width)
+    mean_D = total / count
+    return mean_D.float(), (squares / count - mean_D.square()).clamp(min=0).sqrt().float()
+
+
+def _limit(clips: NDArray[np.int64], lengths: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """`clips`, or a random choice of them with at most MOST_TOKENS tokens, in the order of the table."""
+    if lengths[clips].sum() <= MOST_TOKENS:
+        return clips
+    shuffled = np.random.default_rng(seed).permutation(clips)
+    return np.sort(shuffled[np.cumsum(lengths[shuffled]) <= MOST_TOKENS])
