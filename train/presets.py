@@ -14,6 +14,11 @@ def full() -> TrainConfig:
     return TrainConfig()
 
 
+def linear() -> TrainConfig:
+    """00: one linear layer on the mean token of each encoder. A fusion is worth what it adds to this."""
+    return _baseline().model_copy(update={"fusion": "linear"})
+
+
 def image_baseline() -> TrainConfig:
     """01: still images only."""
     return _baseline().model_copy(update={"modalities": ("image",), "kinds": ("image",)})
@@ -98,6 +103,7 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
     preset.__name__.replace("_", "-"): preset
     for preset in (
         full,
+        linear,
         image_baseline,
         audio_baseline,
         video_baseline,

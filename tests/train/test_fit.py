@@ -184,7 +184,7 @@ def test_every_preset_trains(make_data, mixed, tmp_path: Path, name: str):
 
 def test_presets_begin_with_full_and_unknown_names_are_answered_with_the_list():
     assert next(iter(PRESETS)) == "full"
-    assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 16
+    assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 17
     with pytest.raises(UsageError, match="full-no-adversarial"):
         make_preset("fool")
 

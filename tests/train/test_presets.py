@@ -45,10 +45,10 @@ def batch_of(data: TokenData, names: tuple[str, ...], clips: list[int], **kept: 
 
 
 def test_the_suite_is_over_all_presets():
-    assert len(PRESETS) == 16
+    assert len(PRESETS) == 17
     names = ("image-baseline", "audio-baseline", "video-baseline", "early-fusion", "late-fusion", "cross-attention")
     assert {*names, "contrastive", "full"} < set(PRESETS)
-    assert {make_preset(name).fusion for name in PRESETS} == {"joint", "within", "cross", "early", "late"}
+    assert {make_preset(name).fusion for name in PRESETS} == {"joint", "within", "cross", "early", "late", "linear"}
     assert {make_preset(name).domain_loss for name in PRESETS} == {"none", "dann", "cdan", "coral"}
 
 

@@ -21,6 +21,7 @@ from unmask.train.models.domain_discriminators import Discriminators
 from unmask.train.models.fusions import FusionShape, load_fusion
 from unmask.train.models.gradient_reversal import reverse_gradient
 from unmask.train.models.heads import Heads, Reading
+from unmask.train.models.linear import LOGITS, average_tokens
 from unmask.train.models.modality_slots import CLS, PAD
 from unmask.train.models.standardize import Standardize
 from unmask.train.models.transformer_fusion import time_encoding
@@ -74,6 +75,7 @@ class ModelShape:
             heads=self.heads,
             feedforward=self.feedforward,
             dropout=self.dropout,
+            widths=self.widths,
         )
 
     @classmethod
@@ -96,7 +98,7 @@ class ModelShape:
             fusion=config.fusion,
             layers=size.layers,
             heads=size.heads,
-            width=size.width,
+            width=LOGITS if config.fusion == "linear" else size.width,
             feedforward=size.feedforward,
             dropout=config.dropout,
             datasets=datasets,
@@ -132,23 +134,28 @@ class Detector(nn.Module):
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
         self.shape = shape
-        W = shape.width
-        self.adapters = nn.ModuleDict(
-            {name: _adapter(D, W) for name, D in zip(shape.streams, shape.widths, strict=True)}
-        )
-        standardized = zip(shape.streams, shape.widths, strict=True) if shape.standardized else ()
-        self.standardizers = nn.ModuleDict({name: Standardize(D) for name, D in standardized})
-        self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
-        self.cls = _small(W)
-        self.read = build_reader(shape)
+        W, widths = shape.width, dict(zip(shape.streams, shape.widths, strict=True))
+        self.standardizers = nn.ModuleDict({name: Standardize(D) for name, D in widths.items() if shape.standardized})
+        read = build_reader(shape)
+        self.reads_means = getattr(read, "reads_means", False)
+        if not self.reads_means:
+            self.adapters = nn.ModuleDict({name: _adapter(D, W) for name, D in widths.items()})
+            self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
+            self.cls = _small(W)
+        self.read = read
         seen = 2 * W if shape.conditioned else W
         self.discriminators = Discriminators(seen, len(shape.datasets), len(MODALITIES), shape.shared)
         self.projections = Projections(W) if shape.compared else None
 
     def forward(self, batch: Batch, reversal: float = 0.0) -> Outputs:
         """`reversal`: strength with which the discriminators' gradient is reversed; 0 lets none of it through."""
-        x_BLW, group_BL = self.embed(batch)
-        reading = self.read(x_BLW, group_BL, batch.most)
+        tokens, compared = self.standardize(batch), None
+        if self.reads_means:
+            reading = self.read(average_tokens(tokens, batch))
+        else:
+            x_BLW, group_BL = self.embed(tokens, batch)
+            reading = self.read(x_BLW, group_BL, batch.most)
+            compared = self.projections(x_BLW, group_BL, reading.features) if self.projections is not None else None
         z_BW, fake_B = reading.features, reading.fake.float()
         return Outputs(
             fake=fake_B,
@@ -156,10 +163,15 @@ class Detector(nn.Module):
             audio=reading.audio.float(),
             domain=self.guess_domain(reverse_gradient(z_BW, reversal), fake_B, batch),
             features=z_BW,
-            compared=self.projections(x_BLW, group_BL, z_BW) if self.projections is not None else None,
+            compared=compared,
         )
 
-    def embed(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def standardize(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Encoder -> (N, D) float32."""
+        tokens = {name: batch.streams[name].tokens.float() for name in self.shape.streams}
+        return {name: self.standardizers[name](x) if self.shape.standardized else x for name, x in tokens.items()}
+
+    def embed(self, tokens: Mapping[str, torch.Tensor], batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, L, W) tokens, and (B, L) the modality of each, CLS or PAD.
 
         CLS in slot 0, then the clip's tokens, zeros behind its last one (masked, never attended to).
@@ -171,10 +183,7 @@ class Detector(nn.Module):
         groups = [torch.full((B,), CLS, device=device)]
         for name, group in zip(self.shape.streams, self.shape.groups, strict=True):
             stream = batch.streams[name]
-            x_ND = stream.tokens.float()
-            if self.shape.standardized:
-                x_ND = self.standardizers[name](x_ND)
-            x_NW = self.adapters[name](x_ND).float()
+            x_NW = self.adapters[name](tokens[name]).float()
             parts.append(x_NW + self.stream_embedding[name] + time_encoding(stream.times, W))
             slots.append(stream.slots)
             groups.append(torch.full_like(stream.slots, group))

@@ -14,6 +14,7 @@ from unmask.core.errors import MissingInput, UsageError
 from unmask.core.extensions import is_extension, load_extension
 from unmask.train.models.early_fusion import EarlyFusion
 from unmask.train.models.late_fusion import LateFusion
+from unmask.train.models.linear import LinearModel
 from unmask.train.models.transformer_fusion import Pattern, TransformerFusion
 
 
@@ -29,6 +30,8 @@ class FusionShape:
     heads: int
     feedforward: int
     dropout: float
+    widths: tuple[int, ...] = ()
+    """D of each encoder's tokens, for a module that reads their means."""
 
 
 BuildFusion = Callable[[FusionShape], nn.Module]
@@ -36,7 +39,10 @@ BuildFusion = Callable[[FusionShape], nn.Module]
 (position in batch.MODALITIES, modality_slots.CLS or PAD) -> (B, W) features, which the heads read.
 
 A module with `gives_logits = True` has its own heads and returns a heads.Reading; its forward also gets `most`, the
-largest number of tokens per modality in the batch."""
+largest number of tokens per modality in the batch.
+
+A module with `reads_means = True` too gets, instead of all these, the mean token of each encoder, as
+linear.average_tokens returns them."""
 
 
 def joint(shape: FusionShape) -> nn.Module:
@@ -64,7 +70,12 @@ def late(shape: FusionShape) -> nn.Module:
     return LateFusion(shape.modalities, lambda: joint(shape), shape.width, shape.dropout)
 
 
-FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in (joint, within, cross, early, late)}
+def linear(shape: FusionShape) -> nn.Module:
+    """One linear layer on the mean token of each encoder."""
+    return LinearModel(shape.widths)
+
+
+FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in (joint, within, cross, early, late, linear)}
 """Values of `train.fusion`; docs/add-a-fusion.md."""
 
 
