@@ -25,13 +25,13 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(work: Path) -> Command:
     """Run a command with --json; the object it prints."""
 
-    def run(*arguments: object) -> dict[str, Any]:
+    def run(*arguments: object, code: int = 0) -> dict[str, Any]:
         from contextlib import redirect_stdout
         from io import StringIO
 
         with redirect_stdout(StringIO()) as out, pytest.raises(SystemExit) as stopped:
             main([*map(str, arguments), "--work", str(work), "--json"])
-        assert stopped.value.code == 0, out.getvalue()
+        assert stopped.value.code == code, out.getvalue()
         result: dict[str, Any] = json.loads(out.getvalue())
         return result
 
@@ -108,12 +108,12 @@ def test_predict_gives_the_score_that_evaluate_gave(finished, command: Command, 
     assert verdict["clips"], "the clips behind the score are listed"
 
 
-def test_an_unreadable_file_gets_a_verdict_with_the_reason(finished, command: Command, tmp_path: Path):
+def test_a_file_that_is_no_media_gets_a_verdict_with_the_reason(finished, command: Command, tmp_path: Path):
     (tmp_path / "page.mp4").write_text("<html>not found</html>")
     run = Path(finished["train"]["run"]).name
-    verdict = command("predict", tmp_path / "page.mp4", "--run", run)["verdicts"][0]
-    assert verdict["score"] is None
-    assert verdict["reason"].startswith("unreadable")
+    verdict = command("predict", tmp_path / "page.mp4", "--run", run, code=4)["verdicts"][0]
+    assert (verdict["verdict"], verdict["score"]) == ("unsupported", None)
+    assert "HTML" in verdict["reason"]
 
 
 def test_the_report_is_one_page_that_needs_nothing_else(finished):

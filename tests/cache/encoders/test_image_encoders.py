@@ -58,7 +58,7 @@ def test_a_grid_of_no_or_too_many_tokens_is_refused(grid: int):
 
 
 def test_an_unknown_encoder_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match="one of: efficientnet_lite0"):
+    with pytest.raises(UsageError, match=r"did you mean resnet50.*encoders: efficientnet_lite0"):
         make_encoder(EncoderChoice(name="resnet51"), CPU)
 
 

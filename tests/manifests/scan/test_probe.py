@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from deadly_probe import probe_deadly_chunk
 from PIL import Image
-from raised_errors import RAISED, raise_content
+from raised_errors import RAISED, raise_named
 
 from unmask.core.hashing import hash_quickly
 from unmask.manifests.manifest import MediaRow, from_rows
@@ -126,11 +126,11 @@ def test_rows_keep_their_order_over_many_chunks(tmp_path):
 
 
 def _read_with_crashes(chunk: probe.Chunk) -> list[probe.Probe]:
-    """`probe_chunk` in a worker whose image reader raises the exception that a file names."""
+    """`probe_chunk` in a worker whose image reader raises the exception that a file is called after."""
     read = probe.READERS["image"]
 
     def reader(path: Path) -> dict[str, object]:
-        raise_content(path)
+        raise_named(path.name)
         return {"width": 2**40} if path.name == "huge.png" else read(path)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -141,10 +141,7 @@ def _read_with_crashes(chunk: probe.Chunk) -> list[probe.Probe]:
 def test_whatever_a_reader_raises_costs_one_file(tmp_path, monkeypatch):
     names = ["huge.png", *(name for raised in RAISED for name in (raised, f"after {raised}.png"))]
     for name in names:
-        if name in RAISED:
-            (tmp_path / name).write_text(name)
-        else:
-            Image.new("L", (2, 2)).save(tmp_path / name)
+        Image.new("L", (2, 2)).save(tmp_path / name, format="png")
     monkeypatch.setattr(probe, "probe_chunk", _read_with_crashes)
     pairs = ((row(name), tmp_path / name) for name in names)
     found = list(probe_rows(pairs, total=len(names), workers=2))

@@ -45,7 +45,7 @@ def test_items_without_any_token_are_counted_and_failed_rows_are_not_there(make_
 
 
 def test_a_manifest_without_any_token_is_refused(make_data, made_item):
-    with pytest.raises(MissingInput, match="extract-features"):
+    with pytest.raises(MissingInput, match="unmask extract"):
         make_data([made_item(1, {})])
 
 

@@ -85,13 +85,3 @@ def test_a_common_offset_of_all_tokens_changes_nothing(make_data, mixed):
     for layer, offset in zip(layers, (0.0, 100.0), strict=True):
         layer.fit((tokens + offset).mean(dim=0), (tokens + offset).std(dim=0, correction=0))
     torch.testing.assert_close(layers[0](tokens), layers[1](tokens + 100.0))
-
-
-def test_settings_without_standardization_keep_the_key_of_earlier_versions():
-    off = TrainConfig(standardize=False)
-    assert off.fingerprint() != TrainConfig().fingerprint()
-    assert "standardize" not in off.model_dump(exclude={"standardize"})
-    assert off.fingerprint() == EARLIER
-
-
-EARLIER = "bb1176b08ee8ef17"
