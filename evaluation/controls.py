@@ -7,20 +7,17 @@ N items of all splits, F features, E encoders, W width of their tokens
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer, point_figures
-from unmask.manifests.audit.shortcut_classifier import Table, predict_per_dataset
+from unmask.manifests.audit.shortcut_classifier import Table, balance_classes, predict_per_dataset
 from unmask.manifests.audit.text_classifier import predict_from_text
 from unmask.manifests.header_features import encode_headers
 from unmask.manifests.manifest import Split
@@ -67,11 +64,8 @@ def score_headers(items: ItemSet, *, seed: int) -> Scorer:
 
 
 def score_silence(items: ItemSet, facts: NDArray[np.float64], *, seed: int) -> Scorer:
-    """Boosted trees on `silence_facts` (N, F). Items without audio (all NaN) get the training share."""
-    has_audio = np.array(np.isfinite(facts).any(axis=1), np.bool_)
-    score = np.full(len(items), _compute_share(items.is_fake[items.split == "train"]))
-    if has_audio.any():
-        score[has_audio] = _predict_trees(items.only(has_audio), facts[has_audio], seed)
+    """The shortcut classifier on duration and silent ends, `facts` (N, F)."""
+    score, has_audio = _score_audio(items, facts, seed)
     cues = "duration and silence at the ends of the recordings"
     return _make_scorer(items, "silence and duration", "duration and silent ends of the audio", score, cues, has_audio)
 
@@ -85,7 +79,7 @@ def score_text(items: ItemSet) -> Scorer:
     chosen = items.only(has_text)
     fitted, everyone = chosen.split == "train", np.ones(len(chosen), np.bool_)
     weight = np.ones(len(chosen))
-    weight[fitted] = _balance(chosen.dataset[fitted], chosen.is_fake[fitted])
+    weight[fitted] = balance_classes(chosen.dataset[fitted], chosen.is_fake[fitted])
     known = [text for text in texts if text is not None]
     score[has_text] = predict_from_text(known, chosen.is_fake, fitted, everyone, weight)
     cues = "the words and the length of the transcripts"
@@ -93,24 +87,28 @@ def score_text(items: ItemSet) -> Scorer:
 
 
 def score_level(items: ItemSet, values: NDArray[np.float64], *, seed: int) -> Scorer:
-    """The shortcut classifier on level, bandwidth and sample rate (N, F). Items without audio (all NaN) get the
-    training share.
+    """The shortcut classifier on level, bandwidth and sample rate, `values` (N, F)."""
+    score, has_audio = _score_audio(items, values, seed)
+    cues = "loudness, highest frequency and sample rate of the audio"
+    about = "loudness, peak, bandwidth and sample rate of the audio"
+    return _make_scorer(items, "level and bandwidth", about, score, cues, has_audio)
+
+
+def _score_audio(
+    items: ItemSet, values: NDArray[np.float64], seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(N,) probability of fake from `values` (N, F), and which items have audio.
+
+    An item without (all NaN) gets the training share of fakes.
     """
     has_audio = np.array(np.isfinite(values).any(axis=1), np.bool_)
     train, validation = (items.split == "train") & has_audio, (items.split == "val") & has_audio
     score = np.full(len(items), _compute_share(items.is_fake[items.split == "train"]))
     if train.any():
-        table = Table(
-            values=values,
-            is_name=np.zeros(values.shape[1], np.bool_),
-            is_fake=items.is_fake,
-            group=items.group,
-            dataset=items.dataset,
-        )
+        is_name = np.zeros(values.shape[1], np.bool_)
+        table = Table(values=values, is_name=is_name, is_fake=items.is_fake, group=items.group, dataset=items.dataset)
         score[has_audio] = predict_per_dataset(table, train, validation, seed)[has_audio]
-    cues = "loudness, highest frequency and sample rate of the audio"
-    about = "loudness, peak, bandwidth and sample rate of the audio"
-    return _make_scorer(items, "level and bandwidth", about, score, cues, has_audio)
+    return score, has_audio
 
 
 def score_modality_mask(items: ItemSet, present: NDArray[np.bool_]) -> Scorer:
@@ -153,50 +151,17 @@ def _make_scorer(
     return Scorer(name, about, score, threshold, applies, cues)
 
 
-def _predict_trees(items: ItemSet, facts: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    train = items.split == "train"
-    # The trees cannot bin a column without any training value.
-    used = np.isfinite(facts[train]).any(axis=0)
-    if not used.any():
-        return np.full(len(items), _compute_share(items.is_fake[train]))
-    smallest_leaf = int(np.clip(train.sum() // 20, 2, 20))
-    trees = HistGradientBoostingClassifier(
-        max_iter=60,
-        max_leaf_nodes=8,
-        min_samples_leaf=smallest_leaf,
-        l2_regularization=1.0,
-        early_stopping=False,
-        random_state=seed,
-    )
-    return _fit_and_predict(items, facts[:, used], lambda x, y, weight: trees.fit(x, y, sample_weight=weight))
-
-
 def _predict_logistic(items: ItemSet, features: NDArray[np.float32], strength: float, seed: int) -> NDArray[np.float64]:
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=500, random_state=seed))
-    step = "logisticregression__sample_weight"
-    return _fit_and_predict(items, features, lambda x, y, weight: model.fit(x, y, **{step: weight}))
-
-
-def _fit_and_predict(
-    items: ItemSet,
-    features: NDArray[Any],
-    fit: Callable[[NDArray[Any], NDArray[np.bool_], NDArray[np.float64]], Any],
-) -> NDArray[np.float64]:
     """(N,) probability of fake from a model fitted on the training items; their share of fakes with one class."""
     chosen = items.split == "train"
     labels = items.is_fake[chosen]
     if len(np.unique(labels)) < 2:
         return np.full(len(items), _compute_share(labels))
-    model = fit(features[chosen], labels, _balance(items.dataset[chosen], labels))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=500, random_state=seed))
+    weight = balance_classes(items.dataset[chosen], labels)
+    model.fit(features[chosen], labels, logisticregression__sample_weight=weight)
     score: NDArray[np.float64] = model.predict_proba(features)[:, 1].astype(np.float64)
     return score
-
-
-def _balance(dataset: NDArray[np.str_], is_fake: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Weights (mean 1) under which each class of each dataset has the same total, as in the sampler of the model."""
-    cells = np.char.add(dataset, np.where(is_fake, "/fake", "/real"))
-    _, cell, count = np.unique(cells, return_inverse=True, return_counts=True)
-    return len(cells) / (len(count) * count[cell.reshape(-1)].astype(np.float64))
 
 
 def _average_auc(items: ItemSet, score: NDArray[np.float64]) -> float:

@@ -129,7 +129,7 @@ def _predict_trees(table: Table, train: Flags, asked: Flags, seed: int) -> Float
         early_stopping=False,
         random_state=seed,
     )
-    trees.fit(table.values[train][:, columns], labels, sample_weight=_balance(table, train))
+    trees.fit(table.values[train][:, columns], labels, sample_weight=balance_classes(table.dataset[train], labels))
     score: Floats = trees.predict_proba(table.values[asked][:, columns])[:, 1].astype(np.float64)
     return score
 
@@ -143,7 +143,7 @@ def _predict_logistic(table: Table, train: Flags, asked: Flags, seed: int) -> Fl
     known, values = table.values[train][:, columns], table.values[asked][:, columns]
     model = LogisticRegression(C=0.3, max_iter=500)
     is_name = table.is_name[columns]
-    model.fit(_expand(known, known, is_name), labels, sample_weight=_balance(table, train))
+    model.fit(_expand(known, known, is_name), labels, sample_weight=balance_classes(table.dataset[train], labels))
     score: Floats = model.predict_proba(_expand(known, values, is_name))[:, 1]
     return score
 
@@ -156,9 +156,9 @@ def _predict_share(labels: Flags, asked: Flags) -> Floats:
     return np.full(int(asked.sum()), labels.mean() if len(labels) else 0.5)
 
 
-def _balance(table: Table, train: Flags) -> Floats:
-    """Weights with mean 1 under which each class of each dataset counts the same."""
-    cells = np.char.add(table.dataset[train], np.where(table.is_fake[train], "/fake", "/real"))
+def balance_classes(dataset: NDArray[np.str_], is_fake: Flags) -> Floats:
+    """(N,) weights with mean 1 under which each class of each dataset has the same total."""
+    cells = np.char.add(dataset, np.where(is_fake, "/fake", "/real"))
     _, cell, count = np.unique(cells, return_inverse=True, return_counts=True)
     weight: Floats = len(cells) / (len(count) * count[cell.reshape(-1)].astype(np.float64))
     return weight

@@ -103,36 +103,22 @@ def test_an_unknown_dataset_gets_the_prior_of_all() -> None:
     assert score_majority(items).score[-1] == 0.75
 
 
-def test_silence_is_a_shortcut_where_there_is_audio_and_nothing_elsewhere() -> None:
-    items = made(400)
-    random = np.random.default_rng(1)
-    facts = random.random((400, 4))
-    facts[:, 1] = np.where(items.is_fake, 0.05, 0.5) + 0.1 * random.random(400)
-    facts[::3] = np.nan
-    probe = score_silence(items, facts, seed=0)
-    heard = np.isfinite(facts[:, 0])
-    test = (items.split == "test") & heard
-    assert roc_auc_score(items.is_fake[test], probe.score[test]) > 0.99
-    assert probe.applies is not None
-    assert (probe.applies == heard).all()
-    assert len(np.unique(probe.score[~heard])) == 1
-
-
+@pytest.mark.parametrize("score", [score_silence, score_level])
 @pytest.mark.parametrize("column", range(4))
-def test_level_bandwidth_and_rate_are_shortcuts_where_there_is_sound_and_nothing_elsewhere(column: int) -> None:
+def test_facts_of_audio_are_shortcuts_where_there_is_audio_and_nothing_elsewhere(score, column: int) -> None:
     items = made(400)
     random = np.random.default_rng(1)
     values = random.random((400, 4))
     values[:, column] = np.where(items.is_fake, 0.05, 0.5) + 0.1 * random.random(400)
     values[::3] = np.nan
-    probe = score_level(items, values, seed=0)
-    heard = np.isfinite(values[:, 0])
-    test = (items.split == "test") & heard
-    assert roc_auc_score(items.is_fake[test], probe.score[test]) > 0.99
-    assert probe.applies is not None
-    assert (probe.applies == heard).all()
-    assert len(np.unique(probe.score[~heard])) == 1
-    nothing = score_level(items, np.full((400, 4), np.nan), seed=0)
+    control = score(items, values, seed=0)
+    has_audio = np.isfinite(values[:, 0])
+    test = (items.split == "test") & has_audio
+    assert roc_auc_score(items.is_fake[test], control.score[test]) > 0.99
+    assert control.applies is not None
+    assert (control.applies == has_audio).all()
+    assert len(np.unique(control.score[~has_audio])) == 1
+    nothing = score(items, np.full((400, 4), np.nan), seed=0)
     assert measure(items, nothing, seed=0).table.row("made").auc is None
 
 
