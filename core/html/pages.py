@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from unmask.core.html.tables import make_anchor, write_stacking_css
 
 
 def make_environment(package: str) -> Environment:
-    """Environment of the templates in `package`; a page puts the global `css` into its <style>."""
+    """Environment of the templates in `package`, which extend base.html. A page keeps the `json` that it is given."""
     templates = Environment(
-        loader=PackageLoader(package, "."),
+        loader=ChoiceLoader([PackageLoader(package, "."), PackageLoader("unmask.core.html", ".")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from unmask.core.atomic_files import write_json, write_text
 from unmask.core.html.pages import make_environment
+from unmask.core.html.tables import prepare_tables
 from unmask.evaluation.ablation.ablation_table import Ablation, Spread, list_cells, write_notes
 
 LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$"}
@@ -72,7 +73,8 @@ def format_html(ablation: Ablation) -> str:
     """One self-contained page."""
     headings, rows = list_cells(ablation)
     template = make_environment("unmask.evaluation.ablation").get_template("page.html")
-    return template.render(ablation=ablation, headings=headings, rows=rows, notes=write_notes(ablation)) + "\n"
+    page = template.render(ablation=ablation, headings=headings, rows=rows, notes=write_notes(ablation))
+    return prepare_tables(page, {}) + "\n"
 
 
 FORMS: dict[str, Callable[[Ablation], str]] = {
