@@ -146,7 +146,7 @@ def _extract_sample(corpus: Path, folder: Path) -> None:
     logging.disable(logging.INFO)
     whole, _ = scan(corpus, say=lambda line: None)
     work, settings = WorkFolder(folder / "work"), offline().preprocess
-    manifest = Manifest(whole.table.take(_draw_rows(whole)), whole.roots)
+    manifest = whole.with_table(whole.table.take(_draw_rows(whole)))
     preprocess(manifest, settings, work)
     shards = find_shards(get_media_folder(work, settings), manifest)
     for array in ("faces", "audio"):

@@ -54,7 +54,7 @@ def main() -> str:
 
 def _measure_dataset(whole: Manifest, dataset: str, work: WorkFolder) -> list[str]:
     mine = [name == dataset for name in whole.table.column("dataset").to_pylist()]
-    manifest = Manifest(whole.table.filter(mine), whole.roots)
+    manifest = whole.with_table(whole.table.filter(mine))
     choices = tuple(EncoderChoice(name=name, projection="native") for name in SETS[dataset])
     profile = Profile(name="bench", encoders=choices)
     preprocess(manifest, profile.preprocess, work)

@@ -22,7 +22,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.input_files import expand_files, explain_absence
 from unmask.evaluation.open_run import OpenRun, open_run
 from unmask.evaluation.unscored_items import format_reason, load_outcomes
-from unmask.manifests.manifest import Kind, Manifest, MediaRow
+from unmask.manifests.manifest import Kind, MediaRow
 from unmask.manifests.scan.single_files import make_file_manifest
 from unmask.preprocess.outcomes import Outcome
 from unmask.preprocess.profiles import AugmentationSettings, Profile
@@ -122,7 +122,7 @@ def _run_stages(
     """Resolved path -> verdict; the files of the stages are in `work`."""
     probed, profile = make_file_manifest(files), _reduce_profile(loaded.info)
     verdicts = {probed.locate(row).resolve(): _judge_header(row, loaded) for row in probed.rows()}
-    manifest = Manifest(probed.table.filter([verdict is None for verdict in verdicts.values()]), probed.roots)
+    manifest = probed.with_table(probed.table.filter([verdict is None for verdict in verdicts.values()]))
     if not len(manifest):
         return {path: verdict for path, verdict in verdicts.items() if verdict}
     preprocess(manifest, profile.preprocess, work)

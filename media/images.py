@@ -35,7 +35,7 @@ DECODER_ERRORS = (
     KeyError,
     TypeError,
     OverflowError,
-    NotImplementedError,
+    NotImplementedError,  # a variant of a format that a plugin knows and does not decode
 )
 # In the messages of Pillow's plugins for a variant that they do not decode, such as 12 bits in a JPEG.
 VARIANT = ("unknown pixel mode", "unknown data organization", "cannot handle", "unsupported", "not supported")
@@ -115,7 +115,7 @@ def describe_failure(path: Path, error: Exception, remedy: str = DAMAGED) -> Bad
     error = _find_cause(path) or error
     # Without the folder: what is stored is the same on every machine.
     problem = str(error).replace(str(path), path.name)
-    if any(words in problem.lower() for words in VARIANT) or isinstance(error, NotImplementedError):
+    if any(words in problem.lower() for words in VARIANT) or isinstance(error, NotImplementedError):  # of Pillow
         problem = f"{found.name if found else 'an image'} of a variant that Pillow does not decode ({problem})"
         return BadMedia(path, "unsupported", problem, "Convert it to PNG or JPEG with 8 bits per channel")
     return BadMedia(path, "unreadable", f"not a readable image ({type(error).__name__}: {problem})", remedy)

@@ -101,47 +101,28 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     train, validation = _select_clips(data, names, config, "train"), _select_clips(data, names, config, "val")
     _check_train(data, train)
     _warn_missing(data, names, train, config)
-    longest = 1 + int(data.lengths(names)[train].sum(axis=1).max())
-    if earlier:
-        config = TrainConfig(**earlier["config"])
-        if config.accumulate < world.size:
-            log.warning(
-                "%d batches per step: %d processes have nothing to do",
-                config.accumulate,
-                world.size - config.accumulate,
-            )
-    else:
-        config = _resolve_alike(resolve_auto(config, device, len(train), processes=world.size, slots=longest), world)
+    config = _resolve(config, earlier, world, data.lengths(names)[train].sum(axis=1))
     sampler = Sampler.of(data, names, train, config)
     shape = build_shape(data, config, names, sampler)
     placed = data.move_to(device, names)
     torch.manual_seed(config.seed)
     model = Detector(shape).to(device)
-    if config.standardize and not earlier:
-        for name in names:
-            model.fit_standardizer(name, *measure_tokens(placed.streams[name], train, config.seed))
+    if not earlier:
+        _standardize(model, placed, train, config)
     validated = copy.deepcopy(model) if config.ema else model
     optimizer = make_optimizer(model, config)
-    scaler = GradScaler(device.type, enabled=config.precision == "fp16")
-    # The scaler initializes itself on the first loss it scales, and a process may have no batch in a step.
-    scaler.scale(torch.zeros((), device=device))
+    scaler = _make_scaler(config, device)
     if earlier:
-        kept: dict[str, Any] = {"model": model, "optimiser": optimizer, "scaler": scaler} | (
-            {"average": validated} if config.ema else {}
-        )
-        for name, part in kept.items():
-            part.load_state_dict(earlier[name])
+        average = {"average": validated} if config.ema else {}
+        _restore(earlier, model=model, optimiser=optimizer, scaler=scaler, **average)
     elif world.first:
         _begin(run, config, data, names)
-    if config.compile:
-        for one in {model, validated}:
-            compile_blocks(one)
+    for one in {model, validated} if config.compile else ():
+        compile_blocks(one)
     if world.first:
         remove_leftovers(run)
     judge = choose_judge(data, validation)
     inputs = describe_inputs(data, config, shape, key, judge.criterion)
-    standing = _read_standing(earlier) if earlier else Standing()
-    steps = len(sampler.steps(1))
     _warn_idle_terms(config, sampler, model)
     _announce(run, config, sampler, model, placed)
     return Setup(
@@ -155,11 +136,44 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         optimizer=optimizer,
         scaler=scaler,
         inputs=inputs,
-        standing=standing,
-        steps=steps,
+        standing=_read_standing(earlier) if earlier else Standing(),
+        steps=len(sampler.steps(1)),
         validated=validated,
         world=world,
     )
+
+
+def _resolve(
+    config: TrainConfig, earlier: dict[str, Any] | None, world: World, lengths: NDArray[np.int64]
+) -> TrainConfig:
+    """The settings of the earlier call, or `config` with "auto" resolved for training clips of these `lengths`."""
+    if earlier is None:
+        slots = 1 + int(lengths.max())
+        return _resolve_alike(
+            resolve_auto(config, world.device, len(lengths), processes=world.size, slots=slots), world
+        )
+    config = TrainConfig(**earlier["config"])
+    if idle := max(0, world.size - config.accumulate):
+        log.warning("%d batches per step: %d processes have nothing to do", config.accumulate, idle)
+    return config
+
+
+def _make_scaler(config: TrainConfig, device: torch.device) -> GradScaler:
+    scaler = GradScaler(device.type, enabled=config.precision == "fp16")
+    # It initializes itself on the first loss it scales, and a process may have no batch in a step.
+    scaler.scale(torch.zeros((), device=device))
+    return scaler
+
+
+def _restore(earlier: dict[str, Any], **parts: Any) -> None:
+    for name, part in parts.items():
+        part.load_state_dict(earlier[name])
+
+
+def _standardize(model: Detector, data: TokenData, train: NDArray[np.int64], config: TrainConfig) -> None:
+    """Give `model` the statistics of the tokens of the clips `train`; a resumed one has them in its weights."""
+    for name in model.shape.streams if config.standardize else ():
+        model.fit_standardizer(name, *measure_tokens(data.streams[name], train, config.seed))
 
 
 def build_shape(data: TokenData, config: TrainConfig, names: tuple[str, ...], sampler: Sampler) -> ModelShape:

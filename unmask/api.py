@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("unmask")
 
 MAX_FAILURES = 0.05
+RunName = Run | str | Path | None
 
 
 class Work:
@@ -234,26 +235,20 @@ class Work:
         return AblationTable(ablate(self.folder, configs, seeds, device=choose_device(device)))
 
     def evaluate(
-        self,
-        run: Run | str | Path | None = None,
-        split: Literal["test", "val"] = "test",
-        *,
-        device: str = "auto",
+        self, run: RunName = None, split: Literal["test", "val"] = "test", *, device: str = "auto"
     ) -> EvaluationTable:
         """`Run.evaluate` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).evaluate(split, device=device)
 
-    def predict(
-        self, files: Sequence[str | Path], run: Run | str | Path | None = None, *, device: str = "auto"
-    ) -> VerdictTable:
+    def predict(self, files: Sequence[str | Path], run: RunName = None, *, device: str = "auto") -> VerdictTable:
         """`Run.predict` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).predict(files, device=device)
 
-    def report(self, run: Run | str | Path | None = None) -> Path:
+    def report(self, run: RunName = None) -> Path:
         """`Run.report` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).report()
 
-    def run(self, run: Run | str | Path | None = None) -> Run:
+    def run(self, run: RunName = None) -> Run:
         """A run by its name or folder; None: the newest of `train`. `MissingInput` where there is none."""
         return find_run(self.folder, run)
 
@@ -296,13 +291,9 @@ class Work:
 
     def _write(self, manifest: Manifest, reports: StageTable, clusters: pa.Table | None) -> ManifestTable:
         from unmask.manifests.manifest import write_manifest
-        from unmask.manifests.splits.coverage import describe_left_out
+        from unmask.manifests.splits.coverage import describe_left_out, describe_splits
 
         write_manifest(self.folder.manifest, manifest)
-        for line in describe_left_out(manifest):
+        for line in (*describe_left_out(manifest), f"{self.folder.manifest}: {describe_splits(manifest)}"):
             self.say(line)
-        found = ManifestTable(manifest, reports, None if clusters is None else count_clusters(clusters))
-        counts = found.count_splits()
-        listed = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("train", "val", "test"))
-        self.say(f"{self.folder.manifest}: {len(manifest)} rows, {listed}, {counts.get('None', 0)} in no split")
-        return found
+        return ManifestTable(manifest, reports, None if clusters is None else count_clusters(clusters))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,14 +36,14 @@ SPLITS = ("train", "val", "test", None)
 Row = dict[str, Any]
 
 
-class Table:
+class Table(ABC):
     """Base of all results."""
 
     title = ""
 
+    @abstractmethod
     def as_rows(self) -> list[Row]:
         """One dictionary per row, all with the same keys; None where a value has no meaning."""
-        raise NotImplementedError
 
     def notes(self) -> Sequence[str]:
         """Sentences shown under the table."""
@@ -170,18 +171,14 @@ class ManifestTable(Table):
         left_out = describe_left_out(self.manifest)
         return [f"split: {', '.join(schemes)}", *left_out, *map(str, self.reports), *self.reports.notes()]
 
-    def count_splits(self) -> dict[str, int]:
-        """Split -> files; "None" for files in no split."""
-        return dict(Counter(str(name) for name in self.manifest.table.column("split").to_pylist()))
-
     def count_texts(self) -> int:
         """Files with a transcript or caption."""
         return len(self.manifest) - int(self.manifest.table.column("text").null_count)
 
     def as_json(self) -> dict[str, Any]:
-        from unmask.manifests.splits.coverage import count_left_out
+        from unmask.manifests.splits.coverage import count_left_out, count_splits
 
-        about: dict[str, Any] = {"rows": len(self.manifest), "splits": self.count_splits()}
+        about: dict[str, Any] = {"rows": len(self.manifest), "splits": count_splits(self.manifest)}
         about["datasets_in_no_split"] = count_left_out(self.manifest)
         about["split_hash"] = self.manifest.split_hash
         return about if self.near_duplicates is None else about | {"near_duplicates": self.near_duplicates}

@@ -66,10 +66,8 @@ def ablate(
         rows.append(_build_row(preset, evaluations, work, problem))
     if not stopped and not any(row.runs for row in rows):
         raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
-    settings = {name: [config.fingerprint() for config in configs[name]] for name in presets}
-    key = fingerprint("ablation-1", settings, split, data.fingerprint(list(data.streams)))
     ablation = Ablation(
-        name=name_ablation(list(presets), key),
+        name=name_ablation(list(presets), _make_key(configs, data, split)),
         split=split,
         split_hash=data.split_hash,
         profile=data.profile.name,
@@ -83,6 +81,11 @@ def ablate(
     if not stopped:
         write_ablation(work.ablations / ablation.name, ablation)
     return ablation
+
+
+def _make_key(configs: Mapping[str, Sequence[TrainConfig]], data: TokenData, split: Split) -> str:
+    settings = {name: [config.fingerprint() for config in chosen] for name, chosen in configs.items()}
+    return fingerprint("ablation-1", settings, split, data.fingerprint(list(data.streams)))
 
 
 def _train_preset(

@@ -21,7 +21,7 @@ from unmask.train.models.domain_discriminators import Discriminators
 from unmask.train.models.fusions import FusionShape, load_fusion
 from unmask.train.models.gradient_reversal import reverse_gradient
 from unmask.train.models.heads import Heads, Reading
-from unmask.train.models.linear import LOGITS, average_tokens
+from unmask.train.models.linear import average_tokens
 from unmask.train.models.modality_slots import CLS, PAD
 from unmask.train.models.standardize import Standardize
 from unmask.train.models.transformer_fusion import time_encoding
@@ -98,7 +98,7 @@ class ModelShape:
             fusion=config.fusion,
             layers=size.layers,
             heads=size.heads,
-            width=LOGITS if config.fusion == "linear" else size.width,
+            width=size.width,
             feedforward=size.feedforward,
             dropout=config.dropout,
             datasets=datasets,

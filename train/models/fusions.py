@@ -72,7 +72,7 @@ def late(shape: FusionShape) -> nn.Module:
 
 def linear(shape: FusionShape) -> nn.Module:
     """One linear layer on the mean token of each encoder."""
-    return LinearModel(shape.widths)
+    return LinearModel(shape.widths, shape.width)
 
 
 FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in (joint, within, cross, early, late, linear)}

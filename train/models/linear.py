@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from unmask.train.data.batch import Batch
 from unmask.train.models.heads import Reading
 
 LOGITS = 3
-"""Fake, video fake, audio fake. They are also the features that the discriminators see."""
+"""Fake, video fake, audio fake."""
 
 
 class LinearModel(nn.Module):
@@ -23,8 +24,10 @@ class LinearModel(nn.Module):
     gives_logits = True
     reads_means = True
 
-    def __init__(self, widths: Sequence[int]) -> None:
+    def __init__(self, widths: Sequence[int], width: int) -> None:
+        """`widths` of the encoders' tokens, `width` W of the features that the discriminators see."""
         super().__init__()
+        self.width = width
         self.out = nn.Linear(sum(widths) + len(widths), LOGITS)
         # The problem is convex: any small start will do.
         nn.init.normal_(self.out.weight, std=1e-3)
@@ -33,7 +36,9 @@ class LinearModel(nn.Module):
     def forward(self, means_BK: torch.Tensor) -> Reading:
         logits_B3 = self.out(means_BK)
         fake_B, video_B, audio_B = logits_B3.unbind(dim=1)
-        return Reading(logits_B3, fake_B, video_B, audio_B)
+        # There are no other features than the logits.
+        features_BW = F.pad(logits_B3, (0, self.width - LOGITS))
+        return Reading(features_BW, fake_B, video_B, audio_B)
 
 
 def average_tokens(tokens: Mapping[str, torch.Tensor], batch: Batch) -> torch.Tensor:
