@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unmask.core.atomic_files import create_file
+from unmask.core.crashes import CRASHED, as_run_error, describe_crash, is_crash, read_message
 from unmask.core.errors import MissingInput
 from unmask.core.stage_report import StageReport
 
@@ -51,6 +52,15 @@ class Trouble(NamedTuple):
     remedy: str
 
 
+def as_trouble(error: Exception, path: Path, then: str) -> Trouble:
+    """Why `path` cannot be read, and what follows. Raises `error` where it ends the run (core/crashes.py)."""
+    if as_run_error(error):
+        raise error
+    if isinstance(error, OSError):
+        return Trouble(f"cannot be read ({error.strerror or read_message(error)}), so {then}", "Check its permissions")
+    return Trouble(f"{CRASHED}{describe_crash(error, path)}, so {then}", "Please report it")
+
+
 class Refused(NamedTuple):
     """Why a file is left out although it looks like a file of the dataset."""
 
@@ -64,6 +74,11 @@ class ScanReport(StageReport):
 
     ignored: list[Ignored] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
+
+    def list_crashes(self) -> list[str]:
+        """With those of sidecars, lists and datasets, which are conflicts."""
+        problems = (conflict.problem.removeprefix("left out: ") for conflict in self.conflicts)
+        return [*super().list_crashes(), *filter(is_crash, problems)]
 
     def as_json(self) -> dict[str, object]:
         counted: dict[str, dict[str, int]] = {}

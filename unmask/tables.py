@@ -136,7 +136,7 @@ def describe_failures(report: StageReport) -> list[str]:
     """The first failed items of a stage with their reasons, how many more there are, and the unexpected errors."""
     lines = [f"{item}: {reason}" for item, reason in sorted(report.failed.items())[:FAILURES_SHOWN]]
     more = len(report.failed) - FAILURES_SHOWN
-    return lines + [f"and {more} more"] * (more > 0) + describe_crashes(report.failed.values())
+    return lines + [f"and {more} more"] * (more > 0) + describe_crashes(report.list_crashes())
 
 
 @dataclass(repr=False)

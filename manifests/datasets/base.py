@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ from unmask.manifests.datasets.file_tree import REMEDIES, Tree, fold, list_folde
 from unmask.manifests.datasets.folder_names import LEVEL, normalize_name, parse_label, parse_split
 from unmask.manifests.datasets.outline import NO, SURE, Match, Outline
 from unmask.manifests.datasets.sidecars import Sidecars, collect_sidecars, split_suffix
-from unmask.manifests.findings import Conflict, Ignored, Refused, Trouble, list_ignored
+from unmask.manifests.findings import Conflict, Ignored, Refused, Trouble, as_trouble, list_ignored
 from unmask.manifests.manifest import DATASETS, Compression, Kind, MediaRow, Split
 from unmask.media.media_kind import KINDS, PARTIAL, find_kind
+
+log = logging.getLogger("unmask")
 
 TABLES = {".csv", ".tsv", ".json", ".xlsx", ".parquet", ".pkl"}
 # FaceForensics++'s own loader writes c0 for what its folders call raw.
@@ -113,7 +116,12 @@ class Layout:
 
     def match(self, outline: Outline) -> Match:
         if self.fits:
-            return self.fits(outline)
+            try:
+                return self.fits(outline)
+            except Exception as error:
+                trouble = as_trouble(error, outline.root, f"it is not recognized as {self.key}")
+                log.warning("%s: %s", outline.root, trouble.problem)
+                return NO
         return NO if outline.top.isdisjoint(self.marks) else SURE
 
 
@@ -183,7 +191,7 @@ class _Reading:
         if kind not in self.kinds:
             return self._ignore(path, f"{kind} in a dataset of {' and '.join(sorted(self.kinds))}")
         file = File(path, kind, folders, name, stem, compression)
-        facts = self.read(file)
+        facts = self._read_safely(file)
         if not isinstance(facts, Facts):
             return self._leave_out(path, facts)
         first = self.seen.setdefault(facts.key, path) if facts.key is not None else path
@@ -195,6 +203,12 @@ class _Reading:
         if facts.trouble:
             self.scanned.conflicts.append(Conflict(self.key, path, *facts.trouble))
         return None
+
+    def _read_safely(self, file: File) -> Facts | Refused | str:
+        try:
+            return self.read(file)
+        except Exception as error:
+            return Refused(*as_trouble(error, self.root / file.path, "nothing is known of it"))
 
     def _ignore(self, path: str, reason: str) -> None:
         self.scanned.ignored.append(Ignored(self.key, path, reason))

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
 from unmask.manifests.datasets.file_tree import Tree, fold, walk
-from unmask.manifests.findings import Conflict, Trouble
+from unmask.manifests.datasets.tables.lines import find_encoding
+from unmask.manifests.findings import Conflict, Trouble, as_trouble
 from unmask.manifests.manifest import Split
 
 LIST_NAME = "List_of_testing_videos.txt"
@@ -94,19 +95,26 @@ def _read_test_list(tree: Tree) -> tuple[Listed, list[Conflict]]:
     conflicts: list[Conflict] = []
     for path in _find_lists(tree)[:1]:
         try:
-            text = (tree.root / path).read_text(encoding="utf-8-sig", errors="replace")
-        except OSError as error:
-            problem = f"cannot be read ({error.strerror}), so the official test videos are unknown"
-            conflicts.append(Conflict("celeb_df", path, problem, "Check its permissions"))
-            continue
-        for number, line in enumerate(text.splitlines(), 1):
-            entry = _parse_line(line)
-            if entry:
-                listed[entry[:2]] = entry[2]
-            elif line.strip():
-                problem = f"line {number} is not `<0 or 1> <folder>/<file>`"
-                conflicts.append(Conflict("celeb_df", path, problem, "Restore it from the archive"))
+            conflicts += _read_lines(tree.root, path, listed)
+        except Exception as error:
+            listed.clear()
+            trouble = as_trouble(error, tree.root / path, "the official test videos are unknown")
+            conflicts.append(Conflict("celeb_df", path, *trouble))
     return listed, conflicts
+
+
+def _read_lines(root: Path, path: str, listed: Listed) -> list[Conflict]:
+    """Add the lines of the list at `path`; returns a conflict per line that is none."""
+    conflicts: list[Conflict] = []
+    text = (root / path).read_text(encoding=find_encoding(root / path), errors="replace")
+    for number, line in enumerate(text.splitlines(), 1):
+        entry = _parse_line(line)
+        if entry:
+            listed[entry[:2]] = entry[2]
+        elif line.strip():
+            problem = f"line {number} is not `<0 or 1> <folder>/<file>`"
+            conflicts.append(Conflict("celeb_df", path, problem, "Restore it from the archive"))
+    return conflicts
 
 
 def _parse_line(line: str) -> tuple[str, str, int] | None:

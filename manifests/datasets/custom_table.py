@@ -27,7 +27,7 @@ from unmask.manifests.datasets.base import Facts, File, Scanned, make_row
 from unmask.manifests.datasets.custom_folder import make_facts
 from unmask.manifests.datasets.file_tree import fold
 from unmask.manifests.datasets.folder_names import SPLITS, parse_label
-from unmask.manifests.datasets.sidecars import TABLE, Sidecars
+from unmask.manifests.datasets.sidecars import Sidecars
 from unmask.manifests.datasets.tables.lines import (
     EXTRA,
     INDEX,
@@ -38,6 +38,7 @@ from unmask.manifests.datasets.tables.lines import (
     read_lines,
 )
 from unmask.manifests.datasets.tables.paths import TablePlaces, find_places
+from unmask.manifests.datasets.tables.transcripts import is_transcripts
 from unmask.manifests.findings import Ignored
 from unmask.manifests.manifest import COMPRESSIONS, Compression, MediaRow
 from unmask.media.media_kind import KINDS, find_kind
@@ -56,7 +57,7 @@ def is_table(path: Path) -> bool:
 
 def is_candidate(path: Path) -> bool:
     """Does it have a known suffix, without being a table of transcripts?"""
-    if path.suffix.lower() not in SUFFIXES or path.name.lower() == TABLE:
+    if path.suffix.lower() not in SUFFIXES or is_transcripts(path.name):
         return False
     # Path.is_file raises for a link whose target may not be read.
     return os.path.isfile(path)  # noqa: PTH113

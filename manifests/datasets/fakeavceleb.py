@@ -24,7 +24,8 @@ from pathlib import Path
 from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
 from unmask.manifests.datasets.file_tree import Tree, fold, walk
 from unmask.manifests.datasets.outline import NO, SURE, Match, Outline
-from unmask.manifests.findings import Conflict, Refused, Trouble
+from unmask.manifests.datasets.tables.lines import find_encoding
+from unmask.manifests.findings import Conflict, Refused, Trouble, as_trouble
 
 LIST = "meta_data.csv"
 NEEDED = ("source", "method", "type", "path")
@@ -167,11 +168,15 @@ def read_list(tree: Tree) -> ClipList:
     for path in sorted(paths, key=lambda path: (path.count("/"), path))[:1]:
         found.path = path
         try:
-            text = (tree.root / path).read_text(encoding="utf-8-sig", errors="replace")
+            text = (tree.root / path).read_text(encoding=find_encoding(tree.root / path), errors="replace")
             _read_lines(path, text, found)
-        except (OSError, csv.Error) as error:
-            problem = error.strerror if isinstance(error, OSError) else str(error)
-            _add_conflict(found, path, f"cannot be read ({problem}), so folders and names are used")
+        except csv.Error as error:
+            found.entries.clear()
+            _add_conflict(found, path, f"cannot be read ({error}), so folders and names are used")
+        except Exception as error:
+            found.entries.clear()
+            trouble = as_trouble(error, tree.root / path, "folders and names are used")
+            found.conflicts.append(Conflict("fakeavceleb", path, *trouble))
     return found
 
 

@@ -1,23 +1,20 @@
-"""Text beside media files: `<stem>.txt`, `.srt`, `.vtt`, or a `transcripts.csv` with the columns path, text.
+"""Text beside media files: `<stem>.txt`, `.srt`, `.vtt`, or a table of transcripts (tables/transcripts.py).
 
 Never derived from the path: paths give the label away.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from unmask.manifests.findings import Trouble
+from unmask.manifests.datasets.tables.transcripts import NAMES, compose, is_transcripts, read_transcripts
+from unmask.manifests.findings import Trouble, as_trouble
 from unmask.media.media_kind import KINDS
 
-TABLE = "transcripts.csv"
 SUFFIXES = (".txt", ".srt", ".vtt")
 
 # A transcript has kilobytes; a larger file is something else.
@@ -44,17 +41,25 @@ class Sidecars:
     used: set[str] = field(default_factory=set)
     """Paths of all sidecar files: neither media nor ignored."""
     troubles: list[tuple[str, Trouble]] = field(default_factory=list)
-    """(Path, problem) per table that cannot be used."""
+    """(Path, problem) per sidecar or table that cannot be used, whole or in part."""
     wordless: list[str] = field(default_factory=list)
     """Paths of sidecars that were read and hold no words."""
 
     def text(self, path: str) -> str | None:
         """Text of the media file at `path`; its own sidecar takes precedence over a table."""
         beside = self.beside.get(path)
-        text = read_text(self.root / beside) if beside else None
-        if beside and text is None:
-            self.wordless.append(beside)
+        text = self._read_beside(beside) if beside else None
         return text or self.listed.get(compose(path))
+
+    def _read_beside(self, path: str) -> str | None:
+        try:
+            text = read_text(self.root / path)
+        except Exception as error:
+            self.troubles.append((path, as_trouble(error, self.root / path, "its text is not used")))
+            return None
+        if text is None:
+            self.wordless.append(path)
+        return text
 
 
 def collect_sidecars(
@@ -77,20 +82,17 @@ def collect_sidecars(
         elif suffix in SUFFIXES:
             _keep_first_kind(texts, stem, path)
             written.append((path, stem))
-        elif path.rpartition("/")[2].lower() == TABLE:
+        elif is_transcripts(path.rpartition("/")[2]):
             sidecars.used.add(path)
-    for path in sorted(sidecars.used, key=lambda path: path.count("/")):  # the table nearest to a file wins
-        _read_table_into(sidecars, path)
+    present = {compose(path) for path, _ in playable}
+    # The table nearest to a file wins.
+    for path in sorted(sidecars.used, key=lambda path: (path.count("/"), path)):
+        _read_table_into(sidecars, path, present)
     if written:
         stems = {stem for _, stem in playable}
         sidecars.beside.update({path: texts[stem] for path, stem in playable if stem in texts})
         sidecars.used.update(path for path, stem in written if stem in stems)
     return sidecars
-
-
-def compose(path: str) -> str:
-    """`path` in the Unicode form NFC: macOS writes accents as letters of their own, other systems do not."""
-    return path if path.isascii() else unicodedata.normalize("NFC", path)
 
 
 def read_text_beside(file: Path) -> str | None:
@@ -102,13 +104,12 @@ def read_text_beside(file: Path) -> str | None:
         file.with_name(stem + spelt) for suffix in SUFFIXES for stem in stems for spelt in (suffix, suffix.upper())
     )
     beside = next((path for path in spellings if path.is_file()), None)
-    text = read_text(beside) if beside else None
+    text = Sidecars(beside.parent)._read_beside(beside.name) if beside else None
     if text:
         return text
-    for folder in list(file.parents)[:MAX_LEVELS]:
-        if (folder / TABLE).is_file():
-            listed, _ = _read_table(folder / TABLE)
-            found = listed.get(compose(file.relative_to(folder).as_posix()))
+    for table in (folder / name for folder in list(file.parents)[:MAX_LEVELS] for name in reversed(NAMES)):
+        if table.is_file():
+            found = read_transcripts(table).texts.get(compose(file.relative_to(table.parent).as_posix()))
             if found:
                 return found
     return None
@@ -141,27 +142,18 @@ def parse_subtitles(subtitles: str) -> str | None:
     return _join_words(words)
 
 
-def _read_table_into(sidecars: Sidecars, path: str) -> None:
-    listed, trouble = _read_table(sidecars.root / path)
+def _read_table_into(sidecars: Sidecars, path: str, present: Collection[str]) -> None:
+    """Add the texts of the table at `path`. `present`: composed paths of the media files."""
+    found = read_transcripts(sidecars.root / path)
     folder = path.rpartition("/")[0]
-    sidecars.listed.update({compose(f"{folder}/{name}" if folder else name): text for name, text in listed.items()})
-    if trouble:
-        sidecars.troubles.append((path, trouble))
-
-
-def _read_table(path: Path) -> tuple[dict[str, str], Trouble | None]:
-    """Path (relative to the table's folder) -> text, and the problem of the table if any."""
-    try:
-        lines = list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        problem = error.strerror if isinstance(error, OSError) else str(error)
-        return {}, Trouble(f"cannot be read ({problem}), so its texts are not used", "Save it as CSV in UTF-8")
-    missing = {"path", "text"} - set(lines[0] if lines else {"path", "text"})
-    if missing:
-        problem = f"no column {', '.join(sorted(missing))}, so its texts are not used"
-        return {}, Trouble(problem, "Its first line must be path,text")
-    rows = ((row["path"], _join_words((row["text"] or "").split())) for row in lines if row["path"])
-    return {compose(PurePosixPath(name.replace("\\", "/")).as_posix()): words for name, words in rows if words}, None
+    listed = {compose(f"{folder}/{name}" if folder else name): text for name, text in found.texts.items()}
+    sidecars.listed.update(listed)
+    sidecars.troubles.extend((path, trouble) for trouble in found.troubles)
+    absent = [name for name in listed if name not in present]
+    if absent:
+        problem = f"{len(absent)} of the {len(listed)} listed files are missing, such as {absent[0]}"
+        remedy = "Restore the files, or correct the paths: they are relative to the table's folder"
+        sidecars.troubles.append((path, Trouble(problem, remedy)))
 
 
 def split_suffix(path: str) -> tuple[str, str]:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from unmask.core.crashes import is_crash
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.process_pool import count_cores
 from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets.base import Scanned
 from unmask.manifests.datasets.custom_folder import SHAPE
 from unmask.manifests.datasets.file_tree import following_links
-from unmask.manifests.findings import ScanReport, escape_unprintable
+from unmask.manifests.findings import Conflict, ScanReport, as_trouble, escape_unprintable
 from unmask.manifests.manifest import COMPRESSIONS, Compression, Manifest, MediaRow, from_rows
 from unmask.manifests.scan.compression import find_level_conflicts, keep_level
 from unmask.manifests.scan.discovery import FoundDataset, find_datasets, list_unclaimed
@@ -60,7 +61,7 @@ def scan(
     roots = [data] if isinstance(data, Path) else list(data)
     with following_links(follow_links):
         found = find_datasets(roots, level, media_root=media_root)
-        scanned = read_files_once(found, {dataset.key: keep_level(dataset.scan(), level) for dataset in found})
+        scanned = read_files_once(found, {dataset.key: _read_dataset(dataset, level) for dataset in found})
     if not any(part.rows for part in scanned.values()):
         raise MissingInput(*_describe_nothing(roots, found, scanned))
     report = _start_report(roots, found, scanned)
@@ -81,6 +82,15 @@ def _parse_level(compression: str | None) -> Compression | None:
     if compression is not None and level is None:
         raise UsageError(f"--compression {compression}: no such level", f"one of {', '.join(COMPRESSIONS)}")
     return level
+
+
+def _read_dataset(dataset: FoundDataset, level: Compression | None) -> Scanned:
+    """Its rows. A reader that raises leaves out its dataset, not all; a table with a wrong line ends the scan."""
+    try:
+        return keep_level(dataset.scan(), level)
+    except Exception as error:
+        trouble = as_trouble(error, dataset.place, "the dataset is left out")
+        return Scanned(conflicts=[Conflict(dataset.key, ".", *trouble)])
 
 
 def _start_report(roots: list[Path], found: list[FoundDataset], scanned: dict[str, Scanned]) -> ScanReport:
@@ -172,6 +182,7 @@ def _describe_nothing(roots: list[Path], found: list[FoundDataset], scanned: dic
 def _describe_ignored(found: list[FoundDataset], scanned: dict[str, Scanned]) -> str:
     return "".join(
         f"; {escape_unprintable(one.place)} looks like {one.key}{describe_reasons(scanned[one.key].reasons)}"
+        + "".join(f"; {conflict.problem}" for conflict in scanned[one.key].conflicts if is_crash(conflict.problem))
         for one in found
     )
 

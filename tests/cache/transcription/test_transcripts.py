@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from raised_errors import RAISED, raise_content
 
 from unmask.cache.transcription import whisper_asr as asr
 from unmask.cache.transcription.stage import transcribe
 from unmask.cli.app import main
 from unmask.core import fact_table
-from unmask.core.errors import BadMedia
+from unmask.core.crashes import describe_crashes
+from unmask.core.errors import BadMedia, ItemsFailed
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow, from_rows, read_manifest, write_manifest
 
@@ -27,6 +29,12 @@ def pretend(path: Path) -> str | None:
     if said == "broken":
         raise BadMedia(path, "unreadable", "it is damaged", "Get it again")
     return said or None
+
+
+def raise_or_pretend(path: Path) -> str | None:
+    """Runs in a worker: the exception that the file names, else what it says."""
+    raise_content(path)
+    return pretend(path)
 
 
 def row(name: str, **facts: object) -> MediaRow:
@@ -70,6 +78,25 @@ def test_rows_with_audio_and_no_text_get_what_is_said_and_nothing_is_lost(manife
     assert (report.given, report.done, report.skipped) == (6, 4, 1)
     assert report.failed == {"archive/broken.wav": "unreadable: it is damaged. Get it again"}
     report.check(1.0)
+
+
+def test_whatever_the_recognizer_raises_costs_one_recording(tmp_path: Path):
+    names = [name for raised in RAISED for name in (raised, f"after {raised}")]
+    for name in names:
+        (tmp_path / f"{name}.wav").write_text(name)
+    manifest = from_rows(map(row, names), {"archive": str(tmp_path)})
+    work = WorkFolder(tmp_path / "work")
+    told, report = transcribe(manifest, work, workers=2, timeout_s=60, listen=raise_or_pretend, model="pretended")
+    assert {r.path: r.text for r in told.rows()} == {f"{n}.wav": None if n in RAISED else n for n in names}
+    assert (report.given, report.done) == (len(names), len(RAISED))
+    assert set(report.failed) == {f"archive/{name}.wav" for name in RAISED}
+    reasons = {name: report.failed[f"archive/{name}.wav"].partition(":")[0] for name in RAISED}
+    assert reasons == dict.fromkeys(RAISED, "crashed") | {"TimeoutError": "unreadable"}
+    (line,) = describe_crashes(report.list_crashes())
+    assert line.startswith(f"{len(RAISED) - 1} items met an unexpected error, please report: ")
+    report.check(0.5)
+    with pytest.raises(ItemsFailed, match=f"{len(RAISED)} of {len(names)} items failed"):
+        report.check(0.4)
 
 
 def test_a_second_call_only_tries_again_what_failed(manifest: Manifest, tmp_path: Path):

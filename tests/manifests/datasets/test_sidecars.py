@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from unmask.manifests.datasets import LAYOUTS
@@ -89,7 +91,59 @@ def test_a_table_without_its_columns_is_reported(make_tree):
     root = make_tree("Celeb-real/id1_0000.mp4", ("transcripts.csv", "file,words\na,b\n"))
     scanned = LAYOUTS["celeb_df"].scan(root)
     assert [row.text for row in scanned.rows] == [None]
-    assert "no column path, text" in str(scanned.conflicts[0])
+    assert "no column path, text among file, words" in str(scanned.conflicts[0])
+
+
+FORMS = {
+    "transcripts.csv": 'path;text\nCeleb-real/id1_0000.mp4;"Good; so"\n',
+    "Transcripts.csv": "\n".join(("sep=|", "text|path", "Good; so|./Celeb-real/id1_0000.mp4")),
+    "transcripts.tsv": "path\ttext\tlanguage\nCeleb-real\\id1_0000.mp4\tGood; so\ten\n",
+    "TRANSCRIPTS.TSV": "Path,Text\nCeleb-fake/../Celeb-real/id1_0000.mp4,Good; so\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", FORMS)
+def test_a_table_of_transcripts_is_read_as_a_table_of_labels_is(make_tree, name, encoding):
+    root = make_tree("Celeb-real/id1_0000.mp4")
+    (root / name).write_bytes(FORMS[name].encode(encoding))
+    scanned = LAYOUTS["celeb_df"].scan(root)
+    assert [row.text for row in scanned.rows] == ["Good; so"]
+    assert [one.problem for one in scanned.conflicts if one.path == name] == []
+    if name.islower():
+        assert read_text_beside(root / "Celeb-real/id1_0000.mp4") == "Good; so"
+
+
+def test_a_table_of_transcripts_may_be_parquet_and_list_whole_paths(make_tree):
+    root = make_tree("Celeb-real/id1_0000.mp4", "Celeb-real/id2_0000.mp4")
+    paths = [str(root / f"Celeb-real/id{number}_0000.mp4") for number in (1, 2)]
+    pq.write_table(pa.table({"path": paths, "text": ["Good", None]}), root / "transcripts.parquet")
+    assert texts(root) == {"id1_0000.mp4": "Good", "id2_0000.mp4": None}
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        (b"path,text\nCeleb-real/id1_0000.mp4,a\nCeleb-real/id9_0000.mp4,b\n", "1 of the 2 listed files are missing"),
+        (b"path,text\nCeleb-real/id1_0000.mp4,a\nCeleb-real/id1_0000.mp4,b\n", "listed twice with different texts"),
+        (b"path,text\nCeleb-real/id1_0000.mp4,Good, very\n", "1 lines have more values than columns, such as line 2"),
+        (b'path,text\nCeleb-real/id1_0000.mp4,"never closed\n', "cannot be read"),
+        (b"path,text\nCeleb-real/id1_0000.mp4,caf\xe9\n", "cannot be read"),
+    ],
+)
+def test_what_a_table_of_transcripts_has_wrong_is_a_finding(make_tree, table, problem):
+    root = make_tree("Celeb-real/id1_0000.mp4")
+    (root / "transcripts.csv").write_bytes(table)
+    scanned = LAYOUTS["celeb_df"].scan(root)
+    assert len(scanned.rows) == 1
+    (found,) = [one for one in scanned.conflicts if one.path == "transcripts.csv"]
+    assert problem in found.problem
+
+
+@pytest.mark.parametrize("word", ["nan", "None", "n/a", "-", ""])
+def test_an_empty_text_of_a_table_is_none(make_tree, word):
+    root = make_tree("Celeb-real/id1_0000.mp4", ("transcripts.csv", f"path,text\nCeleb-real/id1_0000.mp4,{word}\n"))
+    assert texts(root) == {"id1_0000.mp4": None}
 
 
 def test_an_empty_or_wrongly_encoded_sidecar_is_no_text(make_tree):
