@@ -13,6 +13,9 @@ from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
 from unmask.manifests.manifest import Kind
 
+LATER = ("extra_losses", "standardize", "normalize_features", "uniformity_weight", "alignment_weight")
+"""Settings that earlier versions did not have."""
+
 
 class TrainConfig(Settings):
     """One row of the experiment table. Presets are functions that give one (presets.py)."""
@@ -75,6 +78,12 @@ class TrainConfig(Settings):
     """Weight of SupCon: features of clips of one class are pulled together within a batch."""
     temperature: float = Field(0.1, gt=0)
     """Of both contrastive losses."""
+    normalize_features: bool = False
+    """Heads, discriminators and losses see features of unit length (times the square root of their width)."""
+    uniformity_weight: float = Field(0.0, ge=0)
+    """Weight of the uniformity loss: features of unit length spread over the sphere."""
+    alignment_weight: float = Field(0.0, ge=0)
+    """Weight of the alignment loss: features of unit length of one class are pulled together."""
     extra_losses: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """Your own loss terms and their weights: {my_module:my_loss: 0.1}."""
 
@@ -112,5 +121,4 @@ class TrainConfig(Settings):
 
     def fingerprint(self) -> str:
         """The one of earlier versions, where a setting that they did not have is off."""
-        later = {"extra_losses": bool(self.extra_losses), "standardize": self.standardize}
-        return fingerprint(self.model_dump(mode="json", exclude={name for name, used in later.items() if not used}))
+        return fingerprint(self.model_dump(mode="json", exclude={name for name in LATER if not getattr(self, name)}))

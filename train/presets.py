@@ -8,6 +8,9 @@ from unmask.core.errors import UsageError
 from unmask.core.suggestions import suggest
 from unmask.train.config import TrainConfig
 
+# The weights of GenD (Yermakov et al. 2025).
+NORMALIZED = {"normalize_features": True, "uniformity_weight": 0.5, "alignment_weight": 0.1}
+
 
 def full() -> TrainConfig:
     """14: all modalities and datasets, joint fusion, gradient reversal, modality dropout, balanced sampling."""
@@ -94,6 +97,11 @@ def full_no_standardization() -> TrainConfig:
     return full().model_copy(update={"standardize": False})
 
 
+def full_normalized_features() -> TrainConfig:
+    """Ablation: L2-normalised features with uniformity and alignment losses."""
+    return full().model_copy(update=NORMALIZED)
+
+
 def _baseline() -> TrainConfig:
     """Common to the baselines: no domain loss, no modality dropout."""
     return TrainConfig(domain_loss="none", modality_dropout=0.0)
@@ -119,6 +127,7 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
         full_no_modality_dropout,
         full_no_balancing,
         full_no_standardization,
+        full_normalized_features,
     )
 }
 

@@ -37,6 +37,8 @@ log = logging.getLogger("unmask")
 
 # CORAL needs at least two datasets with two halves of two clips each.
 COMPARABLE = 8
+# Weights of the losses that compare the features of the clips of a batch.
+COMPARING = ("infonce_weight", "supcon_weight", "uniformity_weight", "alignment_weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         remove_leftovers(run)
     judge = choose_judge(data, validation)
     inputs = describe_inputs(data, config, shape, key, judge.criterion)
+    _check_features(config, model)
     _warn_idle_terms(config, sampler, model)
     _announce(run, config, sampler, model, placed)
     return Setup(
@@ -264,6 +267,12 @@ def _warn_missing(data: TokenData, names: tuple[str, ...], train: NDArray[np.int
         )
 
 
+def _check_features(config: TrainConfig, model: Detector) -> None:
+    if model.reads_means and (given := [name for name in COMPARING if getattr(config, name) > 0]):
+        remedy = "choose another train.fusion, or leave them at 0"
+        raise UsageError(f"fusion {config.fusion} has no features for {' and '.join(given)} to compare", remedy)
+
+
 def _warn_idle_terms(config: TrainConfig, sampler: Sampler, model: Detector) -> None:
     """Warn when a loss term can never be active: the run would not be what its preset name says."""
     whole = (sampler.lengths[sampler.clips] > 0) @ (1 << np.arange(len(MODALITIES)))
@@ -274,5 +283,7 @@ def _warn_idle_terms(config: TrainConfig, sampler: Sampler, model: Detector) -> 
         log.warning("train: coral compares clips within a batch, and %s clips per batch are too few", config.batch_size)
     if config.infonce_weight > 0 and (real & (whole & BOTH == BOTH)).sum() < 2:
         log.warning("train: fewer than two real clips have image and audio, so infonce_weight does nothing")
-    if (config.infonce_weight > 0 or config.supcon_weight > 0) and config.batch_size == 1:
-        log.warning("train: the contrastive losses compare clips within a batch, so train.batch_size=1 does nothing")
+    if config.batch_size == 1 and (idle := [name for name in COMPARING if getattr(config, name) > 0]):
+        log.warning(
+            "train: clips are compared within a batch, so with batch_size=1 %s does nothing", " and ".join(idle)
+        )

@@ -26,9 +26,10 @@ from unmask.train.losses.contrastive import INFONCE, SUPCON
 from unmask.train.losses.domain import CORAL, DOMAIN, PENALTY
 from unmask.train.losses.parts import AUDIO, VIDEO
 from unmask.train.losses.term import LossTerm
+from unmask.train.losses.uniformity import ALIGNMENT, UNIFORMITY
 from unmask.train.models.detector import Detector, Outputs
 
-LOSS_TERMS: list[LossTerm] = [FAKE, VIDEO, AUDIO, DOMAIN, PENALTY, CORAL, INFONCE, SUPCON]
+LOSS_TERMS: list[LossTerm] = [FAKE, VIDEO, AUDIO, DOMAIN, PENALTY, CORAL, INFONCE, SUPCON, UNIFORMITY, ALIGNMENT]
 """Every built-in term. Adding one here adds it to the loss, metrics.jsonl and TensorBoard; docs/add-a-loss.md."""
 
 

@@ -18,6 +18,7 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES, Batch
 from unmask.train.models.contrastive_heads import Compared, Projections
 from unmask.train.models.domain_discriminators import Discriminators
+from unmask.train.models.feature_norm import normalize_features
 from unmask.train.models.fusions import FusionShape, load_fusion
 from unmask.train.models.gradient_reversal import reverse_gradient
 from unmask.train.models.heads import Heads, Reading
@@ -52,6 +53,8 @@ class ModelShape:
     """Has the projections of the contrastive losses."""
     standardized: bool = False
     """Tokens are standardized before the adapters. False in runs of earlier versions."""
+    normalized: bool = False
+    """Features have unit length (feature_norm)."""
 
     def __post_init__(self) -> None:
         if not self.widths:
@@ -76,6 +79,7 @@ class ModelShape:
             feedforward=self.feedforward,
             dropout=self.dropout,
             widths=self.widths,
+            normalized=self.normalized,
         )
 
     @classmethod
@@ -106,6 +110,7 @@ class ModelShape:
             conditioned=config.domain_loss == "cdan",
             compared=config.infonce_weight > 0 or config.supcon_weight > 0,
             standardized=config.standardize,
+            normalized=config.normalize_features,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -156,7 +161,9 @@ class Detector(nn.Module):
             x_BLW, group_BL = self.embed(tokens, batch)
             reading = self.read(x_BLW, group_BL, batch.most)
             compared = self.projections(x_BLW, group_BL, reading.features) if self.projections is not None else None
-        z_BW, fake_B = reading.features, reading.fake.float()
+        # What the heads of a fusion read has unit length already; its features may be a mean of several such vectors.
+        unit = self.shape.normalized and not self.reads_means
+        z_BW, fake_B = normalize_features(reading.features) if unit else reading.features, reading.fake.float()
         return Outputs(
             fake=fake_B,
             video=reading.video.float(),
@@ -218,20 +225,24 @@ class Detector(nn.Module):
 class FusionWithHeads(nn.Module):
     """A fusion whose features all heads read."""
 
-    def __init__(self, fusion: nn.Module, width: int, dropout: float) -> None:
+    def __init__(self, fusion: nn.Module, width: int, dropout: float, normalized: bool) -> None:
         super().__init__()
         self.fusion = fusion
+        self.normalized = normalized
         self.heads = Heads(width, dropout)
 
     def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int]) -> Reading:
-        reading: Reading = self.heads(self.fusion(x_BLW, group_BL))
+        z_BW = self.fusion(x_BLW, group_BL)
+        reading: Reading = self.heads(normalize_features(z_BW) if self.normalized else z_BW)
         return reading
 
 
 def build_reader(shape: ModelShape) -> nn.Module:
     """Module that maps tokens, their modalities and the largest number of tokens per modality to a Reading."""
     fusion = load_fusion(shape.fusion)(shape.fusion_shape)
-    return fusion if getattr(fusion, "gives_logits", False) else FusionWithHeads(fusion, shape.width, shape.dropout)
+    if getattr(fusion, "gives_logits", False):
+        return fusion
+    return FusionWithHeads(fusion, shape.width, shape.dropout, shape.normalized)
 
 
 def _adapter(token_width: int, width: int) -> nn.Module:

@@ -32,6 +32,8 @@ class FusionShape:
     dropout: float
     widths: tuple[int, ...] = ()
     """D of each encoder's tokens, for a module that reads their means."""
+    normalized: bool = False
+    """The features have unit length (feature_norm). Only a module with its own heads has to see to it."""
 
 
 BuildFusion = Callable[[FusionShape], nn.Module]
@@ -72,7 +74,7 @@ def late(shape: FusionShape) -> nn.Module:
 
 def linear(shape: FusionShape) -> nn.Module:
     """One linear layer on the mean token of each encoder."""
-    return LinearModel(shape.widths, shape.width)
+    return LinearModel(shape.widths, shape.width, shape.normalized)
 
 
 FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in (joint, within, cross, early, late, linear)}
@@ -80,7 +82,9 @@ FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in (joint,
 
 
 def _build_transformer(shape: FusionShape, pattern: Pattern) -> TransformerFusion:
-    return TransformerFusion(shape.layers, shape.width, shape.heads, shape.feedforward, shape.dropout, pattern)
+    return TransformerFusion(
+        shape.layers, shape.width, shape.heads, shape.feedforward, shape.dropout, pattern, shape.normalized
+    )
 
 
 def describe_fusions() -> str:

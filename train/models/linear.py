@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from unmask.train.data.batch import Batch
+from unmask.train.models.feature_norm import normalize_features
 from unmask.train.models.heads import Reading
 
 LOGITS = 3
@@ -24,21 +25,31 @@ class LinearModel(nn.Module):
     gives_logits = True
     reads_means = True
 
-    def __init__(self, widths: Sequence[int], width: int) -> None:
-        """`widths` of the encoders' tokens, `width` W of the features that the discriminators see."""
+    def __init__(self, widths: Sequence[int], width: int, normalized: bool = False) -> None:
+        """`widths` of the encoders' tokens, `width` W of the features that the discriminators see.
+
+        `normalized`: the mean token of each encoder is brought to the same length.
+        """
         super().__init__()
         self.width = width
+        self.normalized = normalized
+        self.columns = [count for D in widths for count in (D, 1)]
         self.out = nn.Linear(sum(widths) + len(widths), LOGITS)
         # The problem is convex: any small start will do.
         nn.init.normal_(self.out.weight, std=1e-3)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, means_BK: torch.Tensor) -> Reading:
-        logits_B3 = self.out(means_BK)
+        logits_B3 = self.out(self._normalize(means_BK) if self.normalized else means_BK)
         fake_B, video_B, audio_B = logits_B3.unbind(dim=1)
         # There are no other features than the logits.
         features_BW = F.pad(logits_B3, (0, self.width - LOGITS))
         return Reading(features_BW, fake_B, video_B, audio_B)
+
+    def _normalize(self, means_BK: torch.Tensor) -> torch.Tensor:
+        parts = means_BK.split(self.columns, dim=1)
+        means, flags = map(normalize_features, parts[::2]), parts[1::2]
+        return torch.cat([part for pair in zip(means, flags, strict=True) for part in pair], dim=1)
 
 
 def average_tokens(tokens: Mapping[str, torch.Tensor], batch: Batch) -> torch.Tensor:

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from unmask.train.models.feature_norm import normalize_features
 from unmask.train.models.modality_slots import CLS, PAD
 
 # Lip-sync is decided within tens of milliseconds, a clip lasts seconds: periods from 0.05 s to 200 s.
@@ -80,10 +81,18 @@ class TransformerFusion(nn.Module):
     """Blocks and a last norm. Only CLS leaves, so in the last block only CLS asks: the same numbers, half the work."""
 
     def __init__(
-        self, layers: int, width: int, heads: int, feedforward: int, dropout: float, pattern: Pattern = "joint"
+        self,
+        layers: int,
+        width: int,
+        heads: int,
+        feedforward: int,
+        dropout: float,
+        pattern: Pattern = "joint",
+        normalized: bool = False,
     ) -> None:
         super().__init__()
         self.pattern: Pattern = pattern
+        self.normalized = normalized
         self.blocks = nn.ModuleList(Block(width, heads, feedforward, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
@@ -94,7 +103,7 @@ class TransformerFusion(nn.Module):
             x_BLW = block(x_BLW, used_B1L if self.pattern == "joint" else self._seen(group_BL, number))
         x_B1W = self.blocks[-1](x_BLW, used_B1L, asking=1)
         z_BW: torch.Tensor = self.norm(x_B1W[:, 0])
-        return z_BW
+        return normalize_features(z_BW) if self.normalized else z_BW
 
     def _seen(self, group_BL: torch.Tensor, block: int) -> torch.Tensor:
         """(B, L, L) which slots each may attend to. Across modalities first: the small model has one such block."""

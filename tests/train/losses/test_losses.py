@@ -98,7 +98,8 @@ def test_coral_compares_only_datasets_of_the_same_pattern():
 
 WEIGHTS = {
     "part_weight": ("video", "audio"), "gradient_penalty": ("penalty",), "coral_weight": ("coral",),
-    "infonce_weight": ("infonce",), "supcon_weight": ("supcon",),
+    "infonce_weight": ("infonce",), "supcon_weight": ("supcon",), "uniformity_weight": ("uniformity",),
+    "alignment_weight": ("alignment",),
 }  # fmt: skip
 
 
