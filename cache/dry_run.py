@@ -11,9 +11,11 @@ import torch
 
 from unmask.cache.encode_shard import count_expected_tokens
 from unmask.cache.encoder_runner import Runner
+from unmask.cache.encoders import is_own
 from unmask.cache.extraction_plan import StoreJob, plan_stores
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.profile_index import hash_media
+from unmask.cache.weights.completeness import check_weights
 from unmask.core.machine import get_free_bytes
 from unmask.core.progress import format_duration
 from unmask.core.work_folder import WorkFolder
@@ -82,6 +84,8 @@ def _estimate_store(
 ) -> StoreEstimate:
     tokens = sum(count_expected_tokens(shard, job.spec) for shard in shards)
     encodes = tokens > 0 and job.native is None  # a projection of stored tokens takes almost no time
+    if job.missing and not encodes and not is_own(job.choice):
+        check_weights(job.encoder)
     return StoreEstimate(
         name=job.report.stage.removeprefix("extract "),
         folder=job.folder.name,

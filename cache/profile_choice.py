@@ -35,7 +35,7 @@ def resolve_profile(
     seconds, else `offline`. Settings change the stored profile permanently. The name of a preset starts again from that
     preset. `UsageError` for an unknown name or setting.
     """
-    stored = _read_stored(work)
+    stored = read_stored_profile(work)
     if name in (None, AUTO) and stored:
         base, why = stored, f"as {work.profile} says"
     elif name in (None, AUTO):
@@ -70,7 +70,8 @@ def _load_preset(name: str) -> Profile:
     return PROFILES[name]()
 
 
-def _read_stored(work: WorkFolder) -> Profile | None:
+def read_stored_profile(work: WorkFolder) -> Profile | None:
+    """The profile of the last call; None where there was none. `MissingInput` for another version's."""
     remedy = f"remove {work.profile} and choose again with --profile"
     try:
         return Profile.model_validate(json.loads(work.profile.read_text(encoding="utf-8")))

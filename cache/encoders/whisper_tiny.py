@@ -27,6 +27,7 @@ from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
 from unmask.cache.encoders.ctranslate2_file import CT2File
 from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
 from unmask.cache.spec import EncoderSpec
+from unmask.cache.weights.folder_files import read_settings
 from unmask.cache.weights.resolve import obtain_weights
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
@@ -46,6 +47,8 @@ INSIDE_LAYERS = tuple(
     for name in names
 )
 WINDOW_SAMPLES = 30 * SAMPLE_RATE
+PUBLISHED_LAYERS = {384: 4, 512: 6, 768: 12, 1024: 24, 1280: 32}
+"""Width -> layers of the encoder, from tiny to large; turbo and distilled models have a smaller decoder only."""
 
 
 class LogMel(nn.Module):
@@ -136,7 +139,23 @@ def check_encoder(file: CT2File) -> int:
         if wrong:
             more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
             raise MissingInput(f"{file.path}: {what} {min(wrong)}{more}", "fetch the file again, or check `weights`")
+    _check_layer_count(file, layers)
     return layers
+
+
+def _check_layer_count(file: CT2File, layers: int) -> None:
+    """The file has no number of layers: without its last ones it would pass for a smaller model."""
+    width = file.shape("encoder/conv1/weight")[0]
+    path = file.path.parent / "config.json"
+    # The converter's own configuration has no such number, that of transformers has.
+    configured = read_settings(path).get("encoder_layers") if path.is_file() else None
+    wanted = configured or PUBLISHED_LAYERS.get(width, layers)
+    if layers != wanted:
+        source = "config.json says" if configured else f"Whisper of width {width} has"
+        raise MissingInput(
+            f"{file.path}: {layers} layers in the encoder, {source} {wanted}",
+            "fetch the file again; beside a model of your own, write its encoder_layers into config.json",
+        )
 
 
 def read_encoder(file: CT2File, layers: int) -> WhisperEncoder:

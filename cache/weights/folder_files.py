@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from unmask.cache.weights.sources import CONFIG, MODULE_TENSORS, MODULES, Alternatives, Files
+from unmask.cache.weights.sources import CONFIG, MODULE_TENSORS, MODULES, PROMPTS, Alternatives, Files
 from unmask.core.errors import MissingInput
 
 POINTER = b"version https://git-lfs"
@@ -59,6 +59,19 @@ def list_folder(folder: Path, files: Files, unpublished: Iterable[str] = ()) -> 
     for path in [*([tensors] if tensors else []), *others]:
         check_whole(path)
     return FolderFiles(tensors=tensors, others=tuple(others), missing=tuple(missing))
+
+
+def list_unpublished(folder: Path, files: Files) -> list[str]:
+    """Of `files.published`, what a local folder was saved without: prompts, by versions that had none.
+
+    Since version 2.4, which has prompts, a sentence model says whether it pools them.
+    """
+    if PROMPTS not in files.published or (folder / PROMPTS).exists() or not (folder / MODULES).is_file():
+        return []
+    modules = list_modules(folder / MODULES)
+    poolings = [folder / module.path / "config.json" for module in modules if module.kind == "Pooling"]
+    known = any("include_prompt" in read_settings(path) for path in poolings if path.is_file())
+    return [] if known or not all(map(_is_old, modules)) else [PROMPTS]
 
 
 def find_tensors(folder: Path, files: Files) -> Path | None:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from unmask.cache.encoders import ENCODERS, find_source
 from unmask.cache.weights import hub
-from unmask.cache.weights.folder_files import check_whole, list_folder
+from unmask.cache.weights.folder_files import check_whole, list_folder, list_unpublished
 from unmask.cache.weights.sources import PROMPTS, Files, Package, Source
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint, hash_file
@@ -48,9 +48,9 @@ class Availability:
     """One line of `unmask doctor`."""
 
     encoder: str
-    state: Literal["found", "not found", "no weights needed"]
+    state: Literal["found", "not found", "incomplete", "no weights needed"]
     where: str
-    """Origin of the weights, or the command that fetches them."""
+    """Origin of the weights, what is wrong with them, or the command that fetches them."""
 
 
 def list_weights() -> list[Availability]:
@@ -139,7 +139,7 @@ def _find_in_path(path: Path, files: Files) -> Weights:
     hint = f"set `weights` to a folder with {wanted}, or to a hub name"
     if not path.is_dir():
         raise MissingInput(f"{path}: no model folder", hint)
-    found = list_folder(path, files)
+    found = list_folder(path, files, list_unpublished(path, files))
     if found.tensors is None or found.missing:
         lacking = ", ".join(found.missing)
         raise MissingInput(

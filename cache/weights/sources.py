@@ -17,7 +17,7 @@ class Files:
     needed: tuple[Alternatives, ...] = ()
     """Without one of each, the folder is no model: a default in its place would silently give other tokens."""
     published: tuple[str, ...] = ()
-    """Needed too, unless the hub said that the repository has no such file."""
+    """Needed too, unless the hub said that the repository has no such file, or a local folder is older than it."""
     extra: tuple[str, ...] = ()
     """Read if they exist."""
     bare: bool = False

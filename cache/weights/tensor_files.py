@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from unmask.cache.weights.folder_files import FETCH, check_whole, is_index, list_shards
 from unmask.core.errors import MissingInput
 
 Tensors = dict[str, torch.Tensor]
+
+_HEADERS_ONLY: ContextVar[bool] = ContextVar("headers_only", default=False)
+
+
+@contextmanager
+def reading_headers_only() -> Iterator[None]:
+    """Within it, `read_tensors` gives zeros without memory: names and shapes from the headers of the files."""
+    before = _HEADERS_ONLY.set(True)
+    try:
+        yield
+    finally:
+        _HEADERS_ONLY.reset(before)
 
 
 def read_tensors(path: Path) -> Tensors:
@@ -33,15 +48,26 @@ def _read_file(path: Path) -> Tensors:
     check_whole(path)
     if path.suffix == ".safetensors":
         try:
-            return load_file(path)
+            return _read_header(path) if _HEADERS_ONLY.get() else load_file(path)
         except (SafetensorError, ValueError) as error:
             raise MissingInput(f"{path}: not a complete safetensors file ({error})", FETCH) from error
-    return _read_pickled(path)
+    tensors = _read_pickled(path)
+    return {name: _blank(values.shape) for name, values in tensors.items()} if _HEADERS_ONLY.get() else tensors
+
+
+def _read_header(path: Path) -> Tensors:
+    """Checks the length of the file too."""
+    with safe_open(path, framework="pt") as file:
+        return {name: _blank(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no iterator)
+
+
+def _blank(shape: Sequence[int]) -> torch.Tensor:
+    return torch.zeros(()).expand(tuple(shape))
 
 
 def _read_pickled(path: Path) -> Tensors:
     try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        tensors = torch.load(path, map_location="meta" if _HEADERS_ONLY.get() else "cpu", weights_only=True)
     except PermissionError:
         raise
     # A cut-off or foreign file fails wherever the unpickler happens to be; nothing but tensors is ever made.

@@ -122,7 +122,7 @@ def _save_wav2vec2(folder: Path, *, stable: bool) -> None:
 
 
 def _save_sentences(folder: Path) -> None:
-    """A sentence encoder in the format of sentence-transformers, version 2 to 4: mean pooling, unit length."""
+    """A sentence encoder in the format of sentence-transformers, version 2.4 to 4: mean pooling, unit length."""
     from transformers import BertConfig, BertModel, BertTokenizer
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "world", "a", "few", "more", "words"]
@@ -136,6 +136,7 @@ def _save_sentences(folder: Path) -> None:
     ]
     (folder / "1_Pooling").mkdir()
     pooling = {"word_embedding_dimension": 24, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}
+    pooling["include_prompt"] = True
     written: dict[str, Any] = {
         "modules.json": modules,
         "1_Pooling/config.json": pooling,

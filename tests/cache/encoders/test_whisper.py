@@ -20,7 +20,7 @@ from transformers import WhisperFeatureExtractor
 
 from unmask.cache.encoders import make_encoder
 from unmask.cache.encoders.ctranslate2_file import CT2File
-from unmask.cache.encoders.whisper_tiny import LogMel, WhisperFrames, read_encoder
+from unmask.cache.encoders.whisper_tiny import LogMel, WhisperFrames, check_encoder, read_encoder
 from unmask.cache.weights.resolve import obtain_weights
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
@@ -140,6 +140,22 @@ def test_each_variable_of_the_encoder_is_needed_and_no_other_may_be_there(tmp_pa
             make()
     ct2(path, whole | {"encoder/scale_outputs": ("int32", np.array(0, np.int32))})
     assert make().isfinite().all(), "a setting of another version of the converter"
+
+
+@pytest.mark.parametrize("configured", [None, 2, 4])
+def test_a_whisper_without_its_last_layers_is_refused(tmp_path: Path, configured: int | None):
+    variables = small_whisper()
+    if configured is None:  # as wide as Whisper tiny, which has 4 layers
+        kernel = variables["encoder/conv1/weight"][1]
+        variables["encoder/conv1/weight"] = ("float32", np.zeros((384, *kernel.shape[1:]), np.float32))
+    else:
+        (tmp_path / "config.json").write_text(f'{{"encoder_layers": {configured}}}')
+    file = CT2File(ct2(tmp_path / "model.bin", variables))
+    if configured == 2:
+        assert check_encoder(file) == 2
+    else:
+        with pytest.raises(MissingInput, match=r"2 layers in the encoder, .* 4"):
+            check_encoder(file)
 
 
 def test_its_positions_are_the_sinusoids_of_the_paper(shipped: CT2File):

@@ -31,6 +31,8 @@ from transformers import (
 )
 
 from unmask.cache.encoders import make_encoder
+from unmask.cache.weights.completeness import check_weights
+from unmask.cache.weights.tensor_files import read_tensors, reading_headers_only
 from unmask.cli.app import main
 from unmask.core.errors import MissingInput
 from unmask.manifests.manifest import write_manifest
@@ -344,3 +346,75 @@ def test_extract_ends_with_exit_code_4_and_writes_no_tokens(
     assert "hint: " in said
     assert "Traceback" not in said
     assert not list(media.work.tokens.glob(f"{family}-*/shard-*"))
+
+
+@pytest.mark.parametrize("family", ["vit_b16", "resnet50", "wav2vec2_base", "sbert"])
+@pytest.mark.parametrize("form", ["safetensors", "pickled", "sharded"])
+def test_the_headers_of_a_checkpoint_tell_what_it_lacks(copied: Callable[[str], Path], family: str, form: str):
+    folder = copied(family)
+    whole = load_file(folder / TENSORS)
+    encoder = make_encoder(EncoderChoice(name=family, weights=str(folder)), CPU)
+    check_weights(encoder)
+    lost = [name for name in sorted(whole) if not name.endswith(NOT_READ)][len(whole) // 2]
+    kept = {name: values for name, values in whole.items() if name != lost}
+    (folder / TENSORS).unlink()
+    match form:
+        case "safetensors":
+            save_file(kept, folder / TENSORS)
+        case "pickled":
+            torch.save(kept, folder / "pytorch_model.bin")
+        case "sharded":
+            save_file(kept, folder / "part.safetensors")
+            shards = {"weight_map": dict.fromkeys(whole, "part.safetensors")}
+            (folder / "model.safetensors.index.json").write_text(json.dumps(shards))
+    encoder = make_encoder(EncoderChoice(name=family, weights=str(folder)), CPU)
+    with pytest.raises(MissingInput, match=re.escape(lost)):
+        check_weights(encoder)
+    with pytest.raises(MissingInput, match=re.escape(lost)):
+        encoder._load()  # type: ignore[attr-defined]
+
+
+def test_headers_are_read_without_the_numbers_and_leave_no_trace(copied: Callable[[str], Path]):
+    folder = copied("vit_b16")
+    before = encode("vit_b16", folder)
+    with reading_headers_only():
+        tensors = read_tensors(folder / TENSORS)
+    assert {name: values.shape for name, values in tensors.items()} == {
+        name: values.shape for name, values in load_file(folder / TENSORS).items()
+    }
+    assert all(values.untyped_storage().nbytes() == 4 for values in tensors.values())
+    encoder = make_encoder(EncoderChoice(name="vit_b16", weights=str(folder)), CPU)
+    check_weights(encoder)
+    assert torch.equal(encoder.encode(torch.zeros(1, 64, 64, 3, dtype=torch.uint8)), before)
+
+
+def test_a_dry_run_and_the_doctor_look_into_the_weights_of_the_profile(
+    copied: Callable[[str], Path], media: Any, capsys: pytest.CaptureFixture[str]
+):
+    """No item has a text, so nothing would be encoded."""
+    folder = copied("sbert")
+    media.profile = media.profile.model_copy(update={"encoders": (EncoderChoice(name="sbert", weights=str(folder)),)})
+    media.add("image-2")
+    write_manifest(media.work.manifest, media.manifest)
+    media.work.profile.write_text(media.profile.model_dump_json())
+    arguments = ["--work", str(media.work.root), "--quiet"]
+
+    def call(*command: str) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([*command, *arguments])
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out + captured.err
+
+    assert call("extract", "--dry-run")[0] == 0
+    assert (
+        json.loads(call("doctor", "--json")[1])["encoder_weights"]["sbert of the profile"] == f"found: local {folder}"
+    )
+    tensors = load_file(folder / TENSORS)
+    lost = "encoder.layer.1.output.dense.weight"
+    save_file({name: values for name, values in tensors.items() if name != lost}, folder / TENSORS)
+    code, said = call("extract", "--dry-run")
+    assert code == 4
+    assert lost in said
+    code, said = call("doctor", "--json")
+    assert code == 0
+    assert lost in json.loads(said)["encoder_weights"]["sbert of the profile"]

@@ -88,6 +88,8 @@ def test_a_local_folder_says_what_stands_for_a_file_that_was_never_published(cac
     for name in READ - {"config_sentence_transformers.json"}:
         put(cache, name)
     folder = cache / "snapshots" / COMMIT
+    assert obtain_weights("sbert", str(folder)), "saved by a version without prompts"
+    (folder / POOLING).write_text('{"include_prompt": true}')
     with pytest.raises(MissingInput, match=r'write \{"prompts": \{\}\} into it'):
         obtain_weights("sbert", str(folder))
     (folder / "config_sentence_transformers.json").write_text('{"prompts": {}}')
