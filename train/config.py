@@ -13,7 +13,7 @@ from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
 from unmask.manifests.manifest import Kind
 
-LATER = ("extra_losses", "standardize", "normalize_features", "uniformity_weight", "alignment_weight")
+LATER = ("extra_losses", "standardize", "normalize_features", "uniformity_weight", "alignment_weight", "paired")
 """Settings that earlier versions did not have."""
 
 
@@ -89,6 +89,8 @@ class TrainConfig(Settings):
 
     balance: bool = True
     """Draw all classes and datasets equally often."""
+    paired: bool = False
+    """Draw a fake beside a real clip of its source, or of its identity, in the same batch, where training has one."""
     max_repeats: int = Field(10, ge=1)
     """Balanced sampling draws an item at most this often per epoch, so that a few files cannot fill it."""
     views: bool = True

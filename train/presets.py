@@ -102,6 +102,11 @@ def full_normalized_features() -> TrainConfig:
     return full().model_copy(update=NORMALIZED)
 
 
+def full_paired() -> TrainConfig:
+    """Ablation: a fake is drawn beside a real clip of its source, in the same batch."""
+    return full().model_copy(update={"paired": True})
+
+
 def _baseline() -> TrainConfig:
     """Common to the baselines: no domain loss, no modality dropout."""
     return TrainConfig(domain_loss="none", modality_dropout=0.0)
@@ -128,6 +133,7 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
         full_no_balancing,
         full_no_standardization,
         full_normalized_features,
+        full_paired,
     )
 }
 

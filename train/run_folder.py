@@ -133,7 +133,8 @@ def run_key(config: TrainConfig, data: TokenData) -> str:
     """Fingerprint of the settings as given, the data, and the source of the user's own fusion and losses, if any."""
     extensions = hash_extensions(config)
     own = [extensions] if extensions else []
-    return fingerprint("run-2", config.fingerprint(), data.fingerprint(data.choose_encoders(config)), *own)
+    inputs = data.fingerprint(data.choose_encoders(config), origins=config.paired)
+    return fingerprint("run-2", config.fingerprint(), inputs, *own)
 
 
 def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:

@@ -226,6 +226,9 @@ def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector,
         config.accumulate,
         "/".join(sorted(held)),
     )
+    if sampler.partners:
+        fakes, paired = len(np.unique(sampler.items[sampler.cells % 2 == 1])), sampler.partners.count_items()
+        log.info("paired: %d of %d fake items have real clips of their source or identity in training", paired, fakes)
 
 
 def _read_standing(begun: dict[str, Any]) -> Standing:
@@ -283,6 +286,8 @@ def _warn_idle_terms(config: TrainConfig, sampler: Sampler, model: Detector) -> 
         log.warning("train: coral compares clips within a batch, and %s clips per batch are too few", config.batch_size)
     if config.infonce_weight > 0 and (real & (whole & BOTH == BOTH)).sum() < 2:
         log.warning("train: fewer than two real clips have image and audio, so infonce_weight does nothing")
+    if sampler.partners and (not sampler.partners.count_items() or config.batch_size == config.accumulate == 1):
+        log.warning("train: no fake can stand beside a real clip of its source in a batch, so paired does nothing")
     if config.batch_size == 1 and (idle := [name for name in COMPARING if getattr(config, name) > 0]):
         log.warning(
             "train: clips are compared within a batch, so with batch_size=1 %s does nothing", " and ".join(idle)

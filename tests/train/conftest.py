@@ -39,6 +39,8 @@ class MadeItem:
     """How far fakes' tokens lie from reals', in standard deviations along one direction."""
     start_s: float = 0.0
     ok: bool = True
+    sources: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
 
 
 def _row(number: int, item: MadeItem) -> MediaRow:
@@ -53,6 +55,8 @@ def _row(number: int, item: MadeItem) -> MediaRow:
         audio_fake=item.audio_fake,
         method="none" if item.label == 0 else "unknown",
         group=f"g{number}",
+        sources=item.sources,
+        people=item.people,
         split=item.split,
         status="ok" if item.ok else "failed",
     )

@@ -35,6 +35,8 @@ class ClipTable:
     split: NDArray[np.str_]
     """train, val, test, or "" for an item that no split of the scheme holds."""
     group: NDArray[np.str_]
+    origins: NDArray[np.object_]
+    """Tuple of the keys of the item's source recordings, then of its identities, as in the manifest."""
     datasets: tuple[str, ...]
     """Datasets that have a clip here, in the order of their domain ids."""
 
@@ -70,6 +72,7 @@ def join(manifest: Manifest, keys: Iterable[ClipKey]) -> ClipTable:
         audio_fake=_three_way(column("audio_fake")),
         split=_text(column("split")),
         group=_text(column("group")),
+        origins=_join_tuples(column("sources"), column("people")),
         datasets=datasets,
     )
 
@@ -109,6 +112,8 @@ _COLUMNS = (
     "audio_fake",
     "split",
     "group",
+    "sources",
+    "people",
     "status",
 )
 
@@ -124,3 +129,7 @@ def _three_way(values: Sequence[Any]) -> NDArray[np.int8]:
 
 def _text(values: Sequence[str | None]) -> NDArray[np.str_]:
     return np.array([value or "" for value in values], np.str_)
+
+
+def _join_tuples(first: Sequence[Sequence[str]], second: Sequence[Sequence[str]]) -> NDArray[np.object_]:
+    return np.fromiter(((*a, *b) for a, b in zip(first, second, strict=True)), np.object_, len(first))

@@ -16,12 +16,13 @@ from unmask.cache.spec import Modality
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
 from unmask.train.data.clip_table import derive_label
+from unmask.train.data.partners import Partners, cut_between_pairs, list_even_ends, shuffle_pairs
 from unmask.train.data.token_data import TokenData
 
 # Clips are sorted by length within pools of this many steps: enough for little padding, few enough for a random order.
 POOL_STEPS = 32
 
-_ORDER, _CLIP, _KEEP, _POOLS, _VIEW, _DROPOUT = range(6)
+_ORDER, _CLIP, _KEEP, _POOLS, _VIEW, _DROPOUT, _PAIRS = range(7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Sampler:
     """(C, M) modalities that are known to be fake and have tokens."""
     views: int = 0
     """Augmentations per clip beside the clean one."""
+    partners: Partners | None = None
+    """None: fakes are drawn without regard to the real clips of their source."""
 
     @classmethod
     def of(cls, data: TokenData, names: tuple[str, ...], clips: NDArray[np.int64], config: TrainConfig) -> Self:
@@ -64,7 +67,8 @@ class Sampler:
         manipulated[:, audio] = there[:, audio] & (table.audio_fake == 1)
         cells = table.domain[clips] * 2 + derive_label(table, clips, there[clips, image], there[clips, audio])
         views = data.views(names) if config.views else 0
-        return cls(config, clips, table.item[clips], cells, lengths, manipulated, views)
+        partners = Partners.find(table, clips, cells % 2 == 1) if config.paired else None
+        return cls(config, clips, table.item[clips], cells, lengths, manipulated, views, partners)
 
     def draw(self, epoch: int) -> NDArray[np.int64]:
         """Clips of the epoch. Balanced: equally many per (dataset, class), spread evenly over items."""
@@ -86,30 +90,44 @@ class Sampler:
     def steps(self, epoch: int) -> list[list[Portion]]:
         """Optimizer steps of clips of similar length, in random order, each in up to `accumulate` batches.
 
-        The clips of a step depend only on batch_size x accumulate.
+        The clips of a step depend only on batch_size x accumulate. A pair is in one batch, which may have one clip more
+        for it; its clips lose the same modalities and have the same augmentation.
         """
-        clips = self.draw(epoch)
-        keep = self.keep(clips, epoch)
-        seen = self._random(epoch, _VIEW).integers(0, self.views + 1, len(clips)) if self.views else None
+        clips, beside = self.pair(self.draw(epoch), epoch)
+        keep = self.keep(clips, epoch, beside)
+        seen = self._random(epoch, _VIEW).integers(0, self.views + 1, len(clips))[beside] if self.views else None
         totals = (self.lengths[clips] * keep).sum(axis=1)
+        np.maximum.at(totals, beside, totals)
         steps: list[list[Portion]] = []
         number = 0
-        for step in self._buckets(totals, epoch):
+        for step in self._buckets(totals[beside], epoch, beside):
             steps.append([])
-            for rows in np.array_split(step, min(self.config.accumulate, len(step))):
+            ends = list_even_ends(len(step), min(self.config.accumulate, len(step)))
+            for rows in cut_between_pairs(step, ends, beside):
                 kept = {modality: keep[rows, column] for column, modality in enumerate(MODALITIES)}
                 steps[-1].append(Portion(clips[rows], kept, None if seen is None else seen[rows], number))
                 number += 1
         return steps
 
-    def keep(self, clips: NDArray[np.int64], epoch: int) -> NDArray[np.bool_]:
-        """(N, M) modalities kept by modality dropout.
+    def pair(self, clips: NDArray[np.int64], epoch: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(N,) clips of the epoch, and (N,) the row that each stands beside, its own for most (`Partners.pair`)."""
+        if self.partners is None or self.step_size(clips) < 2:
+            return clips, np.arange(len(clips))
+        return self.partners.pair(clips, self._random(epoch, _PAIRS))
+
+    def step_size(self, clips: NDArray[np.int64]) -> int:
+        """Clips per step of an epoch of `clips`."""
+        return (self.config.batch_size or len(clips)) * self.config.accumulate
+
+    def keep(self, clips: NDArray[np.int64], epoch: int, beside: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+        """(N, M) modalities kept by modality dropout. Clips that stand beside another share its random numbers.
 
         The last modality of a clip is kept, and so is its last modality known to be fake: the rest would be genuine
         with a fake label.
         """
         present = self.lengths[clips] > 0
         chance = self._random(epoch, _KEEP).random(present.shape)
+        chance = chance if beside is None else chance[beside]
         keep = present & (chance >= self.config.modality_dropout)
         for wanted in (self.manipulated[clips], present):
             lost = wanted.any(axis=1) & ~(keep & wanted).any(axis=1)
@@ -128,16 +146,21 @@ class Sampler:
         drawn: NDArray[np.int64] = self.clips[of_cell[first[chosen] + clip]]
         return drawn
 
-    def _buckets(self, lengths: NDArray[np.int64], epoch: int) -> list[NDArray[np.int64]]:
-        """Rows of every step: shuffled, sorted by length within pools, cut evenly, the steps shuffled."""
+    def _buckets(self, lengths: NDArray[np.int64], epoch: int, beside: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """Rows of every step: shuffled, sorted by length within pools, cut evenly, the steps shuffled.
+
+        `lengths` are equal within a pair, so that sorting leaves it together.
+        """
         random = self._random(epoch, _POOLS)
-        size = (self.config.batch_size or len(lengths)) * self.config.accumulate
-        order = random.permutation(len(lengths))
+        size = self.step_size(lengths)
+        order = shuffle_pairs(beside, random)
+        starts = range(0, len(order), size * POOL_STEPS)
         steps: list[NDArray[np.int64]] = []
-        for start in range(0, len(order), size * POOL_STEPS):
-            pool = order[start : start + size * POOL_STEPS]
+        for start, pool in zip(starts, cut_between_pairs(order, starts[1:], beside), strict=True):
             pool = pool[np.argsort(lengths[pool], kind="stable")]
-            steps += np.array_split(pool, -(-len(pool) // size))
+            # Pairs may have moved a clip from one pool to the next; the number of steps is that without pairs.
+            parts = -(-min(size * POOL_STEPS, len(order) - start) // size)
+            steps += cut_between_pairs(pool, list_even_ends(len(pool), parts), beside)
         return [steps[number] for number in random.permutation(len(steps))]
 
     def dropout_seed(self, epoch: int, portion: Portion) -> int:

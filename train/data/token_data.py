@@ -120,8 +120,11 @@ class TokenData:
         """Augmentations per clip beside the clean one; the largest number among these encoders."""
         return max((len(self.streams[name].views) for name in names), default=0)
 
-    def fingerprint(self, names: Sequence[str]) -> str:
-        """Changes when a token, a label, a split or a domain of the table changes, and with the encoders used."""
+    def fingerprint(self, names: Sequence[str], *, origins: bool = False) -> str:
+        """Changes when a token, a label, a split or a domain of the table changes, and with the encoders used.
+
+        `origins`: also when a source or an identity does.
+        """
         table = self.clips
         columns = [table.media_id, table.clip, table.label, table.video_fake, table.audio_fake, table.split]
         rows = [column.tolist() for column in columns]
@@ -129,6 +132,8 @@ class TokenData:
         for name in names:
             if self.streams[name].views:
                 stores[f"{name} views"] = [view.store.fingerprint for view in self.streams[name].views]
+        if origins:
+            rows.append(table.origins.tolist())
         return fingerprint("data-1", stores, table.datasets, table.domain.tolist(), rows)
 
     def _known(self, datasets: Sequence[str]) -> None:
