@@ -90,6 +90,7 @@ class MediaRow:
     width: int | None = None
     height: int | None = None
     fps: float | None = None
+    """This and `frames` as the header says, which may be wrong; clips are cut by the frames that decode."""
     frames: int | None = None
     duration_s: float | None = None
     sample_rate: int | None = None

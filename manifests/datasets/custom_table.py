@@ -45,6 +45,18 @@ from unmask.media.media_kind import KINDS, find_kind
 
 NEEDED = ("path", "label")
 OPTIONAL = ("split", "people", "source", "method", "video_fake", "audio_fake", "text", "compression")
+# Names of other collections' tables for the required columns, without separators; the surest first.
+LIKELY = {
+    "path": (
+        *("filepath", "filename", "file", "imagepath", "videopath", "audiopath", "imagefile", "videofile", "audiofile"),
+        *("image", "video", "audio", "img", "imgpath", "clip", "clippath", "media", "name", "imageid", "videoid"),
+    ),
+    "label": (
+        *("isfake", "fake", "realorfake", "realfake", "target", "class", "classname", "classid", "labels", "labelid"),
+        *("groundtruth", "gt", "y", "spoof", "isspoof", "category", "type"),
+    ),
+}
+COLUMNS_SHOWN = 12
 FLAGS = {"1": 1, "true": 1, "0": 0, "false": 0}
 # Not an identity: it would tie all its rows into one group.
 NOBODY = {"unknown", "unk", "?"}
@@ -65,11 +77,42 @@ def is_candidate(path: Path) -> bool:
 
 def find_missing_columns(path: Path) -> list[str]:
     """The required columns that are missing: all of them when it cannot be read."""
-    try:
-        present = read_columns(path, NEEDED)
-    except (OSError, UnicodeError, csv.Error, pa.ArrowException):
-        present = []
+    present = _read_names(path)
     return [name for name in NEEDED if name not in present]
+
+
+def describe_columns(path: Path) -> tuple[str, str]:
+    """Problem and remedy of a table without the required columns."""
+    with map_read_errors(path):
+        present = [name for name in read_columns(path, NEEDED) if name]
+    missing = [name for name in NEEDED if name not in present]
+    listed = ", ".join(present[:COLUMNS_SHOWN]) + ", ..." * (len(present) > COLUMNS_SHOWN)
+    problem = f"no column {' and no column '.join(missing)}; its columns are {listed or 'none: it has no first line'}"
+    likely = _find_likely(present)
+    renamed = [f"{likely[name]} to {name}" for name in missing if name in likely]
+    if renamed:
+        return problem, f"rename {' and '.join(renamed)} in its first line; of a label in numbers 1 is fake"
+    return problem, f"a CSV, TSV or Parquet table needs the columns {', '.join(NEEDED)}"
+
+
+def looks_like_table(path: Path) -> bool:
+    """Has it columns that are probably the path and the label under other names?"""
+    present = _read_names(path)
+    return {*present, *_find_likely(present)}.issuperset(NEEDED)
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        return read_columns(path, NEEDED)
+    except (OSError, UnicodeError, csv.Error, pa.ArrowException):
+        return []
+
+
+def _find_likely(present: list[str]) -> dict[str, str]:
+    """Required column -> the first column of `present` that is probably meant."""
+    folded = {re.sub(r"[\W_]+", "", name): name for name in reversed(present)}
+    found = {name: next((folded[key] for key in keys if key in folded), "") for name, keys in LIKELY.items()}
+    return {name: column for name, column in found.items() if column}
 
 
 def locate(path: Path, media_root: Path | None = None) -> TablePlaces:

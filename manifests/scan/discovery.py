@@ -15,6 +15,7 @@ from unmask.manifests.datasets import custom_table as table
 from unmask.manifests.datasets.base import Layout, Scanned, find_level
 from unmask.manifests.datasets.file_tree import is_folder, is_shown, list_entries
 from unmask.manifests.datasets.folder_names import normalize_name
+from unmask.manifests.datasets.tables import lines
 from unmask.manifests.datasets.tables.paths import TablePlaces
 from unmask.manifests.findings import Conflict, Ignored, escape_non_utf8
 from unmask.manifests.manifest import Compression
@@ -110,6 +111,13 @@ def list_unclaimed(data_root: Path, found: list[FoundDataset]) -> list[Ignored]:
     return [replace(one, reason=reason) if one.reason == NO_DATASET_FOLDER else one for one in left]
 
 
+def find_unnamed_tables(root: Path) -> list[Path]:
+    """Tables in the folder `root` that probably list media, but not in columns called path and label."""
+    names = sorted(entry.name for entry in list_entries(root) or () if is_shown(entry.name))
+    paths = [root / name for name in names if escape_non_utf8(name) == name]
+    return [path for path in paths if table.is_candidate(path) and table.looks_like_table(path)]
+
+
 def _list_unclaimed_in(folder: Path, prefix: str, claimed: set[Path], holding: set[Path]) -> Iterator[Ignored]:
     for entry in sorted(list_entries(folder) or (), key=lambda entry: entry.name):
         path = folder / entry.name
@@ -128,7 +136,9 @@ def _explain_unclaimed(entry: object, path: Path) -> str:
         return "folder that cannot be read" if list_entries(path) is None else NO_DATASET_FOLDER
     missing = table.find_missing_columns(path) if table.is_candidate(path) else []
     # A table with one of the two was meant as a dataset.
-    return f"table without the column {missing[0]}" if len(missing) == 1 else "not in the folder of a dataset"
+    if len(missing) == 1 or (missing and table.looks_like_table(path)):
+        return f"table without the column {' and '.join(missing)}"
+    return "not in the folder of a dataset"
 
 
 def _read_root(root: Path) -> list[Candidate]:
@@ -147,10 +157,12 @@ def _read_root(root: Path) -> list[Candidate]:
 
 
 def _check_table(path: Path) -> Candidate:
-    missing = table.find_missing_columns(path) if table.is_candidate(path) else list(table.NEEDED)
-    if missing:
-        problem = f"{path}: not a dataset: missing column {', '.join(missing)}"
-        raise MissingInput(problem, f"a CSV, TSV or Parquet table needs the columns {', '.join(table.NEEDED)}")
+    if not table.is_candidate(path):
+        kinds = ", ".join(lines.SUFFIXES)
+        raise MissingInput(f"{path}: neither a folder nor a table", f"give a folder, or a table ({kinds}) of files")
+    if table.find_missing_columns(path):
+        problem, hint = table.describe_columns(path)
+        raise MissingInput(f"{path}: not a dataset: {problem}", hint)
     return Candidate(path, name=path.stem)
 
 

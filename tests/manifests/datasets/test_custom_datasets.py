@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -158,11 +159,36 @@ def test_a_table_in_another_encoding_is_refused_with_the_remedy(make_tree):
     assert refused.value.hint == "save it as UTF-8"
 
 
+@pytest.mark.parametrize(
+    ("header", "hint"),
+    [
+        ("filename,target,fold", "rename filename to path and target to label in its first line"),
+        ("Image Path;is_fake", "rename image path to path and is_fake to label"),
+        ("path\treal_or_fake", "rename real_or_fake to label"),
+        ("file,label", "rename file to path"),
+        ("a,b", "a CSV, TSV or Parquet table needs the columns path, label"),
+        ("path,is_real", "a CSV, TSV or Parquet table needs the columns path, label"),
+        ("", "a CSV, TSV or Parquet table needs the columns path, label"),
+    ],
+)
+def test_a_table_with_other_columns_says_which_it_has_and_which_are_probably_meant(make_tree, header, hint):
+    root = make_tree(("films.csv", f"{header}\n1.mp4,0,a\n" if header else ""))
+    with pytest.raises(MissingInput) as refused:
+        find_datasets(root / "films.csv")
+    names = [name.lower() for name in re.split("[,;\t]", header) if name]
+    assert all(name in refused.value.problem for name in names)
+    assert refused.value.hint.startswith(hint)
+    if hint.startswith("rename"):
+        with pytest.raises(MissingInput, match=r"films\.csv looks like a table of files, but has no column") as folder:
+            scan(root, say=print)
+        assert folder.value.hint == refused.value.hint
+
+
 def test_a_table_as_the_data_root_must_have_its_columns(make_tree):
     root = make_tree(("half.csv", "path,people\n"), ("own.csv", "path,label\n1.wav,0\n"))
-    with pytest.raises(MissingInput, match="not a dataset: missing column label"):
+    with pytest.raises(MissingInput, match="not a dataset: no column label; its columns are path"):
         find_datasets(root / "half.csv")
-    with pytest.raises(MissingInput, match="missing column path, label"):
+    with pytest.raises(MissingInput, match="neither a folder nor a table"):
         find_datasets(make_tree("notes.txt", root="notes") / "notes.txt")
     (found,) = find_datasets(root / "own.csv")
     assert (found.key, found.root) == ("own", root)
