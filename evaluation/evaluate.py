@@ -63,7 +63,10 @@ def evaluate(
         )
     log.info("evaluate: %d items of the %s split", len(items), split)
     scores, _ = opened.score([numbers[row.media_id] for row in items.rows], device=device, batch_size=batch_size)
-    model = Scorer(MODEL, f"fusion of {', '.join(opened.info.streams)}", scores.score, opened.info.threshold)
+    about = f"fusion of {', '.join(opened.info.streams)}"
+    if opened.loaded.members:
+        about = f"mean of {len(opened.loaded.members)} runs, each a {about}"
+    model = Scorer(MODEL, about, scores.score, opened.info.threshold)
     log.info("evaluate: controls fitted on %d training items", int((known.split == "train").sum()))
     controls = [_restrict(control, known, split) for control in _fit_controls(opened, known, numbers, seed)]
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])

@@ -17,8 +17,10 @@ from unmask.evaluation.predictions import Predictions
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
 from unmask.train.data.token_data import TokenData
-from unmask.train.run_folder import LoadedRun, RunInfo, load_run
-from unmask.train.scoring import ClipScores, average_by_item, compute_probability, score_clips
+from unmask.train.ensemble import score_run
+from unmask.train.run_folder import LoadedRun, load_run
+from unmask.train.run_info import RunInfo
+from unmask.train.scoring import ClipScores, average_by_item, compute_probability
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class OpenRun:
         """Scores of the items `wanted` (numbers in the clip table), sorted by number, and of each of their clips."""
         clips = self._select_clips()
         clips = clips[np.isin(self.data.clips.item[clips], np.array(sorted(wanted), np.int64))]
-        scores = score_clips(self.loaded.model, self.data, clips, device=device, batch_size=batch_size)
+        scores = score_run(self.loaded, self.data, clips, device=device, batch_size=batch_size)
         items = average_by_item(scores, self.data)
         return Predictions(
             logit=items.fake,

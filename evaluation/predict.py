@@ -29,7 +29,8 @@ from unmask.preprocess.profiles import AugmentationSettings, Profile
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import preprocess
-from unmask.train.run_folder import LoadedRun, RunInfo, load_run
+from unmask.train.run_folder import LoadedRun, load_run
+from unmask.train.run_info import RunInfo
 from unmask.train.scoring import ClipScores, compute_probability
 
 PLURALS: dict[Kind, str] = {"image": "images", "audio": "audio files", "video": "videos"}

@@ -35,7 +35,6 @@ from unmask.train.run_folder import (
     LAST,
     LOCK,
     SUMMARY,
-    RunSummary,
     load_finished,
     read_metrics,
     run_folder,
@@ -44,6 +43,7 @@ from unmask.train.run_folder import (
     save_state,
     write_metrics,
 )
+from unmask.train.run_info import RunSummary
 from unmask.train.run_setup import Setup, prepare
 from unmask.train.validation import validate
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from unmask.core.errors import UsageError
 from unmask.core.suggestions import suggest
@@ -143,6 +143,11 @@ def make_preset(name: str) -> TrainConfig:
     if name not in PRESETS:
         raise UsageError(f"no preset {name!r}", f"{suggest(name, PRESETS)}presets: {', '.join(PRESETS)}")
     return PRESETS[name]().model_copy(update={"preset": name})
+
+
+def begin_with_linear(configs: Mapping[str, TrainConfig], linear: TrainConfig) -> dict[str, TrainConfig]:
+    """Rows of an ablation: the preset `linear`, with the settings of the others but its own fusion, then `configs`."""
+    return {"linear": linear.changed({"fusion": "linear"}), **configs}
 
 
 def parse_variants(texts: Sequence[str]) -> dict[str, tuple[str, list[str]]]:

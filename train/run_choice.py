@@ -1,7 +1,7 @@
 """Which run is taken when none is named: the newest that `unmask train` was asked for.
 
-A run that only an ablation asked for has the file purpose.json; asking `unmask train` for the same run removes it. A
-control trained on shuffled labels is never taken by itself.
+A run that only an ablation or an ensemble asked for has the file purpose.json; asking `unmask train` for the same run
+removes it. A control trained on shuffled labels is never taken by itself.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unmask.core.atomic_files import write_json
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, UsageError
 from unmask.core.suggestions import suggest
 from unmask.train.run_folder import CONFIG, INPUTS, PURPOSE, REMEDY
 
-Purpose = Literal["train", "ablation", "control"]
+Purpose = Literal["train", "ablation", "member", "control"]
 LISTED = 5
 """Runs that a message names."""
 
 
 def record_purpose(run: Path, purpose: Purpose) -> None:
-    """Write down that an ablation makes the new run `run`, or that it was asked for by itself.
+    """Write down that an ablation or an ensemble makes the new run `run`, or that it was asked for by itself.
 
-    An ablation that reuses or continues a run of `unmask train` leaves it as it is.
+    A run that was there before keeps its purpose when an ablation or an ensemble reuses or continues it.
     """
     if purpose == "train":
         (run / PURPOSE).unlink(missing_ok=True)
@@ -32,10 +32,17 @@ def record_purpose(run: Path, purpose: Purpose) -> None:
 
 
 def read_purpose(run: Path) -> Purpose:
-    """What the run is for. A damaged file means the run of another command, which is not taken by itself."""
+    """What the run is for. A damaged file means the run of an ablation, which is not taken by itself."""
     if _read(run / CONFIG).get("shuffle_labels"):
         return "control"
-    return "ablation" if (run / PURPOSE).is_file() else "train"
+    if not (run / PURPOSE).is_file():
+        return "train"
+    return "member" if _read(run / PURPOSE).get("purpose") == "member" else "ablation"
+
+
+def list_members(run: Path) -> list[str]:
+    """Names of the members of an ensemble; empty for any other run."""
+    return [member["run"] for member in _read(run / INPUTS).get("members") or ()]
 
 
 def list_run_folders(runs: Path) -> list[Path]:
@@ -44,19 +51,24 @@ def list_run_folders(runs: Path) -> list[Path]:
     return [path.parent for path in found]
 
 
-def find_run(runs: Path, named: str | Path | None) -> Path:
+def find_run(runs: Path, named: str | Path | None, ensemble: int | None = None) -> Path:
     """The run `named` by its name or folder; None: the newest that `unmask train` was asked for.
 
-    `MissingInput` when there is none, with the names of those that there are.
+    `ensemble`: the newest ensemble of so many members instead. `MissingInput` when there is none, with the names of
+    those that there are.
     """
+    if named is not None and ensemble is not None:
+        raise UsageError(f"{named}: both a run and an ensemble are asked for", "give --run or --ensemble")
     if named is not None:
         return _find_named(runs, Path(named))
     found = list_run_folders(runs)
-    wanted = [run for run in found if read_purpose(run) == "train"]
+    wanted = [run for run in found if read_purpose(run) == "train" and ensemble in (None, len(list_members(run)))]
     if wanted:
         return wanted[0]
+    if ensemble is not None:
+        raise MissingInput(f"{runs}: no ensemble of {ensemble} members", f"{REMEDY} --ensemble {ensemble}")
     if found:
-        problem = f"{runs}: only runs of ablations and controls, none of which is taken by itself"
+        problem = f"{runs}: only runs of ablations, members of ensembles and controls, none of which is taken by itself"
         raise MissingInput(problem, f"{REMEDY}, or name one with --run: {_list_names(found)}")
     raise MissingInput(f"{runs}: no trained run", REMEDY)
 

@@ -8,8 +8,11 @@ runs/<preset>-s<seed>-<8 hex of config and inputs>/
     best_multimodal_all_datasets.pth    state dict of the best epoch, loads with weights_only=True
     last.pth                            model, optimizer, scaler and epoch, to resume from
     lock                                held while it is trained
-    purpose.json                        only of a run that an ablation made (run_choice.py)
+    purpose.json                        only of a run that an ablation or an ensemble made (run_choice.py)
     summary.json                        RunSummary, written last: the run is finished
+
+The folder of an ensemble, <preset>-ensemble<members>-s<first seed>-<8 hex>, has config.json (of its first member),
+inputs.json, lock and summary.json. inputs.json names the members, whose folders lie beside it.
 """
 
 from __future__ import annotations
@@ -17,33 +20,28 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from unmask.cache.spec import EncoderSpec
 from unmask.core.atomic_files import create_file, write_json, write_text
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.hashing import fingerprint
-from unmask.core.settings import Settings
+from unmask.core.hashing import fingerprint, hash_file
 from unmask.metrics.calibration import limit_temperature
-from unmask.preprocess.profiles import Profile
 from unmask.train.best_epoch import Criterion
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
 from unmask.train.extensions import check_fusion, hash_extensions
 from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.run_info import FORMAT, VERSION, Member, RunInfo, RunSummary, StreamInfo
 from unmask.train.validation import Validation
 
 log = logging.getLogger("unmask")
-
-FORMAT = "unmask-run"
-VERSION = 2
 
 CONFIG = "config.json"
 INPUTS = "inputs.json"
@@ -60,73 +58,13 @@ STATE = {"key", "config", "standing", "model", "average", "optimiser", "scaler"}
 
 
 @dataclass(frozen=True, slots=True)
-class StreamInfo:
-    """One encoder whose tokens the model reads."""
-
-    spec: EncoderSpec
-    fingerprint: str
-    """Of its token store."""
-
-
-class RunInfo(Settings):
-    format: str = FORMAT
-    version: int = VERSION
-    key: str
-    """Fingerprint of the settings as given and of the data."""
-    profile: Profile
-    media: str
-    """Fingerprint of the media shards."""
-    split_hash: str
-    streams: dict[str, StreamInfo]
-    shape: ModelShape
-    """Its `datasets` are those the run was trained on, its `shared` the modality patterns."""
-    criterion: Criterion
-    best_epoch: int
-    """From 1."""
-    temperature: float
-    """Fitted on validation: probability of fake = sigmoid(logit / temperature)."""
-    threshold: float
-    """Chosen on validation: a file is called fake from this probability on."""
-    video_temperature: float = 1.0
-    audio_temperature: float = 1.0
-    """Of the scores of the image and of the audio; 1 in runs of earlier versions, which did not calibrate them."""
-    extensions: dict[str, str] = Field(default_factory=dict)
-    """Source hashes of the user's own code, by "fusion NAME" or "loss NAME" (extensions.hash_extensions)."""
-
-
-class RunSummary(Settings):
-    """Result of `fit`."""
-
-    run: str
-    """The run folder."""
-    size: str
-    parameters: int
-    epochs: int
-    """Epochs trained in all, by this call and those it continued."""
-    best_epoch: int | None
-    """From 1; None when it was stopped before the first epoch's end."""
-    criterion: Criterion
-    validation: dict[str, Any] | None
-    """Of the best epoch: Validation.as_json."""
-    train_items: int
-    train_clips: int
-    train_seconds: float
-    """Of the epochs trained, wherever the run was continued."""
-    stopped: bool = False
-    """By the user: calling again goes on."""
-    reused: bool = False
-    """Finished by an earlier call; nothing was trained."""
-
-    def as_json(self) -> dict[str, Any]:
-        return self.model_dump(mode="json")
-
-
-@dataclass(frozen=True, slots=True)
 class LoadedRun:
     model: Detector
-    """With the best epoch's weights, in evaluation mode."""
+    """With the best epoch's weights, in evaluation mode; the first member's of an ensemble (`score_run` uses all)."""
     config: TrainConfig
     info: RunInfo
+    members: tuple[LoadedRun, ...] = ()
+    """Of an ensemble; empty for a single run."""
 
 
 def run_key(config: TrainConfig, data: TokenData) -> str:
@@ -163,18 +101,26 @@ def describe_inputs(
 def save_run(run: Path, model: Detector, inputs: Mapping[str, Any], epoch: int, validation: Validation) -> None:
     """Make this epoch (from 1) the run's best."""
     save_state(run / BEST, {name: tensor.cpu() for name, tensor in model.state_dict().items()})
+    write_info(run, inputs, epoch, validation)
+
+
+def write_info(
+    run: Path, inputs: Mapping[str, Any], epoch: int, validation: Validation, members: Sequence[Member] = ()
+) -> None:
+    """Write inputs.json, with the calibration of the scores that `validation` found."""
     names = ("temperature", "threshold", "video_temperature", "audio_temperature")
-    info = RunInfo(**inputs, best_epoch=epoch, **{name: getattr(validation, name) for name in names})
+    calibration = {name: getattr(validation, name) for name in names}
+    info = RunInfo(**inputs, best_epoch=epoch, members=tuple(members), **calibration)
     write_json(run / INPUTS, info.model_dump(mode="json"))
 
 
 def load_run(run: Path, device: torch.device) -> LoadedRun:
-    """The best model of a run. `MissingInput` when there is none, or it is another program's or version's."""
-    about = _read_json(run / INPUTS)
-    if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
-        raise MissingInput(f"{run}: not a run of this version", REMEDY)
+    """The best model of a run, or the members of an ensemble.
+
+    `MissingInput` when there is none, it is another program's or version's, or a member is gone or was trained anew.
+    """
+    info = read_info(run)
     try:
-        info = RunInfo.model_validate(about)
         check_fusion(run, info.shape.fusion, info.extensions)
         # Runs of earlier versions do not say whether tokens are standardized.
         config = TrainConfig.model_validate({"standardize": info.shape.standardized} | _read_json(run / CONFIG))
@@ -182,14 +128,54 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
         raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
     if config.shuffle_labels:
         log.warning("%s: a control trained on shuffled labels: its scores are meaningless", run.name)
+    temperature, threshold = limit_temperature(info.temperature, info.threshold)
+    info = info.model_copy(update={"temperature": temperature, "threshold": threshold})
+    members = tuple(_load_member(run, info, member, device) for member in info.members)
+    return LoadedRun(members[0].model if members else _load_model(run, info, device), config, info, members)
+
+
+def read_info(run: Path) -> RunInfo:
+    """inputs.json of a run of this version."""
+    about = _read_json(run / INPUTS)
+    if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
+        raise MissingInput(f"{run}: not a run of this version", REMEDY)
+    try:
+        return RunInfo.model_validate(about)
+    except ValidationError as error:
+        raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
+
+
+def _load_model(run: Path, info: RunInfo, device: torch.device) -> Detector:
     model = Detector(info.shape)
     try:
         model.load_state_dict(load_state(run / BEST, torch.device("cpu")))
     except RuntimeError as error:
         raise MissingInput(f"{run / BEST}: weights of another model", REMEDY) from error
-    temperature, threshold = limit_temperature(info.temperature, info.threshold)
-    info = info.model_copy(update={"temperature": temperature, "threshold": threshold})
-    return LoadedRun(model.to(device).eval(), config, info)
+    return model.to(device).eval()
+
+
+def _load_member(ensemble: Path, info: RunInfo, member: Member, device: torch.device) -> LoadedRun:
+    folder = ensemble.parent / member.run
+    remedy = (
+        f"{REMEDY}, with --ensemble {len(info.members)} and the settings of {ensemble.name}: "
+        "members that are there are reused, and the ensemble is calibrated anew"
+    )
+    try:
+        found = describe_member(folder)
+    except MissingInput as error:
+        raise MissingInput(f"{ensemble.name}: its member {member.run} is gone or damaged", remedy) from error
+    if found != member:
+        raise MissingInput(f"{ensemble.name}: its member {member.run} was trained anew since", remedy)
+    return load_run(folder, device)
+
+
+def describe_member(run: Path) -> Member:
+    """What an ensemble notes about the run that becomes its member. `MissingInput` if it cannot be read."""
+    about = _read_json(run / INPUTS)
+    try:
+        return Member(run=run.name, key=about["key"], content=fingerprint(about, hash_file(run / BEST)))
+    except (OSError, KeyError, ValidationError) as error:
+        raise MissingInput(f"{run}: no readable run", REMEDY) from error
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -216,9 +202,11 @@ def load_finished(run: Path, key: str) -> RunSummary | None:
     if not (run / SUMMARY).is_file():
         return None
     try:
-        if _read_json(run / INPUTS).get("key") != key:
+        about = _read_json(run / INPUTS)
+        if about.get("key") != key:
             return None
-        load_state(run / BEST, torch.device("cpu"))
+        if not about.get("members"):
+            load_state(run / BEST, torch.device("cpu"))
         return read_summary(run).model_copy(update={"reused": True})
     except MissingInput as error:
         log.warning("%s: the finished run is damaged", error.problem)

@@ -100,7 +100,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     if config.shuffle_labels:
         data = replace(data, clips=permute_labels(data.clips, config.seed))
     names = data.choose_encoders(config)
-    train, validation = _select_clips(data, names, config, "train"), _select_clips(data, names, config, "val")
+    train, validation = select_clips(data, names, config, "train"), select_clips(data, names, config, "val")
     _check_train(data, train)
     _warn_missing(data, names, train, config)
     config = _resolve(config, earlier, world, data.lengths(names)[train].sum(axis=1))
@@ -118,7 +118,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         average = {"average": validated} if config.ema else {}
         _restore(earlier, model=model, optimiser=optimizer, scaler=scaler, **average)
     elif world.first:
-        _begin(run, config, data, names)
+        begin_run(run, config, data, names)
     for one in {model, validated} if config.compile else ():
         compile_blocks(one)
     if world.first:
@@ -199,7 +199,8 @@ def _resolve_alike(config: TrainConfig, world: World) -> TrainConfig:
     )
 
 
-def _begin(run: Path, config: TrainConfig, data: TokenData, names: tuple[str, ...]) -> None:
+def begin_run(run: Path, config: TrainConfig, data: TokenData, names: tuple[str, ...]) -> None:
+    """Empty the run folder; write the settings, and what new media need to get tokens of the encoders `names`."""
     clear(run)
     write_json(run / CONFIG, config.model_dump(mode="json"))
     for name in names:
@@ -236,7 +237,8 @@ def _read_standing(begun: dict[str, Any]) -> Standing:
     return Standing(found["epoch"], found["best_epoch"], tuple(found["rank"]))
 
 
-def _select_clips(data: TokenData, names: tuple[str, ...], config: TrainConfig, split: str) -> NDArray[np.int64]:
+def select_clips(data: TokenData, names: tuple[str, ...], config: TrainConfig, split: str) -> NDArray[np.int64]:
+    """Labeled clips of `split` that `config` reads; `UsageError` if there are none."""
     clips = data.select(names, split, config=config)
     clips = np.compress(data.clips.label[clips] != UNKNOWN, clips)
     if not len(clips):

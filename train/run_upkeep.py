@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
-from unmask.train.run_folder import LAST, LOCK, SUMMARY
+from unmask.train.run_choice import list_members, list_run_folders, read_purpose
+from unmask.train.run_folder import INPUTS, LAST, LOCK, SUMMARY
 
 
 def measure_run(run: Path) -> int:
@@ -26,6 +27,23 @@ def remove_states(states: Sequence[Path]) -> None:
     for path in states:
         with hold_lock(path.parent / LOCK, "another training of this run"):
             path.unlink(missing_ok=True)
+
+
+def find_ensembles(runs: Path) -> dict[str, list[str]]:
+    """Member -> the ensembles that average it."""
+    found: dict[str, list[str]] = {}
+    for run in list_run_folders(runs):
+        for member in list_members(run):
+            found.setdefault(member, []).append(run.name)
+    return found
+
+
+def list_own_members(runs: Path, ensembles: Collection[Path]) -> list[Path]:
+    """Members that were trained for `ensembles` alone: no other ensemble and no other command uses them."""
+    used, names = find_ensembles(runs), {run.name for run in ensembles}
+    members = dict.fromkeys(member for run in ensembles for member in list_members(run))
+    own = [runs / member for member in members if set(used[member]) <= names]
+    return [run for run in own if (run / INPUTS).is_file() and read_purpose(run) == "member"]
 
 
 def remove_run(runs: Path, run: Path) -> None:

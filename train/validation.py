@@ -17,7 +17,7 @@ from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_thres
 from unmask.train.data.clip_table import UNKNOWN
 from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector
-from unmask.train.scoring import ItemScores, average_by_item, compute_probability, score_clips
+from unmask.train.scoring import ClipScores, ItemScores, average_by_item, compute_probability, score_clips
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,11 @@ class Validation:
 
 
 def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, device: torch.device) -> Validation:
-    scores = score_clips(model, data, clips, device=device)
+    return validate_scores(score_clips(model, data, clips, device=device), data)
+
+
+def validate_scores(scores: ClipScores, data: TokenData) -> Validation:
+    """Metrics and calibration of the items of the scored clips."""
     items = average_by_item(scores, data)
     is_fake = data.clips.label[items.first] == 1
     chance = compute_probability(items.fake)
@@ -64,7 +68,7 @@ def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, devi
         temperature, threshold = fit_calibration(is_fake, items)
         video_temperature = fit_part_temperature(data.clips.video_fake[items.first], items.video)
         audio_temperature = fit_part_temperature(data.clips.audio_fake[items.first], items.audio)
-    found, guessed = measure_domain_accuracy(scores.domain, scores.pattern, data.clips.domain[clips])
+    found, guessed = measure_domain_accuracy(scores.domain, scores.pattern, data.clips.domain[scores.clips])
     return Validation(
         items=len(is_fake),
         loss=cross_entropy(is_fake, items.fake),

@@ -16,7 +16,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
 from unmask.logs import show_log
 from unmask.near_duplicates import cluster_files, count_clusters
-from unmask.run import Run, RunTable, find_run, list_runs
+from unmask.run import Run, RunTable, find_run, list_runs, train_run
 from unmask.tables import AblationTable, AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
 
 if TYPE_CHECKING:
@@ -200,39 +200,37 @@ class Work:
         reports = extract(manifest, chosen, self.folder, device=choose_device(device), batch_size=batch_size)
         return StageTable(reports).check(max_failures)
 
-    def train(self, preset: str | TrainConfig = "full", *, device: str = "auto", **settings: Any) -> Run:
+    def train(
+        self, preset: str | TrainConfig = "full", *, ensemble: int | None = None, device: str = "auto", **settings: Any
+    ) -> Run:
         """Train one model on the tokens; `settings` are those of docs/training.md, such as `seed=1, epochs=5`.
 
-        A finished run of the same settings on the same data is reused, an unfinished one continued. Ctrl-C (in a
-        notebook: interrupt) stops after the last whole epoch; the run is then not `finished`.
+        `ensemble`: so many models, with the seeds seed, seed + 1, ...; their mean logit is a run of its own. A finished
+        run of the same settings on the same data is reused, an unfinished one continued. Ctrl-C (in a notebook:
+        interrupt) stops after the last whole epoch; the run is then not `finished`.
         """
-        from unmask.cache.stage import open_tokens
-        from unmask.train.data.token_data import TokenData
-        from unmask.train.fit import fit
         from unmask.train.presets import make_preset
-        from unmask.train.run_folder import run_folder
 
-        manifest = self.read_manifest()
         config = (make_preset(preset) if isinstance(preset, str) else preset).changed(settings)
-        data = TokenData.load(manifest, open_tokens(self.folder, manifest))
-        run = run_folder(self.folder.runs, data, config)
-        return Run(run, self.folder, fit(data, config, run, device=choose_device(device)))
+        return train_run(self.folder, self.read_manifest(), config, ensemble, choose_device(device))
 
     def ablate(
         self,
         presets: Sequence[str] | Mapping[str, TrainConfig] = (),
         seeds: Sequence[int] = (0, 1, 2),
         *,
+        linear: bool = True,
         device: str = "auto",
         **settings: Any,
     ) -> AblationTable:
-        """Train and evaluate `presets` (none: all) with each of `seeds` on the same tokens, all with `settings`."""
+        """Train and evaluate `linear` and `presets` (none: all) with each of `seeds`, all with `settings`."""
         from unmask.evaluation.ablation.ablate import ablate
-        from unmask.train.presets import PRESETS, make_preset
+        from unmask.train.presets import PRESETS, begin_with_linear, make_preset
 
         named = presets if isinstance(presets, Mapping) else {name: make_preset(name) for name in presets or PRESETS}
         configs = {name: config.changed(settings) for name, config in named.items()}
-        return AblationTable(ablate(self.folder, configs, seeds, device=choose_device(device)))
+        rows = begin_with_linear(configs, make_preset("linear").changed(settings)) if linear else configs
+        return AblationTable(ablate(self.folder, rows, seeds, device=choose_device(device)))
 
     def evaluate(
         self, run: RunName = None, split: Literal["test", "val"] = "test", *, device: str = "auto"
@@ -248,9 +246,9 @@ class Work:
         """`Run.report` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).report()
 
-    def run(self, run: RunName = None) -> Run:
-        """A run by its name or folder; None: the newest of `train`. `MissingInput` where there is none."""
-        return find_run(self.folder, run)
+    def run(self, run: RunName = None, *, ensemble: int | None = None) -> Run:
+        """A run by its name or folder; None: the newest of `train`, or the newest ensemble of so many members."""
+        return find_run(self.folder, run, ensemble)
 
     def runs(self) -> RunTable:
         """Every run, newest first."""

@@ -16,9 +16,12 @@ from unmask.core.work_folder import WorkFolder
 from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 
 if TYPE_CHECKING:
+    import torch
+
+    from unmask.manifests.manifest import Manifest
     from unmask.train.config import TrainConfig
     from unmask.train.run_choice import Purpose
-    from unmask.train.run_folder import RunSummary
+    from unmask.train.run_info import RunSummary
 
 log = logging.getLogger("unmask")
 
@@ -33,7 +36,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """<preset>-s<seed>-<8 hex digits of settings and data>."""
+        """<preset>-s<seed>-<8 hex digits of settings and data>, or <preset>-ensemble<members>-s<first seed>-<...>."""
         return self.folder.name
 
     @cached_property
@@ -53,10 +56,17 @@ class Run:
 
     @property
     def purpose(self) -> Purpose:
-        """ "train"; "ablation" or "control" for a run that is only taken where it is named."""
+        """ "train"; "ablation", "control" or "member" of an ensemble for a run that is only taken where it is named."""
         from unmask.train.run_choice import read_purpose
 
         return read_purpose(self.folder)
+
+    @property
+    def members(self) -> RunTable:
+        """The runs of an ensemble; empty for any other run."""
+        from unmask.train.run_choice import list_members
+
+        return RunTable(Run(self.folder.parent / name, self._work) for name in list_members(self.folder))
 
     @property
     def finished(self) -> bool:
@@ -115,6 +125,7 @@ class Run:
             "purpose": self.purpose,
             "preset": about.preset,
             "seed": about.seed,
+            "members": len(self.members),
             "finished": done is not None,
             "epochs": done and done.epochs,
             "best_epoch": done and done.best_epoch,
@@ -165,11 +176,29 @@ def list_runs(work: WorkFolder) -> RunTable:
     return RunTable(Run(folder, work) for folder in list_run_folders(work.runs))
 
 
-def find_run(work: WorkFolder, run: Run | str | Path | None) -> Run:
+def find_run(work: WorkFolder, run: Run | str | Path | None, ensemble: int | None) -> Run:
     """`run` by its folder or name; None: the newest that `train` was asked for. `MissingInput` where there is none."""
     from unmask.train import run_choice
 
-    return run if isinstance(run, Run) else Run(run_choice.find_run(work.runs, run), work)
+    return run if isinstance(run, Run) else Run(run_choice.find_run(work.runs, run, ensemble), work)
+
+
+def train_run(
+    work: WorkFolder, manifest: Manifest, config: TrainConfig, ensemble: int | None, device: torch.device
+) -> Run:
+    """The run of `config`, or of an ensemble of so many."""
+    from unmask.cache.stage import open_tokens
+    from unmask.train.data.token_data import TokenData
+    from unmask.train.ensemble import fit_ensemble
+    from unmask.train.fit import fit
+    from unmask.train.run_folder import run_folder
+
+    data = TokenData.load(manifest, open_tokens(work, manifest))
+    if ensemble is not None:
+        summary = fit_ensemble(data, config, ensemble, work.runs, device=device)
+    else:
+        summary = fit(data, config, run_folder(work.runs, data, config), device=device)
+    return Run(Path(summary.run), work, summary)
 
 
 def _flat(validation: Row) -> Row:

@@ -53,14 +53,15 @@ def ablate(
     data = TokenData.load(manifest, open_tokens(work, manifest))
     rows: list[AblationRow] = []
     controls: tuple[ScoreTable, ...] = ()
+    controls_of = ""
     shortcuts: tuple[str, ...] = ()
     stopped = False
     for preset in presets:
         evaluations, problem, stopped = _train_preset(configs[preset], data, work, device, split)
         if stopped:
             break
-        if evaluations and not controls:
-            controls = evaluations[0].controls
+        if evaluations and controls_of in ("", "linear"):  # `linear` stands in every table, whatever the others read
+            controls_of, controls = preset, evaluations[0].controls
             audited = add_audit(evaluations[0], work.audit_results, manifest)
             shortcuts = tuple(text for text, _ in describe_shortcuts(audited))
         rows.append(_build_row(preset, evaluations, work, problem))
@@ -74,6 +75,7 @@ def ablate(
         seeds=seeds,
         rows=tuple(rows),
         controls=controls,
+        controls_of=controls_of,
         stores=store_uses(work, {run for row in rows for run in row.runs}, began),
         stopped=stopped,
         shortcuts=shortcuts,

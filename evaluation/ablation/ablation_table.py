@@ -55,7 +55,9 @@ class Ablation:
     seeds: tuple[int, ...]
     rows: tuple[AblationRow, ...]
     controls: tuple[ScoreTable, ...]
-    """Controls of the first preset's first run."""
+    """Controls of the first run of `controls_of`."""
+    controls_of: str
+    """The first preset other than `linear`."""
     stores: tuple[StoreUse, ...]
     stopped: bool
     """Stopped by the user; the same command continues."""
@@ -104,7 +106,7 @@ def write_notes(ablation: Ablation) -> list[str]:
     if len(kinds) > 1:
         lines.append("Rows with different items must not be compared: baselines score only their own media kinds.")
     if ablation.controls:
-        lines.append(f"In brackets: controls, on the items of {ablation.rows[0].preset}.")
+        lines.append(f"In brackets: controls, on the items of {ablation.controls_of}.")
     if ablation.stores:
         lines.append(describe_token_reuse(ablation.stores, sum(len(row.runs) for row in ablation.rows)))
     if ablation.stopped:

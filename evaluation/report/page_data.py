@@ -28,6 +28,8 @@ class PageData:
     """That make the run and this page again."""
     settings: Sequence[tuple[str, str]] = ()
     """All settings of the training."""
+    members: Sequence[str] = ()
+    """Runs of an ensemble."""
     synthetic: bool
     datasets: Sequence[DatasetLine]
     stages: Sequence[StageLine]

@@ -19,16 +19,17 @@ def list_dates(run: Path) -> list[tuple[str, str]]:
     return [(name, _format_time(path.stat().st_mtime)) for name, path in files if path.is_file()]
 
 
-def list_commands(config: TrainConfig, evaluation: Evaluation) -> list[str]:
+def list_commands(config: TrainConfig, evaluation: Evaluation, *, members: int = 0) -> list[str]:
     """Commands for the same work folder; settings that the preset leaves to the machine are named."""
     preset = PRESETS[config.preset]() if config.preset in PRESETS else TrainConfig()
     usual, used = preset.model_dump(mode="json"), config.model_dump(mode="json")
     changed = [name for name in used if name not in ("preset", "seed") and used[name] != usual[name]]
     settings = [f"--set {shlex.quote(f'train.{name}={_format_value(used[name])}')}" for name in changed]
     chosen = config.preset if config.preset in PRESETS else "full"
+    ensemble = [f"--ensemble {members}"] if members else []
     split = "" if evaluation.split == "test" else f" --on {evaluation.split}"
     return [
-        " ".join(["unmask train", f"--preset {chosen}", f"--seed {config.seed}", *settings]),
+        " ".join(["unmask train", f"--preset {chosen}", f"--seed {config.seed}", *ensemble, *settings]),
         f"unmask evaluate --run {shlex.quote(evaluation.run)}{split}",
         f"unmask report --run {shlex.quote(evaluation.run)}",
     ]

@@ -97,7 +97,7 @@ def show_scores(data: PageData) -> Context:
 
 
 def show_training(data: PageData) -> Context:
-    return {"training": draw_training(data.training)}
+    return {"training": draw_training(data.training), "members": data.members}
 
 
 def show_run(data: PageData) -> Context:
@@ -106,7 +106,8 @@ def show_run(data: PageData) -> Context:
 
 def export_run(data: PageData) -> Context:
     return {"headline": dict([*data.headline, *data.dates]), "commands": list(data.commands)} | {
-        "settings": dict(data.settings)
+        "settings": dict(data.settings),
+        "members": list(data.members),
     }
 
 

@@ -15,7 +15,7 @@ from unmask.evaluation.unscored_items import format_reason
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.outcomes import Outcome
 from unmask.train.best_epoch import TITLES
-from unmask.train.run_folder import RunSummary
+from unmask.train.run_info import RunSummary
 
 # Marks of demo data in the folder of the datasets: a file of this name, or a README with this title.
 SYNTHETIC = "SYNTHETIC.txt"
@@ -159,7 +159,7 @@ def describe_run(evaluation: Evaluation, preset: str, seed: int, summary: RunSum
         facts += [
             ("model", f"{summary.size}, {summary.parameters / 1e6:.1f} M parameters"),
             ("training items", f"{summary.train_items} ({summary.train_clips} clips)"),
-            ("epochs", f"{summary.epochs}, best {summary.best_epoch} by {TITLES[summary.criterion]}"),
+            ("epochs", _describe_epochs(summary)),
             ("training time", f"{summary.train_seconds:.1f} s"),
         ]
     facts += [
@@ -170,6 +170,12 @@ def describe_run(evaluation: Evaluation, preset: str, seed: int, summary: RunSum
     facts += [("shortcuts in the data", _describe_shortcuts(evaluation))]
     facts += [("evaluated on", evaluation.machine.get("device", ""))]
     return facts + [(name, value) for name, value in evaluation.machine.items() if name != "device"]
+
+
+def _describe_epochs(summary: RunSummary) -> str:
+    if summary.members:
+        return f"{summary.epochs} in all, of {summary.members} members; mean of their logits"
+    return f"{summary.epochs}, best {summary.best_epoch} by {TITLES[summary.criterion]}"
 
 
 def _describe_shortcuts(evaluation: Evaluation) -> str:

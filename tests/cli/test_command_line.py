@@ -233,10 +233,16 @@ def test_ablate_compares_presets_and_variants(capsys, tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(ablate, "ablate", stop)
     assert run(capsys, "ablate", "--work", tmp_path)[0] == 130
-    assert list(asked) == list(PRESETS), "without a list every preset"
+    assert sorted(asked) == sorted(PRESETS), "without a list every preset"
+    assert next(iter(asked)) == "linear", "what every other row has to beat"
+    assert run(capsys, "ablate", "--work", tmp_path, "--presets", "full", "--set", "train.fusion=late")[0] == 130
+    assert [(name, one.fusion) for name, one in asked.items()] == [("linear", "linear"), ("full", "late")]
+    assert run(capsys, "ablate", "--work", tmp_path, "--presets", "full", "--no-linear")[0] == 130
+    assert list(asked) == ["full"]
     variants = ("--variant", "slow:train.lr=1e-3", "--variant", "slow:preset=early-fusion", "--set", "train.epochs=5")
     assert run(capsys, "ablate", "--work", tmp_path, *variants)[0] == 130
-    assert list(asked) == ["full", "slow"]
+    assert list(asked) == ["linear", "full", "slow"]
+    assert asked["linear"].epochs == 5
     slow = asked["slow"]
     assert (slow.preset, slow.fusion, slow.lr, slow.epochs) == ("slow", "early", 1e-3, 5)
     code, _, err = run(capsys, "ablate", "--work", tmp_path, "--presets", "full", "--variant", "full:train.lr=1e-3")

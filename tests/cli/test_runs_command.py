@@ -25,7 +25,14 @@ def call(capsys: pytest.CaptureFixture[str], work: Path, *arguments: str) -> tup
 
 
 def make_run(
-    work: Path, name: str, *, age: int, finished: bool = True, purpose: str | None = None, **settings: Any
+    work: Path,
+    name: str,
+    *,
+    age: int,
+    finished: bool = True,
+    purpose: str | None = None,
+    members: tuple[str, ...] = (),
+    **settings: Any,
 ) -> Path:
     run = work / "runs" / name
     run.mkdir(parents=True)
@@ -36,7 +43,8 @@ def make_run(
     evaluation = {"key": "k", "best_epoch": 2, "split": "test", "model": {"rows": [{"name": "macro", "auc": 0.75}]}}
     files: dict[str, Any] = {
         "config.json": TrainConfig(**settings).model_dump(mode="json"),
-        "inputs.json": {"key": "k", "best_epoch": 2, "streams": {"lfcc": {"fingerprint": "ab12"}}},
+        "inputs.json": {"key": "k", "best_epoch": 2, "streams": {"lfcc": {"fingerprint": "ab12"}}}
+        | {"members": [{"run": member} for member in members]},
         "evaluation.json": evaluation,
         **({"summary.json": summary} if finished else {}),
         **({"purpose.json": {"purpose": purpose}} if purpose else {}),
@@ -120,6 +128,43 @@ def test_rm_leaves_a_run_in_training_and_folders_elsewhere(capsys, work: Path, t
     assert code == 2
     assert elsewhere.is_dir()
     assert (work / "runs" / "full-s1-2").is_dir()
+
+
+@pytest.fixture
+def ensembles(work: Path) -> Path:
+    for seed in range(4):
+        make_run(work, f"full-s{seed}-m", age=20 + seed, preset="full", seed=seed, purpose="member" if seed else None)
+    make_run(work, "full-ensemble3-s0-e", age=10, preset="full", members=("full-s0-m", "full-s1-m", "full-s2-m"))
+    make_run(work, "full-ensemble2-s2-e", age=9, preset="full", seed=2, members=("full-s2-m", "full-s3-m"))
+    return work
+
+
+def test_an_ensemble_and_its_members_are_listed_as_such(capsys, ensembles: Path):
+    _, found, err = call(capsys, ensembles, "runs", "ls")
+    rows = {row["run"]: (row["purpose"], row["members"]) for row in found["runs"]}
+    assert rows["full-ensemble3-s0-e"] == ("train", 3)
+    assert (rows["full-s0-m"], rows["full-s1-m"]) == (("train", 0), ("member", 0))
+    (ensembles / "runs" / "full-s1-m" / "config.json").unlink()
+    _, found, err = call(capsys, ensembles, "runs", "show", "full-ensemble3-s0-e")
+    assert found["members"] == ["full-s0-m", "full-s1-m", "full-s2-m"]
+    assert "seed 2, best epoch 2" in err
+    assert "gone or damaged" in err
+
+
+def test_rm_tells_of_the_ensemble_that_a_member_is_missed_by(capsys, ensembles: Path):
+    _, found, err = call(capsys, ensembles, "runs", "rm", "full-s3-m", "--yes")
+    assert found["removed"] == ["full-s3-m"]
+    assert "full-s3-m is a member of full-ensemble2-s2-e, which cannot score without it" in err
+    _, _, err = call(capsys, ensembles, "runs", "rm", "full-ensemble2-s2-e", "full-s2-m", "--dry-run")
+    assert "full-s2-m is a member of full-ensemble3-s0-e, which" in err
+
+
+def test_rm_of_an_ensemble_takes_its_own_members_where_asked(capsys, ensembles: Path):
+    _, found, _ = call(capsys, ensembles, "runs", "rm", "full-ensemble2-s2-e", "--dry-run")
+    assert list(found["runs"]) == ["full-ensemble2-s2-e"]
+    _, found, err = call(capsys, ensembles, "runs", "rm", "full-ensemble3-s0-e", "--members", "--yes")
+    assert found["removed"] == ["full-ensemble3-s0-e", "full-s1-m"], "not what train or another ensemble asked for"
+    assert "is a member" not in err
 
 
 def test_gc_takes_the_resume_states_of_finished_runs(capsys, work: Path):

@@ -43,6 +43,7 @@ def made() -> Ablation:
         seeds=(0, 1),
         rows=rows,
         controls=(),
+        controls_of="",
         stores=(),
         stopped=False,
     )

@@ -211,6 +211,7 @@ def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> 
     first = ablate(work, presets, [0, 0], device=CPU)
     assert first.seeds == (0,), "the same seed twice has no deviation"
     image, video = first.rows
+    assert first.controls_of == "image-baseline"
     assert image.items == 6
     assert set(image.datasets) == {"pictures"}
     assert video.runs == ()

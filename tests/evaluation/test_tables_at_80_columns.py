@@ -42,6 +42,7 @@ def show_ablation(made: Made) -> RenderableType:
         "seeds": (0, 1, 2),
         "stores": (),
         "stopped": True,
+        "controls_of": "full",
     }
     return render_ablation(Ablation(rows=tuple(rows), controls=made.evaluation.controls, **about))
 

@@ -35,6 +35,8 @@ class World:
     """This process's own."""
     rank: int = 0
     size: int = 1
+    joined: bool = False
+    """Whether it was this call of `join_world` that joined the process group, which `leave` then ends."""
 
     @property
     def first(self) -> bool:
@@ -64,7 +66,7 @@ class World:
             dist.barrier()
 
     def leave(self) -> None:
-        if self.size > 1:
+        if self.joined:
             dist.destroy_process_group()
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -94,10 +96,10 @@ def join_world(device: torch.device) -> World:
         )
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    if not dist.is_initialized():
+    if joined := not dist.is_initialized():
         if device.type == "cuda":
             torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     if rank:
         log.setLevel(logging.ERROR)  # only rank 0 logs
-    return World(device, rank, size)
+    return World(device, rank, size, joined)

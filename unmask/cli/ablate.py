@@ -32,27 +32,32 @@ def ablate(
             "base. Repeat it for several settings or rows; without --presets, they are compared with `full`.",
         ),
     ] = None,
+    linear: Annotated[
+        bool, typer.Option("--linear/--no-linear", help="Compare the linear probe too, in the first row.")
+    ] = True,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds to train each preset with, comma-separated.")] = "0,1,2",
     settings: SettingsFile = None,
     assignments: TrainAssignments = None,
     device: Device = "auto",
 ) -> None:
-    """Train and evaluate presets x seeds on the same tokens and print one table."""
+    """Train and evaluate presets x seeds on the same tokens, after the preset `linear`, and print one table."""
     from unmask.evaluation.ablation.ablation_table import render_ablation
-    from unmask.train.presets import PRESETS, make_preset, parse_variants
+    from unmask.train.presets import PRESETS, begin_with_linear, make_preset, parse_variants
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
         hint = "start one process per GPU: --device cuda:1 and other --presets for each"
         raise UsageError("ablate cannot run under torchrun", hint)
     own = parse_variants(variants or [])
     names = split_list(presets) or (["full"] if own else list(PRESETS))
-    if taken := sorted(own.keys() & set(names)):
+    if taken := sorted(own.keys() & {*names, *(["linear"] if linear else [])}):
         raise UsageError(f"--variant {taken[0]}: a preset of this name is compared too", "choose another name")
     configs = {name: change_settings(make_preset(name), settings, assignments) for name in names}
     for name, (base, changes) in own.items():
         variant = make_preset(base).changed({"preset": name})
         configs[name] = change_settings(variant, settings, [*(assignments or []), *changes])
-    found = call.work.ablate(configs, split_numbers(seeds), device=device).details
+    if linear:
+        configs = begin_with_linear(configs, change_settings(make_preset("linear"), settings, assignments))
+    found = call.work.ablate(configs, split_numbers(seeds), linear=False, device=device).details
     call.console.show(render_ablation(found))
     call.console.result |= found.as_json()
     if found.stopped:

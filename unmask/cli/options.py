@@ -59,6 +59,9 @@ RunFolder = Annotated[
     Path | None,
     typer.Option("--run", help="Name or folder of a run (default: the newest that `unmask train` was asked for)."),
 ]
+Ensemble = Annotated[
+    int | None, typer.Option("--ensemble", min=2, help="The newest ensemble of so many members, instead of --run.")
+]
 SplitSeed = Annotated[int, typer.Option("--seed", help="Random seed of the split.")]
 AllowLeaks = Annotated[
     bool,
@@ -83,9 +86,12 @@ class Call:
         self.console.result["profile"] = profile.name
         return profile
 
-    def choose_run(self, named: Path | None) -> Run:
-        """The run `named`, or the newest that `train` was asked for; its name is printed and in the JSON object."""
-        run = self.work.run(named)
+    def choose_run(self, named: Path | None, ensemble: int | None = None) -> Run:
+        """The run `named`, or the newest that `train` was asked for; its name is printed and in the JSON object.
+
+        `ensemble`: the newest ensemble of so many members.
+        """
+        run = self.work.run(named, ensemble=ensemble)
         self.console.say(f"run: {run.name}")
         self.console.result["run"] = run.name
         return run

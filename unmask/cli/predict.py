@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from unmask.cli.options import Call, Device, RunFolder, command
+from unmask.cli.options import Call, Device, Ensemble, RunFolder, command
 from unmask.core.crashes import describe_crashes
 from unmask.core.errors import ItemsFailed, MissingInput
 
@@ -20,13 +20,14 @@ def predict(
         list[str], typer.Argument(help='Images, audio files or videos; folders; patterns such as "clips/**/*.mp4".')
     ],
     run: RunFolder = None,
+    ensemble: Ensemble = None,
     device: Device = "auto",
 ) -> None:
     """Score new images, audio files or videos with a trained run.
 
     Exit code 3 if some of the files got no score, 4 if none got one.
     """
-    verdicts = call.choose_run(run).predict(files, device=device)
+    verdicts = call.choose_run(run, ensemble).predict(files, device=device)
     for verdict in verdicts:
         call.console.say(str(verdict))
     for line in describe_crashes(verdict.reason for verdict in verdicts):

@@ -47,8 +47,13 @@ def show(call: Call, run: Annotated[str, typer.Argument(help="Name or folder of 
     call.console.show_list("run", chosen.name, {name: _format(value) for name, value in about.items()})
     call.console.show_list("setting", "not as the default", changed)
     call.console.show_list("encoder", "tokens", encoders)
+    members = {member.name: _describe_member(member) for member in chosen.members}
+    if members:
+        call.console.show_list("member", "trained", members)
     call.console.show_list("file", "size", {name: format_size(size).strip() for name, size in files.items()})
-    call.console.result |= {"run": about, "settings": settings, "encoders": encoders, "files": files}
+    call.console.result |= {"run": about, "settings": settings, "encoders": encoders, "files": files} | {
+        "members": list(members)
+    }
 
 
 @app.command()
@@ -58,15 +63,23 @@ def rm(
     names: Names,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be removed; remove nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking for confirmation.")] = False,
+    members: Annotated[
+        bool, typer.Option("--members", help="Also remove the members of an ensemble that were trained for it alone.")
+    ] = False,
 ) -> None:
     """Remove runs and their evaluations. Asks for confirmation; tokens stay (see `unmask cache gc`)."""
-    from unmask.train.run_upkeep import measure_run, remove_run
+    from unmask.train.run_upkeep import find_ensembles, list_own_members, measure_run, remove_run
 
     console, folder = call.console, call.work.folder.runs
     found = {run.name: run.folder for run in map(call.work.run, names)}
+    if members:
+        found |= {path.name: path for path in list_own_members(folder, list(found.values()))}
     sizes = {name: measure_run(path) for name, path in found.items()}
     for name, size in sizes.items():
         console.say(f"{format_size(size)}  {name}")
+    for name, ensembles in find_ensembles(folder).items():
+        if broken := sorted(set(ensembles) - set(found)) if name in found else []:
+            console.say(f"{name} is a member of {', '.join(broken)}, which cannot score without it")
     console.result |= {"runs": sizes, "removed": []}
     if not dry_run and (yes or confirm(console.as_json)):
         for name, path in found.items():
@@ -100,7 +113,7 @@ def _describe(run: Run) -> dict[str, Any]:
     from unmask.train.run_folder import INPUTS
     from unmask.train.run_upkeep import measure_run
 
-    keys = ("preset", "seed", "epochs", "best_epoch", "validation_macro_auc", "evaluated", "macro_auc")
+    keys = ("preset", "seed", "members", "epochs", "best_epoch", "validation_macro_auc", "evaluated", "macro_auc")
     row: dict[str, Any] = {"run": run.name, "purpose": run.purpose, "finished": run.finished, "problem": None}
     try:
         row |= run.as_row()
@@ -108,6 +121,14 @@ def _describe(run: Run) -> dict[str, Any]:
         row |= dict.fromkeys(keys) | {"purpose": "damaged", "problem": str(error).partition("\n")[0]}
     changed = datetime.fromtimestamp((run.folder / INPUTS).stat().st_mtime)
     return row | {"bytes": measure_run(run.folder), "changed": changed.strftime("%Y-%m-%d %H:%M")}
+
+
+def _describe_member(member: Run) -> str:
+    try:
+        row = member.as_row()
+    except (MissingInput, ValueError):
+        return "gone or damaged"
+    return f"seed {row['seed']}, best epoch {_format(row['best_epoch'])}"
 
 
 def _read_settings(run: Run) -> dict[str, Any]:
