@@ -50,7 +50,7 @@ extract-features: setup  ## media shards -> 512-wide tokens of every encoder of 
 train: setup  ## tokens -> one run with its best checkpoint (PRESET=full)
 	$(UNMASK) train --preset $(PRESET) $(IN_WORK) $(ARGS)
 
-ablations: setup  ## presets x seeds on the same tokens, one table
+ablations: setup  ## linear and presets x seeds on the same tokens, one table
 	$(UNMASK) ablate $(IN_WORK) $(ARGS)
 
 evaluate: setup  ## test metrics of the newest run

@@ -99,7 +99,7 @@ def test_runs_are_listed_newest_first(guide):
     guide.work.train("full", seed=0, epochs=2, domain_loss="cdan")
     runs = guide.work.runs()
     assert runs[0].name == guide.run.name == guide.work.run().name
-    assert len(runs) == 3
+    assert len(runs) == 4, "the run of the guide, and the three of its table"
     assert runs.as_rows()[0]["macro_auc"] == guide.run.evaluation.details.model.row("macro").auc
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import multiprocessing
 
 from unmask.core.errors import UsageError
@@ -114,6 +115,16 @@ def test_an_automatic_batch_is_cut_so_that_every_process_has_one(given: int, bat
 def test_batches_that_do_not_go_round_are_refused_with_the_setting():
     with pytest.raises(UsageError, match=r"train\.accumulate=4"):
         resolve_auto(TrainConfig(batch_size=8, accumulate=3), CPU, 10_000, processes=4)
+
+
+def test_trainings_one_after_another_stay_in_the_processes_that_began_them(tmp_path: Path, monkeypatch):
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    join_world(CPU).leave()
+    assert dist.is_initialized(), "it was another call that joined"
+    World(CPU, joined=True).leave()
+    assert not dist.is_initialized()
 
 
 def test_every_batch_of_a_step_has_one_owner():
