@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from unmask.core import process_pool
 from unmask.core.openmp import limit_openmp_spinning
 from unmask.demo import write_demo
 
@@ -16,6 +18,32 @@ limit_openmp_spinning()
 # A machine that is busy with something else makes an example slow, not wrong.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+# What the worker processes of all tests import.
+LOADED = (
+    "pytest",
+    "unmask.cache.transcription.stage",
+    "unmask.demo",
+    "unmask.manifests.audit.audio_silence",
+    "unmask.manifests.audit.image_encoding",
+    "unmask.manifests.duplicates.hash_table",
+    "unmask.manifests.scan.probe",
+    "unmask.preprocess.worker",
+)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def warm_server() -> Iterator[None]:
+    """The server that workers are forked from loads LOADED, whichever test starts it.
+
+    A process has one server, which keeps the modules of its first pool: all later workers would import theirs
+    themselves, in seconds each.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        load = process_pool._Context.set_forkserver_preload
+        patch.setattr(process_pool._Context, "set_forkserver_preload", lambda self, given: load(self, [*LOADED]))
+        yield
 
 
 @pytest.fixture(scope="session")
