@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.results import MACRO_LARGE, Evaluation, Interval, Outcome, ScoreTable
+from unmask.manifests.audit.results import FLAG_ABOVE, Shortcut
 from unmask.metrics.binary import ENOUGH_ITEMS
 
 CHANCE = 0.5
@@ -96,26 +97,33 @@ def describe_small(table: ScoreTable) -> list[str]:
 
 
 def list_flagged(evaluation: Evaluation) -> list[str]:
-    """Datasets among the evaluated ones with a flagged shortcut."""
-    return list(dict.fromkeys(one.dataset for one in evaluation.shortcuts if one.verdict == "flagged"))
+    """Datasets among the evaluated ones with a flagged shortcut that is not known to be absent in the split."""
+    flagged = [one for one in evaluation.shortcuts if one.verdict == "flagged" and _is_in_split(one, evaluation)]
+    return list(dict.fromkeys(one.dataset for one in flagged))
 
 
 def describe_shortcuts(evaluation: Evaluation) -> list[tuple[str, bool]]:
-    """(sentence, whether it is a problem) about shortcuts in the evaluated data."""
-    lines = [
-        (f"Shortcut in the {evaluation.split} data, {one.dataset}: {one.text}", True)
-        for one in evaluation.shortcuts
-        if one.verdict == "flagged"
-    ]
-    lines += [
-        (
-            f"Suspected shortcut in the {evaluation.split} data, {one.dataset}: {one.text}; too few groups to tell",
-            False,
-        )
-        for one in evaluation.shortcuts
-        if one.verdict == "suspect"
-    ]
-    return [*lines, (_describe_audit(evaluation), False)]
+    """(sentence, whether it is a problem) about shortcuts in the evaluated data, the problems first."""
+    lines = [_describe_shortcut(one, evaluation) for one in evaluation.shortcuts]
+    return [*sorted(lines, key=lambda line: not line[1]), (_describe_audit(evaluation), False)]
+
+
+def _describe_shortcut(one: Shortcut, evaluation: Evaluation) -> tuple[str, bool]:
+    """An audit looks at whole datasets; where it knows the files of the split, their own AUC decides."""
+    split, alone = evaluation.split, one.splits.get(evaluation.split)
+    if alone is not None and not _is_in_split(one, evaluation):
+        text = f"No shortcut in the {split} data, {one.dataset} (AUC {alone:.3f}), but in all files of the dataset"
+        return f"{text}: {one.text}", False
+    known = "not known for" if alone is None else f"AUC {alone:.3f} in"
+    scope = f" (all its files; {known} the {split} files alone)" if evaluation.audit == "audit" else ""
+    if one.verdict == "flagged":
+        return f"Shortcut in the {split} data, {one.dataset}: {one.text}{scope}", True
+    return f"Suspected shortcut in the {split} data, {one.dataset}: {one.text}{scope}; too few groups to tell", False
+
+
+def _is_in_split(one: Shortcut, evaluation: Evaluation) -> bool:
+    alone = one.splits.get(evaluation.split)
+    return alone is None or alone > FLAG_ABOVE
 
 
 def _describe_audit(evaluation: Evaluation) -> str:

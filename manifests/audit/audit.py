@@ -144,9 +144,10 @@ def _audit_dataset(
     labels, inside = table.column("label"), here.to_numpy()
     real, fake = (pc.sum(pc.equal(labels, label)).as_py() or 0 for label in (0, 1))
     is_fake, groups = _find_fakes(sample), counts.get_groups(sample)
+    split = np.array([name or "" for name in sample.column("split").to_pylist()], np.str_)
     with use_one_thread():
-        probes, single = probe_dataset(features, is_fake, groups, has_audio[inside], seed)
-    text = probe_text(sample.column("text").to_pylist(), is_fake, groups, seed)
+        probes, single = probe_dataset(features, is_fake, groups, has_audio[inside], seed, split)
+    text = probe_text(sample.column("text").to_pylist(), is_fake, groups, seed, split)
     return DatasetAudit(
         name=name,
         kinds=counts.count_by_name(table, "kind"),

@@ -35,6 +35,8 @@ class Folds:
     """(R, N)"""
     by_file: bool
     """Identities and sources link nearly all files, or give too few groups: single files are held out instead."""
+    split: NDArray[np.str_] | None = None
+    """(N,) the split of each item, "" for none. The folds do not depend on it."""
 
     def splits(self, repeat: int) -> list[tuple[Flags, Flags]]:
         """(N,) training and (N,) held-out items of each fold."""
@@ -43,6 +45,14 @@ class Folds:
     def count_units(self) -> tuple[int, int]:
         """Groups with real files, groups with fakes."""
         return len(np.unique(self.unit[~self.is_fake])), len(np.unique(self.unit[self.is_fake]))
+
+    def auc_by_split(self, scores: Floats) -> dict[str, float]:
+        """Split -> `auc` among its own items; without splits of which no fold has both classes."""
+        names = [] if self.split is None else [str(name) for name in np.unique(self.split) if name]
+        if not names:
+            return {}
+        values = self.auc(scores, np.stack([self.split == name for name in names]).astype(np.float64))
+        return {name: float(value) for name, value in zip(names, values, strict=True) if np.isfinite(value)}
 
     def auc(self, scores: Floats, weights: Floats | None = None) -> Floats:
         """(B,) AUC of `scores` (R, N) over the pairs of a fake and a real in one fold, mean of the repeats.
@@ -71,7 +81,7 @@ class Folds:
         return out
 
 
-def make_folds(is_fake: Flags, group: NDArray[Any], seed: int) -> Folds | None:
+def make_folds(is_fake: Flags, group: NDArray[Any], seed: int, split: NDArray[np.str_] | None = None) -> Folds | None:
     """Folds of whole groups; of files where groups are too few or one holds nearly all. None with too few files."""
     unit = np.unique(group, return_inverse=True)[1].reshape(-1).astype(np.int64)
     sizes = np.bincount(unit) if len(unit) else np.zeros(1)
@@ -85,7 +95,7 @@ def make_folds(is_fake: Flags, group: NDArray[Any], seed: int) -> Folds | None:
     fold = [
         _deal(is_fake, unit, min(FOLDS, fewest), np.random.default_rng([seed, number])) for number in range(repeats)
     ]
-    return Folds(is_fake, unit, np.stack(fold), by_file)
+    return Folds(is_fake, unit, np.stack(fold), by_file, split)
 
 
 def _count_fewest(is_fake: Flags, unit: Ints) -> int:

@@ -40,7 +40,9 @@ def read_shortcuts(path: Path, manifest: Manifest, datasets: Collection[str]) ->
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if (value["version"], value["manifest"]) != (VERSION, _identify(manifest)):
             return None
-        return tuple(Shortcut(**entry) for entry in value["shortcuts"] if entry["dataset"] in datasets)
+        found = [Shortcut(**entry) for entry in value["shortcuts"] if entry["dataset"] in datasets]
+        same = value["split_hash"] == manifest.split_hash
+        return tuple(one if same else replace(one, splits={}) for one in found)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -57,6 +57,8 @@ class ProbeLine:
     best: FeatureLine | None = None
     """The single feature that predicts the label best."""
     note: str = ""
+    splits: dict[str, float] = field(default_factory=dict)
+    """Split -> AUC of its files alone, by the same held-out scores; of splits with both classes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +71,20 @@ class Shortcut:
     auc: float
     text: str
     """Such as "silence and duration: AUC 0.871 [0.771, 0.951], most by leading_s (0.822)"."""
+    splits: dict[str, float] = field(default_factory=dict)
+    """As in `ProbeLine`; empty where the splits have changed since the audit."""
 
     @classmethod
     def of(cls, dataset: str, line: ProbeLine) -> Shortcut:
         assert line.auc is not None, f"{line.name}: {line.verdict}"
-        return cls(dataset=dataset, classifier=line.name, verdict=line.verdict, auc=line.auc, text=describe(line))
+        return cls(
+            dataset=dataset,
+            classifier=line.name,
+            verdict=line.verdict,
+            auc=line.auc,
+            text=describe(line),
+            splits=line.splits,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

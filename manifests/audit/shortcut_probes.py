@@ -39,12 +39,18 @@ def decide_verdict(auc: float, span: tuple[float, float] | None, groups: tuple[i
 
 
 def probe_dataset(
-    features: Features, is_fake: Flags, group: NDArray[np.str_], has_audio: Flags, seed: int
+    features: Features,
+    is_fake: Flags,
+    group: NDArray[np.str_],
+    has_audio: Flags,
+    seed: int,
+    split: NDArray[np.str_] | None = None,
 ) -> tuple[tuple[ProbeLine, ...], tuple[FeatureLine, ...]]:
-    """One line per family, "all metadata" last, and one per feature. `has_audio` (N,)."""
+    """One line per family, "all metadata" last, and one per feature. `has_audio` and `split` (N,)."""
     everyone = np.ones(len(is_fake), np.bool_)
     everyone_folds, audio_folds = (
-        make_folds(is_fake[rows], group[rows], seed) if rows.any() else None for rows in (everyone, has_audio)
+        make_folds(is_fake[rows], group[rows], seed, None if split is None else split[rows]) if rows.any() else None
+        for rows in (everyone, has_audio)
     )
     single = probe_features(features, is_fake, everyone_folds, seed)
     probes = []
@@ -117,6 +123,7 @@ def probe(
         interval=span,
         verdict=decide_verdict(auc, span, groups),
         best=best,
+        splits=folds.auc_by_split(held_out),
     )
 
 

@@ -18,15 +18,19 @@ ABOUT = "words and length of transcripts or captions; files with text only"
 
 
 def probe_text(
-    texts: Sequence[str | None], is_fake: NDArray[np.bool_], group: NDArray[np.str_], seed: int
+    texts: Sequence[str | None],
+    is_fake: NDArray[np.bool_],
+    group: NDArray[np.str_],
+    seed: int,
+    split: NDArray[np.str_] | None = None,
 ) -> ProbeLine:
-    """The cross-validated AUC of the text classifier. `is_fake` and `group` (N,)."""
+    """The cross-validated AUC of the text classifier. `is_fake`, `group` and `split` (N,)."""
     known = [text for text in texts if text is not None]
     if not known:
         return ProbeLine(name=NAME, about=ABOUT, note="no file has text")
     rows = np.array([text is not None for text in texts], np.bool_)
     labels = is_fake[rows]
-    folds = make_folds(labels, group[rows], seed)
+    folds = make_folds(labels, group[rows], seed, None if split is None else split[rows])
 
     def score(train: NDArray[np.bool_], test: NDArray[np.bool_]) -> NDArray[np.float64]:
         return predict_from_text(known, labels, train, test)

@@ -11,7 +11,7 @@ from made_evaluation import Made
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.results import ScoreTable
 from unmask.evaluation.score_tables import Scorer, measure
-from unmask.evaluation.sentences import describe_calls, describe_shortcuts, describe_small
+from unmask.evaluation.sentences import describe_calls, describe_shortcuts, describe_small, list_flagged
 from unmask.manifests.manifest import MediaRow
 
 
@@ -65,9 +65,28 @@ def test_small_datasets_are_named() -> None:
 
 def test_shortcuts_of_the_evaluated_data_stand_beside_the_result(made: Made) -> None:
     lines = describe_shortcuts(made.evaluation)
-    assert lines[0] == ("Shortcut in the test data, celeb_df: length: AUC 1.000", True)
+    unknown = " (all its files; not known for the test files alone)"
+    assert lines[0] == (f"Shortcut in the test data, celeb_df: length: AUC 1.000{unknown}", True)
     assert lines[1][0].startswith("Suspected shortcut in the test data, archive: length: AUC 0.700")
     assert "Audited" in lines[2][0]
+
+
+def test_what_the_audit_knows_of_the_evaluated_files_alone_decides(made: Made) -> None:
+    flagged, suspect = made.evaluation.shortcuts
+
+    def describe(**splits: float) -> tuple[list[str], list[tuple[str, bool]]]:
+        shortcuts = (replace(flagged, splits=splits), suspect)
+        evaluation = replace(made.evaluation, shortcuts=shortcuts)
+        return list_flagged(evaluation), describe_shortcuts(evaluation)
+
+    names, lines = describe(test=0.97, train=0.2)
+    assert names == ["celeb_df"]
+    assert lines[0][0].endswith("(all its files; AUC 0.970 in the test files alone)")
+    names, lines = describe(test=0.52, train=1.0)
+    assert names == []
+    clear = "No shortcut in the test data, celeb_df (AUC 0.520), but in all files of the dataset: length: AUC 1.000"
+    assert (clear, False) in lines
+    assert describe(train=0.2)[0] == ["celeb_df"], "nothing is known of the test files"
 
 
 @pytest.mark.parametrize(("audit", "text"), [("headers", "only the file headers"), ("none", "Not audited for")])

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from unmask.manifests.audit.counts import count_duplicates
+from unmask.manifests.audit.cross_validation import make_folds
 from unmask.manifests.audit.known_shortcuts import MOST_FILES, find_header_shortcuts, read_shortcuts, write_audit
 from unmask.manifests.audit.results import Audit, DatasetAudit, ProbeLine, Shortcut
+from unmask.manifests.audit.shortcut_probes import probe
 from unmask.manifests.manifest import MediaRow, from_rows
 from unmask.manifests.splits.leaks import find_manifest_leaks
 
@@ -81,7 +83,7 @@ def test_a_large_dataset_is_sampled(monkeypatch):
 
 
 def make_audit(manifest) -> Audit:
-    flagged = ProbeLine(name="length", about="", auc=1.0, interval=(0.9, 1.0), verdict="flagged")
+    flagged = ProbeLine(name="length", about="", auc=1.0, interval=(0.9, 1.0), verdict="flagged", splits={"test": 0.9})
     clear = ProbeLine(name="file size", about="", auc=0.5, interval=(0.4, 0.6), verdict="clear")
     one = DatasetAudit(
         name="a",
@@ -103,7 +105,7 @@ def make_audit(manifest) -> Audit:
     return Audit(
         files=8,
         split_scheme="default",
-        split_hash="",
+        split_hash=manifest.split_hash,
         seed=0,
         datasets=(one, replace(one, name="b")),
         collection=(),
@@ -119,14 +121,43 @@ def test_an_audit_is_read_for_the_asked_datasets_and_for_these_files_only(tmp_pa
     assert read_shortcuts(path, manifest, {"a"}) is None
     write_audit(path, make_audit(manifest), manifest)
     expected = Shortcut(
-        dataset="a", classifier="length", verdict="flagged", auc=1.0, text="length: AUC 1.000 [0.900, 1.000]"
+        dataset="a",
+        classifier="length",
+        verdict="flagged",
+        auc=1.0,
+        text="length: AUC 1.000 [0.900, 1.000]",
+        splits={"test": 0.9},
     )
     assert read_shortcuts(path, manifest, {"a"}) == (expected,)
     assert read_shortcuts(path, manifest, {"c"}) == ()
     resplit = from_rows([replace(row, split="train") for row in rows], {})
-    assert read_shortcuts(path, resplit, {"a"}) == (expected,), "another split of the same files"
+    assert read_shortcuts(path, resplit, {"a"}) == (replace(expected, splits={}),), "another split of the same files"
     assert read_shortcuts(path, from_rows(rows[:6], {}), {"a"}) is None, "other files"
     path.write_text(json.dumps({"version": 0}))
     assert read_shortcuts(path, manifest, {"a"}) is None
     path.write_text("[]")
     assert read_shortcuts(path, manifest, {"a"}) is None
+
+
+def test_a_shortcut_of_the_training_files_alone_is_told_from_one_of_the_test_files():
+    random = np.random.default_rng(0)
+    is_fake = np.arange(240) % 2 == 1
+    split = np.where(np.arange(240) < 160, "train", "test").astype(np.str_)
+    split[:20] = ""
+    value = random.normal(size=240) + 5 * (is_fake & (split == "train"))
+    folds = make_folds(is_fake, np.arange(240), 0, split)
+    assert folds
+    line = probe("made up", "", is_fake, folds, lambda _, test: value[test], None, 0)
+    assert line.verdict == "flagged"
+    assert line.splits.keys() == {"train", "test"}
+    assert line.splits["train"] > 0.99
+    assert abs(line.splits["test"] - 0.5) < 0.15
+    assert make_folds(is_fake, np.arange(240), 0).auc_by_split(folds.fold) == {}  # type: ignore[union-attr]
+
+
+def test_a_split_of_one_class_has_no_figure_of_its_own():
+    is_fake = np.arange(60) % 2 == 1
+    folds = make_folds(is_fake, np.arange(60), 0, np.where(is_fake, "train", "test").astype(np.str_))
+    assert folds
+    line = probe("made up", "", is_fake, folds, lambda _, test: is_fake[test].astype(float), None, 0)
+    assert line.splits == {}
