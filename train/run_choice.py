@@ -16,6 +16,8 @@ from unmask.core.suggestions import suggest
 from unmask.train.run_folder import CONFIG, INPUTS, PURPOSE, REMEDY
 
 Purpose = Literal["train", "ablation", "member", "control"]
+OLD_TABLE = "ablation.json"
+"""In the folder of the runs: the table of the last ablation, up to version 0.1."""
 LISTED = 5
 """Runs that a message names."""
 
@@ -36,8 +38,21 @@ def read_purpose(run: Path) -> Purpose:
     if _read(run / CONFIG).get("shuffle_labels"):
         return "control"
     if not (run / PURPOSE).is_file():
-        return "train"
+        return "ablation" if _is_of_old_ablation(run) else "train"
     return "member" if _read(run / PURPOSE).get("purpose") == "member" else "ablation"
+
+
+def _is_of_old_ablation(run: Path) -> bool:
+    """Is it in the table of earlier versions, which marked no run, and not asked for by `unmask train` since?"""
+    table = run.parent / OLD_TABLE
+    try:
+        if (run / INPUTS).stat().st_mtime_ns > table.stat().st_mtime_ns:
+            return False
+    except OSError:
+        return False
+    rows = _read(table).get("rows")
+    listed = [row.get("runs") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return any(run.name in names for names in listed if isinstance(names, list))
 
 
 def list_members(run: Path) -> list[str]:

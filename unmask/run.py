@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("unmask")
 
+FIGURES = {
+    "macro_auc": ("model", "macro"),
+    "macro_5_auc": ("model", "macro 5+"),
+    "pooled_auc": ("model", "pooled"),
+    "probe_pooled_auc": ("linear probe", "pooled"),
+}
+"""Column of `Work.runs()` -> scorer and row of the evaluation that its AUC is of."""
+
 
 class Run:
     """One trained model and its files, in a folder under `<work>/runs`."""
@@ -131,7 +139,7 @@ class Run:
             "best_epoch": done and done.best_epoch,
             "validation_macro_auc": ((done and done.validation) or {}).get("macro", {}).get("auc"),
             "evaluated": evaluation.get("split"),
-            "macro_auc": _macro_auc(evaluation),
+            **_read_figures(evaluation),
         }
 
     def _stored_evaluation(self) -> Row:
@@ -208,9 +216,11 @@ def _flat(validation: Row) -> Row:
     return numbers | {f"{group}_{name}": value for group, values in groups for name, value in values.items()}
 
 
-def _macro_auc(evaluation: Row) -> float | None:
-    rows = evaluation.get("model", {}).get("rows", ())
-    return next((row["auc"] for row in rows if row["name"] == "macro"), None)
+def _read_figures(evaluation: Row) -> Row:
+    """FIGURES of a stored evaluation; None without one."""
+    tables = {table["name"]: table for table in [evaluation.get("model"), *evaluation.get("controls", ())] if table}
+    found = {(name, row["name"]): row.get("auc") for name, table in tables.items() for row in table["rows"]}
+    return {figure: found.get(place) for figure, place in FIGURES.items()}
 
 
 def _read(path: Path) -> Row:

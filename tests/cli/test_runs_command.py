@@ -40,7 +40,12 @@ def make_run(
         **{"run": name, "size": "small", "parameters": 7, "epochs": 3, "best_epoch": 2, "criterion": "macro_auc"},
         **{"validation": BETTER, "train_items": 4, "train_clips": 5, "train_seconds": 1.5},
     }
-    evaluation = {"key": "k", "best_epoch": 2, "split": "test", "model": {"rows": [{"name": "macro", "auc": 0.75}]}}
+    aucs = {"macro": 0.75, "macro 5+": 0.72, "pooled": 0.71}
+    evaluation = {
+        **{"key": "k", "best_epoch": 2, "split": "test"},
+        "model": {"name": "model", "rows": [{"name": row, "auc": auc} for row, auc in aucs.items()]},
+        "controls": [{"name": "linear probe", "rows": [{"name": "pooled", "auc": 0.69}]}],
+    }
     files: dict[str, Any] = {
         "config.json": TrainConfig(**settings).model_dump(mode="json"),
         "inputs.json": {"key": "k", "best_epoch": 2, "streams": {"lfcc": {"fingerprint": "ab12"}}}
@@ -76,8 +81,9 @@ def test_ls_lists_what_each_run_is_and_how_good(capsys, work: Path):
     ]
     oldest = found["runs"][-1]
     assert (oldest["validation_macro_auc"], oldest["macro_auc"], oldest["evaluated"]) == (0.875, 0.75, "test")
+    assert (oldest["macro_5_auc"], oldest["pooled_auc"], oldest["probe_pooled_auc"]) == (0.72, 0.71, 0.69)
     assert oldest["bytes"] > 1500
-    for said in ("unfinished", "ablation", "0.875", "3 runs, "):
+    for said in ("unfinished", "ablation", "0.875", "0.720", "0.710", "0.690", "3 runs, "):
         assert said in err
 
 

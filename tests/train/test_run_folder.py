@@ -206,6 +206,23 @@ def test_a_control_is_not_taken_for_the_newest_model(trained, caplog):
     assert "shuffled labels" in caplog.text
 
 
+def test_runs_in_the_table_of_an_earlier_version_are_of_its_ablation(tmp_path: Path):
+    for name, changed in {"full-s0-1": 1e9, "full-s1-2": 2e9, "full-s2-3": 4e9}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "inputs.json").write_text("{}")
+        os.utime(tmp_path / name / "inputs.json", (changed, changed))
+    table = tmp_path / "ablation.json"
+    table.write_text(json.dumps({"rows": [{"runs": ["full-s1-2"]}, {"runs": ["full-s2-3"]}]}))
+    os.utime(table, (3e9, 3e9))
+    assert [read_purpose(run) for run in sorted(tmp_path.glob("full*"))] == ["train", "ablation", "train"]
+    (tmp_path / "full-s2-3/inputs.json").unlink()
+    assert find_run(tmp_path, None).name == "full-s0-1"
+    for damaged in ("[]", '{"rows": 3}', '{"rows": [3, {}]}', '{"rows": [{"runs": 3}]}', "no json"):
+        table.write_text(damaged)
+        os.utime(table, (3e9, 3e9))
+        assert read_purpose(tmp_path / "full-s1-2") == "train"
+
+
 def test_a_run_of_an_ablation_is_taken_only_by_its_name(trained, tmp_path: Path):
     data, run = trained
     row = QUICK.changed({"seed": 5})

@@ -97,6 +97,9 @@ def make_run_table(rows: Sequence[dict[str, Any]]) -> WideTable:
         "best": [_format(row["best_epoch"]) for row in rows],
         "val macro AUC": [_format(row["validation_macro_auc"]) for row in rows],
         "macro AUC": [_format(row["macro_auc"]) for row in rows],
+        "macro 5+": [_format(row["macro_5_auc"]) for row in rows],
+        "pooled AUC": [_format(row["pooled_auc"]) for row in rows],
+        "probe AUC": [_format(row["probe_pooled_auc"]) for row in rows],
         "on": [row["evaluated"] or "" for row in rows],
         "size": [format_size(row["bytes"]).strip() for row in rows],
         "last asked for": [row["changed"] for row in rows],
@@ -110,10 +113,11 @@ def _describe(run: Run) -> dict[str, Any]:
     """Its row in `Work.runs()` with size and time; a damaged run has only its problem."""
     from datetime import datetime
 
+    from unmask.run import FIGURES
     from unmask.train.run_folder import INPUTS
     from unmask.train.run_upkeep import measure_run
 
-    keys = ("preset", "seed", "members", "epochs", "best_epoch", "validation_macro_auc", "evaluated", "macro_auc")
+    keys = ("preset", "seed", "members", "epochs", "best_epoch", "validation_macro_auc", "evaluated", *FIGURES)
     row: dict[str, Any] = {"run": run.name, "purpose": run.purpose, "finished": run.finished, "problem": None}
     try:
         row |= run.as_row()
