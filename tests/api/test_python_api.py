@@ -36,7 +36,7 @@ def test_every_public_name_is_documented_and_exists():
     assert unmask.__version__ == version("unmask")
 
 
-def test_type_checkers_are_told_every_public_name():
+def test_type_checkers_see_every_public_name():
     source = Path(unmask.__file__).read_text(encoding="utf-8")
     names = set(unmask.__all__) - {"__version__"}
     assert [name for name in sorted(names) if f"import {name} as {name}\n" not in source] == []

@@ -36,7 +36,7 @@ def test_a_hint_repeats_the_work_folder(text: str, work: str, expected: str):
     assert adapt_commands(text, Path(work)) == expected
 
 
-def test_make_is_told_make_targets(monkeypatch):
+def test_hints_for_make_name_make_targets(monkeypatch):
     monkeypatch.setenv(CALLER, "make")
     assert adapt_commands("unmask train", WORK) == "make train"
     assert adapt_commands("unmask extract", Path("w")) == "make extract-features WORK=w"

@@ -53,7 +53,7 @@ def test_sweep_leaves_what_another_process_may_be_writing(tmp_path: Path):
 
 @pytest.mark.parametrize("make", [create_file, create_folder])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space"), RuntimeError("zarr: No space left on device")])
-def test_a_full_disk_is_told_with_a_remedy_and_leaves_nothing_torn(tmp_path: Path, make, error):
+def test_a_full_disk_is_reported_with_a_remedy_and_leaves_nothing_torn(tmp_path: Path, make, error):
     with pytest.raises(NoSpace, match=r"no space left to write shard\nhint: free some"), make(tmp_path / "shard"):
         raise error
     assert os.listdir(tmp_path) == []

@@ -52,7 +52,7 @@ def test_an_installed_package_is_not_hidden_by_a_file_of_its_name(folder: Path):
         ("sys:path", UsageError, "not a Python source file"),
     ],
 )
-def test_what_cannot_be_loaded_is_told(name: str, error: type[Exception], told: str):
+def test_what_cannot_be_loaded_is_reported(name: str, error: type[Exception], told: str):
     with pytest.raises(error, match=told):
         load_extension(name, "loss")
 

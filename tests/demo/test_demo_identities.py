@@ -81,13 +81,13 @@ def test_the_mouth_follows_the_voice_in_true_clips_and_not_in_dubbed_or_late_one
     assert np.mean([value < min(true) for value in out_of_step]) > 0.8
 
 
-def test_a_swapped_face_keeps_its_own_sound_in_step(talking):
+def test_a_swapped_face_keeps_its_own_audio_in_step(talking):
     swapped = [item for item in talking if item.fake and not item.dubbed and not item.late_mouth]
     assert {"FakeVideo-RealAudio" in item.path for item in swapped} == {True}
     assert min(_in_step(item) for item in swapped[:4]) > 0.6
 
 
-def test_sound_and_picture_start_together_in_the_written_file(demo_corpus):
+def test_audio_and_video_start_together_in_the_written_file(demo_corpus):
     item = next(i for i in list_items(SEED, 0.15) if i.dataset == "fakeavceleb" and not i.fake)
     with av.open(str(demo_corpus / item.path)) as container:
         sound = np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
@@ -116,7 +116,7 @@ def test_the_mouth_opens_and_the_eyes_shut_where_they_are(scene):
 
 
 @pytest.mark.parametrize("recipe", SWAPS)
-def test_a_forgery_changes_the_face_and_leaves_the_rest(scene, recipe):
+def test_a_manipulation_changes_the_face_and_leaves_the_rest(scene, recipe):
     who, donor = make_person(SEED, "test"), make_person(SEED, "donor")
     face = Face(who, scene.light, scene.scale)
     fake = swap_face(recipe, face, donor, make_rng(SEED, recipe))
@@ -128,7 +128,7 @@ def test_a_forgery_changes_the_face_and_leaves_the_rest(scene, recipe):
     assert change[hair_and_neck].max() < 1e-6
 
 
-def test_a_generated_picture_lacks_the_finest_detail():
+def test_a_generated_image_lacks_the_finest_detail():
     picture = draw_image(SEED, next(item for item in list_items(SEED, 1.0) if item.dataset == "archive"))
     made = upsample(make_rng(SEED, "generated"), picture)
 
@@ -164,7 +164,7 @@ def test_a_person_looks_and_sounds_the_same_wherever_named():
     assert make_person(3, "dff", "01") != make_person(4, "dff", "01")
 
 
-def test_pictures_of_a_recording_show_its_person_before_its_wall(talking):
+def test_frames_of_a_recording_show_its_person_before_its_wall(talking):
     items = list_items(SEED, 1.0)
     film = next(item for item in items if item.dataset == "dff" and not item.fake)
     picture = next(item for item in items if item.dataset == "dfd_faces" and item.scene == film.scene)

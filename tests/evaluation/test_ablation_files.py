@@ -97,7 +97,7 @@ def test_a_folder_is_named_by_its_rows_and_content():
     assert name_ablation(list("abcdef"), "1a2b3c4d5e6f") == "6-rows-1a2b3c4d"
 
 
-def test_an_empty_figure_is_told(made: Ablation):
+def test_an_empty_figure_says_so(made: Ablation):
     nothing = replace(made, rows=(replace(made.rows[0], figures=dict.fromkeys(FIGURES)),))
     assert all("n/a" in FORMS[name](nothing) for name in ("table.md", "table.tex", "table.html"))
 

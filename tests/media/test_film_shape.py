@@ -61,7 +61,7 @@ def test_an_aspect_that_is_unknown_broken_or_rounded_changes_nothing(aspect):
     assert scale_to_square_pixels(720, 576, aspect) == (720, 576)
 
 
-def test_cover_art_is_no_film(tmp_path):
+def test_cover_art_is_no_video(tmp_path):
     path = tmp_path / "podcast.mp4"
     with av.open(str(path), "w") as container:
         sound = container.add_stream("aac", rate=16_000, layout="mono")
@@ -76,7 +76,7 @@ def test_cover_art_is_no_film(tmp_path):
         timeline_of(path)
 
 
-def test_the_film_is_the_default_track_even_after_a_still(tmp_path):
+def test_the_video_is_the_default_track_even_after_a_still(tmp_path):
     path = tmp_path / "two_tracks.mkv"
     with av.open(str(path), "w") as container:
         still = _add_still(container)

@@ -199,7 +199,7 @@ def test_floats_without_a_known_range_are_refused(tmp_path, values):
     assert caught.value.reason == "refused"
 
 
-def test_a_few_values_that_are_not_finite_do_not_darken_a_picture(tmp_path):
+def test_a_few_values_that_are_not_finite_do_not_darken_an_image(tmp_path):
     values = RAMP.astype(np.float32)
     values[0, :2] = np.inf, np.nan
     shown = saved(tmp_path / "float.tif", Image.fromarray(values))
@@ -249,7 +249,7 @@ def test_a_damaged_file_of_a_known_format_is_unreadable(tmp_path, content):
     assert caught.value.reason == "unreadable"
 
 
-def test_the_preview_in_a_cameras_raw_picture_is_not_taken_for_it(tmp_path):
+def test_the_preview_in_a_raw_image_is_not_taken_for_it(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "small.tif")
     (tmp_path / "small.tif").rename(tmp_path / "photo.dng")
     with pytest.raises(BadMedia, match="raw picture") as caught:

@@ -23,7 +23,7 @@ def wav(path: Path, samples: NDArray[np.float32]) -> Path:
 
 @pytest.mark.parametrize("reader", SOUND_READERS)
 @pytest.mark.parametrize("lead_s", [0.0, 0.5, 2 * SEARCHED_S + 5])
-def test_sound_lasts_from_the_first_to_the_last_loud_frame(tmp_path, reader, lead_s):
+def test_audio_lasts_from_the_first_to_the_last_loud_frame(tmp_path, reader, lead_s):
     path = wav(tmp_path / "speech.wav", spoken(lead_s, 2.0, 0.7))
     with SOUND_READERS[reader](path) as track:
         begin, end = find_sound(track, -40.0)

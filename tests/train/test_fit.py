@@ -334,7 +334,7 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
         ({"infonce_weight": 0.1}, ("archive", "dff"), "fewer than two real clips have image and audio"),
     ],
 )
-def test_a_loss_that_has_nothing_to_work_on_is_told(
+def test_a_loss_that_has_nothing_to_work_on_is_reported(
     make_data, made_item, tmp_path: Path, caplog, settings: dict, datasets: tuple[str, ...], told: str
 ):
     splits = ["train"] * 8 + ["val"] * 4

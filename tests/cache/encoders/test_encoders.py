@@ -155,7 +155,7 @@ def test_tokens_have_the_shape_the_spec_promises(one: Member):
 
 
 @pytest.mark.parametrize("samples", [1, 900, 16_001, 40_000])
-def test_sound_of_any_length_has_the_tokens_of_its_seconds(one: Member, samples: int):
+def test_audio_of_any_length_has_the_tokens_of_its_seconds(one: Member, samples: int):
     if one.spec.modality == "audio":
         tokens = one.encoder.encode(torch.rand(1, samples) - 0.5)
         assert tokens.shape[1] == count_tokens(samples, one.spec.tokens_per_second or 0)

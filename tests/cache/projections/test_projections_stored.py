@@ -84,7 +84,7 @@ def pca_tokens(split: Any) -> np.ndarray:
     return fit_pca(native, list_train_items(split.manifest)).of(native.load()[0])
 
 
-def test_a_fitted_projection_that_is_not_there_is_told(split):
+def test_a_fitted_projection_that_is_not_there_is_reported(split):
     with pytest.raises(MissingInput, match="fitted projection"):
         stored(split, "pca-0123456789abcdef")
 

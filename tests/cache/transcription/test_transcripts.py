@@ -123,7 +123,7 @@ def test_a_stopped_call_keeps_its_transcripts(manifest: Manifest, tmp_path: Path
     assert (report.done, report.skipped, len(report.failed)) == (2, 3, 1)
 
 
-def test_another_model_or_another_file_is_heard_anew(manifest: Manifest, tmp_path: Path):
+def test_another_model_or_another_file_is_transcribed_anew(manifest: Manifest, tmp_path: Path):
     run(manifest, tmp_path)
     assert run(manifest, tmp_path, "another")[1].done == 4
     changed = from_rows([replace(r, content="new") if r.path == "a.wav" else r for r in ROWS], manifest.roots)

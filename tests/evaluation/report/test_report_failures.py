@@ -147,7 +147,7 @@ def test_files_without_any_face_are_counted_and_a_few_shown(tmp_path: Path) -> N
     assert all(face.confidence is None for face in (*real.faces, *fake.faces))
 
 
-def test_sound_and_failed_files_miss_no_face(tmp_path: Path) -> None:
+def test_audio_and_failed_files_miss_no_face(tmp_path: Path) -> None:
     rows = [made_row(0, kind="audio"), made_row(1)]
     assert find_missed_faces(tmp_path, rows, {rows[0].media_id: done(rows[0]), rows[1].media_id: lost(rows[1])}) == []
 

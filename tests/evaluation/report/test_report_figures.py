@@ -111,7 +111,7 @@ def test_the_contact_sheet_has_six_of_a_kind_and_says_where_no_face_was_found(tm
     assert sheet == build_contact_sheet(paths, list(reversed(rows)))
 
 
-def test_sound_and_unusable_files_have_no_face(tmp_path: Path) -> None:
+def test_audio_and_unusable_files_have_no_face(tmp_path: Path) -> None:
     rows = [row(0, 0, kind="audio"), row(1, 0, status="failed"), row(2, 0)]
     items = [
         media(0, 0, 0.9, faces=0),

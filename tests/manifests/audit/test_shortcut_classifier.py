@@ -69,7 +69,7 @@ def test_a_weak_shortcut_spread_over_many_numbers_is_found_with_few_items(seed: 
     assert auc(is_fake[100:], score[100:]) > 0.8
 
 
-def test_random_labels_are_not_told():
+def test_random_labels_cannot_be_predicted():
     found = []
     for seed in range(12):
         random = np.random.default_rng(seed)

@@ -127,7 +127,7 @@ def test_each_optional_column_is_read_alone(make_tree, column, value, field, tol
     assert scanned.ignored == []
 
 
-def test_names_of_columns_may_be_padded_and_upper_case_and_unknown_ones_are_told(make_tree):
+def test_names_of_columns_may_be_padded_and_upper_case_and_unknown_ones_are_reported(make_tree):
     scanned = scanned_table(make_tree, "Path , LABEL,peoples\n1.wav,Real,ann\n")
     assert [(row.path, row.label, row.people) for row in scanned.rows] == [("1.wav", 0, ())]
     assert scanned.ignored == [Ignored("own", "own.csv", "unknown column, not read: peoples")]

@@ -84,6 +84,6 @@ def test_the_copy_in_the_chosen_compression_is_read_and_the_other_reported(make_
         assert all("Put both into one folder" in conflict.remedy for conflict in found.find_duplicates())
 
 
-def test_an_own_dataset_may_not_bear_the_name_of_a_known_one(make_tree):
+def test_an_own_dataset_may_not_have_the_name_of_a_known_one(make_tree):
     with pytest.raises(UsageError, match="the name dfd_faces is already taken"):
         find_datasets(make_tree("DFD faces.v2/real/a.jpg", ("dfd_faces.csv", "path,label\na.jpg,1\n")))

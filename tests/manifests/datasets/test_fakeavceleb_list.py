@@ -95,7 +95,7 @@ def line(source: str, target: str, method: str, category: str, kind: str, name: 
         ("FakeVideo-FakeAudio", "D", "fsgan-wav2lip", 1, True, True),
     ],
 )
-def test_each_type_and_method_tells_which_part_is_forged(
+def test_each_type_and_method_tells_which_modality_is_fake(
     make_tree, kind, category, method, label, video_fake, audio_fake
 ):
     listed = HEADER + line("id00076", "-", method, category, kind, "00109_x.mp4")

@@ -47,7 +47,7 @@ def test_the_published_lists_of_faceforensics_are_shipped_whole():
         ("982", "983", ("val", "train")),
     ],
 )
-def test_the_straddling_pairs_of_faceforensics_bear_one_key_in_two_published_splits(make_tree, first, second, splits):
+def test_the_straddling_pairs_of_faceforensics_have_one_key_in_two_published_splits(make_tree, first, second, splits):
     rows = LAYOUTS["faceforensics"].scan(make_tree(f"original/{first}.mp4", f"original/{second}.mp4")).rows
     assert set(rows[0].sources) & set(rows[1].sources) == {f"ffpp:video-of-{first}"}
     assert (rows[0].official_split, rows[1].official_split) == splits
@@ -202,7 +202,7 @@ def test_a_face_image_that_lost_its_name_is_used_and_reported(make_tree):
     assert "disagree" in str(scanned.conflicts[1])
 
 
-def test_a_face_image_may_lie_in_a_folder_that_bears_its_videos_name(make_tree):
+def test_a_face_image_may_lie_in_a_folder_with_its_videos_name(make_tree):
     root = make_tree("train/fake/01_04__exit_phone_room__0XUW13RW/0105.png", "train/real/02__podium/face_3.jpg")
     fake, real = LAYOUTS["dfd_faces"].scan(root).rows
     assert (fake.people, real.people) == (("dfd:01", "dfd:04"), ("dfd:02",))

@@ -60,7 +60,7 @@ def test_a_folder_that_cannot_be_read_is_ignored_with_its_remedy(as_nobody):
     ]
 
 
-def test_a_dataset_and_a_data_root_that_cannot_be_read_are_told(as_nobody):
+def test_a_dataset_and_a_data_root_that_cannot_be_read_are_reported(as_nobody):
     (as_nobody / "DFF").mkdir(mode=0)
     (as_nobody / "other").mkdir(mode=0)
     (found,) = find_datasets(as_nobody)
@@ -74,7 +74,7 @@ def test_a_dataset_and_a_data_root_that_cannot_be_read_are_told(as_nobody):
         find_datasets(as_nobody / "other/inner")
 
 
-def test_a_file_and_a_list_that_cannot_be_read_are_told(as_nobody):
+def test_a_file_and_a_list_that_cannot_be_read_are_reported(as_nobody):
     (as_nobody / "Celeb-real").mkdir()
     (as_nobody / "Celeb-real/id1_0000.mp4").touch()
     (as_nobody / "List_of_testing_videos.txt").touch(mode=0)

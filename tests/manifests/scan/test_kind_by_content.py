@@ -226,7 +226,7 @@ def test_a_table_may_list_files_of_any_suffix(tmp_path):
     assert reasons == {"picture": "ok", "paper.pdf": "unsupported", "missing.xyz": "vanished"}
 
 
-def test_cover_art_is_no_film(tmp_path):
+def test_cover_art_is_no_video(tmp_path):
     path = tmp_path / "podcast.mp4"
     with av.open(str(path), "w") as container:
         sound = container.add_stream("aac", rate=16_000, layout="mono")

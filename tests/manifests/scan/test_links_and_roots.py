@@ -50,7 +50,7 @@ def test_a_folder_that_is_given_twice_or_from_within_is_read_once(tmp_path: Path
         assert [row.path for row in rows_of(*roots)] == ["fake/2.png", "real/1.png"]
 
 
-def test_a_known_dataset_in_two_folders_is_read_once_and_told(tmp_path: Path):
+def test_a_known_dataset_in_two_folders_is_read_once_and_reported(tmp_path: Path):
     draw(tmp_path, "a/dfd_faces/train/real/01__a_face1.png", "b/dfd_faces/train/real/02__a_face1.png")
     (found,) = find_datasets([tmp_path / "a", tmp_path / "b"])
     assert found.root == tmp_path / "a/dfd_faces"

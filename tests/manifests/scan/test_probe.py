@@ -71,7 +71,7 @@ def test_a_recordings_header_tells_rate_channels_and_duration(tmp_path, name, co
     assert (found.container, found.audio_codec, found.width) == (container, codec, None)
 
 
-def test_sound_that_libsndfile_cannot_read_is_read_by_ffmpeg(tmp_path):
+def test_audio_that_libsndfile_cannot_read_is_read_by_ffmpeg(tmp_path):
     with av.open(str(tmp_path / "a.m4a"), "w") as container:
         audio = container.add_stream("aac", rate=16_000, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 16_384), np.float32), format="fltp", layout="mono")
@@ -100,7 +100,7 @@ def test_what_is_no_media_has_a_reason_and_a_problem(tmp_path, name, kind, conte
     assert found.bytes == len(content)
 
 
-def test_sound_alone_is_audio_unless_video_was_asked_for(tmp_path):
+def test_a_file_with_audio_alone_is_audio_unless_video_was_asked_for(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(800, np.int16), 8_000)
     (tmp_path / "a.wav").rename(tmp_path / "a.mp4")
     found = probe_file(tmp_path / "a.mp4", "video")

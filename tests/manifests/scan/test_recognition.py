@@ -111,7 +111,7 @@ def test_another_set_in_a_folder_called_archive_is_never_dataset_1(make_tree, ke
     assert read(make_tree(*OTHERS[key])) == {key: sorted(OTHERS[key])}
 
 
-def test_a_name_against_the_content_is_told(make_tree):
+def test_a_name_against_the_content_is_reported(make_tree):
     root = make_tree(*OTHERS["own_archive"], *(f"DFF/{file}" for file in TREES["celeb_df"]))
     told = {one.key: [conflict.problem for conflict in find_gaps(one, one.scan())] for one in find_datasets(root)}
     assert told == {
@@ -252,7 +252,7 @@ def test_a_table_goes_before_a_dataset_that_only_the_content_tells(make_tree):
     assert read(root) == {"faceforensics": sorted(named)}
 
 
-def test_folders_of_a_dataset_that_lie_loose_beside_others_are_told_and_not_read_by_halves(make_tree):
+def test_folders_of_a_dataset_that_lie_loose_beside_others_are_reported_and_not_read_by_halves(make_tree):
     files = ["Celeb-DF-v2/Celeb-real/id0_0000.mp4", *TREES["faceforensics"]]
     root = make_tree(*files)
     assert read(root) == {"celeb_df": files[:1]}

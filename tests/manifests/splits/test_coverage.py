@@ -21,7 +21,7 @@ ROWS = [
 ]
 
 
-def test_a_dataset_without_an_official_split_is_told_under_official():
+def test_a_dataset_without_an_official_split_is_named_under_official():
     manifest = resplit(from_rows(ROWS, {}), "official", 0)
     assert count_left_out(manifest) == {"without": 6}
     assert describe_left_out(manifest) == [

@@ -51,7 +51,7 @@ def test_an_mp3_without_a_length_is_counted(tmp_path, sound):
     check_length(write_mp3(tmp_path / "speech.mp3", sound, length_tag=False), 10.0)
 
 
-def test_silence_before_the_sound_is_as_long_as_it_was(tmp_path):
+def test_silence_before_the_audio_is_as_long_as_it_was(tmp_path):
     sound = np.concatenate([np.zeros(3 * RATE, np.float32), make_tone(4)])
     whole = check_length(write_mp3(tmp_path / "late.mp3", sound, length_tag=False), 7.0)
     loud = np.flatnonzero(whole.rms() > 0.01)

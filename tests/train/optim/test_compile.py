@@ -84,7 +84,7 @@ def _check_repeats(data: TokenData, tmp_path: Path) -> None:
     assert list(torch.load(tmp_path / "plain" / "last.pth", weights_only=True)["model"]) == list(saved)
 
 
-def test_a_machine_without_a_compiler_is_told_what_to_do(make_data, mixed, tmp_path: Path, monkeypatch):
+def test_a_machine_without_a_compiler_gets_a_remedy(make_data, mixed, tmp_path: Path, monkeypatch):
     from torch._dynamo.exc import InternalTorchDynamoError
 
     def broken(self: nn.Module, **named: object) -> None:
