@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -62,7 +64,8 @@ def resolve_auto(
     if batch_size is None:
         whole = _choose_batch(train_clips, SIZES[size].max_batch)
         shared = processes // math.gcd(processes, accumulate)
-        parts = -(-_count_batches(whole, SIZES[size], slots, device) // shared) * shared
+        needed = partial(activation_bytes, SIZES[size], slots=slots, passes=count_passes(config))
+        parts = -(-_count_batches(whole, needed, device) // shared) * shared
         batch_size = -(-whole // parts)
         accumulate *= parts
     if accumulate % processes:
@@ -73,14 +76,19 @@ def resolve_auto(
     return config.model_copy(update=chosen)
 
 
-def activation_bytes(size: Size, clips: int, slots: int) -> int:
+def activation_bytes(size: Size, clips: int, slots: int, passes: int = 1) -> int:
     """Upper bound of the bytes a training step keeps for the backward pass, in float32, for `clips` of `slots` tokens.
 
-    Per slot: its tokens and adapters; per layer the inputs of its norms, maps and attention, and of its feed-forward
-    part with dropout; and a mask of all slots.
+    Per slot: its tokens and adapters; per layer and pass over the tokens the inputs of its norms, maps and attention,
+    and of its feed-forward part with dropout, and a mask of all slots; and the pairs of tokens of the lag token.
     """
     layer = 9 * size.width + 4 * size.feedforward + slots
-    return FLOAT * clips * slots * (8 * TOKEN_WIDTH + size.layers * layer)
+    return FLOAT * clips * slots * (8 * TOKEN_WIDTH + 2 * slots + passes * size.layers * layer)
+
+
+def count_passes(config: TrainConfig) -> int:
+    """How often the transformer reads a token: alone with its modality, and with all others."""
+    return 2 if config.fusion == "parts" else 1
 
 
 def choose_size(device: torch.device) -> SizeName:
@@ -98,11 +106,14 @@ def _choose_precision(device: torch.device) -> Precision:
     return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
 
 
-def _count_batches(clips: int, size: Size, slots: int, device: torch.device) -> int:
-    """Number of batches, a power of two, into which a step of `clips` must be split to fit in memory."""
+def _count_batches(clips: int, needed: Callable[[int], int], device: torch.device) -> int:
+    """Number of batches, a power of two, into which a step of `clips` must be split to fit in memory.
+
+    `needed`: bytes for a batch of so many clips.
+    """
     room = _get_memory(device) * SHARE_OF_MEMORY
     parts = 1
-    while activation_bytes(size, -(-clips // parts), slots) > room and parts < clips:
+    while needed(-(-clips // parts)) > room and parts < clips:
         parts *= 2
     return parts
 

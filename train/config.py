@@ -13,7 +13,16 @@ from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
 from unmask.manifests.manifest import Kind
 
-LATER = ("extra_losses", "standardize", "normalize_features", "uniformity_weight", "alignment_weight", "paired")
+LATER = (
+    "extra_losses",
+    "standardize",
+    "normalize_features",
+    "uniformity_weight",
+    "alignment_weight",
+    "paired",
+    "lag",
+    "calibrate_terms",
+)
 """Settings that earlier versions did not have."""
 
 
@@ -26,8 +35,12 @@ class TrainConfig(Settings):
     size: Literal["auto", "large", "small"] = "auto"
     """auto: large with 16 GiB of free GPU memory, else small."""
     dropout: float = Field(0.1, ge=0, lt=1)
-    fusion: str = "joint"
+    fusion: str = "parts"
     """How the modalities are combined: a name in models/fusions.FUSIONS, or module:attribute for your own."""
+    lag: bool = True
+    """Add a token of how well image and audio fit at each time difference; fusions parts and joint only."""
+    calibrate_terms: bool = False
+    """fusion parts: calibrate the logit of each modality on validation, per kind of media, before they are combined."""
     standardize: bool = True
     """Subtract from each encoder's tokens the mean over the training clips and divide by the standard deviation."""
 

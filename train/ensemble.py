@@ -42,6 +42,7 @@ from unmask.train.run_folder import (
 from unmask.train.run_info import RunSummary
 from unmask.train.run_setup import begin_run, select_clips
 from unmask.train.scoring import ClipScores, score_clips
+from unmask.train.term_calibration import calibrate_terms
 from unmask.train.validation import Validation, validate_scores
 
 log = logging.getLogger("unmask")
@@ -50,10 +51,12 @@ log = logging.getLogger("unmask")
 def score_run(
     loaded: LoadedRun, data: TokenData, clips: NDArray[np.int64], *, device: torch.device, batch_size: int = 256
 ) -> ClipScores:
-    """Final logits of `clips`, not calibrated: those of the run, or the mean over the members of an ensemble."""
+    """Logits of `clips` before temperature: those of the run, or the mean over the members of an ensemble."""
     if loaded.members:
         return average_scores([score_run(one, data, clips, device=device) for one in loaded.members])
-    return score_clips(loaded.model, data, clips, device=device, batch_size=batch_size)
+    model = loaded.model
+    scores = score_clips(model, data, clips, device=device, batch_size=batch_size)
+    return calibrate_terms(scores, model.terms, data.clips, loaded.info.terms)
 
 
 def average_scores(scores: Sequence[ClipScores]) -> ClipScores:

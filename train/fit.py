@@ -125,7 +125,13 @@ def _train(setup: Setup, run: Path) -> None:
             started = time.monotonic()
             means = _train_epoch(setup, epoch, board)
             if world.first:
-                found = validate(setup.validated, setup.data, setup.validation, device=world.device)
+                found = validate(
+                    setup.validated,
+                    setup.data,
+                    setup.validation,
+                    device=world.device,
+                    calibrate=config.calibrate_terms,
+                )
                 shown = found.as_json()
                 deciding = setup.judge.decide([line["validation"] for line in lines], shown)
                 best = best.after(epoch, setup.judge.rank(deciding, found.loss))

@@ -13,7 +13,7 @@ NORMALIZED = {"normalize_features": True, "uniformity_weight": 0.5, "alignment_w
 
 
 def full() -> TrainConfig:
-    """14: all modalities and datasets, joint fusion, gradient reversal, modality dropout, balanced sampling."""
+    """14: all modalities and datasets, part fusion, gradient reversal, modality dropout, balanced sampling."""
     return TrainConfig()
 
 
@@ -107,6 +107,16 @@ def full_paired() -> TrainConfig:
     return full().model_copy(update={"paired": True})
 
 
+def full_joint_fusion() -> TrainConfig:
+    """Ablation: one logit from all tokens together, so that a modality can excuse another."""
+    return full().model_copy(update={"fusion": "joint"})
+
+
+def full_no_lag() -> TrainConfig:
+    """Ablation: no token of how well image and audio fit at each time difference."""
+    return full().model_copy(update={"lag": False})
+
+
 def _baseline() -> TrainConfig:
     """Common to the baselines: no domain loss, no modality dropout."""
     return TrainConfig(domain_loss="none", modality_dropout=0.0)
@@ -134,6 +144,8 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
         full_no_standardization,
         full_normalized_features,
         full_paired,
+        full_joint_fusion,
+        full_no_lag,
     )
 }
 

@@ -108,7 +108,7 @@ def write_info(
     run: Path, inputs: Mapping[str, Any], epoch: int, validation: Validation, members: Sequence[Member] = ()
 ) -> None:
     """Write inputs.json, with the calibration of the scores that `validation` found."""
-    names = ("temperature", "threshold", "video_temperature", "audio_temperature")
+    names = ("temperature", "threshold", "video_temperature", "audio_temperature", "terms")
     calibration = {name: getattr(validation, name) for name in names}
     info = RunInfo(**inputs, best_epoch=epoch, members=tuple(members), **calibration)
     write_json(run / INPUTS, info.model_dump(mode="json"))

@@ -12,6 +12,7 @@ from unmask.core.settings import Settings
 from unmask.preprocess.profiles import Profile
 from unmask.train.best_epoch import Criterion
 from unmask.train.models.detector import ModelShape
+from unmask.train.term_calibration import TermCalibration
 
 FORMAT = "unmask-run"
 VERSION = 2
@@ -58,6 +59,8 @@ class RunInfo(Settings):
     video_temperature: float = 1.0
     audio_temperature: float = 1.0
     """Of the scores of the image and of the audio; 1 in runs of earlier versions, which did not calibrate them."""
+    terms: tuple[TermCalibration, ...] = ()
+    """Of a part fusion, fitted on validation."""
     extensions: dict[str, str] = Field(default_factory=dict)
     """Source hashes of the user's own code, by "fusion NAME" or "loss NAME" (extensions.hash_extensions)."""
     members: tuple[Member, ...] = ()

@@ -20,14 +20,15 @@ from unmask.core.errors import UsageError
 from unmask.train.auto_size import SIZES, resolve_auto
 from unmask.train.best_epoch import Judge, choose_judge
 from unmask.train.config import TrainConfig
-from unmask.train.data.batch import MODALITIES
+from unmask.train.data.batch import BOTH, MODALITIES
 from unmask.train.data.clip_table import UNKNOWN, permute_labels
 from unmask.train.data.sampler import Sampler, find_shared_masks
 from unmask.train.data.token_data import TokenData
 from unmask.train.data.token_statistics import measure_tokens
-from unmask.train.losses.contrastive import BOTH
 from unmask.train.losses.objective import Objective
 from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.models.fusions import LAG_FUSIONS
+from unmask.train.models.lag import find_lag_step
 from unmask.train.optim.compile import compile_blocks
 from unmask.train.optim.distributed import World
 from unmask.train.optim.optimizer import AUTOCAST, make_optimizer
@@ -182,7 +183,8 @@ def _standardize(model: Detector, data: TokenData, train: NDArray[np.int64], con
 def build_shape(data: TokenData, config: TrainConfig, names: tuple[str, ...], sampler: Sampler) -> ModelShape:
     """Shape of the model for the clips of `sampler` and the encoders `names`; `config` is resolved."""
     shared, modalities = find_shared_masks(sampler, data.clips.domain), tuple(map(data.modality, names))
-    return ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities)
+    lag_step = find_lag_step(data, names, sampler) if config.lag and config.fusion in LAG_FUSIONS else 0.0
+    return ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities, lag_step)
 
 
 def _resolve_alike(config: TrainConfig, world: World) -> TrainConfig:

@@ -17,7 +17,7 @@ from unmask.train.models.detector import Detector, Outputs
 SLOTS, PADDING, FEW = 1 << 14, 0.2, 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClipScores:
     """Logits of N clips, float32; above 0 is fake."""
 
@@ -32,6 +32,9 @@ class ClipScores:
     """(N, G) over the datasets of the *model*; -inf for datasets that cannot show the clip's modality mask."""
     pattern: NDArray[np.int64]
     """(N,) modalities present, as bits."""
+    terms: NDArray[np.float32]
+    """(N, T) of a part fusion, in the order of Detector.terms: their noisy-or is `fake`; NaN for one that the clip does
+    not have. T is 0 for every other fusion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,17 @@ def score_clips(
             outputs.append(_columns(model(batch), batch))
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
-    width = len(model.shape.datasets)
-    rows = torch.cat([torch.zeros(0, 4 + width, device=device), *outputs]).cpu().numpy()[back]
-    return ClipScores(clips, rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 4:], rows[:, 3].astype(np.int64))
+    end = 4 + len(model.shape.datasets)
+    rows = torch.cat([torch.zeros(0, end + len(model.terms), device=device), *outputs]).cpu().numpy()[back]
+    return ClipScores(
+        clips=clips,
+        fake=rows[:, 0],
+        video=rows[:, 1],
+        audio=rows[:, 2],
+        domain=rows[:, 4:end],
+        pattern=rows[:, 3].astype(np.int64),
+        terms=rows[:, end:],
+    )
 
 
 def cut(slots: NDArray[np.int64], batch_size: int) -> list[slice]:
@@ -95,10 +106,11 @@ def cut(slots: NDArray[np.int64], batch_size: int) -> list[slice]:
 
 
 def _columns(outputs: Outputs, batch: Batch) -> torch.Tensor:
-    """(B, 4 + G) float32: one tensor, so one transfer."""
+    """(B, 4 + G + T) float32: one tensor, so one transfer."""
     image = torch.where(batch.pattern & bit("image") > 0, outputs.video, torch.nan)
     audio = torch.where(batch.pattern & bit("audio") > 0, outputs.audio, torch.nan)
-    return torch.cat([torch.stack([outputs.fake, image, audio, batch.pattern.float()], 1), outputs.domain], 1)
+    terms = [] if outputs.terms is None else [outputs.terms]
+    return torch.cat([torch.stack([outputs.fake, image, audio, batch.pattern.float()], 1), outputs.domain, *terms], 1)
 
 
 def average_by_item(scores: ClipScores, data: TokenData) -> ItemScores:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from unmask.train.data.clip_table import UNKNOWN
 from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector
 from unmask.train.scoring import ClipScores, ItemScores, average_by_item, compute_probability, score_clips
+from unmask.train.term_calibration import TermCalibration, calibrate_terms, fit_terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +45,22 @@ class Validation:
     video_temperature: float
     audio_temperature: float
     """The same of the scores of the image and of the audio, from the items whose manifest says which is fake."""
+    terms: tuple[TermCalibration, ...] = ()
+    """Of a part fusion: applied to its terms before anything else is measured here."""
 
     def as_json(self) -> dict[str, Any]:
-        plain: dict[str, Any] = replace_nan({name: getattr(self, name) for name in self.__slots__})
+        values = {name: getattr(self, name) for name in self.__slots__}
+        plain: dict[str, Any] = replace_nan(values | {"terms": [asdict(term) for term in self.terms]})
         return plain
 
 
-def validate(model: Detector, data: TokenData, clips: NDArray[np.int64], *, device: torch.device) -> Validation:
-    return validate_scores(score_clips(model, data, clips, device=device), data)
+def validate(
+    model: Detector, data: TokenData, clips: NDArray[np.int64], *, device: torch.device, calibrate: bool = True
+) -> Validation:
+    """Measures of `model` on `clips`. `calibrate`: the terms of a part fusion, on the same clips."""
+    scores = score_clips(model, data, clips, device=device)
+    terms = fit_terms(scores, model.terms, data.clips) if calibrate else ()
+    return replace(validate_scores(calibrate_terms(scores, model.terms, data.clips, terms), data), terms=terms)
 
 
 def validate_scores(scores: ClipScores, data: TokenData) -> Validation:

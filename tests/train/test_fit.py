@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from unmask.train.models.detector import Detector
 from unmask.train.models.gradient_reversal import compute_ganin_strength
 from unmask.train.optim.optimizer import compute_lr
 from unmask.train.presets import PRESETS, make_preset
-from unmask.train.run_folder import INPUTS, load_run, load_state
+from unmask.train.run_folder import INPUTS, load_run, load_state, read_metrics
 from unmask.train.scoring import average_by_item, score_clips
 
 CPU = torch.device("cpu")
@@ -343,3 +343,18 @@ def test_a_loss_that_has_nothing_to_work_on_is_reported(
         fit(make_data(items), QUICK.changed({"epochs": 1} | settings), tmp_path / "run", device=CPU)
     assert told in caplog.text
     assert bool(told) == ("does nothing" in caplog.text or "too few" in caplog.text)
+
+
+def test_calibrated_terms_are_part_of_the_run(make_data, mixed, tmp_path):
+    data = make_data(mixed(60))
+    config = QUICK.changed({"epochs": 1, "calibrate_terms": True})
+    run = tmp_path / "run"
+    fit(data, config, run, device=CPU)
+    info = load_run(run, CPU).info
+    assert {line.modality for line in info.terms} >= {"text"}, "text has the label of the clip"
+    assert read_metrics(run)[0]["validation"]["terms"] == [
+        asdict(line) | {"kinds": list(line.kinds)} for line in info.terms
+    ]
+    plain = tmp_path / "plain"
+    fit(data, config.changed({"calibrate_terms": False}), plain, device=CPU)
+    assert load_run(plain, CPU).info.terms == ()

@@ -48,7 +48,8 @@ def test_the_suite_is_over_all_presets():
     assert len(PRESETS) == 19
     names = ("image-baseline", "audio-baseline", "video-baseline", "early-fusion", "late-fusion", "cross-attention")
     assert {*names, "contrastive", "full"} < set(PRESETS)
-    assert {make_preset(name).fusion for name in PRESETS} == {"joint", "within", "cross", "early", "late", "linear"}
+    fusions = {"parts", "joint", "within", "cross", "early", "late", "linear"}
+    assert {make_preset(name).fusion for name in PRESETS} == fusions
     assert {make_preset(name).domain_loss for name in PRESETS} == {"none", "dann", "cdan", "coral"}
 
 

@@ -28,6 +28,9 @@ def bit(modality: Modality) -> int:
     return 1 << MODALITIES.index(modality)
 
 
+BOTH = bit("image") | bit("audio")
+
+
 @dataclass(frozen=True, slots=True)
 class StreamBatch:
     tokens: torch.Tensor

@@ -1,9 +1,11 @@
-"""Mean and standard deviation of each feature over the tokens of the training clips.
+"""Statistics of the tokens of the training clips: mean and deviation of each feature, time between tokens.
 
 D width of one encoder's tokens, N tokens
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
@@ -33,6 +35,16 @@ def measure_tokens(stream: StreamTokens, clips: NDArray[np.int64], seed: int = 0
         return torch.zeros(stream.spec.width), torch.ones(stream.spec.width)
     mean_D = total / count
     return mean_D.float(), (squares / count - mean_D.square()).clamp(min=0).sqrt().float()
+
+
+def measure_spacing(stream: StreamTokens, clips: NDArray[np.int64]) -> float:
+    """Median time in seconds between tokens that follow each other in one of `clips`; NaN without any two.
+
+    Tokens of the same instant (the cells of a grid) count as one. The first BLOCK clips tell it.
+    """
+    some = clips[stream.lengths[clips] > 1][:BLOCK]
+    times = [np.diff(np.unique(stream.take(clip[None])[1])) for clip in some]
+    return float(np.median(np.concatenate(times))) if any(map(len, times)) else math.nan
 
 
 def _limit(clips: NDArray[np.int64], lengths: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

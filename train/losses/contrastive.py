@@ -13,12 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.train.config import TrainConfig
-from unmask.train.data.batch import Batch, Columns, bit
+from unmask.train.data.batch import BOTH, Batch, Columns
 from unmask.train.data.device_transfer import to_device
 from unmask.train.losses.term import LossTerm
 from unmask.train.models.detector import Detector, Outputs
-
-BOTH = bit("image") | bit("audio")
 
 
 def find_real_pairs(host: Columns) -> NDArray[np.bool_]:

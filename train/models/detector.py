@@ -5,25 +5,29 @@ B clips, N tokens of one encoder in the batch, L slots (CLS first), D width of i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from unmask.cache.spec import TOKEN_WIDTH, Modality
 from unmask.train.auto_size import SIZES
 from unmask.train.config import TrainConfig
-from unmask.train.data.batch import MODALITIES, Batch
+from unmask.train.data.batch import BOTH, MODALITIES, Batch
+from unmask.train.data.device_transfer import to_device
 from unmask.train.models.contrastive_heads import Compared, Projections
 from unmask.train.models.domain_discriminators import Discriminators
 from unmask.train.models.feature_norm import normalize_features
 from unmask.train.models.fusions import FusionShape, load_fusion
 from unmask.train.models.gradient_reversal import reverse_gradient
 from unmask.train.models.heads import Heads, Reading
+from unmask.train.models.lag import AUDIO, IMAGE, LagToken
 from unmask.train.models.linear import average_tokens
-from unmask.train.models.modality_slots import CLS, PAD
+from unmask.train.models.modality_slots import CLS, LAG, PAD
+from unmask.train.models.part_fusion import PartFusion
 from unmask.train.models.standardize import Standardize
 from unmask.train.models.transformer_fusion import time_encoding
 
@@ -55,6 +59,8 @@ class ModelShape:
     """Tokens are standardized before the adapters. False in runs of earlier versions."""
     normalized: bool = False
     """Features have unit length (feature_norm)."""
+    lag_step: float = 0.0
+    """Bin width in seconds of the lag token; 0: without it."""
 
     def __post_init__(self) -> None:
         if not self.widths:
@@ -91,6 +97,7 @@ class ModelShape:
         shared: tuple[tuple[int, tuple[int, ...]], ...],
         widths: tuple[int, ...] = (),
         modalities: tuple[Modality, ...] = (),
+        lag_step: float = 0.0,
     ) -> ModelShape:
         """`config` is resolved: its size is large or small."""
         assert config.size != "auto", "the settings are not resolved"
@@ -111,6 +118,7 @@ class ModelShape:
             compared=config.infonce_weight > 0 or config.supcon_weight > 0,
             standardized=config.standardize,
             normalized=config.normalize_features,
+            lag_step=lag_step,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -133,6 +141,8 @@ class Outputs:
     """(B, W) what the heads read."""
     compared: Compared | None
     """For the contrastive losses; None in a model trained without them."""
+    terms: torch.Tensor | None
+    """(B, T) as in Reading."""
 
 
 class Detector(nn.Module):
@@ -143,11 +153,13 @@ class Detector(nn.Module):
         self.standardizers = nn.ModuleDict({name: Standardize(D) for name, D in widths.items() if shape.standardized})
         read = build_reader(shape)
         self.reads_means = getattr(read, "reads_means", False)
+        self.reads_masks = getattr(read, "reads_masks", False)
         if not self.reads_means:
             self.adapters = nn.ModuleDict({name: _adapter(D, W) for name, D in widths.items()})
             self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
             self.cls = _small(W)
         self.read = read
+        self.lag = LagToken(W, shape.lag_step) if shape.lag_step else None
         seen = 2 * W if shape.conditioned else W
         self.discriminators = Discriminators(seen, len(shape.datasets), len(MODALITIES), shape.shared)
         self.projections = Projections(W) if shape.compared else None
@@ -159,7 +171,8 @@ class Detector(nn.Module):
             reading = self.read(average_tokens(tokens, batch))
         else:
             x_BLW, group_BL = self.embed(tokens, batch)
-            reading = self.read(x_BLW, group_BL, batch.most)
+            masks = (batch.host.pattern,) if self.reads_masks else ()
+            reading = self.read(x_BLW, group_BL, batch.most, *masks)
             compared = self.projections(x_BLW, group_BL, reading.features) if self.projections is not None else None
         # What the heads of a fusion read has unit length already; its features may be a mean of several such vectors.
         unit = self.shape.normalized and not self.reads_means
@@ -171,7 +184,16 @@ class Detector(nn.Module):
             domain=self.guess_domain(reverse_gradient(z_BW, reversal), fake_B, batch),
             features=z_BW,
             compared=compared,
+            terms=reading.terms,
         )
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of Outputs.terms: the modalities of the model, then "joint"; none where the fusion has no terms."""
+        if not isinstance(self.read, PartFusion):
+            return ()
+        parts = tuple(MODALITIES[group] for group in self.read.groups)
+        return (*parts, "joint") if len(parts) > 1 else parts
 
     def standardize(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Encoder -> (N, D) float32."""
@@ -179,25 +201,54 @@ class Detector(nn.Module):
         return {name: self.standardizers[name](x) if self.shape.standardized else x for name, x in tokens.items()}
 
     def embed(self, tokens: Mapping[str, torch.Tensor], batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, L, W) tokens, and (B, L) the modality of each, CLS or PAD.
+        """(B, L, W) tokens, and (B, L) the modality of each, CLS, LAG or PAD.
 
-        CLS in slot 0, then the clip's tokens, zeros behind its last one (masked, never attended to).
+        CLS in slot 0, then the clip's tokens, zeros behind its last one (masked, never attended to). With a lag token
+        and a clip of image and audio in the batch, one more slot at the end for it.
         """
         B, L, W = len(batch), batch.slots, self.shape.width
         device = batch.lengths.device
         parts = [self.cls.expand(B, W)]
         slots = [torch.arange(B, device=device) * L]
         groups = [torch.full((B,), CLS, device=device)]
+        timed: list[tuple[torch.Tensor, torch.Tensor]] = []
         for name, group in zip(self.shape.streams, self.shape.groups, strict=True):
             stream = batch.streams[name]
             x_NW = self.adapters[name](tokens[name]).float()
+            if self.lag is not None and group in (IMAGE, AUDIO):
+                timed.append((stream.slots, self.lag.project(x_NW, stream.times, group)))
             parts.append(x_NW + self.stream_embedding[name] + time_encoding(stream.times, W))
             slots.append(stream.slots)
             groups.append(torch.full_like(stream.slots, group))
         where_X = torch.cat(slots)
         x_XW = torch.zeros(B * L, W, device=device).index_copy(0, where_X, torch.cat(parts))
         group_X = torch.full((B * L,), PAD, device=device).index_copy(0, where_X, torch.cat(groups))
-        return x_XW.unflatten(0, (B, L)), group_X.unflatten(0, (B, L))
+        x_BLW, group_BL = x_XW.unflatten(0, (B, L)), group_X.unflatten(0, (B, L))
+        rows = np.flatnonzero(batch.host.pattern & BOTH == BOTH)
+        if self.lag is None or not len(rows):
+            return x_BLW, group_BL
+        return self._append_lag(x_BLW, group_BL, timed, to_device(torch.from_numpy(rows), device), batch.most)
+
+    def _append_lag(
+        self,
+        x_BLW: torch.Tensor,
+        group_BL: torch.Tensor,
+        timed: Sequence[tuple[torch.Tensor, torch.Tensor]],
+        rows_R: torch.Tensor,
+        most: Mapping[Modality, int],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The sequences with a slot more: the lag token in the rows `rows_R`, PAD in the others.
+
+        `timed`: slots and projections of the tokens of each image and audio encoder.
+        """
+        assert self.lag is not None
+        B, L, W = x_BLW.shape
+        slots_X, y_XV = (torch.cat(column) for column in zip(*timed, strict=True))
+        y_BLV = y_XV.new_zeros(B * L, y_XV.shape[1]).index_copy(0, slots_X, y_XV).unflatten(0, (B, L))
+        token_RW = self.lag(y_BLV[rows_R], group_BL[rows_R], most)
+        token_BW = x_BLW.new_zeros(B, W).index_copy(0, rows_R, token_RW)
+        group_B = torch.full_like(group_BL[:, 0], PAD).index_fill(0, rows_R, LAG)
+        return torch.cat([x_BLW, token_BW[:, None]], dim=1), torch.cat([group_BL, group_B[:, None]], dim=1)
 
     def fit_standardizer(self, stream: str, mean_D: torch.Tensor, deviation_D: torch.Tensor) -> None:
         """Standardize the tokens of this encoder by the mean and deviation of each feature, (D,) each."""

@@ -15,6 +15,7 @@ from unmask.core.extensions import is_extension, load_extension
 from unmask.train.models.early_fusion import EarlyFusion
 from unmask.train.models.late_fusion import LateFusion
 from unmask.train.models.linear import LinearModel
+from unmask.train.models.part_fusion import PartFusion
 from unmask.train.models.transformer_fusion import Pattern, TransformerFusion
 
 
@@ -43,8 +44,16 @@ BuildFusion = Callable[[FusionShape], nn.Module]
 A module with `gives_logits = True` has its own heads and returns a heads.Reading; its forward also gets `most`, the
 largest number of tokens per modality in the batch.
 
+A module with `reads_masks = True` too gets the modality masks of the clips, (B,) int64 on the host, as a fourth
+argument.
+
 A module with `reads_means = True` too gets, instead of all these, the mean token of each encoder, as
 linear.average_tokens returns them."""
+
+
+def parts(shape: FusionShape) -> nn.Module:
+    """One transformer over each modality alone and over all together, their logits combined by noisy-or."""
+    return PartFusion(shape.modalities, joint(shape), shape.width, shape.dropout)
 
 
 def joint(shape: FusionShape) -> nn.Module:
@@ -77,8 +86,12 @@ def linear(shape: FusionShape) -> nn.Module:
     return LinearModel(shape.widths, shape.width, shape.normalized)
 
 
-FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in (joint, within, cross, early, late, linear)}
+FUSIONS: dict[str, BuildFusion] = {
+    fusion.__name__: fusion for fusion in (parts, joint, within, cross, early, late, linear)
+}
 """Values of `train.fusion`; docs/add-a-fusion.md."""
+LAG_FUSIONS = ("parts", "joint")
+"""Those that get the lag token: it would tell the others what they must not know, or nothing."""
 
 
 def _build_transformer(shape: FusionShape, pattern: Pattern) -> TransformerFusion:

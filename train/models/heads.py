@@ -21,6 +21,9 @@ class Reading:
     video: torch.Tensor
     audio: torch.Tensor
     """(B,) each."""
+    terms: torch.Tensor | None = None
+    """(B, T) float32, of a part fusion: the logit of each modality, then, in a model of several, that of all together.
+    `fake` is their noisy-or. NaN for a term that the clip does not have."""
 
 
 class Heads(nn.Module):
@@ -36,5 +39,5 @@ class Heads(nn.Module):
         return Reading(z_BW, self.fake(z_BW)[:, 0], self.video(z_BW)[:, 0], self.audio(z_BW)[:, 0])
 
 
-def build_head(width: int, dropout: float) -> nn.Module:
+def build_head(width: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Dropout(dropout), nn.Linear(width // 2, 1))

@@ -11,7 +11,8 @@ import torch
 
 CLS = -1
 PAD = -2
-"""In group_BL, beside the number of a modality (its place in batch.MODALITIES)."""
+LAG = -3
+"""In group_BL, beside the number of a modality (its place in batch.MODALITIES). LAG: lag.LagToken."""
 
 
 def gather_tokens(x_BLW: torch.Tensor, group_BL: torch.Tensor, group: int, S: int) -> tuple[torch.Tensor, torch.Tensor]:

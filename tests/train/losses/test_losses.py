@@ -159,7 +159,7 @@ def test_accumulating_small_batches_gives_the_gradient_of_one_large_one(make_dat
 
 def test_unknown_parts_teach_nothing(make_data, made_item):
     data = make_data([made_item(1, {"eye": 2, "ear": 2}), made_item(0, {"eye": 2, "ear": 2})])
-    config = TrainConfig(size="small")
+    config = TrainConfig(size="small", fusion="joint")
     model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, ((3, (0,)),)))
     batch = data.batch(np.array([0, 1]), NAMES, device=CPU)
     found = compute_losses(model, config, batch)
@@ -173,7 +173,7 @@ def test_the_penalty_is_half_the_squared_slope_of_the_log_odds_and_reaches_only_
     make_data, made_item
 ):
     data = make_data([made_item(0, {"eye": 2}, "archive"), made_item(1, {"eye": 2}, "celeb_df")])
-    config = TrainConfig(size="small", gradient_penalty=1.0)
+    config = TrainConfig(size="small", fusion="joint", gradient_penalty=1.0)
     model = Detector(ModelShape.of(config, NAMES, data.clips.datasets, ((1, (0, 1)),))).eval()
     batch = data.batch(np.array([0, 1]), NAMES, device=CPU)
     outputs = model(batch, 0.5)
@@ -198,7 +198,7 @@ def test_the_penalty_is_half_the_squared_slope_of_the_log_odds_and_reaches_only_
 
 def test_the_penalty_of_clips_with_nothing_to_guess_is_zero_and_its_gradient_a_number(make_data, made_item):
     data = make_data([made_item(0, {"eye": 2}, "archive"), made_item(1, {"ear": 2}, "celeb_df")])
-    config = TrainConfig(size="small", gradient_penalty=1.0)
+    config = TrainConfig(size="small", fusion="joint", gradient_penalty=1.0)
     for datasets, shared in ((data.clips.datasets, ((1, (0,)), (2, (1,)))), (("one",), ((1, (0,)),))):
         model = Detector(ModelShape.of(config, NAMES, datasets, shared))
         batch = data.batch(np.array([0]), NAMES, device=CPU)

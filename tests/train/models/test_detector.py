@@ -20,7 +20,7 @@ EVERY_PATTERN = tuple((pattern, (0, 1)) for pattern in range(1, 8))
 
 
 def detector(choice: str = "dann", shared=EVERY_PATTERN) -> Detector:
-    config = TrainConfig(size="small", domain_loss=choice)
+    config = TrainConfig(size="small", fusion="joint", domain_loss=choice)
     torch.manual_seed(0)
     return Detector(ModelShape.of(config, NAMES, ("a", "b"), shared)).eval()
 

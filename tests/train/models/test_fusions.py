@@ -132,7 +132,7 @@ def test_the_tokens_of_one_modality_are_moved_together_in_their_order():
 
 
 def test_fusions_that_tell_modalities_apart_must_be_told_them():
-    assert ModelShape.of(TrainConfig(size="small"), ("eye", "ear"), ("a",), ()).groups == (0, 0)
+    assert ModelShape.of(TrainConfig(size="small", fusion="joint"), ("eye", "ear"), ("a",), ()).groups == (0, 0)
     told = TrainConfig(size="small", fusion="late")
     assert ModelShape.of(told, ("eye", "ear"), ("a",), (), modalities=("image", "audio")).groups == (0, 1)
     for settings in ({"fusion": "early"}, {"fusion": "within"}, {"infonce_weight": 1.0}):

@@ -16,7 +16,7 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.stream_tokens import StreamTokens
 from unmask.train.models.detector import Detector, ModelShape
 
-SHAPE = ModelShape.of(TrainConfig(size="small"), ("eye", "ear"), ("a",), ((3, (0,)),), (512, 12))
+SHAPE = ModelShape.of(TrainConfig(size="small", fusion="joint"), ("eye", "ear"), ("a",), ((3, (0,)),), (512, 12))
 SPEC = EncoderSpec(name="ear", modality="audio", weights="none", weights_hash="", native_dim=12, projection="native")
 
 

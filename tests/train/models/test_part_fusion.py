@@ -1,0 +1,112 @@
+"""Part fusion: every modality is judged alone, and no modality can excuse another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from unmask.train.config import TrainConfig
+from unmask.train.data.sampler import Sampler
+from unmask.train.models.detector import Detector
+from unmask.train.models.noisy_or import combine, combine_arrays
+from unmask.train.run_setup import build_shape
+
+CPU = torch.device("cpu")
+NAMES = ("eye", "ear")
+BOTH = {"eye": 4, "ear": 6}
+
+
+def build(data, **settings) -> Detector:
+    config = TrainConfig(size="small", standardize=False, **settings)
+    torch.manual_seed(0)
+    return Detector(
+        build_shape(data, config, NAMES, Sampler.of(data, NAMES, np.arange(len(data.clips)), config))
+    ).eval()
+
+
+def test_the_noisy_or_is_the_chance_that_any_term_holds():
+    logit = torch.tensor([[0.3, -1.2, 2.0], [0.3, -1.2, 2.0], [-40.0, 1.5, 0.0]], dtype=torch.float32)
+    present = torch.tensor([[True, True, True], [True, False, True], [True, True, False]])
+    chance = 1 - torch.where(present, 1 - torch.sigmoid(logit.double()), 1.0).prod(dim=1)
+    torch.testing.assert_close(combine(logit, present).double(), torch.logit(chance), rtol=1e-5, atol=1e-5)
+    arrays = combine_arrays(np.where(present.numpy(), logit.numpy(), np.nan))
+    np.testing.assert_allclose(arrays, torch.logit(chance).numpy(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [-80.0, -29.0, -3.0, 0.0, 5.0, 80.0])
+def test_one_term_is_its_own_noisy_or(value):
+    expected = max(value, -30.0)
+    logit = torch.tensor([[value, 9.0]], requires_grad=True)
+    found = combine(logit, torch.tensor([[True, False]]))
+    assert found.item() == pytest.approx(expected, rel=1e-5, abs=1e-5)
+    found.sum().backward()
+    assert torch.isfinite(logit.grad).all()
+    assert combine_arrays(np.array([[value, np.nan]]))[0] == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_a_clip_without_any_term_has_no_score():
+    assert np.isnan(combine_arrays(np.full((2, 3), np.nan))).all()
+
+
+def test_a_further_term_never_lowers_the_score():
+    logit = torch.randn(200, 3, generator=torch.Generator().manual_seed(0)) * 4
+    two, three = (combine(logit, torch.tensor([[True, True, more]])) for more in (False, True))
+    assert (three >= two).all()
+
+
+def test_the_score_of_a_modality_does_not_depend_on_the_other(make_data, made_item):
+    data = make_data([made_item(0, BOTH), made_item(1, BOTH), made_item(1, {"eye": 2, "ear": 9})])
+    model, clips = build(data), np.arange(3)
+    together = model(data.batch(clips, NAMES, device=CPU))
+    nothing = np.zeros(3, np.bool_)
+    heard = model(data.batch(clips, NAMES, device=CPU, kept={"image": nothing}))
+    seen = model(data.batch(clips, NAMES, device=CPU, kept={"audio": nothing}))
+    torch.testing.assert_close(together.audio, heard.fake)
+    torch.testing.assert_close(together.video, seen.fake)
+    assert (together.fake > torch.maximum(heard.fake, seen.fake)).all()
+
+
+def test_terms_stand_in_the_order_of_their_names(make_data, made_item):
+    data = make_data([made_item(0, BOTH), made_item(1, {"ear": 3}), made_item(1, {"eye": 3})])
+    model = build(data)
+    assert model.terms == ("image", "audio", "joint")
+    outputs = model(data.batch(np.arange(3), NAMES, device=CPU))
+    assert outputs.terms is not None
+    assert outputs.terms.isnan().tolist() == [[False] * 3, [True, False, True], [False, True, True]]
+    torch.testing.assert_close(outputs.terms[0, 0], outputs.video[0])
+    torch.testing.assert_close(outputs.terms[1, 1], outputs.fake[1])
+    np.testing.assert_allclose(combine_arrays(outputs.terms.detach().numpy()), outputs.fake.detach().numpy(), rtol=1e-4)
+
+
+def test_a_clip_scores_the_same_alone_and_in_a_batch(make_data, made_item):
+    data = make_data(
+        [made_item(0, BOTH), made_item(1, {"ear": 9}), made_item(1, {"eye": 1}), made_item(1, {"eye": 7, "ear": 2})]
+    )
+    model = build(data)
+    whole = model(data.batch(np.arange(4), NAMES, device=CPU)).fake
+    alone = [model(data.batch(np.array([clip]), NAMES, device=CPU)).fake for clip in range(4)]
+    torch.testing.assert_close(whole, torch.cat(alone), rtol=1e-4, atol=1e-5)
+
+
+def test_a_clip_of_one_modality_costs_one_pass(make_data, made_item, monkeypatch):
+    data = make_data([made_item(0, BOTH), made_item(1, {"ear": 3}), made_item(1, {"ear": 5})])
+    model = build(data)
+    passes = []
+    forward = model.read.transformer.forward
+    monkeypatch.setattr(model.read.transformer, "forward", lambda x, group: passes.append(len(x)) or forward(x, group))
+    model(data.batch(np.array([1, 2]), NAMES, device=CPU))
+    assert passes == [2]
+    passes.clear()
+    model(data.batch(np.arange(3), NAMES, device=CPU))
+    assert sorted(passes) == [1, 1, 3], "all clips once, and each modality of the one that has both"
+
+
+def test_gradients_reach_every_head_and_are_finite(make_data, made_item):
+    data = make_data([made_item(0, BOTH), made_item(1, {"ear": 3}), made_item(1, {"eye": 3})])
+    model = build(data)
+    model(data.batch(np.arange(3), NAMES, device=CPU)).fake.sum().backward()
+    for name, weight in model.read.named_parameters():
+        assert weight.grad is not None, name
+        assert torch.isfinite(weight.grad).all(), name
+    assert all(head[-1].bias.grad != 0 for head in (*model.read.part_heads.values(), model.read.joint_head))
