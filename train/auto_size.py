@@ -88,7 +88,7 @@ def activation_bytes(size: Size, clips: int, slots: int, passes: int = 1) -> int
 
 def count_passes(config: TrainConfig) -> int:
     """How often the transformer reads a token: alone with its modality, and with all others."""
-    return 2 if config.fusion == "parts" else 1
+    return 2 if config.fusion == "parts" and len(config.modalities) > 1 else 1
 
 
 def choose_size(device: torch.device) -> SizeName:
