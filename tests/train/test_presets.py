@@ -45,7 +45,7 @@ def batch_of(data: TokenData, names: tuple[str, ...], clips: list[int], **kept: 
 
 
 def test_the_suite_is_over_all_presets():
-    assert len(PRESETS) == 19
+    assert len(PRESETS) == 21
     names = ("image-baseline", "audio-baseline", "video-baseline", "early-fusion", "late-fusion", "cross-attention")
     assert {*names, "contrastive", "full"} < set(PRESETS)
     fusions = {"parts", "joint", "within", "cross", "early", "late", "linear"}
