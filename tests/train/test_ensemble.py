@@ -115,12 +115,13 @@ def test_a_stopped_ensemble_goes_on_with_the_member_it_was_at(data, tmp_path: Pa
 def test_scores_of_parts_that_no_member_has_stay_unknown():
     clips = np.arange(2)
     one = ClipScores(
-        clips,
+        clips=clips,
         fake=np.float32([1, 2]),
         video=np.float32([np.nan, 4]),
         audio=np.float32([0, np.nan]),
         domain=np.float32([[-np.inf], [1]]),
         pattern=np.array([2, 1]),
+        terms=np.zeros((2, 0), np.float32),
     )
     mean = average_scores([one, replace(one, fake=np.float32([3, 0]), video=np.float32([np.nan, 0]))])
     np.testing.assert_array_equal(mean.fake, [2, 1])
