@@ -1,7 +1,8 @@
 """A folder of the user's own, with any kind of media:
 
     <name>/{real,fake}/**
-    <name>/{train,val,test}/{real,fake}/**
+    <name>/{train,val,test}/{real,fake}/**      also train/images/{real,fake}/
+    <name>/{real,fake}/{train,val,test}/**
 
 The classes may have other names: bonafide and spoof, 0_real and 1_fake, training_real and training_fake; see
 folder_names.py.
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from unmask.manifests.datasets.base import Facts, File, Scanned, read_tree
 from unmask.manifests.datasets.file_tree import fold, list_folders, walk
-from unmask.manifests.datasets.folder_names import parse_label, parse_split
+from unmask.manifests.datasets.folder_names import names_media, parse_label, parse_split
 from unmask.manifests.datasets.sidecars import split_suffix
 from unmask.manifests.findings import Conflict
 from unmask.manifests.manifest import Kind, Split
@@ -61,18 +62,20 @@ def _list_classes(folder: Path, depth: int = 0) -> Iterator[str]:
         name = fold(path.name)
         if parse_label(name) is not None:
             yield name
-        elif depth < MOST_SPLITS and parse_split(name) is not None:
+        elif depth < MOST_SPLITS and (parse_split(name) is not None or (depth and names_media(name))):
             yield from _list_classes(path, depth + 1)
 
 
 def _read(file: File) -> Facts | str:
     split: Split | None = None
-    for name in file.folders[: MOST_SPLITS + 1]:
+    for number, name in enumerate(file.folders[: MOST_SPLITS + 1], 1):
         label = parse_label(name)
         if label is not None:
-            return make_facts(file.kind, label, official_split=split)
+            # Without a split above the class, the folders of the class may be splits.
+            inner = split or next((parse_split(below) for below in file.folders[number : number + 1]), None)
+            return make_facts(file.kind, label, official_split=inner)
         found = parse_split(name)
-        if found is None:
+        if found is None and not (split and names_media(name)):
             break
         split = split or found
     return NO_CLASS

@@ -25,7 +25,7 @@ import pyarrow as pa
 from unmask.core.errors import UsageError
 from unmask.manifests.datasets.base import Facts, File, Scanned, make_row
 from unmask.manifests.datasets.custom_folder import make_facts
-from unmask.manifests.datasets.file_tree import fold
+from unmask.manifests.datasets.file_tree import fold, list_files
 from unmask.manifests.datasets.folder_names import SPLITS, parse_label
 from unmask.manifests.datasets.sidecars import Sidecars
 from unmask.manifests.datasets.tables.lines import (
@@ -39,7 +39,7 @@ from unmask.manifests.datasets.tables.lines import (
 )
 from unmask.manifests.datasets.tables.paths import TablePlaces, find_places
 from unmask.manifests.datasets.tables.transcripts import is_transcripts
-from unmask.manifests.findings import Ignored
+from unmask.manifests.findings import Conflict, Ignored
 from unmask.manifests.manifest import COMPRESSIONS, Compression, MediaRow
 from unmask.media.media_kind import KINDS, find_kind
 
@@ -91,7 +91,7 @@ def describe_columns(path: Path) -> tuple[str, str]:
     likely = _find_likely(present)
     renamed = [f"{likely[name]} to {name}" for name in missing if name in likely]
     if renamed:
-        return problem, f"rename {' and '.join(renamed)} in its first line; of a label in numbers 1 is fake"
+        return problem, f"rename the column {', and '.join(renamed)}; of a label in numbers 1 is fake"
     return problem, f"a CSV, TSV or Parquet table needs the columns {', '.join(NEEDED)}"
 
 
@@ -142,7 +142,21 @@ def scan(path: Path, key: str, domain_id: int, places: TablePlaces | None = None
             rows[row.path] = row
     unknown = [name for name in columns if name not in (*NEEDED, *OPTIONAL) and not INDEX.fullmatch(name)]
     ignored = [Ignored(key, path.name, f"unknown column, not read: {name}") for name in unknown]
-    return Scanned(rows=[rows[name] for name in sorted(rows)], ignored=ignored)
+    conflicts = _find_absent(path, key, len(rows), places)
+    return Scanned(rows=[rows[name] for name in sorted(rows)], ignored=ignored, conflicts=conflicts)
+
+
+def _find_absent(path: Path, key: str, count: int, places: TablePlaces) -> list[Conflict]:
+    """A conflict when listed files are not there, with a file that is probably meant."""
+    if not places.missing:
+        return []
+    first = places.root / places.missing[0]
+    alike = sorted(other.name for other in list_files(first.parent) if other.stem == first.name)
+    problem = f"{len(places.missing)} of the {count} listed files are missing, such as {places.missing[0]}"
+    if alike:
+        return [Conflict(key, path.name, f"{problem}, beside {alike[0]}", "Write the paths with their suffix")]
+    remedy = "Correct the paths; --media-root FOLDER names the folder that they are relative to"
+    return [Conflict(key, path.name, problem, remedy)]
 
 
 def _make_row(line: Mapping[str, Any], key: str, domain_id: int, places: TablePlaces) -> MediaRow:

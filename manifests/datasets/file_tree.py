@@ -111,6 +111,13 @@ def list_folders(root: Path) -> Iterator[Path]:
     yield from (root / name for name in sorted(found) if escape_non_utf8(name) == name)
 
 
+def list_files(folder: Path) -> Iterator[Path]:
+    """Entries directly in `folder` that are no folders, without hidden ones; none when it cannot be read."""
+    for entry in list_entries(folder) or ():
+        if is_shown(entry.name) and not is_folder(entry):
+            yield folder / entry.name
+
+
 def is_shown(name: str) -> bool:
     return not name.startswith(".") and name.casefold() not in HIDDEN
 

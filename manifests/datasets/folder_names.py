@@ -31,6 +31,8 @@ _CLASSES = [re.compile(rf"{_BESIDE}(?:{'|'.join(names)}){_BESIDE}") for names in
 # A large folder is downloaded from a drive in parts such as train-20250112T065955Z-001.
 _SPLIT = re.compile(rf"({'|'.join(SPLITS)})(?:{_MEDIA}|set|split|\d+t\d+z\d+)*")
 
+_ONLY_MEDIA = re.compile(rf"(?:{_MEDIA})+")
+
 LEVEL = re.compile(r"(?<![a-z0-9])(raw|c0|c23|c40)(?![a-z0-9])", re.IGNORECASE)
 _ADDED = re.compile(
     r"(?:[\s_\-.]*(?:\(\d+\)|v\d+(?:\.\d+)*|\d{8}T\d{6}Z(?:-\d+)*|[(\[]?"
@@ -48,6 +50,11 @@ def parse_split(folded: str) -> Split | None:
     """The split that a folder name gives, such as "train", "val_set" or "test images"."""
     found = _SPLIT.fullmatch(folded)
     return SPLITS[found[1]] if found else None
+
+
+def names_media(folded: str) -> bool:
+    """Does a folder name say nothing but which kind of media it holds, such as "images"?"""
+    return bool(_ONLY_MEDIA.fullmatch(folded))
 
 
 def normalize_name(name: str) -> str:

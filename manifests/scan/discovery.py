@@ -13,13 +13,16 @@ from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets import custom_folder as own
 from unmask.manifests.datasets import custom_table as table
 from unmask.manifests.datasets.base import Layout, Scanned, find_level
-from unmask.manifests.datasets.file_tree import is_folder, is_shown, list_entries
+from unmask.manifests.datasets.file_tree import is_folder, is_shown, list_entries, list_files
 from unmask.manifests.datasets.folder_names import normalize_name
 from unmask.manifests.datasets.tables import lines
 from unmask.manifests.datasets.tables.paths import TablePlaces
 from unmask.manifests.findings import Conflict, Ignored, escape_non_utf8
 from unmask.manifests.manifest import Compression
 from unmask.manifests.scan.recognition import Candidate, has_name, list_candidates, recognize_itself
+
+# Tables in forms that are not read.
+FOREIGN = (".xlsx", ".xls", ".ods", ".json", ".jsonl", ".csv.gz", ".csv.zip", ".feather", ".arrow", ".pkl", ".db")
 
 NO_DATASET = ""
 NO_DATASET_FOLDER = "folder that is not a dataset"
@@ -111,11 +114,15 @@ def list_unclaimed(data_root: Path, found: list[FoundDataset]) -> list[Ignored]:
     return [replace(one, reason=reason) if one.reason == NO_DATASET_FOLDER else one for one in left]
 
 
-def find_unnamed_tables(root: Path) -> list[Path]:
-    """Tables in the folder `root` that probably list media, but not in columns called path and label."""
-    names = sorted(entry.name for entry in list_entries(root) or () if is_shown(entry.name))
-    paths = [root / name for name in names if escape_non_utf8(name) == name]
-    return [path for path in paths if table.is_candidate(path) and table.looks_like_table(path)]
+def describe_tables(root: Path) -> tuple[str, str] | None:
+    """Problem and remedy of the file in the folder `root` that is probably meant as a table; None without one."""
+    files = sorted(path for path in list_files(root) if escape_non_utf8(path.name) == path.name)
+    tables = [path for path in files if table.is_candidate(path)]
+    for path in sorted(tables, key=lambda path: not table.looks_like_table(path)):
+        problem, remedy = table.describe_columns(path)
+        return f"{path.name} has {problem}", remedy
+    foreign = next((path.name for path in files if path.name.lower().endswith(FOREIGN)), None)
+    return (f"{foreign} is no CSV, TSV or Parquet", "save it as CSV with the columns path,label") if foreign else None
 
 
 def _list_unclaimed_in(folder: Path, prefix: str, claimed: set[Path], holding: set[Path]) -> Iterator[Ignored]:

@@ -15,7 +15,7 @@ from unmask.manifests.scan.recognition import describe_wrong_name
 from unmask.media.media_kind import KINDS
 
 # Reasons of files that a complete copy leaves out too.
-EXPECTED = ("hidden", "mask", "compression")
+EXPECTED = ("hidden", "mask", "compression", "not listed in ")
 
 
 def read_files_once(found: list[FoundDataset], scanned: dict[str, Scanned]) -> dict[str, Scanned]:

@@ -13,12 +13,11 @@ from unmask.core.process_pool import count_cores
 from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets.base import Scanned
 from unmask.manifests.datasets.custom_folder import SHAPE
-from unmask.manifests.datasets.custom_table import describe_columns
 from unmask.manifests.datasets.file_tree import following_links
 from unmask.manifests.findings import Conflict, ScanReport, as_trouble, escape_unprintable
 from unmask.manifests.manifest import COMPRESSIONS, Compression, Manifest, MediaRow, from_rows
 from unmask.manifests.scan.compression import find_level_conflicts, keep_level
-from unmask.manifests.scan.discovery import FoundDataset, find_datasets, find_unnamed_tables, list_unclaimed
+from unmask.manifests.scan.discovery import FoundDataset, describe_tables, find_datasets, list_unclaimed
 from unmask.manifests.scan.incremental import reuse_probes
 from unmask.manifests.scan.overlaps import find_gaps, read_files_once
 from unmask.manifests.scan.probe import probe_rows
@@ -174,10 +173,9 @@ def _describe_nothing(roots: list[Path], found: list[FoundDataset], scanned: dic
         linked = any("link" in reason for part in scanned.values() for reason in part.reasons)
         hint = "--follow-links reads what the links lead to" if linked else _write_hint()
         around = "" if found else "".join(map(describe_surroundings, filter(Path.is_dir, roots)))
-        tables = [table for root in roots if not found for table in find_unnamed_tables(root)]
-        if tables:
-            problem, hint = describe_columns(tables[0])
-            around = f"; {tables[0].name} looks like a table of files, but has {problem}"
+        tables = [] if found else [table for root in roots if root.is_dir() and (table := describe_tables(root))]
+        if tables and not around:
+            around, hint = f"; {tables[0][0]}", tables[0][1]
         return f"{shown}: no dataset found{_describe_ignored(found, scanned)}{escape_unprintable(around)}", hint
     listed = "; ".join(f"{escape_unprintable(folder)} holds {', '.join(keys)}" for folder, keys in deeper)
     hint = f"unmask scan {' '.join(shlex.quote(escape_unprintable(folder)) for folder, _ in deeper)}"

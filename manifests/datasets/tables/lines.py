@@ -62,7 +62,7 @@ def read_lines(path: Path, needed: Iterable[str]) -> Iterator[tuple[int, Mapping
         for batch in pq.ParquetFile(path).iter_batches(batch_size=10_000):
             for line in batch.rename_columns(_normalize_names(batch.schema.names)).to_pylist():
                 number += 1
-                yield number, line
+                yield number, {name: _decode(value) for name, value in line.items()}
         return
     with _open_text(path) as file:
         names, delimiter, before = _read_header(file, tuple(needed))
@@ -83,7 +83,7 @@ def map_read_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeError as error:
-        name = "UTF-16" if (find_encoding(path) or "").startswith("utf-16") else "UTF-8"
+        name = next((known for known in ("UTF-16", "UTF-32") if find_encoding(path).startswith(known.lower())), "UTF-8")
         where = f" at byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
         reason = error.reason if isinstance(error, UnicodeDecodeError) else error
         raise UsageError(f"{path}: not {name} ({reason}{where})", "save it as UTF-8") from error
@@ -96,6 +96,8 @@ def find_encoding(path: Path) -> str:
     """By the byte order mark; without one by the zero bytes, of which UTF-8 text has none."""
     with path.open("rb") as file:
         head = file.read(HEAD)
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "utf-32"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     pairs = len(head) // 2
@@ -104,6 +106,11 @@ def find_encoding(path: Path) -> str:
     if pairs and head[::2].count(0) > ZEROS * pairs:
         return "utf-16-be"
     return "utf-8-sig"
+
+
+def _decode(value: Any) -> Any:
+    """Text that a Parquet file stores as bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
 def _open_text(path: Path, errors: str = "strict") -> IO[str]:
@@ -115,8 +122,8 @@ def _read_header(file: IO[str], needed: tuple[str, ...]) -> tuple[list[str], str
     number = 0
     for line in file:
         number += 1
-        # Excel writes the separator into a first line such as "sep=;".
-        if not line.strip() or re.fullmatch(r'"?sep=.?"?', line.strip(), re.IGNORECASE):
+        # Excel writes the separator into a first line such as "sep=;". Lists of benchmarks begin with comments.
+        if not line.strip() or re.fullmatch(r'"?sep=.?"?|#.*', line.strip(), re.IGNORECASE):
             continue
         splits = [(_split_header(line, delimiter), delimiter) for delimiter in DELIMITERS]
         # max keeps the first of equals.

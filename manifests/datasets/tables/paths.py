@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote
 
 REMEDY = "--media-root FOLDER names the folder that the paths are relative to"
 
@@ -22,7 +24,9 @@ class TablePlaces:
     parents: frozenset[Path] = frozenset()
     """Absolute folders of its files."""
     known: dict[Path, dict[str, str]] = field(default_factory=dict)
-    """Folder -> composed name -> name on disk: filled while paths are resolved."""
+    """Folder -> folded name -> name on disk: filled while paths are resolved."""
+    missing: list[str] = field(default_factory=list)
+    """Listed paths, relative to `root`, that are not on disk: filled while paths are resolved."""
 
     def make_relative(self, name: str) -> str:
         """Path of the listed file relative to `root`, with "/", spelled as on disk. `ValueError` when it is outside."""
@@ -37,14 +41,18 @@ class TablePlaces:
         return self._spell_as_on_disk(whole.relative_to(self.root))
 
     def _spell_as_on_disk(self, path: Path) -> str:
-        """macOS writes accents as letters of their own (NFD), most other systems do not (NFC)."""
+        """macOS writes accents as letters of their own (NFD), most other systems do not (NFC); nor do macOS and Windows
+        mind upper and lower case."""
         text = path.as_posix()
-        if text.isascii() or os.path.lexists(self.root / path):
+        if os.path.lexists(self.root / path):
             return text
         folder = self.root
         for part in path.parts:
             exact = os.path.lexists(folder / part)
-            folder /= part if exact else self._list_names(folder).get(unicodedata.normalize("NFC", part), part)
+            folder /= part if exact else self._list_names(folder).get(_fold(part), part)
+        if not os.path.lexists(folder):
+            self.missing.append(text)
+            return text
         return folder.relative_to(self.root).as_posix()
 
     def _list_names(self, folder: Path) -> dict[str, str]:
@@ -53,8 +61,14 @@ class TablePlaces:
                 names = [path.name for path in folder.iterdir()]
             except OSError:
                 names = []
-            self.known[folder] = {unicodedata.normalize("NFC", name): name for name in sorted(names)}
+            counts = Counter(map(_fold, names))
+            # Where two names differ in nothing else, neither is meant for sure.
+            self.known[folder] = {_fold(name): name for name in names if counts[_fold(name)] == 1}
         return self.known[folder]
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def find_places(table: Path, names: Iterable[str], media_root: Path | None) -> TablePlaces:
@@ -79,6 +93,8 @@ def parse(name: str) -> PurePosixPath:
     """`ValueError` for what cannot be a path on this machine."""
     if "\0" in name:
         raise ValueError(f"path {name!r} contains a zero byte")
+    if name.startswith("file://"):
+        name = unquote(name.removeprefix("file://").removeprefix("localhost"))
     if "://" in name:
         raise ValueError(f"path {name!r} is an address; download the file and list its path")
     if PureWindowsPath(name).drive:

@@ -48,7 +48,7 @@ def read_transcripts(path: Path) -> Transcripts:
             problem = f"no column {', '.join(missing)} among {', '.join(columns)}, so its texts are not used"
             found.troubles.append(Trouble(problem, "Name its columns path and text"))
     except (UnicodeError, csv.Error, pa.ArrowException) as error:
-        form = f" as {name}" if (name := find_encoding(path)).startswith("utf-16") else ""
+        form = "" if (name := find_encoding(path)).startswith("utf-8") else f" as {name.upper()}"
         problem = f"cannot be read{form} ({read_message(error)}), so its texts are not used"
         return Transcripts(troubles=[Trouble(problem, "Close every quote and save it as CSV in UTF-8")])
     except Exception as error:

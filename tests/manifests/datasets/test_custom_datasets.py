@@ -162,10 +162,13 @@ def test_a_table_in_another_encoding_is_refused_with_the_remedy(make_tree):
 @pytest.mark.parametrize(
     ("header", "hint"),
     [
-        ("filename,target,fold", "rename filename to path and target to label in its first line"),
-        ("Image Path;is_fake", "rename image path to path and is_fake to label"),
-        ("path\treal_or_fake", "rename real_or_fake to label"),
-        ("file,label", "rename file to path"),
+        (
+            "filename,target,fold",
+            "rename the column filename to path, and target to label; of a label in",
+        ),
+        ("Image Path;is_fake", "rename the column image path to path, and is_fake to label"),
+        ("path\treal_or_fake", "rename the column real_or_fake to label"),
+        ("file,label", "rename the column file to path"),
         ("a,b", "a CSV, TSV or Parquet table needs the columns path, label"),
         ("path,is_real", "a CSV, TSV or Parquet table needs the columns path, label"),
         ("", "a CSV, TSV or Parquet table needs the columns path, label"),
@@ -178,10 +181,17 @@ def test_a_table_with_other_columns_says_which_it_has_and_which_are_probably_mea
     names = [name.lower() for name in re.split("[,;\t]", header) if name]
     assert all(name in refused.value.problem for name in names)
     assert refused.value.hint.startswith(hint)
-    if hint.startswith("rename"):
-        with pytest.raises(MissingInput, match=r"films\.csv looks like a table of files, but has no column") as folder:
-            scan(root, say=print)
-        assert folder.value.hint == refused.value.hint
+    with pytest.raises(MissingInput, match=r"no dataset found; films\.csv has no column") as folder:
+        scan(root, say=print)
+    assert folder.value.hint == refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["labels.xlsx", "labels.json", "labels.csv.gz", "LABELS.JSONL"])
+def test_a_table_in_a_form_that_is_not_read_is_named(make_tree, name):
+    root = make_tree("0.png", (name, "x"))
+    with pytest.raises(MissingInput, match=f"no dataset found; {name} is no CSV, TSV or Parquet") as refused:
+        scan(root, say=print)
+    assert refused.value.hint == "save it as CSV with the columns path,label"
 
 
 def test_a_table_as_the_data_root_must_have_its_columns(make_tree):

@@ -68,7 +68,7 @@ def test_lists_as_text_are_read_and_nobody_ties_no_rows(tmp_path: Path, value, p
     assert read(tmp_path, f'path,label,people\na.wav,0,"{value}"\n')[0].people == people
 
 
-ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -148,6 +148,52 @@ def test_accents_match_in_either_unicode_form(tmp_path: Path, listed, stored):
     both = "".join(f"{unicodedata.normalize(form, name)},0\n" for form in ("NFC", "NFD"))
     with pytest.raises(UsageError, match="is listed twice"):
         read(tmp_path, f"path,label\n{both}")
+
+
+@pytest.mark.parametrize("listed", ["SUB/A.png", "sub/a.PNG", "Sub/a.png"])
+def test_upper_and_lower_case_match_as_on_the_machine_that_wrote_the_table(tmp_path: Path, listed):
+    (tmp_path / "Sub").mkdir()
+    (tmp_path / "Sub/a.png").touch()
+    (row,) = read(tmp_path, f"path,label\n{listed},0\n")
+    assert row.path == "Sub/a.png"
+
+
+def test_of_two_names_that_differ_in_case_alone_none_is_guessed(tmp_path: Path):
+    for name in ("a.png", "A.png"):
+        (tmp_path / name).touch()
+    assert [row.path for row in read(tmp_path, "path,label\nA.png,0\na.png,1\n")] == ["A.png", "a.png"]
+    assert [row.path for row in read(tmp_path, "path,label\na.PNG,0\n")] == ["a.PNG"], "missing"
+
+
+@pytest.mark.parametrize(
+    ("listed", "problem", "remedy"),
+    [
+        ("a", "1 of the 2 listed files are missing, such as a, beside a.png", "Write the paths with their suffix"),
+        ("other/a.png", "1 of the 2 listed files are missing, such as other/a.png", "--media-root FOLDER names"),
+    ],
+)
+def test_listed_files_that_are_missing_are_a_finding_of_the_table(tmp_path: Path, listed, problem, remedy):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "own.csv").write_text(f"path,label\n{listed},0\nb.png,1\n")
+    scanned = table.scan(tmp_path / "own.csv", "own", 9)
+    assert len(scanned.rows) == 2
+    (found,) = scanned.conflicts
+    assert (found.path, found.problem) == ("own.csv", problem)
+    assert remedy in found.remedy
+
+
+def test_comments_before_the_header_and_addresses_of_files_are_understood(tmp_path: Path):
+    (tmp_path / "a b.png").touch()
+    address = (tmp_path / "a b.png").as_uri()
+    (row,) = read(tmp_path, f"# version 2\n#\npath,label\n{address},0\n")
+    assert row.path == "a b.png"
+
+
+def test_paths_that_parquet_stores_as_bytes_are_text(tmp_path: Path):
+    pq.write_table(pa.table({"path": [b"a.png"], "label": [b"fake"]}), tmp_path / "own.parquet")
+    (row,) = table.scan(tmp_path / "own.parquet", "own", 9).rows
+    assert (row.path, row.label) == ("a.png", 1)
 
 
 def test_clean_keeps_what_is_a_value():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,20 @@ def test_folders_give_splits_in_usual_spellings():
     }
     assert {name: parse_split(fold(name)) for name in spelt} == spelt
     assert parse_split("trainer") is None
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["{split}/{label}", "{split}/images/{label}", "{label}/{split}", "{split}/{label}/images", "{split}/{label}/train"],
+)
+def test_classes_and_splits_may_be_nested_either_way(make_tree, place):
+    names = [place.format(split=split, label=label) for split in ("train", "test") for label in ("real", "fake")]
+    root = make_tree(*(f"mine/{name}/{number}.png" for name in names for number in range(2)))
+    (found,) = find_datasets(root)
+    assert (found.key, found.root) == ("mine", root / "mine")
+    rows = found.scan().rows
+    expected = {("train", 0): 2, ("train", 1): 2, ("test", 0): 2, ("test", 1): 2}
+    assert Counter((row.official_split, row.label) for row in rows) == expected
 
 
 def test_a_folder_that_names_no_class_is_a_warning_of_its_own(make_tree):
