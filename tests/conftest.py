@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import multiprocessing
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,7 @@ LOADED = (
     "unmask.manifests.duplicates.hash_table",
     "unmask.manifests.scan.probe",
     "unmask.preprocess.worker",
+    "unmask.train.fit",
 )
 
 
@@ -41,8 +44,8 @@ def warm_server() -> Iterator[None]:
     themselves, in seconds each.
     """
     with pytest.MonkeyPatch.context() as patch:
-        load = process_pool._Context.set_forkserver_preload
-        patch.setattr(process_pool._Context, "set_forkserver_preload", lambda self, given: load(self, [*LOADED]))
+        multiprocessing.set_forkserver_preload([*LOADED])
+        patch.setattr(process_pool._Context, "set_forkserver_preload", lambda self, given: None)
         yield
 
 
@@ -59,7 +62,15 @@ def corpus() -> Path:
 
 @pytest.fixture(scope="session")
 def demo_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small synthetic corpus in all nine layouts (never change it: copy what a test has to alter)."""
-    out = tmp_path_factory.mktemp("demo") / "corpus"
-    write_demo(out, seed=7, scale=0.15)
+    """A small synthetic corpus in all nine layouts (never change it: copy what a test has to alter).
+
+    Made once for all processes of `pytest -n`, whose folders lie in one.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    out = shared / "demo" / "corpus"
+    out.parent.mkdir(exist_ok=True)
+    with (out.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_demo(out, seed=7, scale=0.15)  # looks only, where another process has made it
     return out

@@ -40,7 +40,8 @@ def _fit_by(size: int, data: TokenData, config: TrainConfig, run: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    multiprocessing.spawn(_rank, (port, size, SIZES["small"], data, config, run), nprocs=size)
+    given = (port, size, SIZES["small"], data, config, run)
+    multiprocessing.start_processes(_rank, given, nprocs=size, start_method="forkserver")
 
 
 @pytest.mark.parametrize("loss", ["cdan", "coral"])
