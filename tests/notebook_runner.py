@@ -28,6 +28,11 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
+def output_types(notebook: dict[str, Any]) -> list[list[str]]:
+    """Of each code cell."""
+    return [[output["output_type"] for output in cell["outputs"]] for cell in code_cells(notebook)]
+
+
 def execute_notebook(notebook: dict[str, Any], folder: Path, parameters: dict[str, Any] | None = None) -> None:
     """Run the code cells in one namespace, in `folder`, and keep their outputs in `notebook`.
 

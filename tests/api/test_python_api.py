@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pytest
 import torch
 from guides import DOCS
+from notebook_runner import execute_notebook, output_types, read_notebook
 from torch.utils.data import DataLoader
 
 import unmask
@@ -164,3 +166,12 @@ def test_settings_are_given_by_their_dotted_names(guide, tmp_path: Path):
     assert profile.preprocess.face_size == 96
     with pytest.raises(unmask.UsageError, match="face_sise"):
         choose_profile(WorkFolder(tmp_path), "tiny", {"preprocess.face_sise": 96}, say=lambda line: None)
+
+
+def test_the_notebook_runs_on_the_work_folder_of_the_guide(guide, demo_corpus: Path, tmp_path: Path):
+    (tmp_path / "data").symlink_to(demo_corpus)
+    shutil.copytree(guide.folder / "work", tmp_path / "work")
+    notebook = read_notebook("quickstart.ipynb")
+    execute_notebook(notebook, tmp_path, {"PROFILE": "tiny", "SEED": 7, "SCALE": 0.15, "EPOCHS": 1})
+    assert output_types(notebook) == output_types(read_notebook("quickstart.ipynb"))
+    assert ["display_data"] in output_types(notebook)
