@@ -6,7 +6,21 @@ import os
 import sys
 from collections.abc import Callable
 
-from benchmarks import codecs, cost, encode, gather, load, near, preprocess, projections, scan, splits, stage, training
+from benchmarks import (
+    codecs,
+    cost,
+    encode,
+    gather,
+    load,
+    near,
+    part_passes,
+    preprocess,
+    projections,
+    scan,
+    splits,
+    stage,
+    training,
+)
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "codecs": codecs.main,
@@ -15,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
     "gather": gather.main,
     "load": load.main,
     "near": near.main,
+    "part-passes": part_passes.main,
     "preprocess": preprocess.main,
     "projections": projections.main,
     "scan": scan.main,

@@ -76,19 +76,19 @@ def resolve_auto(
     return config.model_copy(update=chosen)
 
 
-def activation_bytes(size: Size, clips: int, slots: int, passes: int = 1) -> int:
+def activation_bytes(size: Size, clips: int, slots: int, passes: float = 1.0) -> int:
     """Upper bound of the bytes a training step keeps for the backward pass, in float32, for `clips` of `slots` tokens.
 
     Per slot: its tokens and adapters; per layer and pass over the tokens the inputs of its norms, maps and attention,
     and of its feed-forward part with dropout, and a mask of all slots; and the pairs of tokens of the lag token.
     """
     layer = 9 * size.width + 4 * size.feedforward + slots
-    return FLOAT * clips * slots * (8 * TOKEN_WIDTH + 2 * slots + passes * size.layers * layer)
+    return FLOAT * clips * slots * (8 * TOKEN_WIDTH + 2 * slots + math.ceil(passes * size.layers) * layer)
 
 
-def count_passes(config: TrainConfig) -> int:
-    """How often the transformer reads a token: alone with its modality, and with all others."""
-    return 2 if config.fusion == "parts" and len(config.modalities) > 1 else 1
+def count_passes(config: TrainConfig) -> float:
+    """How often a block reads a token: alone with its modality, and the later half with all others once more."""
+    return 1.5 if config.fusion == "parts" and len(config.modalities) > 1 else 1.0
 
 
 def choose_size(device: torch.device) -> SizeName:

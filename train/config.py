@@ -21,6 +21,7 @@ LATER = (
     "alignment_weight",
     "paired",
     "lag",
+    "linear_term",
     "calibrate_terms",
 )
 """Settings that earlier versions did not have."""
@@ -39,6 +40,8 @@ class TrainConfig(Settings):
     """How the modalities are combined: a name in models/fusions.FUSIONS, or module:attribute for your own."""
     lag: bool = True
     """Add a token of how well image and audio fit at each time difference; fusions parts and joint only."""
+    linear_term: bool = True
+    """fusion parts: add to the logit of each modality a linear term in its mean tokens."""
     calibrate_terms: bool = False
     """fusion parts: calibrate the logit of each modality on validation, per kind of media, before they are combined."""
     standardize: bool = True

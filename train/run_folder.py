@@ -37,7 +37,8 @@ from unmask.train.best_epoch import Criterion
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
 from unmask.train.extensions import check_fusion, hash_extensions
-from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.models.detector import Detector
+from unmask.train.models.model_shape import ModelShape
 from unmask.train.run_info import FORMAT, VERSION, Member, RunInfo, RunSummary, StreamInfo
 from unmask.train.validation import Validation
 

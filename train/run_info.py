@@ -11,7 +11,7 @@ from unmask.cache.spec import EncoderSpec
 from unmask.core.settings import Settings
 from unmask.preprocess.profiles import Profile
 from unmask.train.best_epoch import Criterion
-from unmask.train.models.detector import ModelShape
+from unmask.train.models.model_shape import ModelShape
 from unmask.train.term_calibration import TermCalibration
 
 FORMAT = "unmask-run"

@@ -26,9 +26,10 @@ from unmask.train.data.sampler import Sampler, find_shared_masks
 from unmask.train.data.token_data import TokenData
 from unmask.train.data.token_statistics import measure_tokens
 from unmask.train.losses.objective import Objective
-from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.models.detector import Detector
 from unmask.train.models.fusions import LAG_FUSIONS
 from unmask.train.models.lag import find_lag_step
+from unmask.train.models.model_shape import ModelShape
 from unmask.train.optim.compile import compile_blocks
 from unmask.train.optim.distributed import World
 from unmask.train.optim.optimizer import AUTOCAST, make_optimizer

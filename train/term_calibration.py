@@ -18,7 +18,7 @@ from unmask.cache.spec import Modality
 from unmask.manifests.manifest import Kind
 from unmask.metrics.calibration import fit_logistic
 from unmask.train.data.clip_table import UNKNOWN, ClipTable
-from unmask.train.models.noisy_or import combine_arrays
+from unmask.train.models.part_fusion import combine_arrays
 from unmask.train.scoring import ClipScores
 
 # Stills and frames of a video look different to the image encoders, and there are seldom equally many of both classes.

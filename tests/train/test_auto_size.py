@@ -84,7 +84,9 @@ def test_a_step_keeps_no_more_than_it_was_said_to(make_data, mixed, monkeypatch,
     said = activation_bytes(SIZES[size], len(batch), batch.slots, count_passes(config))
     assert kept <= said
     if config.fusion in ("parts", "joint", "cross", "within"):
-        assert said < 3 * kept, "and not so much less that memory stays empty"
+        # The parts of a clip are not padded to the length of the longest clip.
+        spare = 4 if config.fusion == "parts" else 3
+        assert said < spare * kept, "and not so much less that memory stays empty"
 
 
 def _kept_bytes(model: Detector, run: Callable[[], object]) -> int:

@@ -13,7 +13,8 @@ from unmask.metrics.binary import auc
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES, Batch
 from unmask.train.data.token_data import TokenData
-from unmask.train.models.detector import Detector, ModelShape, Outputs
+from unmask.train.models.detector import Detector, Outputs
+from unmask.train.models.model_shape import ModelShape
 from unmask.train.optim.optimizer import clip, make_optimizer
 from unmask.train.presets import PRESETS, make_preset
 

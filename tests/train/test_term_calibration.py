@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unmask.metrics.calibration import FLATTEST, fit_logistic
-from unmask.train.models.noisy_or import combine_arrays
+from unmask.train.models.part_fusion import combine_arrays
 from unmask.train.scoring import ClipScores
 from unmask.train.term_calibration import TermCalibration, calibrate_terms, fit_terms
 

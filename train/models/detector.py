@@ -6,123 +6,28 @@ B clips, N tokens of one encoder in the batch, L slots (CLS first), D width of i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
-from unmask.cache.spec import TOKEN_WIDTH, Modality
-from unmask.train.auto_size import SIZES
-from unmask.train.config import TrainConfig
+from unmask.cache.spec import Modality
 from unmask.train.data.batch import BOTH, MODALITIES, Batch
 from unmask.train.data.device_transfer import to_device
 from unmask.train.models.contrastive_heads import Compared, Projections
 from unmask.train.models.domain_discriminators import Discriminators
 from unmask.train.models.feature_norm import normalize_features
-from unmask.train.models.fusions import FusionShape, load_fusion
+from unmask.train.models.fusions import load_fusion
 from unmask.train.models.gradient_reversal import reverse_gradient
 from unmask.train.models.heads import Heads, Reading
 from unmask.train.models.lag import AUDIO, IMAGE, LagToken
 from unmask.train.models.linear import average_tokens
 from unmask.train.models.modality_slots import CLS, LAG, PAD
-from unmask.train.models.part_fusion import PartFusion
+from unmask.train.models.model_shape import ModelShape
+from unmask.train.models.part_fusion import ClipInputs, PartFusion
 from unmask.train.models.standardize import Standardize
 from unmask.train.models.transformer_fusion import time_encoding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelShape:
-    """Everything needed to build the model before its weights are loaded."""
-
-    streams: tuple[str, ...]
-    widths: tuple[int, ...] = ()
-    """D of each stream's tokens; left out: 512 each."""
-    modalities: tuple[Modality, ...] = ()
-    """Of each stream; empty: unknown, which is enough for joint fusion without a contrastive loss."""
-    fusion: str = "joint"
-    """Key of FUSIONS, or module:attribute."""
-    layers: int
-    heads: int
-    width: int
-    feedforward: int
-    dropout: float
-    datasets: tuple[str, ...]
-    shared: tuple[tuple[int, tuple[int, ...]], ...]
-    """Per modality pattern (bits, batch.MODALITIES) the datasets whose training clips can show it."""
-    conditioned: bool
-    """cdan: the discriminators see the features times the predicted class."""
-    compared: bool = False
-    """Has the projections of the contrastive losses."""
-    standardized: bool = False
-    """Tokens are standardized before the adapters. False in runs of earlier versions."""
-    normalized: bool = False
-    """Features have unit length (feature_norm)."""
-    lag_step: float = 0.0
-    """Bin width in seconds of the lag token; 0: without it."""
-
-    def __post_init__(self) -> None:
-        if not self.widths:
-            object.__setattr__(self, "widths", (TOKEN_WIDTH,) * len(self.streams))
-        if len(self.widths) != len(self.streams):
-            raise ValueError(f"{len(self.widths)} widths for the tokens of {len(self.streams)} encoders")
-        if len(self.modalities) != len(self.streams) and (self.modalities or self.fusion != "joint" or self.compared):
-            raise ValueError(f"{len(self.modalities)} modalities for the tokens of {len(self.streams)} encoders")
-
-    @property
-    def groups(self) -> tuple[int, ...]:
-        """Number of each stream's modality, its place in MODALITIES; all 0 where it is not given."""
-        return tuple(map(MODALITIES.index, self.modalities)) or (0,) * len(self.streams)
-
-    @property
-    def fusion_shape(self) -> FusionShape:
-        return FusionShape(
-            modalities=tuple(sorted(set(self.groups))),
-            width=self.width,
-            layers=self.layers,
-            heads=self.heads,
-            feedforward=self.feedforward,
-            dropout=self.dropout,
-            widths=self.widths,
-            normalized=self.normalized,
-        )
-
-    @classmethod
-    def of(
-        cls,
-        config: TrainConfig,
-        streams: tuple[str, ...],
-        datasets: tuple[str, ...],
-        shared: tuple[tuple[int, tuple[int, ...]], ...],
-        widths: tuple[int, ...] = (),
-        modalities: tuple[Modality, ...] = (),
-        lag_step: float = 0.0,
-    ) -> ModelShape:
-        """`config` is resolved: its size is large or small."""
-        assert config.size != "auto", "the settings are not resolved"
-        size = SIZES[config.size]
-        return cls(
-            streams=streams,
-            widths=widths,
-            modalities=modalities,
-            fusion=config.fusion,
-            layers=size.layers,
-            heads=size.heads,
-            width=size.width,
-            feedforward=size.feedforward,
-            dropout=config.dropout,
-            datasets=datasets,
-            shared=shared,
-            conditioned=config.domain_loss == "cdan",
-            compared=config.infonce_weight > 0 or config.supcon_weight > 0,
-            standardized=config.standardize,
-            normalized=config.normalize_features,
-            lag_step=lag_step,
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +58,7 @@ class Detector(nn.Module):
         self.standardizers = nn.ModuleDict({name: Standardize(D) for name, D in widths.items() if shape.standardized})
         read = build_reader(shape)
         self.reads_means = getattr(read, "reads_means", False)
-        self.reads_masks = getattr(read, "reads_masks", False)
+        self.reads_clips = getattr(read, "reads_clips", False)
         if not self.reads_means:
             self.adapters = nn.ModuleDict({name: _adapter(D, W) for name, D in widths.items()})
             self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
@@ -171,8 +76,8 @@ class Detector(nn.Module):
             reading = self.read(average_tokens(tokens, batch))
         else:
             x_BLW, group_BL = self.embed(tokens, batch)
-            masks = (batch.host.pattern,) if self.reads_masks else ()
-            reading = self.read(x_BLW, group_BL, batch.most, *masks)
+            clips = (ClipInputs(batch.host.pattern, average_tokens(tokens, batch)),) if self.reads_clips else ()
+            reading = self.read(x_BLW, group_BL, batch.most, *clips)
             compared = self.projections(x_BLW, group_BL, reading.features) if self.projections is not None else None
         # What the heads of a fusion read has unit length already; its features may be a mean of several such vectors.
         unit = self.shape.normalized and not self.reads_means

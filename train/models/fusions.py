@@ -33,6 +33,10 @@ class FusionShape:
     dropout: float
     widths: tuple[int, ...] = ()
     """D of each encoder's tokens, for a module that reads their means."""
+    groups: tuple[int, ...] = ()
+    """Modality of each encoder, a position in batch.MODALITIES."""
+    linear: bool = False
+    """fusion parts: the logit of a modality has a linear term in its mean tokens."""
     normalized: bool = False
     """The features have unit length (feature_norm). Only a module with its own heads has to see to it."""
 
@@ -44,8 +48,7 @@ BuildFusion = Callable[[FusionShape], nn.Module]
 A module with `gives_logits = True` has its own heads and returns a heads.Reading; its forward also gets `most`, the
 largest number of tokens per modality in the batch.
 
-A module with `reads_masks = True` too gets the modality masks of the clips, (B,) int64 on the host, as a fourth
-argument.
+A module with `reads_clips = True` too gets part_fusion.ClipInputs as a fourth argument.
 
 A module with `reads_means = True` too gets, instead of all these, the mean token of each encoder, as
 linear.average_tokens returns them."""
@@ -53,7 +56,8 @@ linear.average_tokens returns them."""
 
 def parts(shape: FusionShape) -> nn.Module:
     """One transformer over each modality alone and over all together, their logits combined by noisy-or."""
-    return PartFusion(shape.modalities, joint(shape), shape.width, shape.dropout)
+    encoders = tuple(zip(shape.groups, shape.widths, strict=True))
+    return PartFusion(encoders, _build_transformer(shape, "joint"), shape.width, shape.dropout, linear=shape.linear)
 
 
 def joint(shape: FusionShape) -> nn.Module:

@@ -1,15 +1,17 @@
 """Part fusion: one transformer reads each modality of a clip alone and all of them together.
 
 B clips, L slots (CLS first), R clips that have several modalities, S slots of one modality, M modalities of the model,
-W width
+T terms (each modality, then all together), W width
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
@@ -17,28 +19,66 @@ from unmask.cache.spec import Modality
 from unmask.train.data.batch import MODALITIES
 from unmask.train.data.device_transfer import to_device
 from unmask.train.models.heads import Reading, build_head
-from unmask.train.models.modality_slots import CLS, PAD, gather_tokens
-from unmask.train.models.noisy_or import combine
+from unmask.train.models.modality_slots import CLS, LAG, PAD, gather_tokens
+from unmask.train.models.transformer_fusion import TransformerFusion
 
 # Before it has learned anything the joint term adds little suspicion to that of the parts.
 JOINT_BIAS = -2.0
+# exp(-30) is below what float32 can tell from no suspicion at all; the logarithm of the sum stays finite.
+LOWEST = -30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClipInputs:
+    """What a fusion with reads_clips gets of the clips of a batch, beside their tokens."""
+
+    pattern: NDArray[np.int64]
+    """(B,) modality masks, on the host."""
+    means_BK: torch.Tensor
+    """Mean token of each encoder side by side, as linear.average_tokens gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sequence:
+    """CLS and tokens of R clips."""
+
+    x_RSW: torch.Tensor
+    group_RS: torch.Tensor
 
 
 class PartFusion(nn.Module):
     """A logit for each modality from its own tokens, and one for what only all of them together show.
 
-    The clip's logit is their noisy-or: no modality can excuse another. A clip of one modality has one term and costs
-    one pass.
+    The clip's logit is their noisy-or: no modality can excuse another. The first half of the blocks reads each modality
+    alone; the others read its tokens alone for its logit, and those of all modalities for the joint one. So a clip of
+    one modality has one term and costs one pass, a clip of two costs half a pass more.
     """
 
     gives_logits = True
-    reads_masks = True
+    reads_clips = True
 
-    def __init__(self, groups: Sequence[int], transformer: nn.Module, width: int, dropout: float) -> None:
-        """`groups`: the modalities of the model, as positions in MODALITIES."""
+    def __init__(
+        self,
+        encoders: Sequence[tuple[int, int]],
+        transformer: TransformerFusion,
+        width: int,
+        dropout: float,
+        *,
+        linear: bool,
+    ) -> None:
+        """`encoders`: modality (position in MODALITIES) and token width of each.
+
+        `linear`: the logit of a modality also has a linear term in the mean tokens of its encoders (Cheng et al. 2016,
+        wide and deep): a transformer on few clips does not find again all that a linear probe finds.
+        """
         super().__init__()
-        self.groups = tuple(groups)
+        self.groups = tuple(sorted({group for group, _ in encoders}))
+        self.columns = _list_columns(encoders)
+        self.linear_heads = nn.ModuleDict(
+            {MODALITIES[group]: _make_linear(len(columns)) for group, columns in self.columns.items() if linear}
+        )
         self.transformer = transformer
+        self.shared = len(transformer.blocks) // 2
         self.part_heads = nn.ModuleDict({MODALITIES[group]: build_head(width, dropout) for group in self.groups})
         self.joint_head = build_head(width, dropout) if len(self.groups) > 1 else None
         if self.joint_head is not None:
@@ -47,43 +87,68 @@ class PartFusion(nn.Module):
             nn.init.constant_(last.bias, JOINT_BIAS)
 
     def forward(
-        self,
-        x_BLW: torch.Tensor,
-        group_BL: torch.Tensor,
-        most: Mapping[Modality, int],
-        pattern: NDArray[np.int64],
+        self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int], clips: ClipInputs
     ) -> Reading:
-        """`most`: tokens of the clip that has most, per modality; `pattern` (B,) modality masks, on the host."""
-        z_BW = self.transformer(x_BLW, group_BL)
-        several = _count_bits(pattern) > 1
+        """`most`: tokens of the clip that has most, per modality."""
+        device, several = x_BLW.device, _count_bits(clips.pattern) > 1
+        z_BW = torch.zeros_like(x_BLW[:, 0])
         terms = len(self.groups) + (self.joint_head is not None)
-        terms_BT = z_BW.new_full((len(pattern), terms), torch.nan, dtype=torch.float32)
+        terms_BT = z_BW.new_full((len(z_BW), terms), torch.nan)
+        parts = []
         for number, group in enumerate(self.groups):
-            shown = pattern >> group & 1 == 1
-            for chosen, alone in ((shown & ~several, True), (shown & several, False)):
-                rows = np.flatnonzero(chosen)
-                if len(rows):
-                    rows_R = to_device(torch.from_numpy(rows), x_BLW.device)
-                    slots = most[MODALITIES[group]]
-                    z_RW = z_BW[rows_R] if alone else self._read_part(x_BLW[rows_R], group_BL[rows_R], group, slots)
-                    logit_R = self.part_heads[MODALITIES[group]](z_RW)[:, 0].float()
-                    terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, number)), logit_R)
+            rows = np.flatnonzero(clips.pattern >> group & 1)
+            if len(rows):
+                rows_R = to_device(torch.from_numpy(rows), device)
+                part = self._take_part(x_BLW[rows_R], group_BL[rows_R], group, most[MODALITIES[group]])
+                z_RW = self.transformer(part.x_RSW, part.group_RS, begin=self.shared)
+                z_BW = z_BW.index_copy(0, rows_R, z_RW)
+                logit_R = self._judge_part(group, z_RW, clips.means_BK[rows_R])
+                terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, number)), logit_R)
+                parts.append((rows, part))
         rows = np.flatnonzero(several)
         if self.joint_head is not None and len(rows):
-            rows_R = to_device(torch.from_numpy(rows), x_BLW.device)
-            logit_R = self.joint_head(z_BW[rows_R])[:, 0].float()
+            rows_R = to_device(torch.from_numpy(rows), device)
+            sequence = self._join(x_BLW[rows_R], group_BL[rows_R], rows, parts)
+            z_RW = self.transformer(sequence.x_RSW, sequence.group_RS, begin=self.shared)
+            z_BW = z_BW.index_copy(0, rows_R, z_RW)
+            logit_R = self.joint_head(z_RW)[:, 0].float()
             terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, terms - 1)), logit_R)
-        present_BT = ~terms_BT.isnan()
-        fake_B = combine(terms_BT.nan_to_num(), present_BT)
+        fake_B = combine_terms(terms_BT.nan_to_num(), ~terms_BT.isnan())
         return Reading(z_BW, fake_B, self._get_part("image", terms_BT), self._get_part("audio", terms_BT), terms_BT)
 
-    def _read_part(self, x_RLW: torch.Tensor, group_RL: torch.Tensor, group: int, slots: int) -> torch.Tensor:
-        """(R, W) features of the tokens of one modality alone."""
+    def _take_part(self, x_RLW: torch.Tensor, group_RL: torch.Tensor, group: int, slots: int) -> _Sequence:
+        """CLS and the tokens of one modality, after the blocks that parts and joint pass share."""
         x_RSW, used_RS = gather_tokens(x_RLW, group_RL, group, slots)
-        group_RS = torch.where(used_RS, group, PAD)
-        cls_R1 = torch.full_like(group_RL[:, :1], CLS)
-        z_RW: torch.Tensor = self.transformer(torch.cat([x_RLW[:, :1], x_RSW], 1), torch.cat([cls_R1, group_RS], 1))
-        return z_RW
+        group_RS = torch.cat([torch.full_like(group_RL[:, :1], CLS), torch.where(used_RS, group, PAD)], dim=1)
+        x_RSW = torch.cat([x_RLW[:, :1], x_RSW], dim=1)
+        return _Sequence(self.transformer.run_blocks(x_RSW, group_RS, 0, self.shared), group_RS)
+
+    def _join(
+        self,
+        x_RLW: torch.Tensor,
+        group_RL: torch.Tensor,
+        rows: NDArray[np.int64],
+        parts: Sequence[tuple[NDArray[np.int64], _Sequence]],
+    ) -> _Sequence:
+        """A fresh CLS, the tokens of all `parts` (each with its rows of the batch) and the lag token of the `rows`."""
+        lag_R1W, used_R1 = gather_tokens(x_RLW, group_RL, LAG, 1)
+        xs, groups = [x_RLW[:, :1], lag_R1W], [group_RL[:, :1], torch.where(used_R1, LAG, PAD)]
+        for own, part in parts:
+            there, source = (to_device(torch.from_numpy(at), x_RLW.device) for at in _match(rows, own))
+            shape = (len(rows), part.x_RSW.shape[1] - 1, x_RLW.shape[2])
+            xs.append(part.x_RSW.new_zeros(shape).index_copy(0, there, part.x_RSW[source, 1:]))
+            empty_RS = group_RL.new_full(shape[:2], PAD)
+            groups.append(empty_RS.index_copy(0, there, part.group_RS[source, 1:]))
+        return _Sequence(torch.cat(xs, dim=1), torch.cat(groups, dim=1))
+
+    def _judge_part(self, group: int, z_RW: torch.Tensor, means_RK: torch.Tensor) -> torch.Tensor:
+        """(R,) logits of one modality."""
+        name = MODALITIES[group]
+        logit_R: torch.Tensor = self.part_heads[name](z_RW)[:, 0].float()
+        if name not in self.linear_heads:
+            return logit_R
+        linear_R: torch.Tensor = self.linear_heads[name](means_RK[:, self.columns[group]])[:, 0].float()
+        return logit_R + linear_R
 
     def _get_part(self, modality: Modality, terms_BT: torch.Tensor) -> torch.Tensor:
         """(B,) logit of one modality, 0 for a clip without it: no loss and no score reads that."""
@@ -93,5 +158,47 @@ class PartFusion(nn.Module):
         return terms_BT[:, self.groups.index(number)].nan_to_num()
 
 
+def _list_columns(encoders: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+    """Modality -> columns of its encoders' mean tokens in ClipInputs.means_BK; each encoder's flag is left out."""
+    columns: dict[int, list[int]] = {}
+    begin = 0
+    for group, width in encoders:
+        columns.setdefault(group, []).extend(range(begin, begin + width))
+        begin += width + 1
+    return columns
+
+
+def _match(rows: NDArray[np.int64], own: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions in `rows` and in `own`, both ascending, of the rows that both have."""
+    common = np.isin(own, rows)
+    return np.searchsorted(rows, own[common]), np.flatnonzero(common)
+
+
+def _make_linear(features: int) -> nn.Linear:
+    linear = nn.Linear(features, 1, bias=False)
+    nn.init.zeros_(linear.weight)
+    return linear
+
+
 def _count_bits(pattern: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray((pattern[:, None] >> np.arange(len(MODALITIES)) & 1).sum(axis=1), np.int64)
+
+
+def combine_terms(logit_BT: torch.Tensor, present_BT: torch.Tensor) -> torch.Tensor:
+    """(B,) logit of 1 - prod(1 - p) over the terms a clip has, p = sigmoid(logit) (Pearl 1988, noisy-or).
+
+    A clip of one term gets that term's logit; a further term can only raise the result. Each clip has a term.
+    """
+    suspicion_BT = F.softplus(logit_BT.float().clamp(min=LOWEST)) * present_BT
+    sum_B = suspicion_BT.sum(dim=1)
+    return sum_B + torch.log(-torch.expm1(-sum_B))
+
+
+def combine_arrays(logit_NT: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The same in NumPy; NaN marks a term that a clip does not have. A clip without any term gets NaN."""
+    present_NT = ~np.isnan(logit_NT)
+    clamped_NT = np.clip(np.where(present_NT, logit_NT, LOWEST), LOWEST, None).astype(np.float64)
+    sum_N = np.where(present_NT, np.logaddexp(0.0, clamped_NT), 0.0).sum(axis=1)
+    with np.errstate(divide="ignore"):
+        combined_N = sum_N + np.log(-np.expm1(-sum_N))
+    return np.where(present_NT.any(axis=1), combined_N, np.nan)

@@ -96,14 +96,23 @@ class TransformerFusion(nn.Module):
         self.blocks = nn.ModuleList(Block(width, heads, feedforward, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor) -> torch.Tensor:
-        """(B, L, W) tokens with CLS in slot 0, (B, L) their modalities, CLS or PAD -> (B, W)."""
+    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, *, begin: int = 0) -> torch.Tensor:
+        """(B, L, W) tokens with CLS in slot 0, (B, L) their modalities, CLS or PAD -> (B, W).
+
+        `begin`: blocks that the tokens have passed already (`run_blocks`).
+        """
+        x_BLW = self.run_blocks(x_BLW, group_BL, begin, len(self.blocks) - 1)
         used_B1L = (group_BL != PAD)[:, None]
-        for number, block in enumerate(self.blocks[:-1]):
-            x_BLW = block(x_BLW, used_B1L if self.pattern == "joint" else self._seen(group_BL, number))
         x_B1W = self.blocks[-1](x_BLW, used_B1L, asking=1)
         z_BW: torch.Tensor = self.norm(x_B1W[:, 0])
         return normalize_features(z_BW) if self.normalized else z_BW
+
+    def run_blocks(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, begin: int, end: int) -> torch.Tensor:
+        """(B, L, W) tokens after the blocks from `begin` up to `end`, which is not the last."""
+        used_B1L = (group_BL != PAD)[:, None]
+        for number in range(begin, end):
+            x_BLW = self.blocks[number](x_BLW, used_B1L if self.pattern == "joint" else self._seen(group_BL, number))
+        return x_BLW
 
     def _seen(self, group_BL: torch.Tensor, block: int) -> torch.Tensor:
         """(B, L, L) which slots each may attend to. Across modalities first: the small model has one such block."""

@@ -12,7 +12,8 @@ from one_step import compute_losses
 from unmask.train.config import TrainConfig
 from unmask.train.losses.contrastive import find_real_pairs, find_same_clip, has_positive, sum_info_nce, sum_sup_con
 from unmask.train.losses.objective import Objective
-from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.models.detector import Detector
+from unmask.train.models.model_shape import ModelShape
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear")

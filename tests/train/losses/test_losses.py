@@ -15,7 +15,8 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Columns
 from unmask.train.losses.classification import sum_cross_entropy
 from unmask.train.losses.domain import coral, sum_domain_cross_entropy, sum_steepness
-from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.models.detector import Detector
+from unmask.train.models.model_shape import ModelShape
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear", "ear_two", "reader")

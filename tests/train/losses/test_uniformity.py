@@ -16,7 +16,8 @@ from unmask.core.errors import UsageError
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
 from unmask.train.losses.uniformity import compute_uniformity, sum_alignment
-from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.models.detector import Detector
+from unmask.train.models.model_shape import ModelShape
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear")

@@ -8,9 +8,10 @@ import torch
 
 from unmask.train.auto_size import SIZES
 from unmask.train.config import TrainConfig
-from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.models.detector import Detector
 from unmask.train.models.domain_discriminators import Discriminators
 from unmask.train.models.modality_slots import CLS, PAD
+from unmask.train.models.model_shape import ModelShape
 from unmask.train.models.transformer_fusion import TransformerFusion, time_encoding
 
 CPU = torch.device("cpu")

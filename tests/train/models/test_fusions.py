@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from unmask.train.config import TrainConfig
-from unmask.train.models.detector import ModelShape
 from unmask.train.models.early_fusion import EarlyFusion
 from unmask.train.models.late_fusion import LateFusion
 from unmask.train.models.modality_slots import CLS, PAD, gather_tokens, mean_pool
+from unmask.train.models.model_shape import ModelShape
 from unmask.train.models.transformer_fusion import TransformerFusion, across_modalities, within_modality
 
 # CLS, two tokens of modality 0, one of modality 1, an empty slot.

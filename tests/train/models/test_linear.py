@@ -7,8 +7,9 @@ import torch
 
 from unmask.train.data.batch import Batch
 from unmask.train.data.token_data import TokenData
-from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.models.detector import Detector
 from unmask.train.models.linear import average_tokens
+from unmask.train.models.model_shape import ModelShape
 from unmask.train.presets import make_preset
 
 CPU = torch.device("cpu")

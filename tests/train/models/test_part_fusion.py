@@ -9,7 +9,7 @@ import torch
 from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.models.detector import Detector
-from unmask.train.models.noisy_or import combine, combine_arrays
+from unmask.train.models.part_fusion import combine_arrays, combine_terms
 from unmask.train.run_setup import build_shape
 
 CPU = torch.device("cpu")
@@ -29,7 +29,7 @@ def test_the_noisy_or_is_the_chance_that_any_term_holds():
     logit = torch.tensor([[0.3, -1.2, 2.0], [0.3, -1.2, 2.0], [-40.0, 1.5, 0.0]], dtype=torch.float32)
     present = torch.tensor([[True, True, True], [True, False, True], [True, True, False]])
     chance = 1 - torch.where(present, 1 - torch.sigmoid(logit.double()), 1.0).prod(dim=1)
-    torch.testing.assert_close(combine(logit, present).double(), torch.logit(chance), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(combine_terms(logit, present).double(), torch.logit(chance), rtol=1e-5, atol=1e-5)
     arrays = combine_arrays(np.where(present.numpy(), logit.numpy(), np.nan))
     np.testing.assert_allclose(arrays, torch.logit(chance).numpy(), rtol=1e-5, atol=1e-5)
 
@@ -38,7 +38,7 @@ def test_the_noisy_or_is_the_chance_that_any_term_holds():
 def test_one_term_is_its_own_noisy_or(value):
     expected = max(value, -30.0)
     logit = torch.tensor([[value, 9.0]], requires_grad=True)
-    found = combine(logit, torch.tensor([[True, False]]))
+    found = combine_terms(logit, torch.tensor([[True, False]]))
     assert found.item() == pytest.approx(expected, rel=1e-5, abs=1e-5)
     found.sum().backward()
     assert torch.isfinite(logit.grad).all()
@@ -51,7 +51,7 @@ def test_a_clip_without_any_term_has_no_score():
 
 def test_a_further_term_never_lowers_the_score():
     logit = torch.randn(200, 3, generator=torch.Generator().manual_seed(0)) * 4
-    two, three = (combine(logit, torch.tensor([[True, True, more]])) for more in (False, True))
+    two, three = (combine_terms(logit, torch.tensor([[True, True, more]])) for more in (False, True))
     assert (three >= two).all()
 
 
@@ -89,17 +89,22 @@ def test_a_clip_scores_the_same_alone_and_in_a_batch(make_data, made_item):
     torch.testing.assert_close(whole, torch.cat(alone), rtol=1e-4, atol=1e-5)
 
 
-def test_a_clip_of_one_modality_costs_one_pass(make_data, made_item, monkeypatch):
+def test_each_block_reads_each_token_once_alone_and_the_later_half_once_more_together(
+    make_data, made_item, monkeypatch
+):
     data = make_data([made_item(0, BOTH), made_item(1, {"ear": 3}), made_item(1, {"ear": 5})])
     model = build(data)
-    passes = []
-    forward = model.read.transformer.forward
-    monkeypatch.setattr(model.read.transformer, "forward", lambda x, group: passes.append(len(x)) or forward(x, group))
+    assert (len(model.read.transformer.blocks), model.read.shared) == (2, 1)
+    read: list[list[tuple[int, int]]] = [[], []]
+    for number, block in enumerate(model.read.transformer.blocks):
+        block.register_forward_pre_hook(lambda _, given, n=number: read[n].append(tuple(given[0].shape[:2])))
     model(data.batch(np.array([1, 2]), NAMES, device=CPU))
-    assert passes == [2]
-    passes.clear()
+    assert read == [[(2, 6)], [(2, 6)]], "clips of one modality: CLS and at most five tokens, once"
+    for seen in read:
+        seen.clear()
     model(data.batch(np.arange(3), NAMES, device=CPU))
-    assert sorted(passes) == [1, 1, 3], "all clips once, and each modality of the one that has both"
+    assert read[0] == [(1, 5), (3, 7)]
+    assert read[1] == [(1, 5), (3, 7), (1, 12)], "the clip of both again: CLS, the lag token, 4 + 6 tokens"
 
 
 def test_gradients_reach_every_head_and_are_finite(make_data, made_item):
@@ -110,3 +115,28 @@ def test_gradients_reach_every_head_and_are_finite(make_data, made_item):
         assert weight.grad is not None, name
         assert torch.isfinite(weight.grad).all(), name
     assert all(head[-1].bias.grad != 0 for head in (*model.read.part_heads.values(), model.read.joint_head))
+
+
+def test_the_linear_term_reads_the_mean_tokens_of_the_own_modality(make_data, made_item):
+    data = make_data([made_item(0, {"eye": 4, "ear": 6, "ear_two": 3})])
+    names = ("ear", "eye", "ear_two")
+    config = TrainConfig(size="small", standardize=False)
+    shape = build_shape(data, config, names, Sampler.of(data, names, np.arange(1), config))
+    torch.manual_seed(0)
+    model = Detector(shape).eval()
+    batch = data.batch(np.arange(1), names, device=CPU)
+    before = model(batch)
+    assert not any(head.weight.any() for head in model.read.linear_heads.values()), "it begins at 0"
+    weight_K = torch.randn(2 * 512, generator=torch.Generator().manual_seed(0)) * 0.01
+    with torch.no_grad():
+        model.read.linear_heads["audio"].weight.copy_(weight_K[None])
+    after = model(batch)
+    means = [batch.streams[name].tokens.float().mean(dim=0) for name in ("ear", "ear_two")]
+    torch.testing.assert_close(after.audio - before.audio, torch.cat(means)[None] @ weight_K, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(after.video, before.video)
+
+
+def test_without_the_setting_there_is_no_linear_term(make_data, made_item):
+    data = make_data([made_item(0, BOTH), made_item(1, BOTH)])
+    assert len(build(data, linear_term=False).read.linear_heads) == 0
+    assert len(build(data).read.linear_heads) == 2

@@ -14,7 +14,8 @@ from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.token_store import TokenStore, create_store, write_tokens
 from unmask.train.config import TrainConfig
 from unmask.train.data.stream_tokens import StreamTokens
-from unmask.train.models.detector import Detector, ModelShape
+from unmask.train.models.detector import Detector
+from unmask.train.models.model_shape import ModelShape
 
 SHAPE = ModelShape.of(TrainConfig(size="small", fusion="joint"), ("eye", "ear"), ("a",), ((3, (0,)),), (512, 12))
 SPEC = EncoderSpec(name="ear", modality="audio", weights="none", weights_hash="", native_dim=12, projection="native")
