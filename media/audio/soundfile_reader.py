@@ -14,6 +14,9 @@ from unmask.media.audio.resampling import get_context_seconds, resample_section
 from unmask.media.audio.waveform import ORDERS, VORBIS_ORDERS, NoAudio, Track, Waveform, join_sections, name_channels
 from unmask.media.containers import DECODING_ERRORS, open_container
 
+# Bytes that a file without a sample may have.
+LARGEST_HEADER = 4096
+
 
 @contextmanager
 def open_soundfile(path: Path) -> Iterator[Track]:
@@ -48,6 +51,8 @@ def open_soundfiles(path: Path) -> Iterator[list[soundfile.SoundFile]]:
         if not all(_has_its_end(file) for file in files):
             raise soundfile.SoundFileRuntimeError("it has not as many samples as its header says")
         files = [file for file in files if file.frames > 0]
+        if not files and path.stat().st_size > LARGEST_HEADER:
+            raise soundfile.SoundFileRuntimeError("a recorder that was stopped never wrote its length")
         if not files:
             raise NoAudio
         yield files

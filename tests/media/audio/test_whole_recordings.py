@@ -51,6 +51,17 @@ def test_an_mp3_without_a_length_is_counted(tmp_path, sound):
     check_length(write_mp3(tmp_path / "speech.mp3", sound, length_tag=False), 10.0)
 
 
+@pytest.mark.parametrize("length", [b"\0\0\0\0", b"\xff\xff\xff\xff"], ids=["none", "unknown"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT", "ULAW"])
+def test_a_wav_whose_recorder_was_stopped_is_read_to_its_end(tmp_path, subtype, length):
+    path = tmp_path / "stopped.wav"
+    soundfile.write(path, make_tone(5), RATE, subtype=subtype)
+    whole = path.read_bytes()
+    data = whole.index(b"data")
+    path.write_bytes(whole[:4] + length + whole[8 : data + 4] + length + whole[data + 8 :])
+    check_length(path, 5.0)
+
+
 def test_silence_before_the_audio_is_as_long_as_it_was(tmp_path):
     sound = np.concatenate([np.zeros(3 * RATE, np.float32), make_tone(4)])
     whole = check_length(write_mp3(tmp_path / "late.mp3", sound, length_tag=False), 7.0)
