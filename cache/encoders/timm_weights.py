@@ -109,7 +109,7 @@ def _read_settings(about: dict[str, Any], path: Path) -> Architecture:
         classes=int(about.get("num_classes", base.classes)),
         size=int(look.get("input_size", [base.size])[-1]),
         mean=_read_channels(look.get("mean", base.mean)),
-        std=_read_channels(look.get("std", base.std)),
+        std=_read_deviations(look.get("std", base.std)),
         interpolation=_check_interpolation(str(path), look.get("interpolation", base.interpolation)),
         arguments=dict(about.get("model_args") or {}),
     )
@@ -118,6 +118,13 @@ def _read_settings(about: dict[str, Any], path: Path) -> Architecture:
 def _read_channels(values: Any) -> tuple[float, ...]:
     red, green, blue = map(float, values)
     return red, green, blue
+
+
+def _read_deviations(values: Any) -> tuple[float, ...]:
+    deviations = _read_channels(values)
+    if not all(0 < value < float("inf") for value in deviations):
+        raise ValueError(f"std {list(deviations)}")
+    return deviations
 
 
 def _check_interpolation(source: str, name: str) -> str:

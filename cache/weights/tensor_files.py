@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -15,6 +16,16 @@ from unmask.cache.weights.folder_files import FETCH, check_whole, is_index, list
 from unmask.core.errors import MissingInput
 
 Tensors = dict[str, torch.Tensor]
+
+# PyTorch's messages are in color.
+ANSI = re.compile(r"\x1b\[\d*m")
+# Types of one byte, by their names in safetensors.
+BYTES = {
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
 
 _HEADERS_ONLY: ContextVar[bool] = ContextVar("headers_only", default=False)
 
@@ -48,21 +59,40 @@ def _read_file(path: Path) -> Tensors:
     check_whole(path)
     if path.suffix == ".safetensors":
         try:
-            return _read_header(path) if _HEADERS_ONLY.get() else load_file(path)
+            tensors = _read_header(path) if _HEADERS_ONLY.get() else load_file(path)
         except (SafetensorError, ValueError) as error:
             raise MissingInput(f"{path}: not a complete safetensors file ({error})", FETCH) from error
-    tensors = _read_pickled(path)
-    return {name: _blank(values.shape) for name, values in tensors.items()} if _HEADERS_ONLY.get() else tensors
+    else:
+        tensors = _read_pickled(path)
+    _refuse_quantized(path, tensors)
+    if _HEADERS_ONLY.get():
+        return {name: torch.zeros(()).expand(values.shape) for name, values in tensors.items()}
+    _refuse_nan(path, tensors)
+    return tensors
 
 
 def _read_header(path: Path) -> Tensors:
     """Checks the length of the file too."""
     with safe_open(path, framework="pt") as file:
-        return {name: _blank(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 (no iterator)
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
+        return {
+            name: torch.empty(part.get_shape(), dtype=BYTES.get(part.get_dtype(), torch.float32), device="meta")
+            for name, part in slices.items()
+        }
 
 
-def _blank(shape: Sequence[int]) -> torch.Tensor:
-    return torch.zeros(()).expand(tuple(shape))
+def _refuse_quantized(path: Path, tensors: Tensors) -> None:
+    """Numbers of 8 bits mean nothing without the scale that belongs to them."""
+    name = next((name for name, values in tensors.items() if values.dtype in BYTES.values()), None)
+    if name is not None:
+        problem = f"{path}: quantized weights ({name} is {str(tensors[name].dtype).removeprefix('torch.')})"
+        raise MissingInput(problem, "set `weights` to the model in full or half precision")
+
+
+def _refuse_nan(path: Path, tensors: Tensors) -> None:
+    name = next((name for name, values in tensors.items() if values.is_floating_point() and values.isnan().any()), None)
+    if name is not None:
+        raise MissingInput(f"{path}: {name} has values that are no numbers (NaN)", FETCH)
 
 
 def _read_pickled(path: Path) -> Tensors:
@@ -72,7 +102,7 @@ def _read_pickled(path: Path) -> Tensors:
         raise
     # A cut-off or foreign file fails wherever the unpickler happens to be; nothing but tensors is ever made.
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = ANSI.sub("", str(error)).strip().partition("\n")[0].partition(". ")[0]
         raise MissingInput(f"{path}: not a complete file of tensors ({reason})", FETCH) from error
     if not isinstance(tensors, dict) or not all(isinstance(values, torch.Tensor) for values in tensors.values()):
         raise MissingInput(f"{path}: not tensors by name", "save the model's state_dict() alone")

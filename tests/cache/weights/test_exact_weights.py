@@ -158,6 +158,8 @@ def test_a_configuration_of_something_else_is_refused(copied: Callable[[str], Pa
         ("vit_b16", {"architecture": "vit_of_nobody"}),
         ("vit_b16", {"pretrained_cfg": {"mean": [0.5]}}),
         ("vit_b16", {"pretrained_cfg": {"interpolation": "lanczos"}}),
+        ("vit_b16", {"pretrained_cfg": {"std": [0, 0, 0]}}),
+        ("vit_b16", {"pretrained_cfg": {"std": [0.2, float("nan"), 0.2]}}),
     ],
 )
 def test_a_configuration_that_does_not_fit_its_weights_is_refused(
@@ -418,3 +420,34 @@ def test_a_dry_run_and_the_doctor_look_into_the_weights_of_the_profile(
     code, said = call("doctor", "--json")
     assert code == 0
     assert lost in json.loads(said)["encoder_weights"]["sbert of the profile"]
+
+
+@pytest.mark.parametrize("family", ["vit_b16", "wav2vec2_base", "sbert"])
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.float8_e4m3fn])
+@pytest.mark.parametrize("pickled", [False, True])
+def test_quantized_tensors_are_not_taken_for_numbers(
+    copied: Callable[[str], Path], family: str, kind: torch.dtype, pickled: bool
+):
+    folder = copied(family)
+    tensors = load_file(folder / TENSORS)
+    name = max(tensors, key=lambda name: tensors[name].numel())
+    changed = tensors | {name: tensors[name].to(kind)}
+    if pickled:
+        (folder / TENSORS).unlink()
+        torch.save(changed, folder / "pytorch_model.bin")
+    else:
+        save_file(changed, folder / TENSORS)
+    assert f"quantized weights ({name} is " in refusal(family, folder)
+    encoder = make_encoder(EncoderChoice(name=family, weights=str(folder)), CPU)
+    with pytest.raises(MissingInput, match="quantized"):
+        check_weights(encoder)
+
+
+@pytest.mark.parametrize("family", ["resnet50", "wav2vec2_base"])
+def test_weights_that_are_no_numbers_are_named(copied: Callable[[str], Path], family: str):
+    folder = copied(family)
+    tensors = load_file(folder / TENSORS)
+    name = max(tensors, key=lambda name: tensors[name].numel())
+    tensors[name].view(-1)[7] = float("nan")
+    save_file(tensors, folder / TENSORS)
+    assert f"{name} has values that are no numbers" in refusal(family, folder)
