@@ -23,6 +23,7 @@ LATER = (
     "lag",
     "linear_term",
     "calibrate_terms",
+    "logit_adjustment",
 )
 """Settings that earlier versions did not have."""
 
@@ -111,6 +112,8 @@ class TrainConfig(Settings):
     """Balanced sampling draws an item at most this often per epoch, so that a few files cannot fill it."""
     views: bool = True
     """Draw each training clip from its cached augmentations and the clean version, if it has any."""
+    logit_adjustment: float = Field(0.0, ge=0)
+    """In training only: add this times the log odds of fake among the draws of a dataset to its real/fake logits."""
     modality_dropout: float = Field(0.2, ge=0, lt=1)
     """Probability that a modality of a training clip is dropped; never its last one."""
     shuffle_labels: bool = False

@@ -117,6 +117,25 @@ def full_no_lag() -> TrainConfig:
     return full().model_copy(update={"lag": False})
 
 
+def full_attentive() -> TrainConfig:
+    """Ablation: each encoder's tokens pooled by a learned query, then an MLP, instead of a transformer."""
+    return full().model_copy(update={"fusion": "attentive"})
+
+
+def full_logit_adjustment() -> TrainConfig:
+    """Ablation: clips drawn as they come, logits adjusted by the odds of fake in each dataset, instead of balancing."""
+    return full().model_copy(update={"balance": False, "logit_adjustment": 1.0})
+
+
+def gend() -> TrainConfig:
+    """Recipes of the field together: normalised features, pairs, attentive pooling, logit adjustment.
+
+    After GenD (Yermakov et al. 2025), whose encoder has tuned LayerNorms: `unmask adapt` makes one.
+    """
+    recipes = {"paired": True, "fusion": "attentive", "balance": False, "logit_adjustment": 1.0}
+    return full().model_copy(update=NORMALIZED | recipes)
+
+
 def _baseline() -> TrainConfig:
     """Common to the baselines: no domain loss, no modality dropout."""
     return TrainConfig(domain_loss="none", modality_dropout=0.0)
@@ -146,6 +165,9 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
         full_paired,
         full_joint_fusion,
         full_no_lag,
+        full_attentive,
+        full_logit_adjustment,
+        gend,
     )
 }
 

@@ -185,7 +185,8 @@ def build_shape(data: TokenData, config: TrainConfig, names: tuple[str, ...], sa
     """Shape of the model for the clips of `sampler` and the encoders `names`; `config` is resolved."""
     shared, modalities = find_shared_masks(sampler, data.clips.domain), tuple(map(data.modality, names))
     lag_step = find_lag_step(data, names, sampler) if config.lag and config.fusion in LAG_FUSIONS else 0.0
-    return ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities, lag_step)
+    odds = sampler.class_odds(len(data.clips.datasets)) if config.logit_adjustment else ()
+    return ModelShape.of(config, names, data.clips.datasets, shared, data.widths(names), modalities, lag_step, odds)
 
 
 def _resolve_alike(config: TrainConfig, world: World) -> TrainConfig:
@@ -231,8 +232,7 @@ def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector,
         "/".join(sorted(held)),
     )
     if sampler.partners:
-        fakes, paired = len(np.unique(sampler.items[sampler.cells % 2 == 1])), sampler.partners.count_items()
-        log.info("paired: %d of %d fake items have real clips of their source or identity in training", paired, fakes)
+        log.info("paired: %s", sampler.partners.describe())
 
 
 def _read_standing(begun: dict[str, Any]) -> Standing:
@@ -293,6 +293,8 @@ def _warn_idle_terms(config: TrainConfig, sampler: Sampler, model: Detector) -> 
         log.warning("train: fewer than two real clips have image and audio, so infonce_weight does nothing")
     if sampler.partners and (not sampler.partners.count_items() or config.batch_size == config.accumulate == 1):
         log.warning("train: no fake can stand beside a real clip of its source in a batch, so paired does nothing")
+    if config.logit_adjustment and not any(model.shape.class_odds):
+        log.warning("train: every dataset draws its classes equally often, so logit_adjustment does nothing")
     if config.batch_size == 1 and (idle := [name for name in COMPARING if getattr(config, name) > 0]):
         log.warning(
             "train: clips are compared within a batch, so with batch_size=1 %s does nothing", " and ".join(idle)

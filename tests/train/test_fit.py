@@ -184,7 +184,7 @@ def test_every_preset_trains(make_data, mixed, tmp_path: Path, name: str):
 
 def test_presets_begin_with_full_and_unknown_names_are_answered_with_the_list():
     assert next(iter(PRESETS)) == "full"
-    assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 19
+    assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 24
     with pytest.raises(UsageError, match="full-no-adversarial"):
         make_preset("fool")
 
@@ -331,6 +331,7 @@ def test_the_learning_rate_rises_and_falls_to_nothing():
         ({"domain_loss": "coral"}, ("archive", "dff"), ""),
         ({"supcon_weight": 0.1, "batch_size": 1}, ("archive", "dff"), "with batch_size=1 supcon_weight does nothing"),
         ({"paired": True}, ("archive", "dff"), "paired does nothing"),
+        ({"logit_adjustment": 1.0}, ("archive", "dff"), "logit_adjustment does nothing"),
         ({"infonce_weight": 0.1}, ("archive", "dff"), "fewer than two real clips have image and audio"),
     ],
 )

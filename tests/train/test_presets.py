@@ -14,6 +14,7 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES, Batch
 from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector, Outputs
+from unmask.train.models.fusions import FUSIONS
 from unmask.train.models.model_shape import ModelShape
 from unmask.train.optim.optimizer import clip, make_optimizer
 from unmask.train.presets import PRESETS, make_preset
@@ -46,11 +47,10 @@ def batch_of(data: TokenData, names: tuple[str, ...], clips: list[int], **kept: 
 
 
 def test_the_suite_is_over_all_presets():
-    assert len(PRESETS) == 21
+    assert len(PRESETS) == 24
     names = ("image-baseline", "audio-baseline", "video-baseline", "early-fusion", "late-fusion", "cross-attention")
     assert {*names, "contrastive", "full"} < set(PRESETS)
-    fusions = {"parts", "joint", "within", "cross", "early", "late", "linear"}
-    assert {make_preset(name).fusion for name in PRESETS} == fusions
+    assert {make_preset(name).fusion for name in PRESETS} == set(FUSIONS)
     assert {make_preset(name).domain_loss for name in PRESETS} == {"none", "dann", "cdan", "coral"}
 
 

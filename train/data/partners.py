@@ -33,6 +33,8 @@ class Partners:
     """(C,) where those of a clip begin in `real`, and how many it has; 0 for every clip that is not a fake with one."""
     is_partner: NDArray[np.bool_]
     """(C,) clips of the real items that a fake can stand beside."""
+    fakes: int
+    """Fake items in training."""
 
     @classmethod
     def find(cls, table: ClipTable, clips: NDArray[np.int64], is_fake: NDArray[np.bool_]) -> Self:
@@ -52,11 +54,15 @@ class Partners:
         partners = np.array(real, np.int64)
         is_partner = np.zeros(len(table), np.bool_)
         is_partner[clips[~is_fake]] = np.isin(table.item[clips[~is_fake]], table.item[partners])
-        return cls(table, partners, start, count, is_partner)
+        return cls(table, partners, start, count, is_partner, len(np.unique(table.item[clips[is_fake]])))
 
     def count_items(self) -> int:
         """Fake items with a partner."""
         return len(np.unique(self.table.item[self.count > 0]))
+
+    def describe(self) -> str:
+        found = self.count_items()
+        return f"{found} of {self.fakes} fake items have real clips of their source or identity in training"
 
     def pair(
         self, drawn: NDArray[np.int64], random: np.random.Generator

@@ -6,6 +6,8 @@ changes nothing.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Self
 
@@ -81,6 +83,15 @@ class Sampler:
         items = {cell: len(np.unique(self.items[self.cells == cell])) for cell in np.unique(self.cells).tolist()}
         rarer = {cell: min(count, items.get(cell ^ 1, count)) for cell, count in items.items()}
         return {cell: min(self.even_share, self.config.max_repeats * count) for cell, count in rarer.items()}
+
+    def class_odds(self, datasets: int) -> tuple[float, ...]:
+        """Log odds of fake among the draws of each of the `datasets`.
+
+        One more draw of each class keeps those of a dataset of one class finite.
+        """
+        drawn = self.shares() if self.config.balance else Counter(self.cells.tolist())
+        counts = [[drawn.get(2 * dataset + fake, 0) + 1 for fake in (0, 1)] for dataset in range(datasets)]
+        return tuple(math.log(fakes / reals) for reals, fakes in counts)
 
     @property
     def even_share(self) -> int:

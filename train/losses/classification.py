@@ -5,11 +5,15 @@ B clips
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch
+from unmask.train.data.device_transfer import to_device
 from unmask.train.losses.term import LossTerm
 from unmask.train.models.detector import Detector, Outputs
 
@@ -30,9 +34,21 @@ def sum_cross_entropy(
     return (loss_B * known_B).sum()
 
 
+def adjust_logit(logit_B: torch.Tensor, batch: Batch, class_odds: Sequence[float], tau: float) -> torch.Tensor:
+    """(B,) logit plus tau times the log odds of fake in the clip's dataset (Menon et al. 2021, logit adjustment).
+
+    Trained on this sum, the logit itself need not know how common fakes are in which dataset.
+    """
+    odds_B = np.array(class_odds, np.float32)[batch.host.domain]
+    return logit_B + tau * to_device(torch.from_numpy(odds_B), logit_B.device)
+
+
 def _fake(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:
+    logit_B = outputs.fake
+    if model.shape.class_odds:
+        logit_B = adjust_logit(logit_B, batch, model.shape.class_odds, config.logit_adjustment)
     everything = torch.ones_like(batch.label)
-    return sum_cross_entropy(outputs.fake, batch.label, everything, config.label_smoothing, config.focal_gamma)
+    return sum_cross_entropy(logit_B, batch.label, everything, config.label_smoothing, config.focal_gamma)
 
 
 FAKE = LossTerm(name="fake", value=_fake, heading="loss")

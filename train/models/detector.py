@@ -17,13 +17,12 @@ from unmask.train.data.batch import BOTH, MODALITIES, Batch
 from unmask.train.data.device_transfer import to_device
 from unmask.train.models.contrastive_heads import Compared, Projections
 from unmask.train.models.domain_discriminators import Discriminators
-from unmask.train.models.feature_norm import normalize_features
 from unmask.train.models.fusions import load_fusion
 from unmask.train.models.gradient_reversal import reverse_gradient
-from unmask.train.models.heads import Heads, Reading
+from unmask.train.models.heads import FusionWithHeads, normalize_features
 from unmask.train.models.lag import AUDIO, IMAGE, LagToken
 from unmask.train.models.linear import average_tokens
-from unmask.train.models.modality_slots import CLS, LAG, PAD
+from unmask.train.models.modality_slots import CLS, LAG, PAD, find_modalities
 from unmask.train.models.model_shape import ModelShape
 from unmask.train.models.part_fusion import ClipInputs, PartFusion
 from unmask.train.models.standardize import Standardize
@@ -59,6 +58,7 @@ class Detector(nn.Module):
         read = build_reader(shape)
         self.reads_means = getattr(read, "reads_means", False)
         self.reads_clips = getattr(read, "reads_clips", False)
+        self.reads_encoders = getattr(read, "reads_encoders", False)
         if not self.reads_means:
             self.adapters = nn.ModuleDict({name: _adapter(D, W) for name, D in widths.items()})
             self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
@@ -78,7 +78,9 @@ class Detector(nn.Module):
             x_BLW, group_BL = self.embed(tokens, batch)
             clips = (ClipInputs(batch.host.pattern, average_tokens(tokens, batch)),) if self.reads_clips else ()
             reading = self.read(x_BLW, group_BL, batch.most, *clips)
-            compared = self.projections(x_BLW, group_BL, reading.features) if self.projections is not None else None
+            if self.projections is not None:
+                shown_BL = find_modalities(group_BL, self.shape.groups) if self.reads_encoders else group_BL
+                compared = self.projections(x_BLW, shown_BL, reading.features)
         # What the heads of a fusion read has unit length already; its features may be a mean of several such vectors.
         unit = self.shape.normalized and not self.reads_means
         z_BW, fake_B = normalize_features(reading.features) if unit else reading.features, reading.fake.float()
@@ -106,7 +108,7 @@ class Detector(nn.Module):
         return {name: self.standardizers[name](x) if self.shape.standardized else x for name, x in tokens.items()}
 
     def embed(self, tokens: Mapping[str, torch.Tensor], batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B, L, W) tokens, and (B, L) the modality of each, CLS, LAG or PAD.
+        """(B, L, W) tokens, and (B, L) the modality of each (or encoder, if the fusion reads these), CLS, LAG or PAD.
 
         CLS in slot 0, then the clip's tokens, zeros behind its last one (masked, never attended to). With a lag token
         and a clip of image and audio in the batch, one more slot at the end for it.
@@ -117,7 +119,7 @@ class Detector(nn.Module):
         slots = [torch.arange(B, device=device) * L]
         groups = [torch.full((B,), CLS, device=device)]
         timed: list[tuple[torch.Tensor, torch.Tensor]] = []
-        for name, group in zip(self.shape.streams, self.shape.groups, strict=True):
+        for name, group in zip(self.shape.streams, self.embedded_groups, strict=True):
             stream = batch.streams[name]
             x_NW = self.adapters[name](tokens[name]).float()
             if self.lag is not None and group in (IMAGE, AUDIO):
@@ -155,6 +157,11 @@ class Detector(nn.Module):
         group_B = torch.full_like(group_BL[:, 0], PAD).index_fill(0, rows_R, LAG)
         return torch.cat([x_BLW, token_BW[:, None]], dim=1), torch.cat([group_BL, group_B[:, None]], dim=1)
 
+    @property
+    def embedded_groups(self) -> Sequence[int]:
+        """What stands in group_BL for each encoder."""
+        return range(len(self.shape.streams)) if self.reads_encoders else self.shape.groups
+
     def fit_standardizer(self, stream: str, mean_D: torch.Tensor, deviation_D: torch.Tensor) -> None:
         """Standardize the tokens of this encoder by the mean and deviation of each feature, (D,) each."""
         standardizer = self.standardizers[stream]
@@ -176,21 +183,6 @@ class Detector(nn.Module):
     def detector(self) -> list[nn.Parameter]:
         """All parameters but the discriminators'."""
         return [p for name, p in self.named_parameters() if not name.startswith("discriminators.")]
-
-
-class FusionWithHeads(nn.Module):
-    """A fusion whose features all heads read."""
-
-    def __init__(self, fusion: nn.Module, width: int, dropout: float, normalized: bool) -> None:
-        super().__init__()
-        self.fusion = fusion
-        self.normalized = normalized
-        self.heads = Heads(width, dropout)
-
-    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int]) -> Reading:
-        z_BW = self.fusion(x_BLW, group_BL)
-        reading: Reading = self.heads(normalize_features(z_BW) if self.normalized else z_BW)
-        return reading
 
 
 def build_reader(shape: ModelShape) -> nn.Module:

@@ -12,6 +12,7 @@ from torch import nn
 
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.extensions import is_extension, load_extension
+from unmask.train.models.attentive_fusion import AttentiveFusion
 from unmask.train.models.early_fusion import EarlyFusion
 from unmask.train.models.late_fusion import LateFusion
 from unmask.train.models.linear import LinearModel
@@ -32,18 +33,21 @@ class FusionShape:
     feedforward: int
     dropout: float
     widths: tuple[int, ...] = ()
-    """D of each encoder's tokens, for a module that reads their means."""
+    """D of each encoder's tokens, for a module that reads their means or tells encoders apart."""
     groups: tuple[int, ...] = ()
     """Modality of each encoder, a position in batch.MODALITIES."""
     linear: bool = False
     """fusion parts: the logit of a modality has a linear term in its mean tokens."""
     normalized: bool = False
-    """The features have unit length (feature_norm). Only a module with its own heads has to see to it."""
+    """The features have unit length (heads.normalize_features). Only a module with its own heads has to see to it."""
 
 
 BuildFusion = Callable[[FusionShape], nn.Module]
 """The module's forward: x_BLW (B, L, W) float32 tokens with CLS in slot 0, group_BL (B, L) int64 modality of each slot
 (position in batch.MODALITIES, modality_slots.CLS or PAD) -> (B, W) features, which the heads read.
+
+A module with `reads_encoders = True` gets in group_BL the number of the encoder instead of the modality: its place in
+`widths`.
 
 A module with `gives_logits = True` has its own heads and returns a heads.Reading; its forward also gets `most`, the
 largest number of tokens per modality in the batch.
@@ -80,6 +84,11 @@ def early(shape: FusionShape) -> nn.Module:
     return EarlyFusion(shape.modalities, shape.width, shape.feedforward, shape.dropout)
 
 
+def attentive(shape: FusionShape) -> nn.Module:
+    """The tokens of each encoder, pooled by a learned query, concatenated, into an MLP."""
+    return AttentiveFusion(len(shape.widths), shape.width, shape.heads, shape.feedforward, shape.dropout)
+
+
 def late(shape: FusionShape) -> nn.Module:
     """One transformer per modality, their logits averaged with learned weights."""
     return LateFusion(shape.modalities, lambda: joint(shape), shape.width, shape.dropout)
@@ -90,9 +99,8 @@ def linear(shape: FusionShape) -> nn.Module:
     return LinearModel(shape.widths, shape.width, shape.normalized)
 
 
-FUSIONS: dict[str, BuildFusion] = {
-    fusion.__name__: fusion for fusion in (parts, joint, within, cross, early, late, linear)
-}
+_BUILT_IN = (parts, joint, within, cross, early, attentive, late, linear)
+FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in _BUILT_IN}
 """Values of `train.fusion`; docs/add-a-fusion.md."""
 LAG_FUSIONS = ("parts", "joint")
 """Those that get the lag token: it would tell the others what they must not know, or nothing."""

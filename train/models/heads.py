@@ -1,14 +1,19 @@
 """Heads on the features: is anything fake, is the image, is the audio.
 
-B clips, W width
+B clips, L slots, W width
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import nn
+
+from unmask.cache.spec import Modality
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +46,28 @@ class Heads(nn.Module):
 
 def build_head(width: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, width // 2), nn.GELU(), nn.Dropout(dropout), nn.Linear(width // 2, 1))
+
+
+def normalize_features(z_BW: torch.Tensor) -> torch.Tensor:
+    """(B, W) float32 of length sqrt(W): a root mean square of 1, as after the LayerNorm that every fusion ends with.
+
+    A learned length would be redundant, because the first layer of every head scales; one of 1 would leave the biases
+    of that layer sixteen times as large as what it reads at a width of 256.
+    """
+    return F.normalize(z_BW.float(), dim=1) * math.sqrt(z_BW.shape[1])
+
+
+class FusionWithHeads(nn.Module):
+    """A fusion whose features all heads read."""
+
+    def __init__(self, fusion: nn.Module, width: int, dropout: float, normalized: bool) -> None:
+        super().__init__()
+        self.fusion = fusion
+        self.reads_encoders = getattr(fusion, "reads_encoders", False)
+        self.normalized = normalized
+        self.heads = Heads(width, dropout)
+
+    def forward(self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int]) -> Reading:
+        z_BW = self.fusion(x_BLW, group_BL)
+        reading: Reading = self.heads(normalize_features(z_BW) if self.normalized else z_BW)
+        return reading

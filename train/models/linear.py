@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from unmask.train.data.batch import Batch
-from unmask.train.models.feature_norm import normalize_features
-from unmask.train.models.heads import Reading
+from unmask.train.models.heads import Reading, normalize_features
 
 LOGITS = 3
 """Fake, video fake, audio fake."""

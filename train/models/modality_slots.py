@@ -32,3 +32,9 @@ def mean_pool(x_BLW: torch.Tensor, group_BL: torch.Tensor, groups: Sequence[int]
     with torch.autocast(x_BLW.device.type, enabled=False):
         sum_BMW = mine_BML @ x_BLW.float()
     return sum_BMW / count_BM.clamp(min=1)[..., None], count_BM > 0
+
+
+def find_modalities(encoder_BL: torch.Tensor, modalities: Sequence[int]) -> torch.Tensor:
+    """(B, L) the modality of each slot, from its encoder and the modality of each encoder; CLS and PAD stay."""
+    modality_E = torch.tensor(modalities, device=encoder_BL.device)
+    return torch.where(encoder_BL >= 0, modality_E[encoder_BL.clamp(min=0)], encoder_BL)

@@ -41,11 +41,13 @@ class ModelShape:
     standardized: bool = False
     """Tokens are standardized before the adapters. False in runs of earlier versions."""
     normalized: bool = False
-    """Features have unit length (feature_norm)."""
+    """Features have unit length (heads.normalize_features)."""
     lag_step: float = 0.0
     """Bin width in seconds of the lag token; 0: without it."""
     linear: bool = False
     """fusion parts: with a linear term in the mean tokens."""
+    class_odds: tuple[float, ...] = ()
+    """Of each dataset, for train.logit_adjustment (Sampler.class_odds); empty without it."""
 
     def __post_init__(self) -> None:
         if not self.widths:
@@ -85,6 +87,7 @@ class ModelShape:
         widths: tuple[int, ...] = (),
         modalities: tuple[Modality, ...] = (),
         lag_step: float = 0.0,
+        class_odds: tuple[float, ...] = (),
     ) -> ModelShape:
         """`config` is resolved: its size is large or small."""
         assert config.size != "auto", "the settings are not resolved"
@@ -106,6 +109,7 @@ class ModelShape:
             standardized=config.standardize,
             normalized=config.normalize_features,
             lag_step=lag_step,
+            class_odds=class_odds,
             linear=config.linear_term and config.fusion == "parts",
         )
 

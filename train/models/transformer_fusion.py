@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from unmask.train.models.feature_norm import normalize_features
+from unmask.train.models.heads import normalize_features
 from unmask.train.models.modality_slots import CLS, PAD
 
 # Lip-sync is decided within tens of milliseconds, a clip lasts seconds: periods from 0.05 s to 200 s.

@@ -8,8 +8,8 @@ import torch
 
 from unmask.train.config import TrainConfig
 from unmask.train.models.detector import Detector
-from unmask.train.models.feature_norm import normalize_features
 from unmask.train.models.fusions import FUSIONS
+from unmask.train.models.heads import normalize_features
 from unmask.train.models.linear import LinearModel
 from unmask.train.models.model_shape import ModelShape
 
