@@ -53,7 +53,9 @@ def score_run(
 ) -> ClipScores:
     """Logits of `clips` before temperature: those of the run, or the mean over the members of an ensemble."""
     if loaded.members:
-        return average_scores([score_run(one, data, clips, device=device) for one in loaded.members])
+        return average_scores(
+            [score_run(one, data, clips, device=device, batch_size=batch_size) for one in loaded.members]
+        )
     model = loaded.model
     scores = score_clips(model, data, clips, device=device, batch_size=batch_size)
     return calibrate_terms(scores, model.terms, data.clips, loaded.info.terms)

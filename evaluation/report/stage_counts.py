@@ -154,7 +154,8 @@ def list_failures(
 
 def describe_run(evaluation: Evaluation, preset: str, seed: int, summary: RunSummary | None) -> list[tuple[str, str]]:
     """(name, value) pairs about the model, its training and the machine."""
-    facts = [("preset", preset), ("profile", evaluation.profile), ("training seed", str(seed))]
+    seeds = f"{seed} to {seed + summary.members - 1}" if summary and summary.members else str(seed)
+    facts = [("preset", preset), ("profile", evaluation.profile), ("training seed", seeds)]
     if summary is not None:
         facts += [
             ("model", f"{summary.size}, {summary.parameters / 1e6:.1f} M parameters"),
