@@ -1,10 +1,10 @@
-"""Run the named benchmarks, or all of them, and print one table each."""
+"""Run the named benchmarks, or all timings, and print one table each. Comparisons take options: see their --help."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from benchmarks import (
     codecs,
@@ -21,6 +21,8 @@ from benchmarks import (
     stage,
     training,
 )
+from benchmarks.models import command as models
+from unmask.core.errors import UnmaskError
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "codecs": codecs.main,
@@ -37,12 +39,23 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
     "stage": stage.main,
     "training": training.main,
 }
+# They take options of their own, and run only when they are named.
+COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {"models": models.main}
 
 
 def main(names: list[str]) -> int:
+    if names and names[0] in COMPARISONS:
+        try:
+            print(COMPARISONS[names[0]](names[1:]), end="")
+        except UnmaskError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return error.exit_code
+        return 0
     unknown = sorted(set(names) - set(BENCHMARKS))
     if unknown:
-        print(f"error: no benchmark {', '.join(unknown)}\nhint: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        print(
+            f"error: no benchmark {', '.join(unknown)}\nhint: {', '.join([*BENCHMARKS, *COMPARISONS])}", file=sys.stderr
+        )
         return 2
     print(f"{len(os.sched_getaffinity(0))} cores")
     for name in names or BENCHMARKS:
