@@ -119,10 +119,10 @@ def _total(store: Ragged, seed: int) -> float:
     return float(store.gather(clips)[0].astype(np.float64).sum())
 
 
-def test_two_spawned_processes_read_at_once(reader: Open):
+def test_two_other_processes_read_at_once(reader: Open):
     store, _ = reader()
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
         found = list(pool.map(_total, [store] * 4, range(4)))
     assert found == [_total(store, seed) for seed in range(4)]
 
