@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from one_step import compute_losses
+from thinning import thin
 
 from unmask.cache.stage import extract, open_tokens
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import write_manifest
 from unmask.manifests.scan.scan import scan
 from unmask.metrics.binary import auc
-from unmask.preprocess.profiles import offline
+from unmask.preprocess.profiles import PreprocessSettings, offline
 from unmask.preprocess.stage import Limits, preprocess
 from unmask.train.auto_size import SIZES, Size
 from unmask.train.config import TrainConfig
@@ -30,14 +31,17 @@ from unmask.train.scoring import average_by_item, score_clips
 
 CPU = torch.device("cpu")
 CLIPS = 32
+PER_CELL = 3
 
 
 @pytest.fixture(scope="module")
 def data(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> TokenData:
-    work, profile = WorkFolder(tmp_path_factory.mktemp("work")), offline()
-    manifest, _ = scan(corpus, say=lambda line: None)
+    work = WorkFolder(tmp_path_factory.mktemp("work"))
+    quick = PreprocessSettings(max_clips=2, detect_side=320)
+    profile = offline().model_copy(update={"preprocess": quick})
+    manifest = thin(scan(corpus, say=lambda line: None)[0], PER_CELL)
     write_manifest(work.manifest, manifest)
-    preprocess(manifest, profile.preprocess, work, Limits())
+    preprocess(manifest, quick, work, Limits())
     extract(manifest, profile, work, device=CPU)
     return TokenData.load(manifest, open_tokens(work, manifest, profile)).move_to(CPU)
 
@@ -57,13 +61,17 @@ def test_32_real_clips_are_learned_by_heart(data: TokenData, name: str):
     torch.manual_seed(0)
     model = Detector(build_shape(data, config, names, sampler))
     batch, optimizer = data.batch(clips, names, device=CPU), make_optimizer(model, config)
-    for _ in range(60):
+    for step in range(150):
         compute_losses(model, config, batch, outputs=model(batch, 0.05)).total.backward()
         clip(model, config.clip_norm)
         optimizer.step()
         optimizer.zero_grad()
-    found = score_clips(model, data, clips, device=CPU)
-    assert auc(batch.host.label == 1, found.fake) == 1.0, "by what is shown of each clip"
+        if step % 10 == 9:
+            found = auc(batch.host.label == 1, score_clips(model, data, clips, device=CPU).fake)
+            model.train()
+            if found == 1.0:
+                break
+    assert found == 1.0, "by what is shown of each clip"
 
 
 def _some(data: TokenData, config: TrainConfig, names: tuple[str, ...]) -> np.ndarray:
