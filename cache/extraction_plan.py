@@ -18,6 +18,7 @@ from unmask.cache.projections.pca import list_train_items, name_pca
 from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection, projection
 from unmask.cache.spec import Encoder, EncoderSpec
 from unmask.cache.store.token_store import Finished, create_store, read_spec
+from unmask.cache.weights.trained_on import find_trained_on, write_trained_on
 from unmask.core.atomic_files import remove_leftovers
 from unmask.core.crashes import is_crash
 from unmask.core.errors import MissingInput, UsageError
@@ -80,9 +81,17 @@ def prepare_stores(jobs: Sequence[StoreJob], profile: Profile, shards: int) -> N
     for job in jobs:
         why = _explain_new(job.folder, job.spec, media)
         create_store(job.folder, job.spec, media)
+        _keep_record(job, profile)
         read_spec(job.folder)
         remove_leftovers(job.folder)
         _announce(job, shards, why)
+
+
+def _keep_record(job: StoreJob, profile: Profile) -> None:
+    """Copy what adapted weights were trained on into the store: it stays true when the weights are moved."""
+    given = next(choice.weights for choice in profile.encoders if choice.name == job.choice)
+    if record := find_trained_on(given):
+        write_trained_on(job.folder, record)
 
 
 def list_folders(jobs: Sequence[StoreJob]) -> tuple[dict[str, str], dict[str, list[str]], set[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,6 +18,8 @@ from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import PROFILES, Profile, hub, offline
 
 AUTO = "auto"
+DEFAULT = "default"
+"""Of `weights`: those that the encoder has by itself."""
 
 
 def resolve_profile(
@@ -27,9 +29,10 @@ def resolve_profile(
     assignments: Sequence[str],
     say: Callable[[str], None],
     *,
+    weights: Mapping[str, str | Path] | None = None,
     keep: bool = True,
 ) -> Profile:
-    """Choose the profile of this call; also write it to `work.profile` if `keep`.
+    """Choose the profile of this call; also write it to `work.profile` if `keep`. `weights`: see `replace_weights`.
 
     None or "auto": the stored profile. Without one: `hub` if its weights are on this machine or the hub answers within
     seconds, else `offline`. Settings change the stored profile permanently. The name of a preset starts again from that
@@ -42,7 +45,7 @@ def resolve_profile(
         base, why = _choose_automatically(settings_file, assignments)
     else:
         base, why = _load_preset(str(name)), "as asked"
-    profile = apply(base, settings_file, assignments)
+    profile = replace_weights(apply(base, settings_file, assignments), weights or {})
     _check(profile)
     if stored and profile != stored:
         why += f"; changed: {', '.join(_list_changes(stored, profile))}"
@@ -50,6 +53,29 @@ def resolve_profile(
     if keep and profile != stored:
         write_json(work.profile, profile.model_dump(mode="json"))
     return profile
+
+
+def replace_weights(profile: Profile, weights: Mapping[str, str | Path]) -> Profile:
+    """`profile` with other weights of some encoders: a folder, a hub name, or "default" for the encoder's own.
+
+    Folders become absolute paths, so that later commands find them from anywhere. `UsageError` for an encoder that the
+    profile does not have.
+    """
+    names = [choice.name for choice in profile.encoders]
+    for name in weights:
+        if name not in names:
+            hint = f"{suggest(name, names)}encoders of the profile: {', '.join(names)}"
+            raise UsageError(f"profile {profile.name} has no encoder {name!r}", hint)
+    chosen = {name: _locate(str(given)) for name, given in weights.items()}
+    encoders = tuple(
+        one.model_copy(update={"weights": chosen[one.name]}) if one.name in chosen else one for one in profile.encoders
+    )
+    return profile.model_copy(update={"encoders": encoders})
+
+
+def _locate(given: str) -> str | None:
+    path = Path(given).expanduser()
+    return str(path.resolve()) if path.exists() else None if given == DEFAULT else given
 
 
 def _choose_automatically(settings_file: Path | None, assignments: Sequence[str]) -> tuple[Profile, str]:

@@ -21,6 +21,7 @@ class WorkFolder:
     <root>/audit-*.parquet                   measurements per file that the next audit reuses
     <root>/media/<fingerprint>/              media shards, and outcomes.parquet with the result per file
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
+    <root>/adapted/<id>/                     encoder weights that were adapted to the training split
     <root>/runs/<id>/                        trained models, their settings and evaluation results
     <root>/ablations/<name>/                 tables of ablate, one folder per comparison
     <root>/locks/                            empty lock files that keep two commands of one stage apart
@@ -62,6 +63,10 @@ class WorkFolder:
     @property
     def tokens(self) -> Path:
         return self.root / "tokens"
+
+    @property
+    def adapted(self) -> Path:
+        return self.root / "adapted"
 
     @property
     def runs(self) -> Path:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unmask.adaptation_table import AdaptationTable as AdaptationTable
     from unmask.api import Work as Work
     from unmask.clip_dataset import ClipDataset as ClipDataset
     from unmask.clip_dataset import collate_clips as collate_clips
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 # Where each name is defined. It is loaded when the name is first used, so that `import unmask` loads no stage.
 _MODULES = {
     "AblationTable": "unmask.tables",
+    "AdaptationTable": "unmask.adaptation_table",
     "AuditTable": "unmask.tables",
     "ClipDataset": "unmask.clip_dataset",
     "EpochTable": "unmask.run",

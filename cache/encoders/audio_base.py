@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from unmask.cache.encoders.checkpoint import Checkpoint
 from unmask.cache.encoders.frozen import freeze
 from unmask.cache.spec import EncoderSpec
 
@@ -51,19 +52,25 @@ class AudioEncoder:
         load: Callable[[], nn.Module],
         device: torch.device,
         pool: Callable[[torch.Tensor, int], torch.Tensor] = pool_mean,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
-        self.spec = spec
+        """`checkpoint`: how it is saved after tuning; None for a network without a weights file."""
+        self.spec, self.checkpoint = spec, checkpoint
         self._load, self._device, self._pool = load, device, pool
 
     @cached_property
-    def _network(self) -> nn.Module:
+    def network(self) -> nn.Module:
         return freeze(self._load(), self._device)
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, A) float32 in [-1, 1] at 16 kHz -> (B, T, D) float32, T = token_count(A, tokens_per_second)."""
+        with torch.inference_mode():
+            return self.compute_tokens(batch)
+
+    def compute_tokens(self, batch: torch.Tensor) -> torch.Tensor:
+        """`encode` with gradients for the weights that require them."""
         assert self.spec.tokens_per_second is not None
         wave_BA = batch.to(self._device, torch.float32)
         wave_BA = F.pad(wave_BA, (0, max(0, MIN_SAMPLES - wave_BA.shape[1])))
-        with torch.inference_mode():
-            frames_BFD = self._network(wave_BA).float()
-            return self._pool(frames_BFD, count_tokens(batch.shape[1], self.spec.tokens_per_second))
+        frames_BFD = self.network(wave_BA).float()
+        return self._pool(frames_BFD, count_tokens(batch.shape[1], self.spec.tokens_per_second))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from unmask.cache.encoders.encoder_options import only
-from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights
+from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights, make_saveable
 from unmask.cache.encoders.timm_weights import POSITIONS, get_default_architecture, load_network
 from unmask.cache.weights.resolve import obtain_weights
 from unmask.core.errors import MissingInput
@@ -61,7 +61,11 @@ def dinov2_s(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
     only(choice, "layer", "grid")
     weights = obtain_weights(choice.name)
     spec = describe(choice, ARCHITECTURE, weights.origin, weights.hash)
-    return ImageEncoder(spec, ARCHITECTURE, lambda: _build(weights.tensors), device)
+
+    def load() -> nn.Module:
+        return _build(weights.tensors)
+
+    return make_saveable(ImageEncoder(spec, ARCHITECTURE, load, device), ARCHITECTURE, load)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from unmask.cache.encoders.encoder_options import only
-from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights
+from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights, make_saveable
 from unmask.cache.encoders.timm_weights import Architecture, get_default_architecture, load_network
 from unmask.cache.weights.resolve import Weights, obtain_weights
 from unmask.cache.weights.tensor_files import read_tensors
@@ -27,7 +27,11 @@ def efficientnet_lite0(choice: EncoderChoice, device: torch.device) -> ImageEnco
     only(choice, "layer", "grid")
     weights, architecture = obtain_weights(choice.name), get_default_architecture(ARCHITECTURE)
     spec = describe(choice, architecture, weights.origin, weights.hash)
-    return ImageEncoder(spec, architecture, lambda: _build(architecture, weights), device)
+
+    def load() -> nn.Module:
+        return _build(architecture, weights)
+
+    return make_saveable(ImageEncoder(spec, architecture, load, device), architecture, load)
 
 
 def _build(architecture: Architecture, weights: Weights) -> nn.Module:

@@ -56,6 +56,13 @@ class Architecture:
             problem = f"timm makes no {self.name} with {self.arguments or 'its own settings'} ({_first_line(error)})"
             raise UsageError(problem, "check the encoder's settings, and config.json beside the weights") from error
 
+    def as_config(self) -> dict[str, Any]:
+        """Content of config.json, as timm writes it and `read_architecture` reads it."""
+        look = {"mean": list(self.mean), "std": list(self.std), "interpolation": self.interpolation}
+        cfg = {"input_size": [3, self.size, self.size], **look}
+        named = {"architecture": self.name, "num_classes": self.classes}
+        return {**named, "pretrained_cfg": cfg, "model_args": self.arguments}
+
     def at_most(self, size: int) -> Architecture:
         """The same for images of `size` if its own are larger."""
         smaller = replace(self, size=size, arguments=self.arguments | {"img_size": size})

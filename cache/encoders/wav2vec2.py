@@ -12,6 +12,7 @@ from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
+from unmask.cache.encoders.checkpoint import Checkpoint
 from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
 from unmask.cache.encoders.pretrained import load_exactly, read_config
 from unmask.cache.spec import EncoderSpec
@@ -70,7 +71,13 @@ def from_weights(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     def load() -> nn.Module:
         return Wav2Vec2Frames(load_exactly(Wav2Vec2Model, config, weights), spec.layers, normalize=normalize)
 
-    return AudioEncoder(spec, load, device)
+    names = {"config.json", *RECIPE}
+    checkpoint = Checkpoint(
+        lambda: dict(load_exactly(Wav2Vec2Model, config, weights).state_dict()),
+        {path.name: read_settings(path) for path in weights.others if path.name in names},
+        prefix="model.",
+    )
+    return AudioEncoder(spec, load, device, checkpoint=checkpoint)
 
 
 def _read_normalize(weights: Weights) -> bool:

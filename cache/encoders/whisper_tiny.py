@@ -1,4 +1,4 @@
-"""The encoder of Whisper (Radford et al., ICML 2023), read from a CTranslate2 file into transformers' WhisperEncoder.
+"""The encoder of Whisper (Radford et al., ICML 2023), read into transformers' WhisperEncoder.
 
 Whisper was trained on windows padded with silence to 30 s, and its position embedding is a fixed sinusoid. Here a clip
 of a few seconds is encoded at its own length with the first positions: padding would cost ten times the work and
@@ -14,6 +14,9 @@ B clips, A samples at 16 kHz, M mel bands, F frames (50 per second), D numbers p
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -24,8 +27,10 @@ from transformers.audio_utils import mel_filter_bank
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
+from unmask.cache.encoders.checkpoint import Checkpoint
 from unmask.cache.encoders.ctranslate2_file import CT2File
 from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
+from unmask.cache.encoders.whisper_folder import WhisperFolder, describe_config
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.weights.folder_files import read_settings
 from unmask.cache.weights.resolve import obtain_weights
@@ -80,6 +85,8 @@ class WhisperFrames(nn.Module):
 
     def __init__(self, encoder: WhisperEncoder, layers: tuple[int, ...], *, norm: bool) -> None:
         super().__init__()
+        if not norm:  # a middle layer's output is not normed
+            encoder.layer_norm = nn.Identity()  # type: ignore[assignment]
         self.mel, self.encoder = LogMel(encoder.config.num_mel_bins), encoder
         self.layers, self.norm = layers, norm
 
@@ -104,27 +111,52 @@ class WhisperFrames(nn.Module):
 def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     """384 wide; layer 2 of 0..4 (0: the input of the first layer) by default.
 
-    `weights`: another CTranslate2 Whisper, as a hub name or a folder with model.bin; any size.
+    `weights`: another Whisper of any size, as a hub name or a folder: model.bin of CTranslate2, or config.json and
+    model.safetensors of transformers.
     """
     only(choice, "weights", "layer", "tokens_per_second")
     weights = obtain_weights(choice.name, choice.weights)
-    file = CT2File(weights.tensors)
-    if file.kind != "WhisperSpec":
-        raise MissingInput(f"{file.path}: a {file.kind}, not a Whisper model", "check `weights`")
-    count = check_encoder(file)
+    in_folder = weights.tensors.name.startswith("model.safetensors")
+    source = WhisperFolder.open(weights) if in_folder else WhisperFile.open(weights.tensors)
+    count = source.config.encoder_layers
     layers = check_layers(choice, 0, count) or (count // 2,)
     spec = EncoderSpec(
         name=choice.name,
         modality="audio",
         weights=weights.origin,
         weights_hash=weights.hash,
-        native_dim=file.shape("encoder/conv1/weight")[0],
+        native_dim=source.config.d_model,
         layer=simplify_layers(layers),
         tokens_per_second=check_token_rate(choice),
         normalisation="log-mel, 80 dB below the loudest of the clip",
     )
     last = layers[-1]
-    return AudioEncoder(spec, lambda: WhisperFrames(read_encoder(file, last), layers, norm=last == count), device)
+
+    def load() -> nn.Module:
+        return WhisperFrames(source.read_encoder(last), layers, norm=last == count)
+
+    files = {"config.json": describe_config(source.config)}
+    checkpoint = Checkpoint(lambda: dict(source.read_encoder(count).state_dict()), files, prefix="encoder.")
+    return AudioEncoder(spec, load, device, checkpoint=checkpoint)
+
+
+@dataclass(frozen=True)
+class WhisperFile:
+    """Shape of the encoder in a CTranslate2 file, and its weights, which are read when they are needed."""
+
+    file: CT2File
+    config: WhisperConfig
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """`MissingInput` for another model than Whisper."""
+        file = CT2File(path)
+        if file.kind != "WhisperSpec":
+            raise MissingInput(f"{file.path}: a {file.kind}, not a Whisper model", "check `weights`")
+        return cls(file, make_file_config(file, check_encoder(file)))
+
+    def read_encoder(self, layers: int) -> WhisperEncoder:
+        return read_encoder(self.file, layers)
 
 
 def check_encoder(file: CT2File) -> int:
@@ -160,8 +192,17 @@ def _check_layer_count(file: CT2File, layers: int) -> None:
 
 def read_encoder(file: CT2File, layers: int) -> WhisperEncoder:
     """Build the encoder of `file` up to layer `layers`."""
+    with torch.device("meta"):  # all tensors are assigned below: no random weights
+        encoder = WhisperEncoder(make_file_config(file, layers))
+    tensors = {name: torch.from_numpy(np.array(values)) for name, values in _read_tensors(file, layers).items()}
+    encoder.load_state_dict(tensors, strict=True, assign=True)
+    return encoder
+
+
+def make_file_config(file: CT2File, layers: int) -> WhisperConfig:
+    """Settings of the encoder of `file` up to layer `layers`."""
     width, bands, _ = file.shape("encoder/conv1/weight")
-    config = WhisperConfig(
+    return WhisperConfig(
         d_model=width,
         num_mel_bins=bands,
         encoder_layers=layers,
@@ -169,11 +210,6 @@ def read_encoder(file: CT2File, layers: int) -> WhisperEncoder:
         encoder_ffn_dim=4 * width,
         max_source_positions=file.shape("encoder/position_encodings/encodings")[0],
     )
-    with torch.device("meta"):  # all tensors are assigned below: no random weights
-        encoder = WhisperEncoder(config)
-    tensors = {name: torch.from_numpy(np.array(values)) for name, values in _read_tensors(file, layers).items()}
-    encoder.load_state_dict(tensors, strict=True, assign=True)
-    return encoder
 
 
 def _read_tensors(file: CT2File, layers: int) -> dict[str, np.ndarray]:

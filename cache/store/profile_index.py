@@ -17,6 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from unmask.cache.store.token_store import REMEDY, TokenStore
+from unmask.cache.weights.trained_on import describe_seen
 from unmask.core.atomic_files import write_json
 from unmask.core.checksums import FILE as CHECKSUMS
 from unmask.core.errors import MissingInput
@@ -27,6 +28,7 @@ from unmask.preprocess.profiles import Profile
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder, hash_media_settings
 
 LATEST = "latest.json"
+ADAPT_AGAIN = "unmask adapt on this split, or unmask extract with other weights (docs/adapt.md)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def write_index(
 def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = None) -> ProfileTokens:
     """Open the tokens of `manifest` from every encoder of `profile` (None: the last one extracted).
 
-    `MissingInput` when a shard is missing, damaged in size, foreign, or older than the media it was made from.
+    `MissingInput` when a shard is missing, damaged in size, foreign, or older than the media it was made from, and when
+    an encoder was adapted on files that `manifest` holds out.
     """
     path = work.tokens / (LATEST if profile is None else f"{profile.fingerprint()}.json")
     profile, media, listed, folders = read_index(path)
@@ -92,6 +95,9 @@ def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = 
     if absent:
         raise MissingInput(f"{path}: {len(absent)} of {len(names)} media shards have no tokens yet", REMEDY)
     stores = {encoder: TokenStore(work.tokens / folder, names) for encoder, folder in folders.items()}
+    for encoder, store in stores.items():
+        if seen := describe_seen(encoder, store.folder, manifest):
+            raise MissingInput(seen, ADAPT_AGAIN)
     views = {
         encoder: [TokenStore(work.tokens / folder, names) for folder in of_views]
         for encoder, of_views in read_augmented_folders(path).items()

@@ -81,6 +81,8 @@ def find_tensors(folder: Path, files: Files) -> Path | None:
 
 def list_named_files(folder: Path, files: Files, tensors: Path | None) -> Iterator[Alternatives]:
     """The files that files of `folder` name: shards of the weights, and the modules of a sentence encoder."""
+    if tensors is not None and tensors.name.startswith("model.safetensors") and CONFIG not in files.needed:
+        yield CONFIG  # of a kind whose other format has no configuration of its own
     if tensors is not None and is_index(tensors):
         yield from ((name,) for name in list_shards(tensors))
     if (MODULES,) in files.needed and (folder / MODULES).is_file():

@@ -72,6 +72,8 @@ SENTENCE_SETTINGS = (
 TIMM_FILES = Files(tensors=TENSORS, needed=(CONFIG,), bare=True)
 WAV2VEC2_FILES = Files(tensors=TENSORS, needed=(CONFIG, RECIPE))
 CTRANSLATE2_FILES = Files(tensors=("model.bin",), bare=True)
+WHISPER_FILES = Files(tensors=("model.bin", "model.safetensors", "model.safetensors.index.json"), bare=True)
+"""As CTranslate2 or as transformers writes it; the latter with its config.json."""
 SENTENCE_FILES = Files(
     tensors=TENSORS,
     needed=(CONFIG, VOCABULARY, ("tokenizer_config.json",), (MODULES,), SENTENCE_SETTINGS),

@@ -208,9 +208,12 @@ class MediaShard:
         """(C, 2) float32 start and end of each clip in seconds."""
         return np.stack([self._start, self._end], axis=1)
 
-    def array(self, name: str) -> NDArray[Any]:
-        """A whole flat array: faces, face_times, face_boxes, face_landmarks, face_confidence or audio."""
-        return self._read_all(name)
+    def array(self, name: str, section: slice = slice(None)) -> NDArray[Any]:
+        """A flat array: faces, face_times, face_boxes, face_landmarks, face_confidence or audio.
+
+        `section`: reads only its chunks; by default everything.
+        """
+        return self._read(name, section)
 
     def clip(self, number: int) -> Clip:
         """One clip; reads only its chunks."""

@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 import unmask
 from unmask.cli import cache, runs
 from unmask.cli.ablate import ablate
+from unmask.cli.adapt import adapt
 from unmask.cli.audit import audit
 from unmask.cli.datasets import datasets
 from unmask.cli.demo import demo
@@ -40,6 +41,7 @@ COMMANDS = (
     transcribe,
     preprocess,
     merge,
+    adapt,
     extract,
     train,
     evaluate,

@@ -16,6 +16,7 @@ from unmask.cli.options import (
     SettingsFile,
     command,
 )
+from unmask.core.errors import UsageError
 from unmask.core.machine import choose_device
 
 
@@ -25,6 +26,14 @@ def extract(
     profile: ProfileName = None,
     settings: SettingsFile = None,
     assignments: Assignments = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights",
+            metavar="ENCODER=FOLDER",
+            help="Other weights of one encoder, such as those of `unmask adapt`, or ENCODER=default (repeatable).",
+        ),
+    ] = None,
     device: Device = "auto",
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Largest number of clips that are encoded at once.")
@@ -36,10 +45,18 @@ def extract(
     from unmask.cache.dry_run import estimate
 
     manifest = call.work.read_manifest()
-    chosen = call.choose_profile(profile, settings, assignments, keep=not dry_run)
+    named = dict(map(_split_weights, weights or []))
+    chosen = call.choose_profile(profile, settings, assignments, weights=named, keep=not dry_run)
     if dry_run:
         at = choose_device(device)
         call.console.show_estimate(estimate(manifest, chosen, call.work.folder, device=at, batch_size=batch_size))
         return
     reports = call.work.extract(chosen, device=device, batch_size=batch_size, max_failures=1)
     call.console.show_stages(reports, max_failures)
+
+
+def _split_weights(text: str) -> tuple[str, str]:
+    name, separator, folder = text.partition("=")
+    if not separator or not name or not folder:
+        raise UsageError(f"--weights {text}: not of the form ENCODER=FOLDER", "--weights whisper_tiny=/path/to/weights")
+    return name, folder

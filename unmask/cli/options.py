@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -80,9 +80,16 @@ class Call:
     work: Work
 
     def choose_profile(
-        self, name: str | None, settings: Path | None, assignments: list[str] | None, *, keep: bool = True
+        self,
+        name: str | None,
+        settings: Path | None,
+        assignments: list[str] | None,
+        *,
+        weights: Mapping[str, str] | None = None,
+        keep: bool = True,
     ) -> Profile:
-        profile = choose_profile(self.work.folder, name, settings, assignments or [], say=self.console.say, keep=keep)
+        say, folder = self.console.say, self.work.folder
+        profile = choose_profile(folder, name, settings, assignments or [], weights=weights, say=say, keep=keep)
         self.console.result["profile"] = profile.name
         return profile
 

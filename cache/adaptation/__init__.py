@@ -1,0 +1,1 @@
+"""Adaptation: the norm layers of an image or audio encoder, tuned on the training split."""

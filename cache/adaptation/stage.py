@@ -1,0 +1,185 @@
+"""Adapt an encoder: tune its norm layers on the training split, and save them as a weights folder.
+
+Norm layers hold 0.03 to 0.1 % of a transformer's weights, so that little can be overfitted, and tokens are cached as
+before: adapt once, extract, then train in seconds. For deepfakes: Yermakov et al., "Deepfake detection that generalizes
+across benchmarks", 2025.
+
+<folder>/
+    model.safetensors, config.json, ...    the weights, in the format of their library
+    trained_on.json                        what they have seen (`TrainedOn`)
+    unfinished.pth                         only until the last epoch: progress to resume from
+    lock                                   held meanwhile
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unmask.cache.adaptation.labeled_clips import LabeledClips
+from unmask.cache.adaptation.progress_file import PROGRESS, Standing
+from unmask.cache.adaptation.settings import AdaptSettings
+from unmask.cache.adaptation.tunable_encoder import TunableEncoder
+from unmask.cache.adaptation.tuning import Tuning
+from unmask.cache.augmentations import name_augmentation
+from unmask.cache.encoders import make_encoder
+from unmask.cache.encoders.checkpoint import TENSORS
+from unmask.cache.weights.trained_on import TrainedOn, find_trained_on, hash_links, read_trained_on, write_trained_on
+from unmask.core.errors import UsageError
+from unmask.core.file_lock import hold_lock
+from unmask.core.hashing import fingerprint
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import Manifest
+from unmask.preprocess.profiles import EncoderChoice, Profile
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder, hash_media_settings
+
+log = logging.getLogger("unmask")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Inputs:
+    """What decides the adapted weights."""
+
+    choice: EncoderChoice
+    encoder: Any
+    settings: AdaptSettings
+    train: LabeledClips
+    val: LabeledClips
+    media: str
+    manifest: Manifest
+
+    @property
+    def key(self) -> str:
+        augmentation = name_augmentation(self.settings.augmentation, 1, self.train.modality)
+        clips = (self.train.fingerprint(), self.val.fingerprint(), self.manifest.split_hash)
+        tokens = self.encoder.spec.fingerprint(self.media)
+        return fingerprint("adapt-1", tokens, self.settings.model_dump(mode="json"), augmentation, *clips)
+
+
+def adapt(
+    manifest: Manifest,
+    profile: Profile,
+    work: WorkFolder,
+    name: str,
+    settings: AdaptSettings,
+    *,
+    device: torch.device,
+    out: Path | None = None,
+) -> tuple[Path, TrainedOn]:
+    """Tune the norm layers of encoder `name` as `profile` has it; the weights folder (`out`) and its record.
+
+    Begins with the weights of the profile; where these were adapted, with those that they were adapted from. A finished
+    folder of the same settings and clips is reused, an unfinished one continued to the weights that an undisturbed call
+    would have. `UsageError` for an encoder without norm layers or weights, and for a split with one class;
+    `MissingInput` when `preprocess` has not run or weights are missing.
+    """
+    inputs = _read_inputs(manifest, profile, work, name, settings, device)
+    key = inputs.key
+    folder = out or work.adapted / f"{inputs.encoder.spec.name}-s{settings.seed}-{key[:8]}"
+    with hold_lock(folder / "lock", "another adaptation"):
+        if finished := _find_finished(folder, key):
+            log.info("%s: adapted before on the same clips, reused", folder)
+            return folder, finished
+        model = TunableEncoder(inputs.encoder, device)
+        precision = _choose_precision(inputs, device)
+        _announce(inputs, model, precision)
+        parts = {"settings": settings, "train": inputs.train, "val": inputs.val}
+        standing = Tuning.of(model, precision, key=key, folder=folder, **parts).run()
+        record = _make_record(inputs, model, standing)
+        write_trained_on(folder, record)
+        inputs.encoder.checkpoint.write(folder, standing.best)
+        (folder / PROGRESS).unlink(missing_ok=True)
+    if not standing.best_epoch:
+        log.warning("no epoch was better on validation than the frozen encoder: its weights stay as they are")
+    return folder, record
+
+
+def choose_encoder(profile: Profile, name: str) -> EncoderChoice:
+    """Encoder `name` with the settings of the profile, if it has it, and with weights that were not adapted."""
+    choice = next((one for one in profile.encoders if one.name == name), EncoderChoice(name=name))
+    adapted = find_trained_on(choice.weights)
+    return choice.model_copy(update={"weights": adapted.encoder.weights}) if adapted else choice
+
+
+def _read_inputs(
+    manifest: Manifest, profile: Profile, work: WorkFolder, name: str, settings: AdaptSettings, device: torch.device
+) -> _Inputs:
+    choice = choose_encoder(profile, name)
+    encoder: Any = make_encoder(choice, device)
+    modality = encoder.spec.modality
+    if modality not in ("image", "audio") or getattr(encoder, "checkpoint", None) is None:
+        remedy = "choose an image or audio encoder of the package that has weights (unmask doctor lists them)"
+        raise UsageError(f"encoder {name} cannot be adapted", remedy)
+    shards = find_shards(get_media_folder(work, profile.preprocess), manifest)
+    return _Inputs(
+        choice=choice,
+        encoder=encoder,
+        settings=settings,
+        train=LabeledClips.read(manifest, shards, modality, "train", settings.datasets),
+        val=LabeledClips.read(manifest, shards, modality, "val", settings.datasets),
+        media=hash_media_settings(profile.preprocess),
+        manifest=manifest,
+    )
+
+
+def _find_finished(folder: Path, key: str) -> TrainedOn | None:
+    """The record of a finished folder. `UsageError` for one of other settings or clips, or of other weights."""
+    if not (folder / TENSORS).is_file():
+        return None
+    record = read_trained_on(folder)
+    if record is None or record.key != key:
+        what = "has other weights" if record is None else "was adapted with other settings or on other clips"
+        raise UsageError(f"{folder}: {what}", "give another --out, or leave it out")
+    return record
+
+
+def _choose_precision(inputs: _Inputs, device: torch.device) -> str:
+    if inputs.settings.precision != "auto":
+        return inputs.settings.precision
+    if device.type != "cuda" or inputs.choice.precision == "float32":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def _announce(inputs: _Inputs, model: TunableEncoder, precision: str) -> None:
+    tuned, every = model.count()
+    sizes = ", ".join(
+        f"{len(clips)} clips of {len(clips.media_ids)} files of {split}"
+        for split, clips in (("train", inputs.train), ("val", inputs.val))
+    )
+    log.info(
+        "adapt %s: %d of %d weights (%.2f %%), %s, %s on %s",
+        *(inputs.choice.name, tuned, every, 100 * tuned / every, sizes, precision, model.device),
+    )
+
+
+def _make_record(inputs: _Inputs, model: TunableEncoder, standing: Standing) -> TrainedOn:
+    spec, manifest = inputs.encoder.spec, inputs.manifest
+    tuned, every = model.count()
+    clips = {"train": inputs.train, "val": inputs.val}
+    return TrainedOn(
+        key=inputs.key,
+        encoder=inputs.choice,
+        weights=spec.weights,
+        weights_hash=spec.weights_hash,
+        media=inputs.media,
+        split_hash=manifest.split_hash,
+        split_scheme=", ".join(sorted(set(manifest.table.column("split_scheme").to_pylist()))),
+        settings=inputs.settings.model_dump(mode="json"),
+        tuned=tuned,
+        parameters=every,
+        items={split: len(of_split.media_ids) for split, of_split in clips.items()},
+        best_epoch=standing.best_epoch,
+        epochs=list(standing.epochs),
+        seen={split: _hash_files(manifest, of_split) for split, of_split in clips.items()},
+    )
+
+
+def _hash_files(manifest: Manifest, clips: LabeledClips) -> list[str]:
+    chosen = set(clips.media_ids)
+    media = manifest.table.column("media_id").to_pylist()
+    return hash_links(manifest.table.filter([one in chosen for one in media]))

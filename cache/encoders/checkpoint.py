@@ -1,0 +1,45 @@
+"""How a tuned network is saved: as a weights folder that its encoder reads like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from unmask.cache.weights.tensor_files import Tensors
+from unmask.core.atomic_files import create_file, write_json
+
+TENSORS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The weights of an encoder before tuning, and the files that make a folder of them."""
+
+    load: Callable[[], Tensors]
+    """All tensors, those of unused layers too, by their names in the new file."""
+    files: Mapping[str, Any]
+    """Name -> content of the JSON files beside them."""
+    prefix: str = ""
+    """Of the network's own names: its "encoder.norm.weight" is "norm.weight" in the file."""
+
+    def write(self, folder: Path, tuned: Mapping[str, torch.Tensor]) -> None:
+        """Write the folder with the tensors `tuned`, by the network's names, in place of the loaded ones.
+
+        All others keep every bit. The tensors are written last: without them the folder is no weights folder.
+        """
+        tensors = self.load()
+        for name, values in tuned.items():
+            before = tensors[name.removeprefix(self.prefix)]
+            assert before.shape == values.shape, name
+            tensors[name.removeprefix(self.prefix)] = values.detach().to("cpu", before.dtype)
+        for name, content in self.files.items():
+            write_json(folder / name, content)
+        # Copies: safetensors refuses tensors that share memory.
+        copies = {name: values.contiguous().clone() for name, values in tensors.items()}
+        with create_file(folder / TENSORS) as temporary:
+            temporary.write_bytes(save(copies, metadata={"format": "pt"}))
