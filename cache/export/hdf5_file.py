@@ -13,6 +13,7 @@
     source   (S,)     bytes   hash of the media shard of each
     clips    (S,)     int64   clips of each shard
     failed   (F,)     bytes   JSON, one line per shard: clips that the encoder refused, with reasons
+    trained_on (J,)   bytes   JSON, only of adapted weights: what they have seen (cache/weights/trained_on.py)
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from numpy.typing import NDArray
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.ragged import Piece, Ragged, compute_offsets
 from unmask.cache.store.token_store import Finished, TokenStore
+from unmask.cache.weights.trained_on import read_trained_on
 from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.hashing import fingerprint
@@ -42,6 +44,7 @@ REMEDY = "export it again: unmask cache export --format hdf5"
 # Tokens begin at a page boundary, for memory maps.
 PAGE = 4096
 HASHED_AT_ONCE = 64 << 20
+TRAINED_ON = "trained_on"
 # They become file names.
 ENCODER_NAME, SHARD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*"), re.compile(r"shard-[A-Za-z0-9-]+\.zarr")
 
@@ -99,6 +102,7 @@ class Hdf5Tokens(Ragged):
             (media_id.decode(), clip) for media_id, clip in zip(small["media_id"], small["clip"].tolist(), strict=True)
         ]
         self._read_shards(group, keys)
+        self.trained_on = bytes(_get_part(group, TRAINED_ON, h5py.Dataset)[()]) if TRAINED_ON in group else b""
         piece = _locate_tokens(self.path, _get_part(group, "tokens", h5py.Dataset), (int(offsets[-1]), spec.width))
         super().__init__(spec, keys, np.diff(offsets), small["times"], [piece])
 
@@ -146,6 +150,8 @@ def _write_encoder(group: Any, store: TokenStore) -> None:
         "clips": np.array([len(about.keys) for about in shards], "<i8"),
         "failed": np.frombuffer(failed, np.uint8),
     }
+    if (record := read_trained_on(store.folder)) is not None:
+        small[TRAINED_ON] = np.frombuffer(_dump_json(record.model_dump(mode="json")).encode(), np.uint8)
     tokens = group.create_dataset("tokens", (store.tokens, store.spec.width), "<f2")
     start = 0
     for part in store.parts:

@@ -12,7 +12,8 @@ from unmask.cache.export.hdf5_file import REMEDY, Hdf5Tokens, read_about, write_
 from unmask.cache.store.profile_index import LATEST, read_index, write_index
 from unmask.cache.store.ragged import REPAIR
 from unmask.cache.store.token_store import Finished, TokenStore, create_store, write_tokens
-from unmask.core.atomic_files import remove_leftovers
+from unmask.cache.weights.trained_on import FILE as TRAINED_ON
+from unmask.core.atomic_files import remove_leftovers, write_text
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.progress import Progress
@@ -96,6 +97,8 @@ def _refuse_other_media(folder: Path, tokens: Hdf5Tokens) -> None:
 def _import_store(folder: Path, tokens: Hdf5Tokens, bar: Progress) -> StageReport:
     report = StageReport(f"import {tokens.encoder}", given=len(tokens))
     create_store(folder, tokens.spec, tokens.media)
+    if tokens.trained_on:
+        write_text(folder / TRAINED_ON, tokens.trained_on.decode())
     remove_leftovers(folder)
     first = token = 0
     for shard, about in tokens.about.items():
