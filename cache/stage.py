@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from unmask.cache.single_clips import augment_safely, encode_safely
 from unmask.cache.store.inventory import LOCK
 from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tokens, write_index
 from unmask.cache.store.token_store import TokenStore, write_tokens
+from unmask.cache.weights.trained_on import describe_seen
 from unmask.core.file_lock import hold_lock
 from unmask.core.progress import Progress
 from unmask.core.stage_report import StageReport
@@ -33,6 +35,8 @@ from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 
 __all__ = ["ProfileTokens", "extract", "open_tokens"]
+
+log = logging.getLogger("unmask")
 
 # Shards that may wait for the writer while the next is encoded.
 WRITES_AHEAD = 2
@@ -59,6 +63,8 @@ def _extract(
     versions = {shard.name: hash_media(shard) for shard in shards}
     jobs = plan_stores(manifest, profile, work, versions, device)
     prepare_stores(jobs, profile, len(shards))
+    for seen in filter(None, (describe_seen(job.choice, job.folder, manifest) for job in jobs if not job.view)):
+        log.warning("%s: no run may be trained or evaluated with them here", seen)
     encoded = [job for job in jobs if job.native is None]
     todo = [shard for shard in shards if any(shard.name in job.missing for job in encoded)]
     if todo:
