@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from benchmarks import (
+    adaptation,
     codecs,
     cost,
     encode,
@@ -25,6 +26,7 @@ from benchmarks.models import command as models
 from unmask.core.errors import UnmaskError
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
+    "adaptation": adaptation.main,
     "codecs": codecs.main,
     "cost": cost.main,
     "encode": encode.main,

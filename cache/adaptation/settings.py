@@ -16,7 +16,7 @@ class AdaptSettings(Settings):
     epochs: int = Field(10, ge=1)
     """At most; the learning rate falls to 0 over them."""
     patience: int = Field(3, ge=1)
-    """Stop after more than this many epochs without a better validation result."""
+    """Stop after this many epochs without a better validation result."""
     lr: float = Field(1e-3, gt=0)
     """Of AdamW without weight decay, for the norm layers and the head."""
     warmup: float = Field(0.1, ge=0, lt=1)

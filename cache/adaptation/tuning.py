@@ -62,8 +62,8 @@ class Tuning:
         """Train until the last epoch, or until validation has not become better for `patience` epochs."""
         standing = self._resume() or self._begin()
         for epoch in range(len(standing.epochs), self.settings.epochs + 1):
-            if epoch - standing.best_epoch > self.settings.patience + 1:
-                log.info("stopped early: no better validation result for %d epochs", epoch - 1 - standing.best_epoch)
+            if epoch - standing.best_epoch > self.settings.patience:
+                log.info("stopped early: no better validation result for %d epochs", self.settings.patience)
                 break
             loss = self._train_epoch(epoch)
             standing = standing.after(epoch, loss, self._validate(), self.model.state())

@@ -14,7 +14,7 @@ from unmask.cache.adaptation.settings import AdaptSettings
 from unmask.cache.adaptation.stage import adapt
 from unmask.cache.export.transfer import export_hdf5, import_hdf5
 from unmask.cache.stage import extract, open_tokens
-from unmask.cache.weights.trained_on import FILE, count_seen, hash_links, read_trained_on
+from unmask.cache.weights.trained_on import count_seen, find_trained_on, hash_links, read_trained_on
 from unmask.core.errors import MissingInput
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
@@ -51,10 +51,9 @@ def test_adapted_weights_make_a_store_of_their_own_which_knows_what_they_have_se
     assert record.seen["train"] == hash_links(train.table)
     assert record.split_hash == make_manifest(media.rows).split_hash
     assert record.items == {"train": 8, "val": 4}
-    # A single weights file, not its folder, is read with the record beside it.
-    alone = use(media.profile, "timm:test_vit", adapted / "model.safetensors")
-    extract(make_manifest(media.rows), alone, media.work, device=CPU)
-    assert len(list(media.work.tokens.glob(f"*/{FILE}"))) == 2
+    # Weights may be named by their file too.
+    assert record == find_trained_on(str(adapted / "model.safetensors"))
+    assert find_trained_on("timm/resnet50.a1_in1k") is None
 
 
 def test_tokens_are_refused_where_seen_files_are_held_out(media: Any, adapted: Path, tmp_path: Path) -> None:
