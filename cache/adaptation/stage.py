@@ -27,7 +27,7 @@ from unmask.cache.adaptation.tunable_encoder import TunableEncoder
 from unmask.cache.adaptation.tuning import Tuning
 from unmask.cache.augmentations import name_augmentation
 from unmask.cache.encoders import make_encoder
-from unmask.cache.encoders.checkpoint import TENSORS
+from unmask.cache.weights.checkpoint import TENSORS
 from unmask.cache.weights.trained_on import TrainedOn, find_trained_on, hash_links, read_trained_on, write_trained_on
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unmask.cache.encoders.checkpoint import Checkpoint
 from unmask.cache.encoders.frozen import freeze
 from unmask.cache.spec import EncoderSpec
+from unmask.cache.weights.checkpoint import Checkpoint
 
 SAMPLE_RATE = 16_000
 

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unmask.cache.encoders.checkpoint import Checkpoint
 from unmask.cache.encoders.encoder_options import check_layers, check_range, only, simplify_layers
 from unmask.cache.encoders.frozen import freeze
 from unmask.cache.encoders.timm_weights import (
@@ -25,6 +24,7 @@ from unmask.cache.encoders.timm_weights import (
     read_architecture,
 )
 from unmask.cache.spec import EncoderSpec
+from unmask.cache.weights.checkpoint import Checkpoint
 from unmask.cache.weights.resolve import obtain_weights
 from unmask.cache.weights.tensor_files import read_tensors
 from unmask.core.hashing import fingerprint

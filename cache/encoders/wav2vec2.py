@@ -12,10 +12,10 @@ from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
 from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
-from unmask.cache.encoders.checkpoint import Checkpoint
 from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
 from unmask.cache.encoders.pretrained import load_exactly, read_config
 from unmask.cache.spec import EncoderSpec
+from unmask.cache.weights.checkpoint import Checkpoint
 from unmask.cache.weights.folder_files import read_settings
 from unmask.cache.weights.resolve import Weights, obtain_weights
 from unmask.cache.weights.sources import RECIPE

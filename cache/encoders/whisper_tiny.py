@@ -27,11 +27,11 @@ from transformers.audio_utils import mel_filter_bank
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
-from unmask.cache.encoders.checkpoint import Checkpoint
 from unmask.cache.encoders.ctranslate2_file import CT2File
 from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
 from unmask.cache.encoders.whisper_folder import WhisperFolder, describe_config
 from unmask.cache.spec import EncoderSpec
+from unmask.cache.weights.checkpoint import Checkpoint
 from unmask.cache.weights.folder_files import read_settings
 from unmask.cache.weights.resolve import obtain_weights
 from unmask.core.errors import MissingInput
