@@ -30,6 +30,7 @@ from unmask.evaluation.predictions import write_predictions
 from unmask.evaluation.results import Evaluation, ScoreTable, read_evaluation, write_evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.sentences import describe_calls, describe_small
+from unmask.evaluation.swap_control.control import run_swap_control
 from unmask.evaluation.unscored_items import list_reasons, load_outcomes
 from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
 from unmask.manifests.audit.results import Shortcut
@@ -71,6 +72,9 @@ def evaluate(
     controls = [_restrict(control, known, split) for control in _fit_controls(opened, known, numbers, seed)]
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])
     evaluation = _summarize(opened, scope, model, controls, audit_results=work.audit_results, device=device, seed=seed)
+    log.info("evaluate: swap control")
+    swaps = run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed)
+    evaluation = replace(evaluation, swaps=swaps)
     write_predictions(run, items, scores, opened.info.threshold, controls)
     write_evaluation(run, evaluation)
     return evaluation

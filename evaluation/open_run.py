@@ -16,6 +16,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.predictions import Predictions
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
+from unmask.train.data.batch import Sources
 from unmask.train.data.token_data import TokenData
 from unmask.train.ensemble import score_run
 from unmask.train.run_folder import LoadedRun, load_run
@@ -43,12 +44,12 @@ class OpenRun:
         These are items of the run's media kinds with tokens of at least one of its encoders.
         """
         table = self.data.clips
-        clips = self._select_clips()
+        clips = self.select_clips()
         _, first = np.unique(table.item[clips], return_index=True)
         chosen = clips[first]
         return dict(zip(table.media_id[chosen].tolist(), table.item[chosen].tolist(), strict=True))
 
-    def _select_clips(self) -> NDArray[np.int64]:
+    def select_clips(self) -> NDArray[np.int64]:
         clips = self.data.select(self.loaded.model.shape.streams)
         return clips[np.isin(self.data.clips.kind[clips], self.loaded.config.kinds)]
 
@@ -56,9 +57,24 @@ class OpenRun:
         self, wanted: Collection[int], *, device: torch.device, batch_size: int = 256
     ) -> tuple[Predictions, ClipScores]:
         """Scores of the items `wanted` (numbers in the clip table), sorted by number, and of each of their clips."""
-        clips = self._select_clips()
+        clips = self.select_clips()
         clips = clips[np.isin(self.data.clips.item[clips], np.array(sorted(wanted), np.int64))]
-        scores = score_run(self.loaded, self.data, clips, device=device, batch_size=batch_size)
+        scores = self.score_clips(clips, device=device, batch_size=batch_size)
+        return self.predict_items(scores), scores
+
+    def score_clips(
+        self,
+        clips: NDArray[np.int64],
+        *,
+        device: torch.device,
+        batch_size: int = 256,
+        sources: Sources | None = None,
+    ) -> ClipScores:
+        """Scores of `clips`, rows of the clip table; `sources` shows them with the image or audio of other clips."""
+        return score_run(self.loaded, self.data, clips, device=device, batch_size=batch_size, sources=sources)
+
+    def predict_items(self, scores: ClipScores) -> Predictions:
+        """Calibrated scores of the items whose clips were scored, sorted by the item's number."""
         items = average_by_item(scores, self.data)
         return Predictions(
             logit=items.fake,
@@ -66,7 +82,7 @@ class OpenRun:
             video_score=compute_probability(items.video, self.info.video_temperature),
             audio_score=compute_probability(items.audio, self.info.audio_temperature),
             clips=items.clips,
-        ), scores
+        )
 
 
 def open_run(

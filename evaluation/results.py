@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
+from unmask.evaluation.swap_control.results import SwapControl, read_swap
 from unmask.manifests.audit.results import Shortcut
 from unmask.metrics import binary
 
@@ -152,6 +153,8 @@ class Evaluation:
     """Flagged and suspected in the evaluated datasets."""
     audit: Literal["audit", "headers", "none"] = "none"
     """Where they are from: `unmask audit`, or the headers of the evaluated items; none by earlier versions."""
+    swaps: tuple[SwapControl, ...] = ()
+    """Of audio and image; empty for a run that does not read both, and in evaluations of earlier versions."""
 
     def __post_init__(self) -> None:
         if self.given != self.scored + self.out_of_scope + len(self.failures):
@@ -181,8 +184,14 @@ def read_evaluation(run: Path) -> Evaluation:
     model, controls = _read_table(value.pop("model")), tuple(_read_table(table) for table in value.pop("controls"))
     comparisons = tuple(Comparison(**_with_tuples(one)) for one in value.pop("comparisons"))
     shortcuts = tuple(Shortcut(**one) for one in value.pop("shortcuts", ()))
+    swaps = tuple(read_swap(one) for one in value.pop("swaps", ()))
     return Evaluation(
-        model=model, controls=controls, comparisons=comparisons, shortcuts=shortcuts, **_with_tuples(value)
+        model=model,
+        controls=controls,
+        comparisons=comparisons,
+        shortcuts=shortcuts,
+        swaps=swaps,
+        **_with_tuples(value),
     )
 
 

@@ -8,9 +8,13 @@ from rich.text import Text
 from unmask.core.terminal.wide_table import Column, WideTable, format_plain
 from unmask.evaluation.results import MACRO, SUMMARIES, Evaluation, Interval, MetricRow
 from unmask.evaluation.sentences import describe_shortcuts, list_flagged
+from unmask.evaluation.swap_control.results import SwapFigure
+from unmask.evaluation.swap_control.table import TITLE, list_rows
 from unmask.metrics import binary
 
 NOTHING = "n/a"
+TOO_FEW = "too few"
+RED = "bold red"
 CONTROLS = "AUC of the model, of controls that do not look for manipulations, and of a linear probe; !: shortcut"
 PARTIAL = "* mean over the datasets that the control can score; the differences below are over these datasets only"
 
@@ -21,8 +25,11 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
     if any("*" in format_beside(evaluation.model.row(MACRO), control.row(MACRO)) for control in evaluation.controls):
         parts.append(Text(PARTIAL))
     parts += [Text(f"- {comparison.meaning}") for comparison in evaluation.comparisons]
-    parts += [Text(f"- {text}", style="bold red" if bad else "") for text, bad in describe_shortcuts(evaluation)]
-    parts += [Text(f"- {note}", style="bold red" if "LEAKS" in note else "") for note in evaluation.notes]
+    if evaluation.swaps:
+        parts += [Text(), _build_swap_table(evaluation)]
+        parts += [Text(f"- {swap.meaning}", style=RED if swap.hides else "") for swap in evaluation.swaps]
+    parts += [Text(f"- {text}", style=RED if bad else "") for text, bad in describe_shortcuts(evaluation)]
+    parts += [Text(f"- {note}", style=RED if "LEAKS" in note else "") for note in evaluation.notes]
     scored, beyond, lost = evaluation.scored, evaluation.out_of_scope, len(evaluation.failures)
     parts.append(Text(f"{evaluation.given} items = {scored} scored + {beyond} out of scope + {lost} without a score"))
     parts += [Text(f"  {path}: {reason}") for path, reason in sorted(evaluation.failures.items())]
@@ -74,6 +81,31 @@ def _build_controls_table(evaluation: Evaluation) -> WideTable:
         ],
         styles=_make_styles(evaluation),
     )
+
+
+def _build_swap_table(evaluation: Evaluation) -> WideTable:
+    rows = list_rows(evaluation.swaps)
+    figures = [row.figure for row in rows]
+    return WideTable(
+        title=TITLE,
+        names=Column(heading="", cells=[row.name for row in rows]),
+        columns=[
+            Column(heading="real", cells=[str(row.n_real) for row in rows]),
+            Column(heading="fake", cells=[str(row.n_fake) for row in rows]),
+            Column(heading="alone", cells=[number(one.alone) if one else TOO_FEW for one in figures]),
+            Column(heading="beside genuine", cells=[number(one.swapped) if one else TOO_FEW for one in figures]),
+            Column(heading="difference [95 %]", cells=[format_change(one) for one in figures]),
+        ],
+        styles=[RED if one and one.loses else "" for one in figures],
+    )
+
+
+def format_change(figure: SwapFigure | None) -> str:
+    """-0.141 [-0.204, -0.078]"""
+    if figure is None:
+        return TOO_FEW
+    span = f"{figure.interval[0]:+.3f}, {figure.interval[1]:+.3f}" if figure.interval else NOTHING
+    return f"{figure.difference:+.3f} [{span}]"
 
 
 def _make_styles(evaluation: Evaluation) -> list[str]:

@@ -17,6 +17,7 @@ LATER = (
     "extra_losses",
     "standardize",
     "normalize_features",
+    "swap",
     "uniformity_weight",
     "alignment_weight",
     "paired",
@@ -116,6 +117,11 @@ class TrainConfig(Settings):
     """In training only: add this times the log odds of fake among the draws of a dataset to its real/fake logits."""
     modality_dropout: float = Field(0.2, ge=0, lt=1)
     """Probability that a modality of a training clip is dropped; never its last one."""
+    swap: float = Field(0.0, ge=0, le=1)
+    """Share of the training clips with image or audio that get the other modality from another training clip; 0: none.
+    The class stays, and a swapped clip has no text."""
+    swap_schedule: Literal["constant", "rising"] = "constant"
+    """rising: from no swapped clips to the whole share in the last epoch."""
     shuffle_labels: bool = False
     """A control: permute the labels among training and validation items. The test AUC must then be chance; if it is
     higher, the split leaks."""
@@ -142,4 +148,6 @@ class TrainConfig(Settings):
 
     def fingerprint(self) -> str:
         """The one of earlier versions, where a setting that they did not have is off."""
-        return fingerprint(self.model_dump(mode="json", exclude={name for name in LATER if not getattr(self, name)}))
+        off = {name for name in LATER if not getattr(self, name)}
+        off |= set() if self.swap else {"swap_schedule"}
+        return fingerprint(self.model_dump(mode="json", exclude=off))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.core.hashing import fingerprint
 from unmask.train.config import TrainConfig
+from unmask.train.data.batch import Sources
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
 from unmask.train.optim.distributed import join_world
@@ -49,15 +51,23 @@ log = logging.getLogger("unmask")
 
 
 def score_run(
-    loaded: LoadedRun, data: TokenData, clips: NDArray[np.int64], *, device: torch.device, batch_size: int = 256
+    loaded: LoadedRun,
+    data: TokenData,
+    clips: NDArray[np.int64],
+    *,
+    device: torch.device,
+    batch_size: int = 256,
+    sources: Sources | None = None,
 ) -> ClipScores:
-    """Logits of `clips` before temperature: those of the run, or the mean over the members of an ensemble."""
+    """Logits of `clips` before temperature: those of the run, or the mean over the members of an ensemble.
+
+    `sources` shows them with the image or the audio of other clips, or without it.
+    """
     if loaded.members:
-        return average_scores(
-            [score_run(one, data, clips, device=device, batch_size=batch_size) for one in loaded.members]
-        )
+        score = partial(score_run, data=data, clips=clips, device=device, batch_size=batch_size, sources=sources)
+        return average_scores(list(map(score, loaded.members)))
     model = loaded.model
-    scores = score_clips(model, data, clips, device=device, batch_size=batch_size)
+    scores = score_clips(model, data, clips, device=device, batch_size=batch_size, sources=sources)
     return calibrate_terms(scores, model.terms, data.clips, loaded.info.terms)
 
 

@@ -198,7 +198,9 @@ def compute_reversal(config: TrainConfig, progress: float) -> float:
 def _batches(setup: Setup, portions: Sequence[Portion], *, device: torch.device) -> list[Batch]:
     names = setup.model.shape.streams
     return [
-        setup.data.batch(portion.clips, names, device=device, kept=portion.kept, views=portion.views)
+        setup.data.batch(
+            portion.clips, names, device=device, kept=portion.kept, views=portion.views, sources=portion.sources
+        )
         for portion in portions
     ]
 

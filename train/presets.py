@@ -117,6 +117,11 @@ def full_no_lag() -> TrainConfig:
     return full().model_copy(update={"lag": False})
 
 
+def full_swap() -> TrainConfig:
+    """Ablation: a quarter of the clips have the image or the audio of another clip of the same class."""
+    return full().model_copy(update={"swap": 0.25})
+
+
 def full_attentive() -> TrainConfig:
     """Ablation: each encoder's tokens pooled by a learned query, then an MLP, instead of a transformer."""
     return full().model_copy(update={"fusion": "attentive"})
@@ -165,6 +170,7 @@ PRESETS: dict[str, Callable[[], TrainConfig]] = {
         full_paired,
         full_joint_fusion,
         full_no_lag,
+        full_swap,
         full_attentive,
         full_logit_adjustment,
         gend,

@@ -289,6 +289,8 @@ def _warn_idle_terms(config: TrainConfig, sampler: Sampler, model: Detector) -> 
         log.warning("train: no two datasets share a modality mask, so domain_loss=%s does nothing", config.domain_loss)
     elif config.domain_loss == "coral" and (config.batch_size or 0) < COMPARABLE:
         log.warning("train: coral compares clips within a batch, and %s clips per batch are too few", config.batch_size)
+    if config.swap > 0 and not sampler.swap(sampler.draw(config.epochs), config.epochs):
+        log.warning("train: no clip can take the image or audio of another clip, so swap does nothing")
     if config.infonce_weight > 0 and (real & (whole & BOTH == BOTH)).sum() < 2:
         log.warning("train: fewer than two real clips have image and audio, so infonce_weight does nothing")
     if sampler.partners and (not sampler.partners.count_items() or config.batch_size == config.accumulate == 1):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.train.data.batch import Batch, bit
+from unmask.train.data.batch import MODALITIES, Batch, Sources, bit, get_givers
 from unmask.train.data.token_data import TokenData, prefetch
 from unmask.train.models.detector import Detector, Outputs
 
@@ -35,6 +34,8 @@ class ClipScores:
     terms: NDArray[np.float32]
     """(N, T) of a part fusion, in the order of Detector.terms: their noisy-or is `fake`; NaN for one that the clip does
     not have. T is 0 for every other fusion."""
+    givers: NDArray[np.int64]
+    """(N, M) clips whose tokens of each modality were scored: `clips`, unless modalities were swapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +60,27 @@ def score_clips(
     *,
     device: torch.device,
     batch_size: int = 256,
+    sources: Sources | None = None,
 ) -> ClipScores:
     """Score `clips`, each of which has a token of one of the model's encoders (`data.select(model.shape.streams)`).
 
+    `sources` shows them with the image or the audio of other clips, or without it.
     Always in float32: in half precision a score would depend on the other clips of the batch.
     """
     model.eval()
     # Batches of clips of similar length have little padding. The original order is restored below.
-    lengths = data.lengths(model.shape.streams)[clips].sum(axis=1)
+    sources = sources or {}
+    lengths = data.count_tokens(model.shape.streams, clips, sources)
     order = np.argsort(lengths, kind="stable")
     parts = [order[part] for part in cut(1 + lengths[order], batch_size)]
-    make = partial(data.batch, names=model.shape.streams, device=device)
+
+    def make(part: NDArray[np.int64]) -> Batch:
+        shown = {modality: giver[part] for modality, giver in sources.items()}
+        return data.batch(clips[part], model.shape.streams, device=device, sources=shown)
+
     outputs = []
     with torch.inference_mode():
-        for batch in prefetch(make, [clips[part] for part in parts], ahead=device.type == "cuda"):
+        for batch in prefetch(make, parts, ahead=device.type == "cuda"):
             outputs.append(_columns(model(batch), batch))
     back = np.empty_like(order)
     back[order] = np.arange(len(order))
@@ -86,6 +94,7 @@ def score_clips(
         domain=rows[:, 4:end],
         pattern=rows[:, 3].astype(np.int64),
         terms=rows[:, end:],
+        givers=np.stack([get_givers(clips, sources, modality) for modality in MODALITIES], axis=1),
     )
 
 

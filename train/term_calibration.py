@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from unmask.cache.spec import Modality
 from unmask.manifests.manifest import Kind
 from unmask.metrics.calibration import fit_logistic
+from unmask.train.data.batch import MODALITIES
 from unmask.train.data.clip_table import UNKNOWN, ClipTable
 from unmask.train.models.part_fusion import combine_arrays
 from unmask.train.scoring import ClipScores
@@ -55,7 +56,7 @@ def fit_terms(scores: ClipScores, terms: Sequence[str], table: ClipTable) -> tup
     found = []
     for number, modality, kinds in _list_parts(terms):
         known = getattr(table, LABELS[modality])[scores.clips] != UNKNOWN
-        rows = np.flatnonzero(known & _has(scores, number, kinds, table))
+        rows = np.flatnonzero(known & _has(scores, number, modality, kinds, table))
         items, first, member = np.unique(table.item[scores.clips[rows]], return_index=True, return_inverse=True)
         logit = np.bincount(member, scores.terms[rows, number], len(items)) / np.bincount(member, minlength=len(items))
         is_fake = getattr(table, LABELS[modality])[scores.clips[rows[first]]] == 1
@@ -74,7 +75,7 @@ def calibrate_terms(
     terms_NT = scores.terms.copy()
     for number, modality, kinds in _list_parts(terms):
         if (modality, kinds) in lines:
-            line, rows = lines[modality, kinds], _has(scores, number, kinds, table)
+            line, rows = lines[modality, kinds], _has(scores, number, modality, kinds, table)
             terms_NT[rows, number] = line.slope * terms_NT[rows, number] + line.intercept
     parts = {modality: terms_NT[:, number] for number, modality in enumerate(terms)}
     return replace(
@@ -94,6 +95,9 @@ def _list_parts(terms: Sequence[str]) -> Iterator[tuple[int, Modality, tuple[Kin
                 yield from ((number, modality, kinds) for kinds in KINDS[modality])
 
 
-def _has(scores: ClipScores, number: int, kinds: Sequence[Kind], table: ClipTable) -> NDArray[np.bool_]:
-    """(N,) clips of these kinds of media that have the term."""
-    return ~np.isnan(scores.terms[:, number]) & np.isin(table.kind[scores.clips], kinds)
+def _has(
+    scores: ClipScores, number: int, modality: Modality, kinds: Sequence[Kind], table: ClipTable
+) -> NDArray[np.bool_]:
+    """(N,) clips that have the term, of a modality from these kinds of media."""
+    giver = scores.givers[:, MODALITIES.index(modality)]
+    return ~np.isnan(scores.terms[:, number]) & np.isin(table.kind[giver], kinds)

@@ -242,6 +242,7 @@ class EvaluationTable(Table):
         lost = [f"{path}: {reason}" for path, reason in sorted(about.failures.items())]
         sentences = [comparison.meaning for comparison in about.comparisons]
         shortcuts = [text for text, _ in describe_shortcuts(about)]
+        sentences += [swap.meaning for swap in about.swaps]
         return [*sentences, *shortcuts, *about.notes, f"{counts} + {len(lost)} without a score", *lost]
 
     def as_text(self) -> str:

@@ -26,7 +26,9 @@ from unmask.evaluation.report.glossary import list_terms
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.sentences import describe_shortcuts, list_flagged
-from unmask.evaluation.terminal_table import PARTIAL, format_beside
+from unmask.evaluation.swap_control.results import MOST_LOST
+from unmask.evaluation.swap_control.table import TITLE, list_rows
+from unmask.evaluation.terminal_table import PARTIAL, format_beside, format_change
 from unmask.metrics import binary
 
 # More rows help no reader; all of them are in the page's JSON.
@@ -78,6 +80,15 @@ def show_controls(data: PageData) -> Context:
         "partial": PARTIAL,
         "flagged": list_flagged(data.evaluation),
         "compared": [(heading, comparisons) for heading, comparisons in compared if comparisons],
+    }
+
+
+def show_swaps(data: PageData) -> Context:
+    return {
+        "swap_title": TITLE,
+        "swap_rows": list_rows(data.evaluation.swaps),
+        "change": format_change,
+        "most_lost": MOST_LOST,
     }
 
 
@@ -158,6 +169,7 @@ SECTIONS: tuple[Section, ...] = (
         json=lambda data: {"evaluation": data.evaluation.as_json()},
     ),
     Section(id="controls", title="Controls and the linear probe", context=show_controls),
+    Section(id="swaps", title="Swap control", context=show_swaps),
     Section(id="roc", title="ROC curves", context=show_roc),
     Section(id="scores", title="Scores and calibration", context=show_scores),
     Section(

@@ -23,6 +23,8 @@ from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.stage_counts import DatasetLine, FailureLine, StageLine
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
+from unmask.evaluation.swap_control.results import Part, SwapControl, SwapFigure
+from unmask.evaluation.swap_control.sentences import describe_swap
 from unmask.manifests.audit.results import Shortcut
 from unmask.manifests.manifest import MediaRow
 
@@ -84,6 +86,7 @@ def make_evaluation(run: Path) -> Made:
         for control in (score_majority(known), score_headers(known, seed=0))
     ]
     ours, theirs = measure(items, model, seed=0), [measure(items, control, seed=0) for control in controls]
+    few = {"part": "image", "n_real": 40, "n_fake": 3, "groups": 43, "partners": 9, "draws": 3}
     evaluation = Evaluation(
         run="full-s0-0123abcd",
         key="0123abcd",
@@ -109,9 +112,29 @@ def make_evaluation(run: Path) -> Made:
             Shortcut(dataset="archive", classifier="length", verdict="suspect", auc=0.7, text="length: AUC 0.700"),
         ),
         audit="audit",
+        swaps=(make_swap("audio", -0.141), SwapControl(**few, figures=(), meaning="too few files")),
     )
     write_predictions(run, items, scores, 0.5, controls)
     return Made(items, scores, evaluation, read_predictions(run))
+
+
+def make_swap(part: Part, difference: float, interval: tuple[float, float] | None = (-0.204, -0.078)) -> SwapControl:
+    """Of 30 real and 20 fake files: only the joint score changes beside genuine partners, by `difference`."""
+    figures = tuple(
+        SwapFigure(
+            score=score,
+            same_partner=same,
+            alone=0.9,
+            swapped=0.9 + change,
+            difference=change,
+            interval=interval if change else (0.0, 0.0),
+        )
+        for same in (False, True)
+        for score, change in (("joint", difference), ("part", 0.0))
+    )
+    counts = {"n_real": 30, "n_fake": 20, "partners": 12}
+    meaning = describe_swap(part, figures, **counts)
+    return SwapControl(part=part, groups=50, draws=3, figures=figures, meaning=meaning, **counts)
 
 
 @pytest.fixture(scope="session")

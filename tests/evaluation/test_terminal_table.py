@@ -64,6 +64,24 @@ def test_controls_and_their_meaning_are_printed(made: Made) -> None:
         assert " ".join(comparison.meaning.split()) in " ".join(text.split())
 
 
+def test_the_swap_control_is_red_where_a_score_loses(made: Made) -> None:
+    text = format_evaluation(made.evaluation)
+    assert " ".join(line_of(text, "audio: joint score, same image")[1:]) == "30 20 0.900 0.759 -0.141 [-0.204, -0.078]"
+    assert line_of(text, "audio: audio score")[1:5] == ["30", "20", "0.900", "0.900"]
+    assert line_of(text, "image")[1:] == ["40", "3", *["too", "few"] * 3]
+    console = Console(file=StringIO(), width=300, force_terminal=True)
+    console.print(render_evaluation(made.evaluation))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    red = [line for line in lines if line.startswith("\x1b[1;31m") and "Shortcut" not in line]
+    assert [line.split("score")[0].removeprefix("\x1b[1;31m") for line in red[:2]] == ["audio: joint "] * 2
+    assert "A genuine image hides fake audio: AUC 0.900 alone, 0.759 beside it" in red[2]
+    assert len(red) == 3
+
+
+def test_a_run_of_one_modality_shows_no_swap_control(made: Made) -> None:
+    assert "beside genuine" not in format_evaluation(replace(made.evaluation, swaps=()))
+
+
 def test_items_without_a_score_are_counted_and_named(made: Made) -> None:
     text = format_evaluation(made.evaluation)
     assert "162 items = 160 scored + 1 out of scope + 1 without a score" in text

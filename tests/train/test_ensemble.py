@@ -122,6 +122,7 @@ def test_scores_of_parts_that_no_member_has_stay_unknown():
         domain=np.float32([[-np.inf], [1]]),
         pattern=np.array([2, 1]),
         terms=np.zeros((2, 0), np.float32),
+        givers=np.stack([clips] * 4, axis=1),
     )
     mean = average_scores([one, replace(one, fake=np.float32([3, 0]), video=np.float32([np.nan, 0]))])
     np.testing.assert_array_equal(mean.fake, [2, 1])

@@ -47,7 +47,7 @@ def batch_of(data: TokenData, names: tuple[str, ...], clips: list[int], **kept: 
 
 
 def test_the_suite_is_over_all_presets():
-    assert len(PRESETS) == 24
+    assert len(PRESETS) == 25
     names = ("image-baseline", "audio-baseline", "video-baseline", "early-fusion", "late-fusion", "cross-attention")
     assert {*names, "contrastive", "full"} < set(PRESETS)
     assert {make_preset(name).fusion for name in PRESETS} == set(FUSIONS)

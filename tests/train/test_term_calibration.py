@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,7 @@ def make_scores(terms: np.ndarray) -> ClipScores:
         domain=np.zeros((count, 1), np.float32),
         pattern=np.full(count, 3),
         terms=terms.astype(np.float32),
+        givers=np.tile(np.arange(count)[:, None], 4),
     )
 
 
@@ -86,3 +89,13 @@ def test_calibrated_terms_change_the_parts_and_their_noisy_or(make_data, made_it
     np.testing.assert_allclose(found.audio, expected[:, 1])
     assert scores.terms[0, 0] == 1.0, "the scores given stay as they are"
     assert calibrate_terms(scores, TERMS, table, ()) is scores
+
+
+def test_an_image_beside_foreign_audio_is_calibrated_by_the_kind_of_its_own_file(make_data, made_item):
+    items = [made_item(0, {"eye": 1}, "archive", "image"), made_item(1, {"ear": 1}, "deepvoice", "audio")]
+    table = make_data(items).clips
+    lines = [TermCalibration("image", ("image",), 1.0, 5.0), TermCalibration("image", ("video",), 1.0, -5.0)]
+    scores = make_scores(np.zeros((2, 3)))
+    still, voice = 0, 1
+    swapped = replace(scores, clips=np.array([voice]), terms=scores.terms[:1], givers=np.array([[still, voice, 1, 1]]))
+    assert calibrate_terms(swapped, TERMS, table, lines).video == [5.0]

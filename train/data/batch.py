@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.spec import Modality
-from unmask.train.data.clip_table import UNKNOWN, ClipTable, derive_label
+from unmask.train.data.clip_table import UNKNOWN, ClipTable, combine_part_labels, derive_label
 from unmask.train.data.device_transfer import Parcel, to_device
 from unmask.train.data.stream_tokens import StreamTokens
 
@@ -21,6 +21,10 @@ MODALITIES: tuple[Modality, ...] = ("image", "audio", "text", "metadata")
 """Modality m is bit m of a modality mask (`pattern`): image with audio is 0b0011."""
 TIMELESS: tuple[Modality, ...] = ("text", "metadata")
 """Modalities that describe the whole recording: their tokens have no time."""
+
+Sources = Mapping[Modality, NDArray[np.int64]]
+"""(B,) per modality: the clip that gives the tokens of this modality, -1 for none. A modality that is left out is the
+clip's own."""
 
 
 def bit(modality: Modality) -> int:
@@ -57,6 +61,13 @@ class Columns:
     video_known: NDArray[np.float32]
     audio_known: NDArray[np.float32]
     """1 if the manifest has a label for the modality and the modality is kept."""
+    swapped: NDArray[np.bool_] | None = None
+    """Clips whose image or audio is another clip's: they belong to no one dataset, and image and audio to no one
+    recording. None where no clip is."""
+
+    def exclude_swapped(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """`chosen` (B,) without the swapped clips."""
+        return chosen if self.swapped is None else chosen & ~self.swapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,22 +103,25 @@ def make_batch(
     kept: Mapping[Modality, NDArray[np.bool_]],
     device: torch.device,
     views: NDArray[np.int64] | None = None,
+    sources: Sources | None = None,
 ) -> Batch:
     """See `TokenData.batch`."""
-    lengths = {name: stream.lengths[clips] for name, stream in streams.items()}
+    sources = sources or {}
+    lengths = count_tokens(streams, clips, sources)
     for name, stream in streams.items():
         if stream.spec.modality in kept:
             lengths[name] = lengths[name] * kept[stream.spec.modality]
+    given = {modality: get_givers(clips, sources, modality) for modality in MODALITIES}
     tokens_of = _by_modality(streams, lengths, len(clips))
     used = 1 + sum(tokens_of.values(), np.zeros(len(clips), np.int64))
-    host = _columns(table, clips, {modality: count > 0 for modality, count in tokens_of.items()})
+    host = _columns(table, clips, {modality: count > 0 for modality, count in tokens_of.items()}, given)
     parcel = Parcel(device)
     names = ("lengths", "pattern", "domain", "label", "video", "audio", "video_known", "audio_known")
-    video, audio = _mark_fake(table.video_fake[clips]), _mark_fake(table.audio_fake[clips])
+    video, audio = _mark_fake(table.video_fake[given["image"]]), _mark_fake(table.audio_fake[given["audio"]])
     columns = (used, host.pattern, host.domain, host.label, video, audio, host.video_known, host.audio_known)
     for column in columns:
         parcel.add(column)
-    placed = _place(streams, clips, lengths, int(used.max()), device, views)
+    placed = _place(streams, clips, given, lengths, int(used.max()), device, views)
     taken = {name: (tokens, parcel.add(times), parcel.add(where)) for name, (tokens, times, where) in placed.items()}
     sent = parcel.send()
     return Batch(
@@ -122,33 +136,56 @@ def make_batch(
 def _place(
     streams: Mapping[str, StreamTokens],
     clips: NDArray[np.int64],
+    given: Mapping[Modality, NDArray[np.int64]],
     lengths: Mapping[str, NDArray[np.int64]],
     slots: int,
     device: torch.device,
     views: NDArray[np.int64] | None,
 ) -> dict[str, tuple[torch.Tensor, NDArray[np.float32], NDArray[np.int64]]]:
-    """Tokens, times and slots of each encoder. Tokens follow CLS without gaps, so padding is at the end of a clip."""
+    """Tokens, times and slots of each encoder. Tokens follow CLS without gaps, so padding is at the end of a clip.
+
+    `given`: the clip whose tokens are shown, by modality. Times of another clip's tokens count from its first token.
+    """
     rows = np.arange(len(clips))
     next_slot = rows * slots + 1
-    start_s = np.full(len(clips), np.inf, np.float32)
+    # Of the clip itself, then of the clip that gives each modality.
+    start_s = np.full((1 + len(MODALITIES)) * len(clips), np.inf, np.float32)
     taken = {}
     for name, stream in streams.items():
-        count = lengths[name]
-        tokens, times = stream.take(clips[count > 0], None if views is None else views[count > 0])
+        count, giver = lengths[name], given[stream.spec.modality]
+        tokens, times = stream.take(giver[count > 0], None if views is None else views[count > 0])
         if stream.spec.modality in TIMELESS:
             times = np.full_like(times, np.inf)
-        np.minimum.at(start_s, np.repeat(rows, count), times)
+        begins = np.where(giver == clips, 0, 1 + MODALITIES.index(stream.spec.modality)) * len(clips) + rows
+        np.minimum.at(start_s, np.repeat(begins, count), times)
         where = np.repeat(next_slot - (np.cumsum(count) - count), count) + np.arange(len(times))
-        taken[name] = (tokens, times, where, np.repeat(rows, count))
+        taken[name] = (tokens, times, where, np.repeat(begins, count))
         next_slot = next_slot + count
     return {
-        name: (to_device(tokens, device), _since(times, start_s[row]), where)
-        for name, (tokens, times, where, row) in taken.items()
+        name: (to_device(tokens, device), _since(times, start_s[begin]), where)
+        for name, (tokens, times, where, begin) in taken.items()
     }
 
 
 def _since(times: NDArray[np.float32], start_s: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.isinf(times), 0, times - np.where(np.isinf(start_s), 0, start_s)).astype(np.float32)
+
+
+def count_tokens(
+    streams: Mapping[str, StreamTokens], clips: NDArray[np.int64], sources: Sources
+) -> dict[str, NDArray[np.int64]]:
+    """(B,) tokens of each encoder that `clips` show, with the tokens of `sources`."""
+    counts = {}
+    for name, stream in streams.items():
+        giver = sources.get(stream.spec.modality, clips)
+        counts[name] = stream.lengths[giver] * (giver >= 0)
+    return counts
+
+
+def get_givers(clips: NDArray[np.int64], sources: Sources, modality: Modality) -> NDArray[np.int64]:
+    """(B,) the clip itself where the modality is its own or is not shown."""
+    giver = sources.get(modality, clips)
+    return np.where(giver < 0, clips, giver)
 
 
 def _by_modality(
@@ -161,15 +198,24 @@ def _by_modality(
     return found
 
 
-def _columns(table: ClipTable, clips: NDArray[np.int64], present: Mapping[Modality, NDArray[np.bool_]]) -> Columns:
+def _columns(
+    table: ClipTable,
+    clips: NDArray[np.int64],
+    present: Mapping[Modality, NDArray[np.bool_]],
+    given: Mapping[Modality, NDArray[np.int64]],
+) -> Columns:
+    video, audio = table.video_fake[given["image"]], table.audio_fake[given["audio"]]
+    label = derive_label(table, clips, present["image"], present["audio"])
+    swapped = (present["image"] & (given["image"] != clips)) | (present["audio"] & (given["audio"] != clips))
     return Columns(
         clips=clips,
         item=table.item[clips],
         domain=table.domain[clips],
         pattern=np.stack([present[modality] for modality in MODALITIES], axis=1) @ (1 << np.arange(len(MODALITIES))),
-        label=_mark_fake(derive_label(table, clips, present["image"], present["audio"])),
-        video_known=_known(table.video_fake[clips], present["image"]),
-        audio_known=_known(table.audio_fake[clips], present["audio"]),
+        label=_mark_fake(np.where(swapped, combine_part_labels(video, audio), label)),
+        video_known=_known(video, present["image"]),
+        audio_known=_known(audio, present["audio"]),
+        swapped=swapped if swapped.any() else None,
     )
 
 

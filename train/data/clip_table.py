@@ -91,6 +91,13 @@ def derive_label(
     return np.where(hidden & genuine, np.int8(0), table.label[clips])
 
 
+def combine_part_labels(video_fake: NDArray[np.int8], audio_fake: NDArray[np.int8]) -> NDArray[np.int8]:
+    """(B,) int8 label of clips that show an image and an audio of different clips: 1 if one of them is fake, 0 if both
+    are known to be genuine, else -1."""
+    either, both = (video_fake == 1) | (audio_fake == 1), (video_fake == 0) & (audio_fake == 0)
+    return np.where(either, np.int8(1), np.where(both, np.int8(0), np.int8(UNKNOWN)))
+
+
 def permute_labels(table: ClipTable, seed: int) -> ClipTable:
     """Permute the labels of the labeled train and val items among these items: a control."""
     item, first = np.unique(table.item, return_index=True)

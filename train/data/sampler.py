@@ -1,4 +1,4 @@
-"""Clips, batches and kept modalities of each epoch. No call depends on an earlier one.
+"""Clips, batches, kept and swapped modalities of each epoch. No call depends on an earlier one.
 
 Every random generator is keyed by (seed, epoch, purpose), and within it by the number of the draw: resuming at an epoch
 changes nothing.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -19,12 +20,13 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
 from unmask.train.data.clip_table import derive_label
 from unmask.train.data.partners import Partners, cut_between_pairs, list_even_ends, shuffle_pairs
+from unmask.train.data.swapping import Parts, draw_swaps
 from unmask.train.data.token_data import TokenData
 
 # Clips are sorted by length within pools of this many steps: enough for little padding, few enough for a random order.
 POOL_STEPS = 32
 
-_ORDER, _CLIP, _KEEP, _POOLS, _VIEW, _DROPOUT, _PAIRS = range(7)
+_ORDER, _CLIP, _KEEP, _POOLS, _VIEW, _DROPOUT, _PAIRS, _SWAP = range(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Portion:
     """Augmentation of each clip, 0 for the clean one; None without augmentations."""
     number: int = 0
     """Number of the batch in its epoch; keys the random numbers of its forward pass."""
+    sources: dict[Modality, NDArray[np.int64]] = field(default_factory=dict)
+    """`batch.Sources` of the clips; empty without swapped clips."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ class Sampler:
     """(C, M) tokens of every clip of the table by modality."""
     manipulated: NDArray[np.bool_]
     """(C, M) modalities that are known to be fake and have tokens."""
+    genuine: NDArray[np.bool_]
+    """(C, M) the same of those known to be genuine."""
     views: int = 0
     """Augmentations per clip beside the clean one."""
     partners: Partners | None = None
@@ -64,13 +70,14 @@ class Sampler:
         for name in names:
             lengths[:, MODALITIES.index(data.modality(name))] += data.streams[name].lengths
         there = lengths > 0
-        manipulated = np.zeros_like(there)
-        manipulated[:, image] = there[:, image] & (table.video_fake == 1)
-        manipulated[:, audio] = there[:, audio] & (table.audio_fake == 1)
+        manipulated, genuine = np.zeros_like(there), np.zeros_like(there)
+        for known, label in ((manipulated, 1), (genuine, 0)):
+            known[:, image] = there[:, image] & (table.video_fake == label)
+            known[:, audio] = there[:, audio] & (table.audio_fake == label)
         cells = table.domain[clips] * 2 + derive_label(table, clips, there[clips, image], there[clips, audio])
         views = data.views(names) if config.views else 0
         partners = Partners.find(table, clips, cells % 2 == 1) if config.paired else None
-        return cls(config, clips, table.item[clips], cells, lengths, manipulated, views, partners)
+        return cls(config, clips, table.item[clips], cells, lengths, manipulated, genuine, views, partners)
 
     def draw(self, epoch: int) -> NDArray[np.int64]:
         """Clips of the epoch. Balanced: equally many per (dataset, class), spread evenly over items."""
@@ -106,8 +113,11 @@ class Sampler:
         """
         clips, beside = self.pair(self.draw(epoch), epoch)
         keep = self.keep(clips, epoch, beside)
+        sources = self.swap(clips, epoch)
+        if sources:
+            keep[(sources["image"] != clips) | (sources["audio"] != clips)] = True
         seen = self._random(epoch, _VIEW).integers(0, self.views + 1, len(clips))[beside] if self.views else None
-        totals = (self.lengths[clips] * keep).sum(axis=1)
+        totals = (self._count_tokens(clips, sources) * keep).sum(axis=1)
         np.maximum.at(totals, beside, totals)
         steps: list[list[Portion]] = []
         number = 0
@@ -116,7 +126,8 @@ class Sampler:
             ends = list_even_ends(len(step), min(self.config.accumulate, len(step)))
             for rows in cut_between_pairs(step, ends, beside):
                 kept = {modality: keep[rows, column] for column, modality in enumerate(MODALITIES)}
-                steps[-1].append(Portion(clips[rows], kept, None if seen is None else seen[rows], number))
+                given = {modality: giver[rows] for modality, giver in sources.items()}
+                steps[-1].append(Portion(clips[rows], kept, None if seen is None else seen[rows], number, given))
                 number += 1
         return steps
 
@@ -145,6 +156,28 @@ class Sampler:
             luckiest = np.where(wanted, chance, -1.0).argmax(axis=1)
             keep[np.arange(len(clips)), luckiest] |= lost
         return keep
+
+    def swap(self, clips: NDArray[np.int64], epoch: int) -> dict[Modality, NDArray[np.int64]]:
+        """`batch.Sources` of the draws `clips`, epochs from 1; empty if none of them is swapped."""
+        rising = epoch / self.config.epochs if self.config.swap_schedule == "rising" else 1.0
+        share = self.config.swap * rising
+        if share <= 0:
+            return {}
+        item = np.full(len(self.lengths), -1, np.int64)
+        item[self.clips] = self.items
+        parts = Parts(item=item, manipulated=self.manipulated, genuine=self.genuine, present=self.lengths > 0)
+        is_fake = self.cells[np.searchsorted(self.clips, clips)] % 2 == 1
+        return draw_swaps(parts, clips, is_fake, share, self._random(epoch, _SWAP))
+
+    def _count_tokens(
+        self, clips: NDArray[np.int64], sources: Mapping[Modality, NDArray[np.int64]]
+    ) -> NDArray[np.int64]:
+        """(N, M) tokens of the draws by modality, 0 for a modality without a source."""
+        counts = self.lengths[clips]
+        for modality, giver in sources.items():
+            column = MODALITIES.index(modality)
+            counts[:, column] = self.lengths[giver, column] * (giver >= 0)
+        return counts
 
     def _draw_cell(self, cell: int, wanted: int, epoch: int) -> NDArray[np.int64]:
         """Rounds over the cell's items in new random orders, with a random clip of each item."""

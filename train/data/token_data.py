@@ -19,7 +19,7 @@ from unmask.core.suggestions import suggest
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
 from unmask.train.config import TrainConfig
-from unmask.train.data.batch import Batch, make_batch
+from unmask.train.data.batch import Batch, Sources, count_tokens, make_batch
 from unmask.train.data.clip_table import ClipTable, join
 from unmask.train.data.stream_tokens import StreamTokens, place_for
 
@@ -107,14 +107,21 @@ class TokenData:
         device: torch.device,
         kept: Mapping[Modality, NDArray[np.bool_]] | None = None,
         views: NDArray[np.int64] | None = None,
+        sources: Sources | None = None,
     ) -> Batch:
         """`clips` with their tokens of the encoders `names` on `device`.
 
         `kept` (B,) per modality: False drops the modality of that clip, as if the clip never had it. `views` (B,):
-        the augmentation of each clip, 0 for the clean one.
+        the augmentation of each clip, 0 for the clean one. `sources` shows the image or the audio of other clips.
         """
         streams = {name: self.streams[name] for name in names}
-        return make_batch(self.clips, streams, clips, kept or {}, device, views)
+        return make_batch(self.clips, streams, clips, kept or {}, device, views, sources)
+
+    def count_tokens(self, names: Sequence[str], clips: NDArray[np.int64], sources: Sources) -> NDArray[np.int64]:
+        """(B,) tokens of the encoders `names` that `clips` show, with the tokens of `sources`."""
+        counts = count_tokens({name: self.streams[name] for name in names}, clips, sources)
+        total: NDArray[np.int64] = np.sum(list(counts.values()), axis=0, dtype=np.int64)
+        return total
 
     def views(self, names: Sequence[str]) -> int:
         """Augmentations per clip beside the clean one; the largest number among these encoders."""

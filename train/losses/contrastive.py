@@ -20,8 +20,8 @@ from unmask.train.models.detector import Detector, Outputs
 
 
 def find_real_pairs(host: Columns) -> NDArray[np.bool_]:
-    """(B,) real clips with image and audio: in a fake clip the two need not belong together."""
-    return np.asarray((host.label == 0) & (host.pattern & BOTH == BOTH))
+    """(B,) real clips with image and audio of one recording: in a fake clip the two need not belong together."""
+    return host.exclude_swapped(np.asarray((host.label == 0) & (host.pattern & BOTH == BOTH)))
 
 
 def find_same_clip(host: Columns) -> NDArray[np.bool_]:

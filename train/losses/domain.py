@@ -70,7 +70,7 @@ def _split_halves(host: Columns) -> dict[tuple[int, int, int], NDArray[np.int64]
     """(pattern, dataset, half) -> rows, if both halves have two clips; all clips of an item are in the same half."""
     halves: dict[tuple[int, int, int], NDArray[np.int64]] = {}
     for pattern, domain in sorted(set(zip(host.pattern.tolist(), host.domain.tolist(), strict=True))):
-        rows = np.flatnonzero((host.pattern == pattern) & (host.domain == domain))
+        rows = np.flatnonzero(host.exclude_swapped((host.pattern == pattern) & (host.domain == domain)))
         half = np.unique(host.item[rows], return_inverse=True)[1] % 2
         parts = [rows[half == number] for number in (0, 1)]
         if min(map(len, parts)) > 1:
@@ -84,16 +84,24 @@ def _compute_moments(z_BW: torch.Tensor, rows: NDArray[np.int64]) -> tuple[torch
 
 
 def _count_contested(batch: Batch, model: Detector) -> float:
-    return float(model.discriminators.contested_patterns[batch.host.pattern].sum())
+    contested_B = np.asarray(model.discriminators.contested_patterns)[batch.host.pattern]
+    return float(batch.host.exclude_swapped(contested_B).sum())
+
+
+def _find_contested(batch: Batch, model: Detector) -> torch.Tensor:
+    """(B,) clips whose modality mask several datasets share, on the device. A swapped clip is of no one dataset."""
+    contested_B = model.discriminators.find_contested(batch.pattern)
+    if batch.host.swapped is None:
+        return contested_B
+    return contested_B & ~to_device(torch.from_numpy(batch.host.swapped), contested_B.device)
 
 
 def _domain(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:
-    contested_B = model.discriminators.find_contested(batch.pattern)
-    return sum_domain_cross_entropy(outputs.domain, batch.domain, contested_B)
+    return sum_domain_cross_entropy(outputs.domain, batch.domain, _find_contested(batch, model))
 
 
 def _penalty(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:
-    return sum_steepness(outputs, batch, model.discriminators.find_contested(batch.pattern), model)
+    return sum_steepness(outputs, batch, _find_contested(batch, model), model)
 
 
 def _coral(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:

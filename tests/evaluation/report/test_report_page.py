@@ -25,6 +25,7 @@ from unmask.train.config import TrainConfig
 HEADINGS = [
     "Results on the test split",
     "Controls and the linear probe",
+    "Swap control",
     "ROC curves",
     "Scores and calibration",
     "Training",
@@ -150,6 +151,16 @@ def test_shortcuts_of_the_test_data_are_a_banner_a_mark_and_a_sentence(html: str
     clean = render(replace(page_data, evaluation=replace(page_data.evaluation, shortcuts=(), audit="headers")))
     assert 'role="alert"' not in clean
     assert "Not audited: only the file headers" in clean
+
+
+def test_the_swap_control_marks_what_a_genuine_part_hides(html: str, page_data: PageData) -> None:
+    section = html.split('<section id="swaps">')[1].split("</section>")[0]
+    assert section.count('<tr class="bad">') == 2
+    assert section.count('<li class="bad">') == 1
+    assert ">-0.141 [-0.204, -0.078]</td>" in section
+    assert section.count(">too few</td>") == 3
+    single = render(replace(page_data, evaluation=replace(page_data.evaluation, swaps=())))
+    assert "this run does not read both image and audio" in single
 
 
 def test_small_datasets_are_grey_and_have_a_second_macro(html: str, page_data: PageData) -> None:
