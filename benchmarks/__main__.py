@@ -22,6 +22,7 @@ from benchmarks import (
     stage,
     training,
 )
+from benchmarks.claims import command as claims
 from benchmarks.models import command as models
 from unmask.core.errors import UnmaskError
 
@@ -42,7 +43,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
     "training": training.main,
 }
 # They take options of their own, and run only when they are named.
-COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {"models": models.main}
+COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {"claims": claims.main, "models": models.main}
 
 
 def main(names: list[str]) -> int:
