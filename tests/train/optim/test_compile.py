@@ -51,7 +51,7 @@ def test_compiled_blocks_take_the_same_steps(
     make_data, mixed, tmp_path: Path, traced: list[str], name: str, blocks: int
 ):
     # Dropout draws other random numbers in compiled code, so it has to be off.
-    config = make_preset(name).changed(QUICK | {"epochs": 1, "dropout": 0.0, "gradient_penalty": 0.1, "ema": 0.5})
+    config = make_preset(name).changed(QUICK | {"dropout": 0.0, "gradient_penalty": 0.1, "ema": 0.5})
     data = make_data(mixed(60))
     fit(data, config, tmp_path / "compiled", device=CPU)
     assert traced == ["Block"] * 2 * blocks, "of the trained model and of its average"
