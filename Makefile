@@ -64,7 +64,7 @@ predict: setup  ## FILE=x.mp4 -> a verdict
 	$(UNMASK) predict "$(FILE)" $(IN_WORK) $(ARGS)
 
 test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TESTERS) --dist loadfile $(ARGS)
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
 	$(VENV)/bin/python -m pytest -m campaign tests $(ARGS)

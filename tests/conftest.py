@@ -22,6 +22,15 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+# Files that take longest. `make test` begins with them: one that began last would keep one process busy, and the
+# others waiting.
+LONGEST = ("test_real_tokens.py", "test_python_api.py", "test_compile.py", "test_audit.py", "test_end_to_end.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 # What the worker processes of all tests import.
 LOADED = (
     "pytest",
