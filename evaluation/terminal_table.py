@@ -27,7 +27,7 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
     parts += [Text(f"- {comparison.meaning}") for comparison in evaluation.comparisons]
     if evaluation.swaps:
         parts += [Text(), _build_swap_table(evaluation)]
-        parts += [Text(f"- {swap.meaning}", style=RED if swap.hides else "") for swap in evaluation.swaps]
+        parts += [Text(f"- {swap.meaning}", style=RED if swap.loses else "") for swap in evaluation.swaps]
     parts += [Text(f"- {text}", style=RED if bad else "") for text, bad in describe_shortcuts(evaluation)]
     parts += [Text(f"- {note}", style=RED if "LEAKS" in note else "") for note in evaluation.notes]
     scored, beyond, lost = evaluation.scored, evaluation.out_of_scope, len(evaluation.failures)

@@ -20,11 +20,12 @@ from unmask.manifests.manifest import MediaRow
 from unmask.metrics.binary import ENOUGH_ITEMS
 from unmask.train.data.batch import MODALITIES
 
-# With these, the control scores at most 64,000 clips, however large the split is.
-MOST_FILES = 2000
+# With these, the control scores at most 16,000 clips, however large the split is.
+MOST_FILES = 1000
+"""Per part."""
 DRAWS = 3
-CLIPS = 4
-"""Clips per file."""
+CLIPS = 2
+"""Per file."""
 
 
 def run_swap_control(

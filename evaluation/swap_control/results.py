@@ -56,7 +56,7 @@ class SwapControl:
     """The result as a sentence."""
 
     @property
-    def hides(self) -> bool:
+    def loses(self) -> bool:
         """Does the joint score lose too much over all pairs?"""
         return any(one.loses for one in self.figures if one.score == "joint" and not one.same_partner)
 

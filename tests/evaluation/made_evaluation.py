@@ -118,8 +118,15 @@ def make_evaluation(run: Path) -> Made:
     return Made(items, scores, evaluation, read_predictions(run))
 
 
-def make_swap(part: Part, difference: float, interval: tuple[float, float] | None = (-0.204, -0.078)) -> SwapControl:
+def make_swap(
+    part: Part,
+    difference: float,
+    interval: tuple[float, float] | None = (-0.204, -0.078),
+    *,
+    beside_same: float | None = None,
+) -> SwapControl:
     """Of 30 real and 20 fake files: only the joint score changes beside genuine partners, by `difference`."""
+    same_change = difference if beside_same is None else beside_same
     figures = tuple(
         SwapFigure(
             score=score,
@@ -130,7 +137,7 @@ def make_swap(part: Part, difference: float, interval: tuple[float, float] | Non
             interval=interval if change else (0.0, 0.0),
         )
         for same in (False, True)
-        for score, change in (("joint", difference), ("part", 0.0))
+        for score, change in (("joint", same_change if same else difference), ("part", 0.0))
     )
     counts = {"n_real": 30, "n_fake": 20, "partners": 12}
     meaning = describe_swap(part, figures, **counts)

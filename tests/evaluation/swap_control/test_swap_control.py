@@ -66,17 +66,17 @@ def test_a_model_that_forgets_the_audio_beside_an_image_is_found_out(opened: Ope
     audio = found["audio"]
     assert (audio.n_real, audio.n_fake, audio.partners) == (10, 10, 10)
     assert [round(one.difference, 9) for one in audio.figures] == [-0.5, 0, -0.5, 0]
-    assert audio.hides
+    assert audio.loses
     assert audio.meaning.startswith("A genuine image hides fake audio: AUC 1.000 alone, 0.500 beside it (-0.500")
     assert "The audio score goes from 1.000 to 1.000: look at it" in audio.meaning
-    assert not found["image"].hides
+    assert not found["image"].loses
     assert found["image"].meaning.startswith("Genuine audio does not hide a fake image: AUC 1.000 alone")
 
 
 def test_a_model_that_forgets_nothing_passes(opened: OpenRun) -> None:
     found, oracle = run(opened, believe_any)
     assert all(one.difference == 0 for swap in found.values() for one in swap.figures)
-    assert not any(swap.hides for swap in found.values())
+    assert not any(swap.loses for swap in found.values())
     passes = [(batch.video, batch.audio, batch.host.pattern) for batch in oracle.seen]
     assert {int(mask) for *_, pattern in passes for mask in pattern} == {bit("image"), bit("audio"), 3}
     assert all(float((video * audio).sum()) == 0 for video, audio, _ in passes), "a partner is genuine"

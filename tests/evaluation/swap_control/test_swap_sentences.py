@@ -20,5 +20,14 @@ def test_a_small_change_is_a_pass_only_if_its_interval_is_small():
     open_ = make_swap("image", -0.01, (-0.08, 0.03))
     assert open_.meaning.startswith("Not shown that genuine audio does not hide a fake image: AUC 0.900 alone")
     assert make_swap("image", -0.01, None).meaning.endswith("too few groups to tell.")
-    assert not passed.hides
-    assert make_swap("image", -0.031).hides
+    assert not passed.loses
+    assert make_swap("image", -0.031).loses
+
+
+def test_partners_that_shift_all_scores_alike_do_not_hide_anything():
+    blurred = make_swap("image", -0.08, (-0.12, -0.04), beside_same=0.002)
+    assert blurred.loses
+    assert blurred.meaning.startswith(
+        "Genuine audio blurs a fake image: AUC 0.900 alone, 0.820 beside it (-0.080, 95 %"
+    )
+    assert "but beside the same audio the order stays (0.900, 0.902)" in blurred.meaning
