@@ -76,7 +76,7 @@ def test_the_exit_code_says_whether_files_were_scored(capsys, monkeypatch, tmp_p
         for n, score in enumerate(scores)
     ]
     run = SimpleNamespace(predict=lambda files, device: VerdictTable(verdicts))
-    monkeypatch.setattr("unmask.cli.options.Call.choose_run", lambda self, name: run)
+    monkeypatch.setattr("unmask.cli.options.Call.choose_run", lambda self, *named: run)
     with pytest.raises(SystemExit) as stopped:
         app.main(["predict", "0.mp4", "--work", str(tmp_path), *["--json"] * as_json])
     out, err = capsys.readouterr()
