@@ -104,8 +104,9 @@ def format_change(figure: SwapFigure | None) -> str:
     """-0.141 [-0.204, -0.078]"""
     if figure is None:
         return TOO_FEW
-    span = f"{figure.interval[0]:+.3f}, {figure.interval[1]:+.3f}" if figure.interval else NOTHING
-    return f"{figure.difference:+.3f} [{span}]"
+    # Adding 0 makes a negative zero positive.
+    change, *ends = (f"{round(value, 3) + 0.0:+.3f}" for value in (figure.difference, *(figure.interval or ())))
+    return f"{change} [{', '.join(ends) or NOTHING}]"
 
 
 def _make_styles(evaluation: Evaluation) -> list[str]:

@@ -67,7 +67,7 @@ def test_controls_and_their_meaning_are_printed(made: Made) -> None:
 def test_the_swap_control_is_red_where_a_score_loses(made: Made) -> None:
     text = format_evaluation(made.evaluation)
     assert " ".join(line_of(text, "audio: joint score, same image")[1:]) == "30 20 0.900 0.759 -0.141 [-0.204, -0.078]"
-    assert line_of(text, "audio: audio score")[1:5] == ["30", "20", "0.900", "0.900"]
+    assert line_of(text, "audio: audio score")[1:] == ["30", "20", "0.900", "0.900", "+0.000", "[+0.000,", "+0.000]"]
     assert line_of(text, "image")[1:] == ["40", "3", *["too", "few"] * 3]
     console = Console(file=StringIO(), width=300, force_terminal=True)
     console.print(render_evaluation(made.evaluation))
