@@ -48,6 +48,8 @@ class Cell:
     epochs: int | None
     seconds: float
     """Of processor time, tokens not included."""
+    validation_auc: float | None = None
+    """Mean over the datasets; of the best epoch. None of the probe."""
 
 
 def compute_key(problem: str, size: int, seed: int, config: TrainConfig | None) -> str:
@@ -118,7 +120,7 @@ class _Bench:
     def run(self, system: str, config: TrainConfig | None, key: str, size: int, seed: int) -> Cell:
         started, hidden = time.process_time(), PROBLEMS[self.problem].hidden
         parts = [self.data, hide(self.data, hidden)] if hidden else [self.data]
-        best_epoch = epochs = None
+        best_epoch = epochs = validation_auc = None
         if config is None:
             scores = [self._score_probe(data, seed) for data in parts]
         else:
@@ -128,6 +130,7 @@ class _Bench:
             if summary.stopped:
                 raise KeyboardInterrupt
             best_epoch, epochs = summary.best_epoch, summary.epochs
+            validation_auc = summary.validation and summary.validation["macro"]["auc"]
             scores = [self._score_run(run, data, device) for data in parts]
         test = self.items.split == "test"
         aucs = [auc(self.items.is_fake[test], score) for score in scores]
@@ -142,6 +145,7 @@ class _Bench:
             best_epoch=best_epoch,
             epochs=epochs,
             seconds=round(time.process_time() - started, 2),
+            validation_auc=validation_auc,
         )
 
     def _score_probe(self, data: TokenData, seed: int) -> NDArray[np.float64]:

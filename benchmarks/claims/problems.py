@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.claims.systems import DOMAIN_LOSSES, FUSIONS, PROBE, UNBALANCED
+from benchmarks.claims.systems import CHOSEN, DOMAIN_LOSSES, FUSIONS, PROBE, UNBALANCED
 from benchmarks.claims.tokens import Bits, Floats, Halves, Items, TokenSource, draw_direction
 from unmask.cache.spec import Modality
 
@@ -42,6 +42,8 @@ class Problem:
     """Of which the table is made unless --sizes says otherwise."""
     questions: tuple[tuple[str, str], ...] = (("full", PROBE),)
     """Pairs (system, compared with) of which a sentence gives the paired difference."""
+    choice: tuple[str, ...] = ()
+    """Systems of which one more row takes, per seed, the one with the highest validation AUC."""
     hidden: tuple[Modality, ...] = ()
     """A second measure: each test item without one of these modalities, in turns."""
 
@@ -193,6 +195,7 @@ def draw_both_forged(random: Random, size: int) -> Items:
     return replace(items, video_fake=items.label, audio_fake=items.label)
 
 
+_CHOICE = ("linear", *DOMAIN_LOSSES)
 _DOMAIN_QUESTIONS = tuple((name, "erm") for name in DOMAIN_LOSSES[1:])
 
 PROBLEMS: dict[str, Problem] = {
@@ -215,6 +218,7 @@ PROBLEMS: dict[str, Problem] = {
         "quarter to half a second early or late.",
         draw=draw_time_shift,
         systems=(*FUSIONS, "no-lag"),
+        sizes=(300, 1000),
         questions=(("full", PROBE), ("full", "joint"), ("full", "no-lag")),
     ),
     "skewed": Problem(
@@ -224,7 +228,8 @@ PROBLEMS: dict[str, Problem] = {
         draw=partial(draw_skewed, validation=False),
         systems=(PROBE, "linear", *DOMAIN_LOSSES, *UNBALANCED),
         sizes=(300, 1000),
-        questions=(("erm", PROBE), *_DOMAIN_QUESTIONS, ("erm", "erm-unbalanced")),
+        choice=_CHOICE,
+        questions=(("erm", PROBE), (CHOSEN, PROBE), *_DOMAIN_QUESTIONS, ("erm", "erm-unbalanced")),
     ),
     "skewed-throughout": Problem(
         title="The same, and validation is as skewed as training",
@@ -232,7 +237,8 @@ PROBLEMS: dict[str, Problem] = {
         draw=partial(draw_skewed, validation=True),
         systems=(PROBE, "linear", *DOMAIN_LOSSES),
         sizes=(1000,),
-        questions=(("erm", PROBE), *_DOMAIN_QUESTIONS),
+        choice=_CHOICE,
+        questions=(("erm", PROBE), (CHOSEN, PROBE), *_DOMAIN_QUESTIONS),
     ),
     "unseen": Problem(
         title="Unseen generators",
@@ -241,7 +247,8 @@ PROBLEMS: dict[str, Problem] = {
         draw=draw_unseen,
         systems=(PROBE, "linear", *DOMAIN_LOSSES, "dann-strong"),
         sizes=(300, 1000),
-        questions=(("erm", PROBE), *_DOMAIN_QUESTIONS, ("dann-strong", "erm")),
+        choice=_CHOICE,
+        questions=(("erm", PROBE), (CHOSEN, PROBE), *_DOMAIN_QUESTIONS, ("dann-strong", "erm")),
     ),
     "forged-audio": Problem(
         title="Forged audio under a genuine image",

@@ -13,6 +13,9 @@ from unmask.train.presets import make_preset
 PROBE = "linear probe"
 """The control of `evaluate`: scikit-learn's logistic regression on mean tokens."""
 
+CHOSEN = "best on validation"
+"""Row of the table: per seed, the system of `Problem.choice` with the highest validation AUC."""
+
 System = tuple[str, list[str]]
 """Preset, and settings as of --set: the form of `presets.parse_variants`."""
 

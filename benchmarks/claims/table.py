@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy import stats
 
 from benchmarks.claims.cells import Cell
 from benchmarks.claims.problems import PROBLEMS, Problem
-from benchmarks.claims.systems import PROBE
+from benchmarks.claims.systems import CHOSEN, PROBE
 
 Measure = Callable[[Cell], float | None]
 Aucs = dict[tuple[str, int], dict[int, float]]
@@ -19,6 +20,7 @@ Aucs = dict[tuple[str, int], dict[int, float]]
 def describe_problem(name: str, cells: Iterable[Cell]) -> str:
     """Markdown: heading, sentence, one row per system, and what the differences say."""
     problem, cells = PROBLEMS[name], [cell for cell in cells if cell.problem == name]
+    cells += choose_by_validation(cells, problem.choice)
     systems = list(dict.fromkeys(cell.system for cell in cells))
     sizes = sorted({cell.size for cell in cells})
     lines = [f"### {problem.title} (`{name}`)", "", problem.about, ""]
@@ -59,6 +61,16 @@ def _answer(problem: Problem, systems: Sequence[str], sizes: Sequence[int], cell
             said = "; ".join(f"{show_mean(d, signed=True)} at {s:,}" for s, d in lost.items() if d)
             lines.append(f"- `{system}`, hidden minus whole: {said}.")
     return lines
+
+
+def choose_by_validation(cells: Iterable[Cell], names: Sequence[str]) -> list[Cell]:
+    """Per size and seed the cell of the highest validation AUC, as CHOSEN, where all of `names` were measured."""
+    found: dict[tuple[int, int], list[Cell]] = {}
+    for cell in cells:
+        if cell.system in names and cell.validation_auc is not None:
+            found.setdefault((cell.size, cell.seed), []).append(cell)
+    complete = [several for several in found.values() if len(several) == len(names)]
+    return [replace(max(several, key=lambda cell: cell.validation_auc or 0.0), system=CHOSEN) for several in complete]
 
 
 def collect(cells: Iterable[Cell], measure: Measure) -> Aucs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from benchmarks.claims import cells as cells_module
 from benchmarks.claims import command, problems, tokens
 from benchmarks.claims.cells import Cell, Results, run_cells
 from benchmarks.claims.problems import PROBLEMS
-from benchmarks.claims.systems import PROBE, SYSTEMS, make_config
-from benchmarks.claims.table import describe_problem
+from benchmarks.claims.systems import CHOSEN, PROBE, SYSTEMS, make_config
+from benchmarks.claims.table import choose_by_validation, describe_problem
 from benchmarks.claims.tokens import TokenSource, draw_direction, hide
 from unmask.core.errors import UsageError
 from unmask.train.auto_size import SIZES, Size
@@ -70,7 +71,8 @@ def test_every_problem_has_both_classes_in_every_split_and_known_systems(name: s
     for split in counts:
         assert {row.label for row in items.rows if row.split == split} == {0, 1}
     asked = {system for question in PROBLEMS[name].questions for system in question}
-    assert asked <= set(PROBLEMS[name].systems) <= {PROBE, *SYSTEMS}
+    assert asked - {CHOSEN} <= set(PROBLEMS[name].systems) <= {PROBE, *SYSTEMS}
+    assert set(PROBLEMS[name].choice) <= set(PROBLEMS[name].systems)
 
 
 def test_in_skewed_training_alone_the_dataset_tells_the_label():
@@ -179,6 +181,14 @@ def test_the_table_has_means_intervals_and_differences_paired_by_seed():
     assert "- `joint` against `linear probe`: -.025 ± .318 at 300 (not shown to differ)." in text
     assert "early" not in text, "what was not measured is not in the table"
     assert describe_problem("xor", cells).endswith("Not measured.")
+
+
+def test_per_seed_the_system_that_is_best_on_validation_is_chosen():
+    judged = [("linear", 0, 0.8, 0.9), ("erm", 0, 0.9, 0.7), ("linear", 1, 0.7, 0.6), ("erm", 1, 0.6, 0.8)]
+    cells = [replace(make_cell(name, seed, auc), validation_auc=own) for name, seed, auc, own in judged]
+    alone = replace(make_cell("linear", 2, 0.5), validation_auc=0.5)
+    chosen = choose_by_validation([*cells, alone], ("linear", "erm"))
+    assert [(cell.system, cell.seed, cell.auc) for cell in chosen] == [(CHOSEN, 0, 0.8), (CHOSEN, 1, 0.6)]
 
 
 def test_the_table_says_what_hiding_costs():
