@@ -96,7 +96,17 @@ def fit_threshold(is_fake: NDArray[np.bool_], probability: NDArray[np.float64]) 
 
 def cross_entropy(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> float:
     """Mean, in nats; NaN for no items."""
-    return float(np.mean(np.logaddexp(0.0, np.where(is_fake, -logit, logit)))) if len(logit) else float("nan")
+    return float(np.mean(_list_losses(is_fake, logit))) if len(logit) else float("nan")
+
+
+def measure_loss_error(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> float:
+    """Standard error of the mean cross-entropy, in nats; NaN for fewer than two items."""
+    return float(np.std(_list_losses(is_fake, logit), ddof=1) / math.sqrt(len(logit))) if len(logit) > 1 else math.nan
+
+
+def _list_losses(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> NDArray[np.float64]:
+    losses: NDArray[np.float64] = np.logaddexp(0.0, np.where(is_fake, -logit, logit))
+    return losses
 
 
 def bin_reliability(is_fake: NDArray[np.bool_], probability: NDArray[np.float64]) -> tuple[list[float], list[float]]:

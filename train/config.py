@@ -29,6 +29,10 @@ LATER = (
 """Settings that earlier versions did not have."""
 
 
+Selection = Literal["steady", "last", "best"]
+"""Which epoch's weights are kept; best_epoch.SELECTIONS has the rules."""
+
+
 class TrainConfig(Settings):
     """One row of the experiment table. Presets are functions that give one (presets.py)."""
 
@@ -58,8 +62,11 @@ class TrainConfig(Settings):
     """Datasets to train and validate on; empty: all."""
 
     epochs: int = Field(30, ge=1)
+    selection: Selection = "steady"
+    """Epoch whose weights are kept. last: the last one; steady: the last one, unless its calibrated validation loss is
+    clearly above the lowest, then that of the lowest; best: the one of the best validation result."""
     patience: int = Field(8, ge=1)
-    """Stop after this many epochs without a better validation result."""
+    """With selection=best: stop after this many epochs without a better validation result."""
     batch_size: int | None = Field(None, ge=1)
     """Clips in memory at once; None: by the number of training clips and the size."""
     accumulate: int = Field(1, ge=1)
@@ -126,7 +133,7 @@ class TrainConfig(Settings):
     """A control: permute the labels among training and validation items. The test AUC must then be chance; if it is
     higher, the split leaks."""
     seed: int = Field(0, ge=0, lt=1 << 63)
-    ema: float = Field(0.0, ge=0, lt=1)
+    ema: float = Field(0.99, ge=0, lt=1)
     """Decay per step of an average of the weights, which is then validated and saved; 0: no averaging."""
 
     @field_validator("fusion")
@@ -150,4 +157,5 @@ class TrainConfig(Settings):
         """The one of earlier versions, where a setting that they did not have is off."""
         off = {name for name in LATER if not getattr(self, name)}
         off |= set() if self.swap else {"swap_schedule"}
+        off |= {"selection"} if self.selection == "best" else set()  # the only rule of earlier versions
         return fingerprint(self.model_dump(mode="json", exclude=off))

@@ -44,7 +44,7 @@ from unmask.train.run_folder import (
     write_metrics,
 )
 from unmask.train.run_info import RunSummary
-from unmask.train.run_setup import Setup, prepare
+from unmask.train.run_setup import Setup, Standing, prepare
 from unmask.train.validation import validate
 
 __all__ = ["fit", "run_folder"]
@@ -119,7 +119,7 @@ def _train(setup: Setup, run: Path) -> None:
     left = (config.epochs - done) * setup.steps
     with Board(f"train {run.name}", config.epochs, left, done) as board, Events(run, done, world.first) as events:
         for epoch in range(done + 1, config.epochs + 1):
-            if epoch - best.best_epoch > config.patience:
+            if setup.judge.stops_early and epoch - best.best_epoch > config.patience:
                 log.info("stopped early: no better validation result for %d epochs", config.patience)
                 return
             started = time.monotonic()
@@ -133,19 +133,18 @@ def _train(setup: Setup, run: Path) -> None:
                     calibrate=config.calibrate_terms,
                 )
                 shown = found.as_json()
-                deciding = setup.judge.decide([line["validation"] for line in lines], shown)
-                best = best.after(epoch, setup.judge.rank(deciding, found.loss))
-                if best.best_epoch == epoch:
-                    save_run(run, setup.validated, setup.inputs, epoch, found)
                 line = {
                     "epoch": epoch,
                     "train": means,
                     "validation": shown,
                     "criterion": setup.judge.criterion,
-                    "deciding": deciding,
-                    "best_epoch": best.best_epoch,
-                    "seconds": round(time.monotonic() - started, 3),
+                    "deciding": setup.judge.decide([line["validation"] for line in lines], shown),
                 }
+                kept = setup.judge.keeps(lines, line, last=epoch == config.epochs)
+                best = Standing(epoch, epoch if kept else best.best_epoch)
+                if kept:
+                    save_run(run, setup.validated, setup.inputs, epoch, found)
+                line |= {"best_epoch": best.best_epoch, "seconds": round(time.monotonic() - started, 3)}
                 lines.append(line)
                 write_metrics(run, lines)
                 events.write(line)

@@ -49,11 +49,7 @@ class Standing:
 
     epoch: int = 0
     best_epoch: int = 0
-    rank: tuple[float, ...] = ()
-    """Judge.rank of the best epoch."""
-
-    def after(self, epoch: int, rank: tuple[float, ...]) -> Standing:
-        return Standing(epoch, epoch, rank) if rank > self.rank else replace(self, epoch=epoch)
+    """The one whose weights are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +121,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         compile_blocks(one)
     if world.first:
         remove_leftovers(run)
-    judge = choose_judge(data, validation)
+    judge = choose_judge(config.selection, data, validation)
     inputs = describe_inputs(data, config, shape, key, judge.criterion)
     _check_features(config, model)
     _warn_idle_terms(config, sampler, model)
@@ -237,7 +233,7 @@ def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector,
 
 def _read_standing(begun: dict[str, Any]) -> Standing:
     found = begun["standing"]
-    return Standing(found["epoch"], found["best_epoch"], tuple(found["rank"]))
+    return Standing(found["epoch"], found["best_epoch"])
 
 
 def select_clips(data: TokenData, names: tuple[str, ...], config: TrainConfig, split: str) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from sklearn import config_context
 
 from unmask.core.errors import UsageError
 from unmask.metrics.binary import average_domains, measure, measure_by_domain
-from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_threshold
+from unmask.metrics.calibration import cross_entropy, fit_temperature, fit_threshold, measure_loss_error
 from unmask.train.data.clip_table import UNKNOWN
 from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector
@@ -28,6 +28,8 @@ class Validation:
     """Mean cross-entropy of the items, in nats."""
     calibrated_loss: float
     """The same after `temperature`: a loss that does not grow when a model becomes too certain."""
+    calibrated_error: float
+    """Its standard error: the deviation of the items' losses over the square root of their number."""
     pooled: dict[str, float]
     """metrics.NAMES over all items, with 0.5 as the threshold."""
     macro: dict[str, float]
@@ -82,6 +84,7 @@ def validate_scores(scores: ClipScores, data: TokenData) -> Validation:
         items=len(is_fake),
         loss=cross_entropy(is_fake, items.fake),
         calibrated_loss=cross_entropy(is_fake, items.fake / temperature),
+        calibrated_error=measure_loss_error(is_fake, items.fake / temperature),
         pooled=pooled,
         macro=average_domains(domains.values()),
         domains=domains,

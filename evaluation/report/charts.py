@@ -16,7 +16,7 @@ from unmask.core.html.svg_charts import Series, draw_histogram, draw_line_chart,
 from unmask.evaluation.predictions import CONTROL
 from unmask.evaluation.results import POOLED, Evaluation, MetricRow
 from unmask.metrics.calibration import bin_reliability
-from unmask.train.best_epoch import TITLES
+from unmask.train.best_epoch import describe_choice
 
 # Controls drawn beside the model's ROC curve: the two that matter most.
 BESIDE = ("metadata only", "linear probe")
@@ -101,12 +101,12 @@ def draw_calibration(evaluation: Evaluation, predictions: pa.Table) -> Chart:
 
 
 def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
-    """The number that chooses the epoch, losses, AUC and accuracy of the discriminators, with the best epoch marked."""
+    """The number that chooses the epoch, losses, AUC and accuracy of the discriminators, with the kept epoch marked."""
     if not lines:
         return []
     epochs = [float(line["epoch"]) for line in lines]
     best = lines[-1]["best_epoch"]
-    marker = (float(best), f"best {best}")
+    marker = (float(best), f"kept {best}")
     losses = [
         Series("training", epochs, _read_values(lines, "train", "fake"), "training"),
         Series("validation", epochs, _read_values(lines, "validation", "loss"), "model"),
@@ -127,9 +127,8 @@ def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
     ]
     if criterion := lines[-1].get("criterion"):
         deciding = [Series("decides", epochs, _read_values(lines, "deciding"), "model")]
-        name, better = TITLES[criterion], "highest" if criterion in ("macro_auc", "auc") else "lowest"
-        caption = f"Chooses the epoch: {name}; {better} in epoch {best}"
-        charts.insert(0, (caption, deciding, "AUC" if better == "highest" else "cross-entropy (nats)"))
+        unit = "AUC" if criterion in ("macro_auc", "auc") else "cross-entropy (nats)"
+        charts.insert(0, (f"Chooses the epoch: {describe_choice(criterion)}: epoch {best}", deciding, unit))
     return [_draw_lines(caption, series, epochs, y, marker) for caption, series, y in charts]
 
 

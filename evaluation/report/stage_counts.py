@@ -14,7 +14,7 @@ from unmask.evaluation.sentences import list_flagged
 from unmask.evaluation.unscored_items import format_reason
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.outcomes import Outcome
-from unmask.train.best_epoch import TITLES
+from unmask.train.best_epoch import describe_choice
 from unmask.train.run_info import RunSummary
 
 # Marks of demo data in the folder of the datasets: a file of this name, or a README with this title.
@@ -176,7 +176,7 @@ def describe_run(evaluation: Evaluation, preset: str, seed: int, summary: RunSum
 def _describe_epochs(summary: RunSummary) -> str:
     if summary.members:
         return f"{summary.epochs} in all, of {summary.members} members; mean of their logits"
-    return f"{summary.epochs}, best {summary.best_epoch} by {TITLES[summary.criterion]}"
+    return f"{summary.epochs}, {summary.best_epoch} is kept ({describe_choice(summary.criterion)})"
 
 
 def _describe_shortcuts(evaluation: Evaluation) -> str:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from unmask.train.best_epoch import LARGEST_ERROR, Judge, choose_criterion, choose_judge, estimate_error
+from unmask.train.best_epoch import (
+    CHOICES,
+    LARGEST_ERROR,
+    SELECTIONS,
+    TITLES,
+    Judge,
+    choose_criterion,
+    choose_judge,
+    estimate_error,
+)
+from unmask.train.config import Selection, TrainConfig
 
 
 def test_datasets_of_a_few_items_do_not_decide_which_epoch_is_best():
@@ -36,7 +46,7 @@ def test_items_are_counted_once_however_many_clips_they_have(make_data, made_ite
     items += [made_item(1, {"eye": 1}, "deepvoice", split="val")]
     data = make_data(items)
     with caplog.at_level("INFO", "unmask"):
-        judge = choose_judge(data, data.select(("eye",), "val"))
+        judge = choose_judge("best", data, data.select(("eye",), "val"))
     assert judge == Judge("calibrated_loss")
     assert "only one class of deepvoice" in caplog.text
     assert "standard error of the AUC about 0.09" in caplog.text
@@ -44,6 +54,17 @@ def test_items_are_counted_once_however_many_clips_they_have(make_data, made_ite
 
 def epoch(**figures: Any) -> dict[str, Any]:
     return {"loss": 0.5, "calibrated_loss": 0.5, "pooled": {"auc": 0.7}, "domains": {}} | figures
+
+
+def list_kept(judge: Judge, losses: list[float], deciding: list[float], error: float = 0.1) -> list[int]:
+    """The kept epoch after each epoch."""
+    lines: list[dict[str, Any]] = []
+    kept = []
+    for number, (loss, decides) in enumerate(zip(losses, deciding, strict=True), start=1):
+        line = {"deciding": decides, "validation": {"loss": loss, "calibrated_error": error}}
+        kept.append(number if judge.keeps(lines, line, last=number == len(losses)) else kept[-1])
+        lines.append(line)
+    return kept
 
 
 def test_one_lucky_epoch_does_not_win_by_the_calibrated_loss():
@@ -54,8 +75,7 @@ def test_one_lucky_epoch_does_not_win_by_the_calibrated_loss():
         found.append(judge.decide(earlier, line))
         earlier.append(line)
     assert found[2] == pytest.approx((0.70 + 0.60 + 0.30) / 3)
-    ranks = [judge.rank(deciding, 0.5) for deciding in found]
-    assert ranks.index(max(ranks)) + 1 == 7
+    assert list_kept(judge, [0.5] * 8, found)[-1] == 7
 
 
 def test_an_auc_decides_by_itself_and_equal_ones_by_the_loss():
@@ -63,6 +83,42 @@ def test_an_auc_decides_by_itself_and_equal_ones_by_the_loss():
     aucs = {"a": {"auc": 0.9}, "b": {"auc": 0.7}, "few": {"auc": 1.0}}
     assert judge.decide([epoch()], epoch(domains=aucs)) == pytest.approx(0.8)
     assert Judge("auc").decide([], epoch()) == 0.7
-    assert judge.rank(0.8, 0.3) > judge.rank(0.8, 0.4) > judge.rank(0.7, 0.1)
-    assert Judge("loss").rank(0.3, 0.3) > Judge("loss").rank(0.4, 0.4)
+    assert list_kept(judge, [0.1, 0.4, 0.3, 0.9], [0.7, 0.8, 0.8, 0.8]) == [1, 2, 3, 3]
+    assert list_kept(Judge("loss"), [0.4, 0.3], [0.4, 0.3]) == [1, 2]
     assert math.isclose(Judge("loss").decide([], epoch(loss=0.25)), 0.25)
+
+
+def test_the_last_epoch_is_kept_unless_its_loss_is_clearly_above_the_lowest():
+    judge = Judge("steady_loss")
+    rising = [0.60, 0.50, 0.55, 0.59, 0.61, 0.70]
+    assert list_kept(judge, rising, rising) == [1, 2, 2, 2, 2, 2]
+    assert list_kept(judge, rising, rising, error=0.25)[-1] == 6, "few items: the difference may be chance"
+    falling_again = [0.60, 0.50, 0.70, 0.55, 0.45, 0.54]
+    assert list_kept(judge, falling_again, falling_again) == [1, 2, 2, 2, 5, 6]
+    assert not judge.stops_early
+
+
+def test_the_last_epoch_is_kept_whatever_validation_says_where_it_is_asked_for():
+    judge = SELECTIONS["last"]({"archive": 500}, 500)
+    assert list_kept(judge, [0.1, 0.9], [0.1, 0.9]) == [1, 2]
+    assert not judge.stops_early
+    assert Judge("macro_auc").stops_early
+
+
+def test_one_class_can_not_speak_against_the_last_epoch(caplog: pytest.LogCaptureFixture):
+    assert SELECTIONS["steady"]({"archive": 0}, 0) == Judge("last_epoch")
+    assert "one class only" in caplog.text
+
+
+def test_every_rule_has_its_words_and_its_name_in_the_settings():
+    assert set(SELECTIONS) == set(get_args(Selection))
+    assert set(TITLES) == set(CHOICES)
+
+
+def test_runs_of_the_rule_of_earlier_versions_keep_their_fingerprint():
+    config = TrainConfig(selection="best", ema=0.0)
+    kept = config.model_dump(mode="json")
+    del kept["selection"]
+    assert "selection" not in kept
+    prints = {config.changed({"selection": name}).fingerprint() for name in SELECTIONS}
+    assert len(prints) == len(SELECTIONS)

@@ -184,7 +184,7 @@ def test_every_preset_trains(make_data, mixed, tmp_path: Path, name: str):
 
 def test_presets_begin_with_full_and_unknown_names_are_answered_with_the_list():
     assert next(iter(PRESETS)) == "full"
-    assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 24
+    assert len({made().model_dump_json() for made in PRESETS.values()}) == len(PRESETS) == 25
     with pytest.raises(UsageError, match="full-no-adversarial"):
         make_preset("fool")
 
@@ -192,7 +192,7 @@ def test_presets_begin_with_full_and_unknown_names_are_answered_with_the_list():
 def test_each_epoch_leaves_one_line_with_all_metrics(make_data, mixed, tmp_path: Path, caplog):
     data = make_data(mixed(80))
     with caplog.at_level(logging.INFO, "unmask"):
-        fit(data, QUICK, tmp_path / "run", device=CPU)
+        fit(data, QUICK.model_copy(update={"selection": "best"}), tmp_path / "run", device=CPU)
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
     assert sum(message.startswith("epoch ") for message in caplog.messages) == 4
@@ -217,8 +217,26 @@ def test_early_stopping_waits_for_patience(make_data, mixed, tmp_path: Path, mon
     measured = fit_module.validate
     flat = {"loss": 1.0, "calibrated_loss": 1.0}
     monkeypatch.setattr(fit_module, "validate", lambda *given, **named: replace(measured(*given, **named), **flat))
-    summary = fit(data, QUICK.model_copy(update={"epochs": 9, "patience": 2}), tmp_path / "run", device=CPU)
+    summary = fit(
+        data, QUICK.model_copy(update={"epochs": 9, "patience": 2, "selection": "best"}), tmp_path / "run", device=CPU
+    )
     assert (summary.best_epoch, summary.epochs) == (1, 3)
+
+
+def test_a_loss_that_clearly_rises_keeps_an_earlier_epoch_and_the_schedule_goes_on(
+    make_data, mixed, tmp_path: Path, monkeypatch
+):
+    losses, measured = iter([0.5, 0.45, 0.4, 0.9, 0.9, 0.9]), fit_module.validate
+
+    def validate(*given, **named):
+        return replace(measured(*given, **named), calibrated_loss=next(losses), calibrated_error=0.1)
+
+    monkeypatch.setattr(fit_module, "validate", validate)
+    config = QUICK.model_copy(update={"epochs": 6, "patience": 1})
+    summary = fit(make_data(mixed(40)), config, tmp_path / "run", device=CPU)
+    assert (summary.best_epoch, summary.epochs) == (3, 6)
+    assert load_run(tmp_path / "run", CPU).info.best_epoch == 3
+    assert [line["best_epoch"] for line in read_metrics(tmp_path / "run")] == [1, 2, 3, 3, 3, 3]
 
 
 @pytest.mark.parametrize(
@@ -242,17 +260,17 @@ def test_datasets_with_one_class_are_named_and_have_no_macro(make_data, made_ite
     items = [made_item(1, {"ear": 4}, "deepvoice", "audio", split) for split in ("train", "val") for _ in range(8)]
     items += [made_item(0, {"eye": 4}, "archive", "image", split) for split in ("train", "val") for _ in range(8)]
     summary = fit(make_data(items), QUICK, tmp_path / "run", device=CPU)
-    assert summary.criterion == "calibrated_loss"
+    assert summary.criterion == "steady_loss"
     assert summary.validation["macro"]["auc"] is None
     assert summary.validation["pooled"]["auc"] is not None
     assert "train: deepvoice has only one class" in caplog.text
     assert "only one class of archive, deepvoice" in caplog.text
 
 
-def test_validation_of_one_class_is_measured_by_the_loss(make_data, made_item, tmp_path: Path):
+def test_validation_of_one_class_can_not_judge(make_data, made_item, tmp_path: Path):
     items = [made_item(n % 2, {"eye": 4}) for n in range(16)] + [made_item(1, {"eye": 4}, split="val")] * 4
     summary = fit(make_data(items), QUICK, tmp_path / "run", device=CPU)
-    assert summary.criterion == "loss"
+    assert summary.criterion == "last_epoch"
     assert (load_run(tmp_path / "run", CPU).info.threshold, summary.validation["temperature"]) == (0.5, 1.0)
 
 

@@ -18,7 +18,7 @@ from rich.text import Text
 from unmask.core.progress import Progress, RemainingColumn
 from unmask.core.terminal import wide_table
 from unmask.core.terminal.wide_table import WideTable
-from unmask.train.best_epoch import TITLES, choose_deciding
+from unmask.train.best_epoch import CHOICES, TITLES, choose_deciding
 from unmask.train.losses.objective import LOSS_TERMS
 
 log = logging.getLogger("unmask")
@@ -26,7 +26,7 @@ log = logging.getLogger("unmask")
 # The table, nine datasets below it and the bar fit a terminal of 80 columns and 24 lines.
 EPOCHS_SHOWN = 11
 LEGEND = (
-    "decides: {}, which chooses the best epoch; AUC: of all validation items; macro: mean over datasets; domain: how "
+    "decides: {}; AUC: of all validation items; macro: mean over datasets; domain: how "
     "often the discriminators name a clip's dataset; by parts: the same by modalities alone; chance: by luck"
 )
 WORTH_A_WARNING = 0.995
@@ -143,7 +143,7 @@ def build_columns(lines: Sequence[dict[str, Any]]) -> tuple[list[Column], list[C
     """Losses and pooled AUCs, accuracy of the discriminators, and the AUC per dataset."""
     found = [line["validation"] for line in lines]
     losses = [
-        ("epoch", [f"{line['epoch']}{' best' if _is_best(line) else ''}" for line in lines]),
+        ("epoch", [f"{line['epoch']}{' kept' if _is_kept(line) else ''}" for line in lines]),
         *(
             (heading, [shorten(line["train"][name]) for line in lines])
             for name, heading in select_losses(lines).items()
@@ -173,15 +173,15 @@ def select_losses(lines: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 def build_table(lines: Sequence[dict[str, Any]], columns: Sequence[Column]) -> WideTable:
     first, *others = (wide_table.Column(heading=heading, cells=texts, left=True) for heading, texts in columns)
-    return WideTable(names=first, columns=others, styles=["bold" if _is_best(line) else "" for line in lines])
+    return WideTable(names=first, columns=others, styles=["bold" if _is_kept(line) else "" for line in lines])
 
 
-def _is_best(line: dict[str, Any]) -> bool:
+def _is_kept(line: dict[str, Any]) -> bool:
     return bool(line["best_epoch"] == line["epoch"])
 
 
 def mark_deciding(line: Mapping[str, Any]) -> dict[str, str]:
-    """Dataset -> "*" for those whose mean AUC chooses the best epoch."""
+    """Dataset -> "*" for those whose mean AUC chooses the epoch."""
     domains = line["validation"]["domains"]
     fewest = {name: min(row["fakes"], row["items"] - row["fakes"]) for name, row in domains.items()}
     deciding = choose_deciding(fewest) if line["criterion"] == "macro_auc" else ()
@@ -190,7 +190,7 @@ def mark_deciding(line: Mapping[str, Any]) -> dict[str, str]:
 
 def describe_criterion(line: Mapping[str, Any]) -> str:
     starred = " of the datasets with *" if line["criterion"] == "macro_auc" else ""
-    return TITLES[line["criterion"]] + starred
+    return f"{TITLES[line['criterion']]}{starred}; {CHOICES[line['criterion']]}"
 
 
 def format_line(line: dict[str, Any], epochs: int) -> str:
@@ -200,7 +200,7 @@ def format_line(line: dict[str, Any], epochs: int) -> str:
     losses = [f"{heading} {shorten(line['train'][name])}" for name, heading in select_losses([line]).items()]
     aucs = [f"{name} {shorten(found[group]['auc'])}" for name, group in (("auc", "pooled"), ("macro", "macro"))]
     rates = [f"{heading} {shorten(found['pooled'][name])}" for name, heading in names.items()]
-    decides = [f"decides {shorten(line['deciding'])}", *(["best"] if _is_best(line) else [])]
+    decides = [f"decides {shorten(line['deciding'])}", *(["kept"] if _is_kept(line) else [])]
     guess, alone, chance = (shorten(found[f"domain_{name}"]) for name in ("accuracy", "chance", "uniform"))
     sections = {
         "losses": losses,

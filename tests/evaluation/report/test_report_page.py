@@ -136,10 +136,10 @@ def test_a_split_that_leaks_is_announced_in_red(html: str, page_data: PageData) 
 
 def test_the_number_that_chose_the_epoch_has_a_curve_and_every_curve_a_marker(page_data: PageData) -> None:
     html = render(page_data)
-    caption = "Chooses the epoch: calibrated validation loss, mean of 3 epochs; lowest in epoch 7"
+    caption = "Chooses the epoch: calibrated validation loss, mean of 3 epochs; the lowest is kept: epoch 7"
     assert f"<figcaption>{caption}</figcaption>" in html
     assert html.count('<g class="marker">') == 4
-    assert html.count(">best 7</text>") == 4
+    assert html.count(">kept 7</text>") == 4
     earlier = [{k: v for k, v in line.items() if k not in ("criterion", "deciding")} for line in page_data.training]
     assert render(replace(page_data, training=earlier)).count('<g class="marker">') == 3, "a run of an earlier version"
 

@@ -63,8 +63,8 @@ def test_the_table_has_a_row_an_epoch_and_a_column_a_dataset():
     heading = shown.splitlines()[0].split()
     assert heading == "epoch loss decides val loss AUC macro archive* deepvoice domain by parts chance".split()
     first, second = (row for row in shown.splitlines() if "0.600" in row)
-    assert "1 best" in first
-    assert "best" not in second
+    assert "1 kept" in first
+    assert "kept" not in second
     assert second.split()[2:] == ["0.123", "0.500", "0.800", "0.750", "0.700", "-", "0.600", "0.500", "0.250"]
     assert "AUC: of all validation items" in shown
     assert "decides: mean validation AUC of the datasets with *" in shown
@@ -72,7 +72,7 @@ def test_the_table_has_a_row_an_epoch_and_a_column_a_dataset():
 
 def test_the_number_that_decides_has_a_column_and_is_named_whatever_it_is():
     shown = text([line(1, criterion="calibrated_loss")])
-    assert "decides: calibrated validation loss, mean of 3 epochs" in shown
+    assert "decides: calibrated validation loss, mean of 3 epochs; the lowest is kept; AUC" in " ".join(shown.split())
     assert "archive*" not in shown
 
 
@@ -84,7 +84,7 @@ def test_no_number_is_cut_however_narrow_the_console_is(width: int):
     assert max(map(len, shown.splitlines())) <= width
     assert all(f"{name}*" in shown for name in NINE)
     assert all(number in shown for number in numbers)
-    assert "98 best" in shown
+    assert "98 kept" in shown
     assert ("epoch 99, AUC of each dataset:" in shown) == (width < 200), "below the table only what has no column"
 
 
@@ -109,7 +109,7 @@ def test_the_log_line_of_an_epoch_is_under_120_characters(losses: int):
     text = format_line(epoch | {"train": epoch["train"] | own}, 120)
     assert 80 < len(text) < 120
     assert text.startswith("epoch 1/120: ")
-    assert "decides 0.123 best val loss 0.500 auc 0.800 macro 0.750" in text
+    assert "decides 0.123 kept val loss 0.500 auc 0.800 macro 0.750" in text
 
 
 @pytest.mark.parametrize("fewest", [0, 1, 4, 5, 9])
