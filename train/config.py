@@ -87,6 +87,8 @@ class TrainConfig(Settings):
     """Focal loss: clips that are already classified well weigh (1 - p)^gamma; 0: cross-entropy."""
     part_weight: float = Field(0.3, ge=0)
     """Weight of the video-fake and of the audio-fake loss beside the real/fake loss."""
+    joint_weight: float = Field(0.3, ge=0)
+    """fusion parts: weight of the real/fake loss of the joint logit, over clips without a modality known to be fake."""
     domain_loss: Literal["none", "dann", "cdan", "coral"] = "dann"
     """dann: gradient reversal; cdan: the same conditioned on the predicted class; coral: equal covariances. The
     discriminators are trained with every choice, as a measure; only dann and cdan let them change the features."""

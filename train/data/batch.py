@@ -32,6 +32,11 @@ def bit(modality: Modality) -> int:
     return 1 << MODALITIES.index(modality)
 
 
+def count_modalities(pattern: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of modalities in each modality mask."""
+    return np.asarray((pattern[..., None] >> np.arange(len(MODALITIES)) & 1).sum(axis=-1), np.int64)
+
+
 BOTH = bit("image") | bit("audio")
 
 
@@ -61,6 +66,8 @@ class Columns:
     video_known: NDArray[np.float32]
     audio_known: NDArray[np.float32]
     """1 if the manifest has a label for the modality and the modality is kept."""
+    part_fake: NDArray[np.bool_]
+    """A modality that is kept is known to be fake."""
     swapped: NDArray[np.bool_] | None = None
     """Clips whose image or audio is another clip's: they belong to no one dataset, and image and audio to no one
     recording. None where no clip is."""
@@ -215,6 +222,7 @@ def _columns(
         label=_mark_fake(np.where(swapped, combine_part_labels(video, audio), label)),
         video_known=_known(video, present["image"]),
         audio_known=_known(audio, present["audio"]),
+        part_fake=((video == 1) & present["image"]) | ((audio == 1) & present["audio"]),
         swapped=swapped if swapped.any() else None,
     )
 

@@ -1,14 +1,17 @@
 """Is the image fake, is the audio fake: cross-entropy over the clips that have the modality and a label for it.
 
-Both are computed with a weight of 0 too: they are logged as measures.
+Both are computed with a weight of 0 too: they are logged as measures. Beside them the loss of a part fusion's joint logit.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from unmask.train.config import TrainConfig
-from unmask.train.data.batch import Batch
+from unmask.train.data.batch import Batch, Columns, count_modalities
+from unmask.train.data.device_transfer import to_device
 from unmask.train.losses.classification import sum_cross_entropy
 from unmask.train.losses.term import LossTerm
 from unmask.train.models.detector import Detector, Outputs
@@ -37,4 +40,29 @@ AUDIO = LossTerm(
     count=lambda batch, model: batch.host.audio_known.sum(),
     value=_audio,
     active=lambda config: True,
+)
+
+
+def find_unexplained(host: Columns) -> NDArray[np.bool_]:
+    """(B,) clips of several modalities of which none is known to be fake: where one is, the joint logit has no need to.
+
+    Taught with the others too, it learns what the parts know, from whatever pairs of image and audio training has, and
+    raises the score of genuine audio under an image it never met.
+    """
+    return np.asarray((count_modalities(host.pattern) > 1) & ~host.part_fake)
+
+
+def _joint(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:
+    if outputs.terms is None or "joint" not in model.terms:
+        return torch.zeros((), device=batch.label.device)
+    known_B = to_device(torch.from_numpy(find_unexplained(batch.host).astype(np.float32)), batch.label.device)
+    logit_B = outputs.terms[:, -1].nan_to_num()
+    return sum_cross_entropy(logit_B, batch.label, known_B, config.label_smoothing, config.focal_gamma)
+
+
+JOINT = LossTerm(
+    name="joint",
+    weight="joint_weight",
+    count=lambda batch, model: find_unexplained(batch.host).sum() if "joint" in model.terms else 0.0,
+    value=_joint,
 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from unmask.cache.spec import Modality
-from unmask.train.data.batch import MODALITIES
+from unmask.train.data.batch import MODALITIES, count_modalities
 from unmask.train.data.device_transfer import to_device
 from unmask.train.models.heads import Reading, build_head
 from unmask.train.models.modality_slots import CLS, LAG, PAD, gather_tokens
@@ -90,7 +90,7 @@ class PartFusion(nn.Module):
         self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int], clips: ClipInputs
     ) -> Reading:
         """`most`: tokens of the clip that has most, per modality."""
-        device, several = x_BLW.device, _count_bits(clips.pattern) > 1
+        device, several = x_BLW.device, count_modalities(clips.pattern) > 1
         z_BW = torch.zeros_like(x_BLW[:, 0])
         terms = len(self.groups) + (self.joint_head is not None)
         terms_BT = z_BW.new_full((len(z_BW), terms), torch.nan)
@@ -178,10 +178,6 @@ def _make_linear(features: int) -> nn.Linear:
     linear = nn.Linear(features, 1, bias=False)
     nn.init.zeros_(linear.weight)
     return linear
-
-
-def _count_bits(pattern: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.asarray((pattern[:, None] >> np.arange(len(MODALITIES)) & 1).sum(axis=1), np.int64)
 
 
 def combine_terms(logit_BT: torch.Tensor, present_BT: torch.Tensor) -> torch.Tensor:
