@@ -1,6 +1,6 @@
 """Is the image fake, is the audio fake: cross-entropy over the clips that have the modality and a label for it.
 
-Both are computed with a weight of 0 too: they are logged as measures. Beside them the loss of a part fusion's joint logit.
+Both are computed with a weight of 0 too: they are logged as measures. Then the loss of a part fusion's joint logit.
 """
 
 from __future__ import annotations

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from one_step import compute_losses
 
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Columns
+from unmask.train.data.sampler import Sampler
 from unmask.train.losses.classification import sum_cross_entropy
 from unmask.train.losses.domain import coral, sum_domain_cross_entropy, sum_steepness
 from unmask.train.models.detector import Detector
 from unmask.train.models.model_shape import ModelShape
+from unmask.train.run_setup import build_shape
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear", "ear_two", "reader")
@@ -64,7 +67,7 @@ def host_of(domain: list[int], item: list[int] | None = None, pattern: list[int]
     items = np.arange(count) if item is None else np.array(item)
     nothing = np.zeros(count, np.float32)
     patterns = np.ones(count, np.int64) if pattern is None else np.array(pattern)
-    return Columns(np.arange(count), items, np.array(domain), patterns, nothing, nothing, nothing)
+    return Columns(np.arange(count), items, np.array(domain), patterns, nothing, nothing, nothing, nothing > 0)
 
 
 def test_coral_by_hand():
@@ -98,8 +101,8 @@ def test_coral_compares_only_datasets_of_the_same_pattern():
 
 
 WEIGHTS = {
-    "part_weight": ("video", "audio"), "gradient_penalty": ("penalty",), "coral_weight": ("coral",),
-    "infonce_weight": ("infonce",), "supcon_weight": ("supcon",), "uniformity_weight": ("uniformity",),
+    "part_weight": ("video", "audio"), "joint_weight": ("joint",), "gradient_penalty": ("penalty",),
+    "coral_weight": ("coral",), "infonce_weight": ("infonce",), "supcon_weight": ("supcon",), "uniformity_weight": ("uniformity",),
     "alignment_weight": ("alignment",),
 }  # fmt: skip
 
@@ -207,3 +210,26 @@ def test_the_penalty_of_clips_with_nothing_to_guess_is_zero_and_its_gradient_a_n
         assert found.terms["penalty"].item() == 0.0
         found.total.backward()
         assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+def test_the_joint_logit_learns_from_clips_of_several_modalities_without_a_known_fake_one(make_data, made_item):
+    both = {"eye": 3, "ear": 5}
+    data = make_data(
+        [
+            made_item(0, both, video_fake=False, audio_fake=False),
+            made_item(1, both),
+            made_item(1, both, video_fake=True, audio_fake=False),
+            made_item(1, {"eye": 3}),
+        ]
+    )
+    names, clips = ("eye", "ear"), np.arange(4)
+    config = TrainConfig(size="small", label_smoothing=0.0, standardize=False)
+    shape = build_shape(data, config, names, Sampler.of(data, names, clips, config))
+    model = Detector(shape).eval()
+    batch = data.batch(clips, names, device=CPU)
+    outputs = model(batch)
+    found = compute_losses(model, config, batch, outputs=outputs)
+    joint = outputs.terms[:2, -1]
+    torch.testing.assert_close(found.terms["joint"], (F.softplus(joint[0]) + F.softplus(-joint[1])) / 2)
+    heard = data.batch(clips, names, device=CPU, kept={"image": np.zeros(4, np.bool_)})
+    assert compute_losses(model, config, heard).terms["joint"].item() == 0.0
