@@ -23,6 +23,7 @@ LATER = (
     "paired",
     "lag",
     "linear_term",
+    "joint_weight",
     "calibrate_terms",
     "logit_adjustment",
 )

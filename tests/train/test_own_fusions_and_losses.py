@@ -61,7 +61,7 @@ def test_a_loss_of_the_users_own_module_is_trained_and_logged(own_code, make_dat
         fit(data, config, tmp_path / "run", device=CPU)
     columns = _train_columns(tmp_path / "run")
     assert -0.7 < columns["confidence"] < 0
-    parts = columns["fake"] + 0.3 * (columns["video"] + columns["audio"]) + columns["domain"]
+    parts = columns["fake"] + 0.3 * (columns["video"] + columns["audio"] + columns["joint"]) + columns["domain"]
     assert f"confidence {columns['confidence']:.3f} | decides" in caplog.text
     assert columns["total"] == pytest.approx(parts + 0.1 * columns["confidence"], rel=1e-4)
     own_code.forget("my_losses")
@@ -133,7 +133,8 @@ def test_a_registered_fusion_is_trained_and_needs_its_registration_to_be_opened(
 
 
 def test_settings_of_earlier_versions_keep_their_fingerprint():
-    earlier = TrainConfig(standardize=False, fusion="joint", lag=False, linear_term=False)
+    model = {"standardize": False, "fusion": "joint", "lag": False, "linear_term": False}
+    earlier = TrainConfig(joint_weight=0, ema=0, selection="best", **model)
     assert earlier.fingerprint() == "bb1176b08ee8ef17"
 
 

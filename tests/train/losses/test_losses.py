@@ -102,8 +102,8 @@ def test_coral_compares_only_datasets_of_the_same_pattern():
 
 WEIGHTS = {
     "part_weight": ("video", "audio"), "joint_weight": ("joint",), "gradient_penalty": ("penalty",),
-    "coral_weight": ("coral",), "infonce_weight": ("infonce",), "supcon_weight": ("supcon",), "uniformity_weight": ("uniformity",),
-    "alignment_weight": ("alignment",),
+    "coral_weight": ("coral",), "infonce_weight": ("infonce",), "supcon_weight": ("supcon",),
+    "uniformity_weight": ("uniformity",), "alignment_weight": ("alignment",),
 }  # fmt: skip
 
 
