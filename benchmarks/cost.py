@@ -9,8 +9,6 @@ Needs tokens: UNMASK_WORK=/path/to/work. The clip is the longest training clip: 
 
 from __future__ import annotations
 
-import logging
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,12 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.given_work import MISSING, open_given_work
 from benchmarks.operations import Operation, counted
 from benchmarks.timing import in_turn
 from benchmarks.training import Drawn
-from unmask.cache.stage import open_tokens
-from unmask.core.work_folder import WorkFolder
-from unmask.manifests.manifest import read_manifest
 from unmask.train.auto_size import SIZES, SizeName, resolve_auto
 from unmask.train.data.sampler import Portion
 from unmask.train.data.token_data import TokenData
@@ -61,13 +57,10 @@ A6000 = Device("RTX A6000", 0.7 * 154.8e12, 0.9 * 768e9, 8e-6)
 
 
 def main() -> str:
-    given = os.environ.get("UNMASK_WORK")
-    if not given:
-        return "not measured: set UNMASK_WORK to a work folder with tokens"
-    logging.getLogger("unmask").setLevel(logging.ERROR)
-    work = WorkFolder(Path(given).absolute())
-    manifest = read_manifest(work.manifest)
-    data = TokenData.load(manifest, open_tokens(work, manifest))
+    given = open_given_work()
+    if given is None:
+        return MISSING
+    _, _, data = given
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     here = measured_device(device)
     lines = [

@@ -5,8 +5,6 @@ Needs tokens: UNMASK_WORK=/path/to/work after `unmask scan, preprocess, extract`
 
 from __future__ import annotations
 
-import logging
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,13 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.given_work import MISSING, open_given_work
 from benchmarks.timing import in_turn
-from unmask.cache.stage import open_tokens
-from unmask.core.work_folder import WorkFolder
-from unmask.manifests.manifest import read_manifest
 from unmask.train.data.batch import BOTH
 from unmask.train.data.sampler import Portion
-from unmask.train.data.token_data import TokenData
 from unmask.train.fit import _batches
 from unmask.train.optim.distributed import World
 from unmask.train.optim.optimizer import autocast
@@ -41,14 +36,11 @@ PARTS_AIM, LAG_AIM = 1.6, 1.05
 
 
 def main() -> str:
-    given = os.environ.get("UNMASK_WORK")
-    if not given:
-        return "not measured: set UNMASK_WORK to a work folder with tokens"
-    logging.getLogger("unmask").setLevel(logging.ERROR)
+    given = open_given_work()
+    if given is None:
+        return MISSING
+    _, _, data = given
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    work = WorkFolder(Path(given).absolute())
-    manifest = read_manifest(work.manifest)
-    data = TokenData.load(manifest, open_tokens(work, manifest))
     with tempfile.TemporaryDirectory() as name:
         setups = {
             way: prepare(data, make_preset("full").changed(settings), Path(name) / way, World(device), resume=False)

@@ -6,8 +6,6 @@ Needs tokens: UNMASK_WORK=/path/to/work after `unmask scan, preprocess, extract`
 
 from __future__ import annotations
 
-import logging
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,14 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.given_work import MISSING, open_given_work
 from benchmarks.in_loop import in_the_loop
 from benchmarks.timing import in_turn
-from unmask.cache.stage import open_tokens
-from unmask.core.work_folder import WorkFolder
-from unmask.manifests.manifest import read_manifest
 from unmask.train.data.batch import Batch
 from unmask.train.data.sampler import Portion, Sampler
-from unmask.train.data.token_data import TokenData
 from unmask.train.fit import _train_epoch
 from unmask.train.monitor.live_table import Board
 from unmask.train.optim.distributed import World
@@ -40,14 +35,12 @@ STEP_AIM, PADDING_AIM = 0.95, 0.10
 
 
 def main() -> str:
-    given = os.environ.get("UNMASK_WORK")
-    if not given:
-        return "not measured: set UNMASK_WORK to a work folder with tokens"
-    logging.getLogger("unmask").setLevel(logging.ERROR)
+    given = open_given_work()
+    if given is None:
+        return MISSING
+    work, manifest, data = given
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    work = WorkFolder(Path(given).absolute())
-    manifest = read_manifest(work.manifest)
-    data, config = TokenData.load(manifest, open_tokens(work, manifest)), make_preset("full")
+    config = make_preset("full")
     with tempfile.TemporaryDirectory() as name:
         setup = prepare(data, config, Path(name) / "run", World(device), resume=False)
         lines = [steps(setup, device), padding(setup)]

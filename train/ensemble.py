@@ -24,6 +24,7 @@ from unmask.core.hashing import fingerprint
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Sources
 from unmask.train.data.token_data import TokenData
+from unmask.train.data.training_clips import select_clips
 from unmask.train.fit import fit
 from unmask.train.optim.distributed import join_world
 from unmask.train.run_folder import (
@@ -42,7 +43,7 @@ from unmask.train.run_folder import (
     write_info,
 )
 from unmask.train.run_info import RunSummary
-from unmask.train.run_setup import begin_run, select_clips
+from unmask.train.run_setup import begin_run
 from unmask.train.scoring import ClipScores, score_clips
 from unmask.train.term_calibration import calibrate_terms
 from unmask.train.validation import Validation, validate_scores

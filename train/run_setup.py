@@ -21,10 +21,11 @@ from unmask.train.auto_size import SIZES, resolve_auto
 from unmask.train.best_epoch import Judge, choose_judge
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import BOTH, MODALITIES
-from unmask.train.data.clip_table import UNKNOWN, permute_labels
+from unmask.train.data.clip_table import permute_labels
 from unmask.train.data.sampler import Sampler, find_shared_masks
 from unmask.train.data.token_data import TokenData
 from unmask.train.data.token_statistics import measure_tokens
+from unmask.train.data.training_clips import check_train, select_clips, warn_missing
 from unmask.train.losses.objective import Objective
 from unmask.train.models.detector import Detector
 from unmask.train.models.fusions import LAG_FUSIONS
@@ -99,17 +100,13 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         data = replace(data, clips=permute_labels(data.clips, config.seed))
     names = data.choose_encoders(config)
     train, validation = select_clips(data, names, config, "train"), select_clips(data, names, config, "val")
-    _check_train(data, train)
-    _warn_missing(data, names, train, config)
+    check_train(data, train)
+    warn_missing(data, names, train, config)
     config = _resolve(config, earlier, world, data.lengths(names)[train].sum(axis=1))
     sampler = Sampler.of(data, names, train, config)
     shape = build_shape(data, config, names, sampler)
     placed = data.move_to(device, names)
-    torch.manual_seed(config.seed)
-    model = Detector(shape).to(device)
-    if not earlier:
-        _standardize(model, placed, train, config)
-    validated = copy.deepcopy(model) if config.ema else model
+    model, validated = _build_models(shape, placed, train, config, device, standardized=earlier is not None)
     optimizer = make_optimizer(model, config)
     scaler = _make_scaler(config, device)
     if earlier:
@@ -169,6 +166,26 @@ def _make_scaler(config: TrainConfig, device: torch.device) -> GradScaler:
 def _restore(earlier: dict[str, Any], **parts: Any) -> None:
     for name, part in parts.items():
         part.load_state_dict(earlier[name])
+
+
+def _build_models(
+    shape: ModelShape,
+    data: TokenData,
+    train: NDArray[np.int64],
+    config: TrainConfig,
+    device: torch.device,
+    *,
+    standardized: bool,
+) -> tuple[Detector, Detector]:
+    """The model, and the one that is validated: a copy for the average of the weights, or the same.
+
+    `standardized`: the statistics of the tokens come with the weights of an earlier call.
+    """
+    torch.manual_seed(config.seed)
+    model = Detector(shape).to(device)
+    if not standardized:
+        _standardize(model, data, train, config)
+    return model, copy.deepcopy(model) if config.ema else model
 
 
 def _standardize(model: Detector, data: TokenData, train: NDArray[np.int64], config: TrainConfig) -> None:
@@ -234,41 +251,6 @@ def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector,
 def _read_standing(begun: dict[str, Any]) -> Standing:
     found = begun["standing"]
     return Standing(found["epoch"], found["best_epoch"])
-
-
-def select_clips(data: TokenData, names: tuple[str, ...], config: TrainConfig, split: str) -> NDArray[np.int64]:
-    """Labeled clips of `split` that `config` reads; `UsageError` if there are none."""
-    clips = data.select(names, split, config=config)
-    clips = np.compress(data.clips.label[clips] != UNKNOWN, clips)
-    if not len(clips):
-        wanted = f"{'/'.join(config.kinds)} with {'/'.join(config.modalities)}"
-        remedy = "scan with another split scheme, or change train.datasets, train.kinds or train.modalities"
-        raise UsageError(f"the {split} split has no {wanted}", remedy)
-    return clips
-
-
-def _check_train(data: TokenData, train: NDArray[np.int64]) -> None:
-    label, domain = data.clips.label[train], data.clips.domain[train]
-    if len(np.unique(label)) < 2:
-        raise UsageError("the train split has only one class", "add real or fake media, or scan with another scheme")
-    single = [n for n in np.unique(domain).tolist() if len(np.unique(label[domain == n])) < 2]
-    for number in single:
-        log.warning(
-            "train: %s has only one class, so recognizing the dataset is enough to predict the label",
-            data.clips.datasets[number],
-        )
-    if single:
-        log.warning("    its AUC is undefined, and a high pooled AUC may only separate datasets: rely on the macro AUC")
-
-
-def _warn_missing(data: TokenData, names: tuple[str, ...], train: NDArray[np.int64], config: TrainConfig) -> None:
-    """Warn when a requested modality occurs in no training clip."""
-    present = {data.modality(name) for name in names if data.streams[name].lengths[train].any()}
-    if absent := [modality for modality in config.modalities if modality not in present]:
-        log.warning(
-            "train: no clip has %s, so the model cannot learn it and its score for it is meaningless",
-            " or ".join(absent),
-        )
 
 
 def _check_features(config: TrainConfig, model: Detector) -> None:

@@ -18,11 +18,11 @@ from unmask.evaluation.ablation.ablation_files import name_ablation, write_ablat
 from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures
 from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.predictions import read_predictions
-from unmask.evaluation.results import MACRO, Evaluation, ScoreTable
+from unmask.evaluation.results import MACRO, Evaluation
 from unmask.evaluation.sentences import describe_shortcuts
 from unmask.evaluation.terminal_table import number
 from unmask.evaluation.token_reuse import store_uses
-from unmask.manifests.manifest import Split, read_manifest
+from unmask.manifests.manifest import Manifest, Split, read_manifest
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import fit
@@ -52,21 +52,19 @@ def ablate(
     manifest = read_manifest(work.manifest)
     data = TokenData.load(manifest, open_tokens(work, manifest))
     rows: list[AblationRow] = []
-    controls: tuple[ScoreTable, ...] = ()
-    controls_of = ""
-    shortcuts: tuple[str, ...] = ()
+    evaluated: dict[str, Evaluation] = {}
     stopped = False
     for preset in presets:
         evaluations, problem, stopped = _train_preset(configs[preset], data, work, device, split)
         if stopped:
             break
-        if evaluations and controls_of in ("", "linear"):  # `linear` stands in every table, whatever the others read
-            controls_of, controls = preset, evaluations[0].controls
-            audited = add_audit(evaluations[0], work.audit_results, manifest)
-            shortcuts = tuple(text for text, _ in describe_shortcuts(audited))
+        if evaluations:
+            evaluated[preset] = evaluations[0]
         rows.append(_build_row(preset, evaluations, work, problem))
     if not stopped and not any(row.runs for row in rows):
         raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
+    # `linear` stands in every table, whatever the others read: its controls are only shown where there are no others.
+    controls_of = next((preset for preset in evaluated if preset != "linear"), next(iter(evaluated), ""))
     ablation = Ablation(
         name=name_ablation(list(presets), _make_key(configs, data, split)),
         split=split,
@@ -74,15 +72,20 @@ def ablate(
         profile=data.profile.name,
         seeds=seeds,
         rows=tuple(rows),
-        controls=controls,
+        controls=evaluated[controls_of].controls if evaluated else (),
         controls_of=controls_of,
         stores=store_uses(work, {run for row in rows for run in row.runs}, began),
         stopped=stopped,
-        shortcuts=shortcuts,
+        shortcuts=_list_shortcuts(evaluated[controls_of], work, manifest) if evaluated else (),
     )
     if not stopped:
         write_ablation(work.ablations / ablation.name, ablation)
     return ablation
+
+
+def _list_shortcuts(evaluation: Evaluation, work: WorkFolder, manifest: Manifest) -> tuple[str, ...]:
+    audited = add_audit(evaluation, work.audit_results, manifest)
+    return tuple(text for text, _ in describe_shortcuts(audited))
 
 
 def _make_key(configs: Mapping[str, Sequence[TrainConfig]], data: TokenData, split: Split) -> str:

@@ -17,6 +17,8 @@ from unmask.train.data.stream_tokens import StreamTokens
 MOST_TOKENS = 2_000_000
 # Clips read at once.
 BLOCK = 1024
+# Clips whose times are looked at.
+TIMED_CLIPS = 64
 
 
 def measure_tokens(stream: StreamTokens, clips: NDArray[np.int64], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,9 +42,9 @@ def measure_tokens(stream: StreamTokens, clips: NDArray[np.int64], seed: int = 0
 def measure_spacing(stream: StreamTokens, clips: NDArray[np.int64]) -> float:
     """Median time in seconds between tokens that follow each other in one of `clips`; NaN without any two.
 
-    Tokens of the same instant (the cells of a grid) count as one. The first BLOCK clips tell it.
+    Tokens of the same instant (the cells of a grid) count as one. A few clips tell it: an encoder has one rate.
     """
-    some = clips[stream.lengths[clips] > 1][:BLOCK]
+    some = clips[stream.lengths[clips] > 1][:TIMED_CLIPS]
     times = [np.diff(np.unique(stream.take(clip[None])[1])) for clip in some]
     return float(np.median(np.concatenate(times))) if any(map(len, times)) else math.nan
 

@@ -76,7 +76,8 @@ class Detector(nn.Module):
             reading = self.read(average_tokens(tokens, batch))
         else:
             x_BLW, group_BL = self.embed(tokens, batch)
-            clips = (ClipInputs(batch.host.pattern, average_tokens(tokens, batch)),) if self.reads_clips else ()
+            means_BK = average_tokens(tokens, batch) if self.shape.linear else None
+            clips = (ClipInputs(batch.host.pattern, means_BK),) if self.reads_clips else ()
             reading = self.read(x_BLW, group_BL, batch.most, *clips)
             if self.projections is not None:
                 shown_BL = find_modalities(group_BL, self.shape.groups) if self.reads_encoders else group_BL

@@ -34,8 +34,9 @@ class ClipInputs:
 
     pattern: NDArray[np.int64]
     """(B,) modality masks, on the host."""
-    means_BK: torch.Tensor
-    """Mean token of each encoder side by side, as linear.average_tokens gives them."""
+    means_BK: torch.Tensor | None
+    """Mean token of each encoder side by side, as linear.average_tokens gives them; None for a model without a linear
+    term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class PartFusion(nn.Module):
                 part = self._take_part(x_BLW[rows_R], group_BL[rows_R], group, most[MODALITIES[group]])
                 z_RW = self.transformer(part.x_RSW, part.group_RS, begin=self.shared)
                 z_BW = z_BW.index_copy(0, rows_R, z_RW)
-                logit_R = self._judge_part(group, z_RW, clips.means_BK[rows_R])
+                logit_R = self._judge_part(group, z_RW, clips.means_BK, rows_R)
                 terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, number)), logit_R)
                 parts.append((rows, part))
         rows = np.flatnonzero(several)
@@ -141,13 +142,15 @@ class PartFusion(nn.Module):
             groups.append(empty_RS.index_copy(0, there, part.group_RS[source, 1:]))
         return _Sequence(torch.cat(xs, dim=1), torch.cat(groups, dim=1))
 
-    def _judge_part(self, group: int, z_RW: torch.Tensor, means_RK: torch.Tensor) -> torch.Tensor:
-        """(R,) logits of one modality."""
+    def _judge_part(
+        self, group: int, z_RW: torch.Tensor, means_BK: torch.Tensor | None, rows_R: torch.Tensor
+    ) -> torch.Tensor:
+        """(R,) logits of one modality of the clips `rows_R`."""
         name = MODALITIES[group]
         logit_R: torch.Tensor = self.part_heads[name](z_RW)[:, 0].float()
-        if name not in self.linear_heads:
+        if means_BK is None:
             return logit_R
-        linear_R: torch.Tensor = self.linear_heads[name](means_RK[:, self.columns[group]])[:, 0].float()
+        linear_R: torch.Tensor = self.linear_heads[name](means_BK[rows_R][:, self.columns[group]])[:, 0].float()
         return logit_R + linear_R
 
     def _get_part(self, modality: Modality, terms_BT: torch.Tensor) -> torch.Tensor:
