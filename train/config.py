@@ -25,6 +25,7 @@ LATER = (
     "linear_term",
     "joint_weight",
     "calibrate_terms",
+    "joint_means",
     "logit_adjustment",
 )
 """Settings that earlier versions did not have."""
@@ -49,7 +50,9 @@ class TrainConfig(Settings):
     """Add a token of how well image and audio fit at each time difference; fusions parts and joint only."""
     linear_term: bool = True
     """fusion parts: add to the logit of each modality a linear term in its mean tokens."""
-    calibrate_terms: bool = False
+    joint_means: bool = True
+    """fusion parts: add to the joint logit a term of the mean token of each modality, by an MLP."""
+    calibrate_terms: bool = True
     """fusion parts: calibrate the logit of each modality on validation, per kind of media, before they are combined."""
     standardize: bool = True
     """Subtract from each encoder's tokens the mean over the training clips and divide by the standard deviation."""

@@ -29,6 +29,7 @@ from unmask.evaluation.control_features import average_tokens
 from unmask.evaluation.controls import score_mean_tokens
 from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.open_run import OpenRun, open_run
+from unmask.evaluation.swap_control.control import run_swap_control
 from unmask.manifests.manifest import Manifest, read_manifest
 from unmask.manifests.splits.schemes import resplit
 from unmask.metrics.binary import ENOUGH_ITEMS, auc
@@ -42,6 +43,9 @@ from unmask.train.validation import replace_nan
 log = logging.getLogger("unmask")
 
 Line = dict[str, Any]
+
+SWAPS = tuple(f"swap_{part}{pairs}" for part in ("audio", "image") for pairs in ("", "_same"))
+"""Figures of the swap control: of all pairs of a fake and a real item, and of those with the same partner."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +154,24 @@ def measure_test(split: SplitData, opened: OpenRun, probe: NDArray[np.float64], 
         "probe_macro5": average_datasets(items, probe[chosen]),
         "audio_alone": _score_alone(opened, "audio", opened.data.clips.audio_fake, numbers, device),
         "image_alone": _score_alone(opened, "image", opened.data.clips.video_fake, numbers, device),
+        **_measure_swap(opened, items, numbers, device),
     }
+
+
+def _measure_swap(opened: OpenRun, items: ItemSet, numbers: NDArray[np.int64], device: torch.device) -> Line:
+    """AUC of the run's fake score in the swap control of `unmask evaluate`: each part alone, and beside genuine ones.
+
+    None for a run that does not read both, or where there are too few items.
+    """
+    number_of = {row.media_id: number for row, number in zip(items.rows, numbers.tolist(), strict=True)}
+    controls = run_swap_control(opened, items, number_of, device=device, batch_size=256, seed=0)
+    line: Line = dict.fromkeys(f"{name}_{when}" for name in SWAPS for when in ("alone", "swapped"))
+    for control in controls:
+        for figure in control.figures:
+            if figure.score == "joint":
+                name = f"{control.part}_same" if figure.same_partner else control.part
+                line |= {f"swap_{name}_alone": figure.alone, f"swap_{name}_swapped": figure.swapped}
+    return line
 
 
 def average_datasets(items: ItemSet, score: NDArray[np.float64]) -> float | None:

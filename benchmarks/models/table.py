@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.models.measure import Line
+from benchmarks.models.measure import SWAPS, Line
 from unmask.metrics.repeated_splits import SplitMean, average_splits
 
 NOTE = (
     "Mean over splits of the test AUC (macro5: mean over the datasets with at least five items of each class). "
     "Differences are paired by split, with the corrected 95 % interval of Nadeau and Bengio (2003); **bold** where it "
-    "excludes 0. Audio alone, image alone: AUC of the same model given that modality alone, for whether it is fake."
+    "excludes 0. Audio alone, image alone: AUC of the same model given that modality alone, for whether it is fake. "
+    "Swapped: the swap control of `unmask evaluate`, AUC of a part beside genuine ones of other items minus that of "
+    "the part alone; with the same: of the pairs of a fake and a real part that stand beside the same one."
 )
 
 
@@ -29,7 +31,9 @@ def _write_table(lines: Sequence[Line], work: str, base: str | None) -> str:
     names = list(dict.fromkeys(line["variant"] for line in lines))
     headings = ["", "AUC", "macro5", "AUC - probe", "macro5 - probe"]
     headings += [f"AUC - {base}", f"macro5 - {base}"] if base else []
-    headings += ["audio alone", "image alone", "validation AUC", "best epoch", "s per training"]
+    headings += ["audio alone", "image alone", "audio swapped", "with the same image"]
+    headings += ["image swapped", "with the same audio"]
+    headings += ["validation AUC", "best epoch", "s per training"]
     rows = [["linear probe", _mean(lines, "probe_auc"), _mean(lines, "probe_macro5"), *[""] * (len(headings) - 3)]]
     reference = [line for line in lines if line["variant"] == base]
     for name in names:
@@ -40,6 +44,7 @@ def _write_table(lines: Sequence[Line], work: str, base: str | None) -> str:
             alike = name == base
             cells += ["" if alike else _write_difference(own, reference, key, key) for key in ("auc", "macro5")]
         cells += [_mean(own, "audio_alone"), _mean(own, "image_alone")]
+        cells += [_write_difference(own, own, f"{name}_swapped", f"{name}_alone") for name in SWAPS]
         cells.append(_format(_average([line["validation"]["auc"] for line in own])))
         cells.append(f"{np.mean([line['best_epoch'] for line in own]):.0f}")
         rows.append([*cells, f"{np.mean([line['train_seconds'] for line in own]):.0f}"])

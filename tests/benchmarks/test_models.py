@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.__main__ import main
 from benchmarks.models import command, measure
-from benchmarks.models.measure import Line
+from benchmarks.models.measure import SWAPS, Line
 from benchmarks.models.plan import parse_plan, parse_seeds
 from benchmarks.models.table import compare_splits, write_tables
 from unmask.cache.spec import TOKEN_WIDTH, EncoderSpec, Modality
@@ -31,7 +31,8 @@ def line(variant: str, split_seed: int, auc: float, *, seed: int = 0, probe: flo
     facts = {"work": "made", "train_items": 80, "test_items": 20, "best_epoch": 3, "train_seconds": 2.0, "code": code}
     figures = {"auc": auc, "macro5": None, "probe_auc": probe, "probe_macro5": None, "audio_alone": 0.6}
     found = {"image_alone": None, "validation": {"auc": 0.75}}
-    return facts | figures | found | {"variant": variant, "split_seed": split_seed, "seed": seed}
+    swaps = {f"{name}_{when}": value for name in SWAPS for when, value in (("alone", 0.6), ("swapped", 0.55))}
+    return facts | figures | found | swaps | {"variant": variant, "split_seed": split_seed, "seed": seed}
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from unmask.train.ensemble import average_scores, fit_ensemble, score_run
 from unmask.train.fit import fit
 from unmask.train.run_choice import find_run, read_purpose
 from unmask.train.run_folder import load_run, run_folder
-from unmask.train.scoring import ClipScores, average_by_item, score_clips
+from unmask.train.scoring import ClipScores, average_by_item
 from unmask.train.validation import fit_calibration
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def test_the_logit_of_an_ensemble_is_the_mean_of_its_members_calibrated_once(dat
     assert [one.config.seed for one in loaded.members] == [0, 1]
     clips = data.select(loaded.info.shape.streams, "val")
     scores = score_run(loaded, data, clips, device=CPU)
-    own = [score_clips(one.model, data, clips, device=CPU).fake for one in loaded.members]
+    own = [score_run(one, data, clips, device=CPU).fake for one in loaded.members]
     np.testing.assert_allclose(scores.fake, np.mean(own, axis=0), rtol=1e-5)
     assert not np.allclose(own[0], own[1]), "two seeds are two models"
     items = average_by_item(scores, data)

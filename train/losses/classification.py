@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch
 from unmask.train.data.device_transfer import to_device
+from unmask.train.losses.explained import combine_explained
 from unmask.train.losses.term import LossTerm
 from unmask.train.models.detector import Detector, Outputs
 
@@ -44,7 +45,7 @@ def adjust_logit(logit_B: torch.Tensor, batch: Batch, class_odds: Sequence[float
 
 
 def _fake(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:
-    logit_B = outputs.fake
+    logit_B = combine_explained(outputs, batch, model)
     if model.shape.class_odds:
         logit_B = adjust_logit(logit_B, batch, model.shape.class_odds, config.logit_adjustment)
     everything = torch.ones_like(batch.label)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from unmask.train.config import TrainConfig
-from unmask.train.data.batch import Batch, Columns, count_modalities
+from unmask.train.data.batch import Batch
 from unmask.train.data.device_transfer import to_device
 from unmask.train.losses.classification import sum_cross_entropy
+from unmask.train.losses.explained import find_unexplained
 from unmask.train.losses.term import LossTerm
 from unmask.train.models.detector import Detector, Outputs
 
@@ -41,15 +41,6 @@ AUDIO = LossTerm(
     value=_audio,
     active=lambda config: True,
 )
-
-
-def find_unexplained(host: Columns) -> NDArray[np.bool_]:
-    """(B,) clips of several modalities of which none is known to be fake: where one is, the joint logit has no need to.
-
-    Taught with the others too, it learns what the parts know, from whatever pairs of image and audio training has, and
-    raises the score of genuine audio under an image it never met.
-    """
-    return np.asarray((count_modalities(host.pattern) > 1) & ~host.part_fake)
 
 
 def _joint(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig) -> torch.Tensor:

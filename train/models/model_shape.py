@@ -46,6 +46,8 @@ class ModelShape:
     """Bin width in seconds of the lag token; 0: without it."""
     linear: bool = False
     """fusion parts: with a linear term in the mean tokens."""
+    joint_means: bool = False
+    """fusion parts: the joint logit has a term of the mean token of each modality."""
     class_odds: tuple[float, ...] = ()
     """Of each dataset, for train.logit_adjustment (Sampler.class_odds); empty without it."""
 
@@ -74,6 +76,7 @@ class ModelShape:
             widths=self.widths,
             groups=self.groups,
             linear=self.linear,
+            joint_means=self.joint_means,
             normalized=self.normalized,
         )
 
@@ -111,6 +114,7 @@ class ModelShape:
             lag_step=lag_step,
             class_odds=class_odds,
             linear=config.linear_term and config.fusion == "parts",
+            joint_means=config.joint_means and config.fusion == "parts",
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from torch import nn
 from unmask.cache.spec import Modality
 from unmask.train.data.batch import MODALITIES, count_modalities
 from unmask.train.data.device_transfer import to_device
+from unmask.train.models.early_fusion import EarlyFusion
 from unmask.train.models.heads import Reading, build_head
 from unmask.train.models.modality_slots import CLS, LAG, PAD, gather_tokens
 from unmask.train.models.transformer_fusion import TransformerFusion
@@ -66,11 +67,13 @@ class PartFusion(nn.Module):
         dropout: float,
         *,
         linear: bool,
+        joint_means: bool,
     ) -> None:
         """`encoders`: modality (position in MODALITIES) and token width of each.
 
         `linear`: the logit of a modality also has a linear term in the mean tokens of its encoders (Cheng et al. 2016,
         wide and deep): a transformer on few clips does not find again all that a linear probe finds.
+        `joint_means`: for the same reason the joint logit has a term of an MLP on the mean token of each modality.
         """
         super().__init__()
         self.groups = tuple(sorted({group for group, _ in encoders}))
@@ -86,6 +89,12 @@ class PartFusion(nn.Module):
             last = self.joint_head[-1]
             assert isinstance(last, nn.Linear)
             nn.init.constant_(last.bias, JOINT_BIAS)
+        has_early = joint_means and len(self.groups) > 1
+        self.early = EarlyFusion(self.groups, width, width, dropout) if has_early else None
+        self.early_head = nn.Linear(width, 1, bias=False) if has_early else None
+        if self.early_head is not None:
+            # Not 0: the MLP would learn nothing in the first step.
+            nn.init.normal_(self.early_head.weight, std=0.01)
 
     def forward(
         self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int], clips: ClipInputs
@@ -112,7 +121,7 @@ class PartFusion(nn.Module):
             sequence = self._join(x_BLW[rows_R], group_BL[rows_R], rows, parts)
             z_RW = self.transformer(sequence.x_RSW, sequence.group_RS, begin=self.shared)
             z_BW = z_BW.index_copy(0, rows_R, z_RW)
-            logit_R = self.joint_head(z_RW)[:, 0].float()
+            logit_R = self.joint_head(z_RW)[:, 0].float() + self._judge_means(x_BLW[rows_R], group_BL[rows_R])
             terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, terms - 1)), logit_R)
         fake_B = combine_terms(terms_BT.nan_to_num(), ~terms_BT.isnan())
         return Reading(z_BW, fake_B, self._get_part("image", terms_BT), self._get_part("audio", terms_BT), terms_BT)
@@ -152,6 +161,13 @@ class PartFusion(nn.Module):
             return logit_R
         linear_R: torch.Tensor = self.linear_heads[name](means_BK[rows_R][:, self.columns[group]])[:, 0].float()
         return logit_R + linear_R
+
+    def _judge_means(self, x_RLW: torch.Tensor, group_RL: torch.Tensor) -> torch.Tensor:
+        """(R,) what the mean token of each modality adds to the joint logit."""
+        if self.early is None or self.early_head is None:
+            return torch.zeros_like(x_RLW[:, 0, 0])
+        logit_R: torch.Tensor = self.early_head(self.early(x_RLW, group_RL))[:, 0].float()
+        return logit_R
 
     def _get_part(self, modality: Modality, terms_BT: torch.Tensor) -> torch.Tensor:
         """(B,) logit of one modality, 0 for a clip without it: no loss and no score reads that."""

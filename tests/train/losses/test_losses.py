@@ -19,6 +19,7 @@ from unmask.train.losses.classification import sum_cross_entropy
 from unmask.train.losses.domain import coral, sum_domain_cross_entropy, sum_steepness
 from unmask.train.models.detector import Detector
 from unmask.train.models.model_shape import ModelShape
+from unmask.train.models.part_fusion import combine_terms
 from unmask.train.run_setup import build_shape
 
 CPU = torch.device("cpu")
@@ -233,3 +234,24 @@ def test_the_joint_logit_learns_from_clips_of_several_modalities_without_a_known
     torch.testing.assert_close(found.terms["joint"], (F.softplus(joint[0]) + F.softplus(-joint[1])) / 2)
     heard = data.batch(clips, names, device=CPU, kept={"image": np.zeros(4, np.bool_)})
     assert compute_losses(model, config, heard).terms["joint"].item() == 0.0
+
+
+def test_a_known_fake_modality_explains_its_clip_without_the_joint_logit(make_data, made_item):
+    both = {"eye": 3, "ear": 5}
+    data = make_data(
+        [
+            made_item(0, both, video_fake=False, audio_fake=False),
+            made_item(1, both),
+            made_item(1, both, video_fake=True, audio_fake=False),
+            made_item(1, {"eye": 3}, video_fake=True),
+        ]
+    )
+    names, clips = ("eye", "ear"), np.arange(4)
+    config = TrainConfig(size="small", label_smoothing=0.0, standardize=False)
+    model = Detector(build_shape(data, config, names, Sampler.of(data, names, clips, config))).eval()
+    outputs = model(batch := data.batch(clips, names, device=CPU))
+    logit = outputs.fake.clone()
+    logit[2] = combine_terms(outputs.terms[2:3, :2], torch.ones(1, 2, dtype=torch.bool))[0]
+    assert logit[2] < outputs.fake[2]
+    expected = F.binary_cross_entropy_with_logits(logit, batch.label)
+    torch.testing.assert_close(compute_losses(model, config, batch, outputs=outputs).terms["fake"], expected)

@@ -140,3 +140,28 @@ def test_without_the_setting_there_is_no_linear_term(make_data, made_item):
     data = make_data([made_item(0, BOTH), made_item(1, BOTH)])
     assert len(build(data, linear_term=False).read.linear_heads) == 0
     assert len(build(data).read.linear_heads) == 2
+
+
+def test_the_joint_logit_has_a_term_of_the_mean_tokens_of_all_modalities(make_data, made_item):
+    data = make_data([made_item(0, BOTH), made_item(1, {"ear": 3})])
+    model = build(data)
+    early, head = model.read.early, model.read.early_head
+    batch = data.batch(np.arange(2), NAMES, device=CPU)
+    torch.nn.init.zeros_(head.weight)
+    before = model(batch)
+    with torch.no_grad():
+        head.weight.copy_(torch.randn(head.weight.shape, generator=torch.Generator().manual_seed(0)))
+    after = model(batch)
+    x_BLW, group_BL = model.embed(model.standardize(batch), batch)
+    added = (early(x_BLW[:1], group_BL[:1]) @ head.weight[0]).detach()
+    torch.testing.assert_close((after.terms - before.terms)[0, -1:], added, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(after.terms[:, :-1], before.terms[:, :-1], equal_nan=True)
+    assert after.terms[1, -1].isnan(), "a clip of one modality has no joint logit"
+
+
+def test_models_without_the_setting_or_of_one_modality_have_no_term_of_all_means(make_data, made_item):
+    data = make_data([made_item(0, BOTH), made_item(1, BOTH)])
+    assert build(data, joint_means=False).read.early is None
+    config = TrainConfig(size="small", standardize=False)
+    shape = build_shape(data, config, NAMES[:1], Sampler.of(data, NAMES[:1], np.arange(2), config))
+    assert Detector(shape).read.early is None
