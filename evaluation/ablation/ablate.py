@@ -120,6 +120,7 @@ def _evaluate_run(run: Path, work: WorkFolder, device: torch.device, split: Spli
 def _build_row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder, problem: str | None) -> AblationRow:
     names = [row.name for row in evaluations[0].model.datasets] if evaluations else []
     runs = tuple(evaluation.run for evaluation in evaluations)
+    summaries = [read_summary(work.runs / run) for run in runs]
     scored = read_predictions(work.runs / runs[0]).column("media_id").to_pylist() if runs else []
     return AblationRow(
         preset=preset,
@@ -128,13 +129,17 @@ def _build_row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder,
         same_items=fingerprint(sorted(scored)),
         figures={title: _spread(evaluations, row, metric) for row, metric, title in list_figures()},
         datasets={name: _spread(evaluations, name, "auc") for name in names},
-        train_seconds=float(np.mean([read_summary(work.runs / run).train_seconds for run in runs])) if runs else None,
+        validation=_average([(summary.validation or {}).get("macro", {}).get("auc") for summary in summaries]),
+        train_seconds=float(np.mean([summary.train_seconds for summary in summaries])) if runs else None,
         problem=problem,
     )
 
 
 def _spread(evaluations: Sequence[Evaluation], row: str, metric: str) -> Spread | None:
-    values = [evaluation.model.row(row)[metric] for evaluation in evaluations]
+    return _average([evaluation.model.row(row)[metric] for evaluation in evaluations])
+
+
+def _average(values: Sequence[float | None]) -> Spread | None:
     known = [value for value in values if value is not None]
     if not known:
         return None

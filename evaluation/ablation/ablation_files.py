@@ -37,13 +37,17 @@ def format_csv(ablation: Ablation) -> str:
     """Comma-separated numbers, not rounded. Controls have no deviation and no runs."""
     figures = list(next((row.figures for row in ablation.rows if row.figures), {}))
     datasets = list(dict.fromkeys(name for row in ablation.rows for name in row.datasets))
-    columns = [*figures, *(f"{name} AUC" for name in datasets)]
+    columns = [*figures, *(f"{name} AUC" for name in datasets), "validation AUC"]
     spreads = [f"{column} {part}" for column in columns for part in ("mean", "deviation", "seeds")]
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
     table.writerow(["preset", "items", *spreads, "training seconds", "runs", "problem"])
     for row in ablation.rows:
-        found = [*(row.figures.get(name) for name in figures), *(row.datasets.get(name) for name in datasets)]
+        found = [
+            *(row.figures.get(name) for name in figures),
+            *(row.datasets.get(name) for name in datasets),
+            row.validation,
+        ]
         numbers = [cell for spread in found for cell in _list_numbers(spread)]
         table.writerow([row.preset, row.items, *numbers, row.train_seconds, " ".join(row.runs), row.problem])
     return file.getvalue()

@@ -14,7 +14,7 @@ from unmask.evaluation.terminal_table import NOTHING, number
 from unmask.evaluation.token_reuse import StoreUse, describe_token_reuse
 from unmask.metrics import binary
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,8 @@ class AblationRow:
     """By the titles of `list_figures`; None if the metric is undefined."""
     datasets: dict[str, Spread | None]
     """Dataset -> AUC."""
+    validation: Spread | None = None
+    """Validation AUC, averaged over datasets, of the epoch that was kept: what a row may be chosen by."""
     train_seconds: float | None = None
     """Wall time of all epochs of one run, validation included; mean over the seeds."""
     problem: str | None = None
@@ -81,11 +83,12 @@ def list_cells(ablation: Ablation) -> tuple[list[str], list[list[str]]]:
     for row in ablation.rows:
         spreads = [row.figures.get(heading) for _, _, heading in figures]
         took = NOTHING if row.train_seconds is None else f"{row.train_seconds:,.1f} s"
-        rows.append([row.preset, str(row.items), *(NOTHING if one is None else str(one) for one in spreads), took])
+        shown = [NOTHING if one is None else str(one) for one in (*spreads, row.validation)]
+        rows.append([row.preset, str(row.items), *shown, took])
     for control in ablation.controls:
         values = [number(control.row(summary)[metric]) for summary, metric, _ in figures]
-        rows.append([f"({control.name})", "", *values, ""])
-    return ["preset", "items", *(heading for _, _, heading in figures), "training"], rows
+        rows.append([f"({control.name})", "", *values, "", ""])
+    return ["preset", "items", *(heading for _, _, heading in figures), "validation AUC", "training"], rows
 
 
 def render_ablation(ablation: Ablation) -> RenderableType:
@@ -101,6 +104,7 @@ def render_ablation(ablation: Ablation) -> RenderableType:
 def write_notes(ablation: Ablation) -> list[str]:
     """Which rows may be compared, and what was not trained; one sentence each."""
     lines = [f"{row.preset}: not trained: {row.problem}" for row in ablation.rows if row.problem]
+    lines += _describe_choice(ablation)
     lines += ablation.shortcuts
     kinds = {row.same_items for row in ablation.rows if row.runs}
     if len(kinds) > 1:
@@ -112,3 +116,17 @@ def write_notes(ablation: Ablation) -> list[str]:
     if ablation.stopped:
         lines.append("Stopped: run the same command again to continue.")
     return lines
+
+
+def _describe_choice(ablation: Ablation) -> list[str]:
+    """Which row validation prefers, of those that score the same items: the one to use."""
+    same = next((row.same_items for row in ablation.rows if row.preset == ablation.controls_of), "")
+    rows = [row for row in ablation.rows if row.same_items == same]
+    judged = [(row.validation.mean, row.preset) for row in rows if row.validation is not None]
+    if len(judged) < 2 or ablation.stopped:
+        return []
+    (best, name), (second, other) = sorted(judged, reverse=True)[:2]
+    return [
+        f"Best on validation: {name} ({best:.3f}), before {other} ({second:.3f}). Choose by validation, not by test: "
+        "test figures by which a row was chosen are too high."
+    ]

@@ -12,7 +12,7 @@ import pytest
 
 from unmask.core.errors import UsageError
 from unmask.evaluation.ablation.ablation_files import FORMS, format_latex, name_ablation, write_ablation
-from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures
+from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures, write_notes
 from unmask.train.presets import parse_variants
 
 FIGURES = [heading for *_, heading in list_figures()]
@@ -27,6 +27,7 @@ def row(name: str, mean: float, problem: str | None = None) -> AblationRow:
         same_items="x",
         figures=dict.fromkeys(FIGURES, spread),
         datasets={} if problem else {"a|b": spread, "<i>": spread},
+        validation=spread,
         train_seconds=None if problem else 12.5,
         problem=problem,
     )
@@ -43,7 +44,7 @@ def made() -> Ablation:
         seeds=(0, 1),
         rows=rows,
         controls=(),
-        controls_of="",
+        controls_of="full",
         stores=(),
         stopped=False,
     )
@@ -68,8 +69,9 @@ def test_markdown_is_a_table_of_equal_columns(made: Ablation):
     lines = FORMS["table.md"](made).splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 + 3
-    assert {line.count("|") for line in table} == {len(FIGURES) + 4}
+    assert {line.count("|") for line in table} == {len(FIGURES) + 5}
     assert "0.912 ± 0.012" in table[2]
+    assert any(line.startswith("- Best on validation: full (0.912), before 50%_of_it (0.800).") for line in lines)
     assert "- video-baseline: not trained: no videos & <no> faces" in lines
 
 
@@ -79,7 +81,7 @@ def test_latex_is_escaped(made: Ablation):
     assert r"0.912 $\pm$ 0.012" in text
     body = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert len(body) == 1 + 3
-    assert {line.count(" & ") for line in body} == {len(FIGURES) + 2}
+    assert {line.count(" & ") for line in body} == {len(FIGURES) + 3}
     assert all(line.startswith("%") for line in text.splitlines() if "<no>" in line)
 
 
@@ -112,3 +114,11 @@ def test_a_variant_is_a_preset_with_settings_of_its_own():
     for wrong in ("train.lr=1e-4", "slow", "slow:", ":train.lr=1", "slow:train.lr"):
         with pytest.raises(UsageError, match="NAME:SETTING=VALUE"):
             parse_variants([wrong])
+
+
+def test_validation_prefers_a_row_among_those_of_the_same_items(made: Ablation):
+    full, half, lacking = made.rows
+    other = replace(half, same_items="y", validation=Spread(mean=0.99, deviation=None, seeds=1))
+    notes = write_notes(replace(made, rows=(full, half, other, lacking)))
+    assert any(note.startswith("Best on validation: full (0.912)") for note in notes)
+    assert not any("Best on validation" in note for note in write_notes(replace(made, rows=(full, other, lacking))))
