@@ -129,7 +129,9 @@ class _Ready:
 
 def _made(setup: Setup, portion: Portion, device: torch.device) -> Batch:
     names = setup.model.shape.streams
-    return setup.data.batch(portion.clips, names, device=device, kept=portion.kept, views=portion.views)
+    return setup.data.batch(
+        portion.clips, names, device=device, kept=portion.kept, views=portion.views, mixtures=setup.model.shape.mixtures
+    )
 
 
 def _train(setup: Setup) -> None:

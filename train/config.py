@@ -26,6 +26,7 @@ LATER = (
     "joint_weight",
     "calibrate_terms",
     "joint_means",
+    "mix_layers",
     "logit_adjustment",
 )
 """Settings that earlier versions did not have."""
@@ -54,6 +55,9 @@ class TrainConfig(Settings):
     """fusion parts: add to the joint logit a term of the mean token of each modality, by an MLP."""
     calibrate_terms: bool = True
     """fusion parts: calibrate the logit of each modality on validation, per kind of media, before they are combined."""
+    mix_layers: bool = True
+    """Mix the tokens of layers of one network, which the profile keeps apart, by learned weights; false: all of them
+    stand in the sequence."""
     standardize: bool = True
     """Subtract from each encoder's tokens the mean over the training clips and divide by the standard deviation."""
 

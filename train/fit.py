@@ -198,7 +198,13 @@ def _batches(setup: Setup, portions: Sequence[Portion], *, device: torch.device)
     names = setup.model.shape.streams
     return [
         setup.data.batch(
-            portion.clips, names, device=device, kept=portion.kept, views=portion.views, sources=portion.sources
+            portion.clips,
+            names,
+            device=device,
+            kept=portion.kept,
+            views=portion.views,
+            sources=portion.sources,
+            mixtures=setup.model.shape.mixtures,
         )
         for portion in portions
     ]

@@ -47,7 +47,10 @@ def report(work: WorkFolder, run: Path) -> Path:
     lines, differences = compare_labels(rows, known, searched=searched)
     data = PageData(
         evaluation=evaluation,
-        headline=describe_run(evaluation, loaded.config.preset, loaded.config.seed, summary),
+        headline=[
+            *describe_run(evaluation, loaded.config.preset, loaded.config.seed, summary),
+            *(("layers mixed", line) for line in loaded.model.describe_layers()),
+        ],
         dates=list_dates(run),
         commands=list_commands(loaded.config, evaluation, members=len(loaded.members)),
         members=[member.run for member in loaded.info.members],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +62,16 @@ def _row(number: int, item: MadeItem) -> MediaRow:
     )
 
 
-def _write_store(folder: Path, name: str, rows: list[MediaRow], items: list[MadeItem], seed: int) -> TokenStore:
+def _write_store(
+    folder: Path, name: str, rows: list[MediaRow], items: list[MadeItem], seed: int, layer: int | None
+) -> TokenStore:
     spec = EncoderSpec(
-        name=name, modality=ENCODERS[name], weights="seed-0", weights_hash=f"{seed:016x}", native_dim=TOKEN_WIDTH
+        name=name,
+        modality=ENCODERS[name],
+        weights="seed-0",
+        weights_hash=f"{seed:016x}",
+        native_dim=TOKEN_WIDTH,
+        layer=layer,
     )
     key = spec.fingerprint("media")
     create_store(folder, spec, "media")
@@ -90,13 +97,14 @@ MakeData = Callable[..., TokenData]
 
 @pytest.fixture
 def make_data(tmp_path: Path) -> MakeData:
-    """make_data(items, seed=0) -> TokenData on CPU."""
+    """make_data(items, seed=0, layers={}) -> TokenData on CPU; `layers`: encoder -> its layer."""
 
-    def make(items: Iterable[MadeItem], *, seed: int = 0) -> TokenData:
+    def make(items: Iterable[MadeItem], *, seed: int = 0, layers: Mapping[str, int] | None = None) -> TokenData:
         listed = list(items)
         rows = [_row(number, item) for number, item in enumerate(listed)]
         folder = tmp_path / f"tokens-{seed}-{len(list(tmp_path.iterdir()))}"
-        stores = {name: _write_store(folder / name, name, rows, listed, seed) for name in ENCODERS}
+        layer = (layers or {}).get
+        stores = {name: _write_store(folder / name, name, rows, listed, seed, layer(name)) for name in ENCODERS}
         manifest: Manifest = from_rows(rows, {})
         return TokenData.load(manifest, ProfileTokens(tiny(), "media", ["shard-0.zarr"], stores)).move_to(
             torch.device("cpu")

@@ -5,7 +5,7 @@ B clips, N tokens of one encoder in the batch, D width of its tokens, L slots of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from unmask.cache.spec import Modality
 from unmask.train.data.clip_table import UNKNOWN, ClipTable, combine_part_labels, derive_label
 from unmask.train.data.device_transfer import Parcel, to_device
+from unmask.train.data.layer_mixtures import Mixtures, align_layers, group_encoders
 from unmask.train.data.stream_tokens import StreamTokens
 
 MODALITIES: tuple[Modality, ...] = ("image", "audio", "text", "metadata")
@@ -111,15 +112,17 @@ def make_batch(
     device: torch.device,
     views: NDArray[np.int64] | None = None,
     sources: Sources | None = None,
+    mixtures: Mixtures = (),
 ) -> Batch:
     """See `TokenData.batch`."""
     sources = sources or {}
-    lengths = count_tokens(streams, clips, sources)
+    lengths = align_layers(count_tokens(streams, clips, sources), mixtures)
     for name, stream in streams.items():
         if stream.spec.modality in kept:
             lengths[name] = lengths[name] * kept[stream.spec.modality]
     given = {modality: get_givers(clips, sources, modality) for modality in MODALITIES}
-    tokens_of = _by_modality(streams, lengths, len(clips))
+    groups = group_encoders(list(streams), mixtures)
+    tokens_of = _by_modality(streams, lengths, groups, len(clips))
     used = 1 + sum(tokens_of.values(), np.zeros(len(clips), np.int64))
     host = _columns(table, clips, {modality: count > 0 for modality, count in tokens_of.items()}, given)
     parcel = Parcel(device)
@@ -128,7 +131,7 @@ def make_batch(
     columns = (used, host.pattern, host.domain, host.label, video, audio, host.video_known, host.audio_known)
     for column in columns:
         parcel.add(column)
-    placed = _place(streams, clips, given, lengths, int(used.max()), device, views)
+    placed = _place(streams, groups, clips, given, lengths, int(used.max()), device, views)
     taken = {name: (tokens, parcel.add(times), parcel.add(where)) for name, (tokens, times, where) in placed.items()}
     sent = parcel.send()
     return Batch(
@@ -142,6 +145,7 @@ def make_batch(
 
 def _place(
     streams: Mapping[str, StreamTokens],
+    groups: Sequence[Sequence[str]],
     clips: NDArray[np.int64],
     given: Mapping[Modality, NDArray[np.int64]],
     lengths: Mapping[str, NDArray[np.int64]],
@@ -151,23 +155,26 @@ def _place(
 ) -> dict[str, tuple[torch.Tensor, NDArray[np.float32], NDArray[np.int64]]]:
     """Tokens, times and slots of each encoder. Tokens follow CLS without gaps, so padding is at the end of a clip.
 
-    `given`: the clip whose tokens are shown, by modality. Times of another clip's tokens count from its first token.
+    Encoders of one of the `groups` share their slots. `given`: the clip whose tokens are shown, by modality. Times of
+    another clip's tokens count from its first token.
     """
     rows = np.arange(len(clips))
     next_slot = rows * slots + 1
     # Of the clip itself, then of the clip that gives each modality.
     start_s = np.full((1 + len(MODALITIES)) * len(clips), np.inf, np.float32)
     taken = {}
-    for name, stream in streams.items():
-        count, giver = lengths[name], given[stream.spec.modality]
-        tokens, times = stream.take(giver[count > 0], None if views is None else views[count > 0])
-        if stream.spec.modality in TIMELESS:
-            times = np.full_like(times, np.inf)
-        begins = np.where(giver == clips, 0, 1 + MODALITIES.index(stream.spec.modality)) * len(clips) + rows
-        np.minimum.at(start_s, np.repeat(begins, count), times)
-        where = np.repeat(next_slot - (np.cumsum(count) - count), count) + np.arange(len(times))
-        taken[name] = (tokens, times, where, np.repeat(begins, count))
-        next_slot = next_slot + count
+    for group in groups:
+        for name in group:
+            stream, count = streams[name], lengths[name]
+            giver = given[stream.spec.modality]
+            tokens, times = stream.take(giver[count > 0], None if views is None else views[count > 0])
+            if stream.spec.modality in TIMELESS:
+                times = np.full_like(times, np.inf)
+            begins = np.where(giver == clips, 0, 1 + MODALITIES.index(stream.spec.modality)) * len(clips) + rows
+            np.minimum.at(start_s, np.repeat(begins, count), times)
+            where = np.repeat(next_slot - (np.cumsum(count) - count), count) + np.arange(len(times))
+            taken[name] = (tokens, times, where, np.repeat(begins, count))
+        next_slot = next_slot + _count_slots(lengths, group)
     return {
         name: (to_device(tokens, device), _since(times, start_s[begin]), where)
         for name, (tokens, times, where, begin) in taken.items()
@@ -196,13 +203,23 @@ def get_givers(clips: NDArray[np.int64], sources: Sources, modality: Modality) -
 
 
 def _by_modality(
-    streams: Mapping[str, StreamTokens], lengths: Mapping[str, NDArray[np.int64]], count: int
+    streams: Mapping[str, StreamTokens],
+    lengths: Mapping[str, NDArray[np.int64]],
+    groups: Sequence[Sequence[str]],
+    count: int,
 ) -> dict[Modality, NDArray[np.int64]]:
-    """(B,) number of tokens by modality."""
+    """(B,) number of slots by modality."""
     found = {modality: np.zeros(count, np.int64) for modality in MODALITIES}
-    for name, stream in streams.items():
-        found[stream.spec.modality] = found[stream.spec.modality] + lengths[name]
+    for group in groups:
+        modality = streams[group[0]].spec.modality
+        found[modality] = found[modality] + _count_slots(lengths, group)
     return found
+
+
+def _count_slots(lengths: Mapping[str, NDArray[np.int64]], group: Sequence[str]) -> NDArray[np.int64]:
+    """(B,) slots that the tokens of a group of encoders take."""
+    slots: NDArray[np.int64] = np.max([lengths[name] for name in group], axis=0)
+    return slots
 
 
 def _columns(

@@ -21,6 +21,7 @@ from unmask.preprocess.profiles import Profile
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch, Sources, count_tokens, make_batch
 from unmask.train.data.clip_table import ClipTable, join
+from unmask.train.data.layer_mixtures import Mixtures
 from unmask.train.data.stream_tokens import StreamTokens, place_for
 
 Given = TypeVar("Given")
@@ -108,14 +109,16 @@ class TokenData:
         kept: Mapping[Modality, NDArray[np.bool_]] | None = None,
         views: NDArray[np.int64] | None = None,
         sources: Sources | None = None,
+        mixtures: Mixtures = (),
     ) -> Batch:
         """`clips` with their tokens of the encoders `names` on `device`.
 
         `kept` (B,) per modality: False drops the modality of that clip, as if the clip never had it. `views` (B,):
         the augmentation of each clip, 0 for the clean one. `sources` shows the image or the audio of other clips.
+        Tokens of the encoders of one of the `mixtures` share their slots.
         """
         streams = {name: self.streams[name] for name in names}
-        return make_batch(self.clips, streams, clips, kept or {}, device, views, sources)
+        return make_batch(self.clips, streams, clips, kept or {}, device, views, sources, mixtures)
 
     def count_tokens(self, names: Sequence[str], clips: NDArray[np.int64], sources: Sources) -> NDArray[np.int64]:
         """(B,) tokens of the encoders `names` that `clips` show, with the tokens of `sources`."""

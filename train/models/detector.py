@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from unmask.cache.spec import Modality
 from unmask.train.data.batch import BOTH, MODALITIES, Batch
 from unmask.train.data.device_transfer import to_device
 from unmask.train.models.contrastive_heads import Compared, Projections
@@ -21,6 +20,7 @@ from unmask.train.models.fusions import load_fusion
 from unmask.train.models.gradient_reversal import reverse_gradient
 from unmask.train.models.heads import FusionWithHeads, normalize_features
 from unmask.train.models.lag import AUDIO, IMAGE, LagToken
+from unmask.train.models.layer_mixing import LayerMixing, place_tokens
 from unmask.train.models.linear import average_tokens
 from unmask.train.models.modality_slots import CLS, LAG, PAD, find_modalities
 from unmask.train.models.model_shape import ModelShape
@@ -63,6 +63,7 @@ class Detector(nn.Module):
             self.adapters = nn.ModuleDict({name: _adapter(D, W) for name, D in widths.items()})
             self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
             self.cls = _small(W)
+            self.mixing = LayerMixing(shape.mixtures)
         self.read = read
         self.lag = LagToken(W, shape.lag_step) if shape.lag_step else None
         seen = 2 * W if shape.conditioned else W
@@ -115,48 +116,34 @@ class Detector(nn.Module):
         and a clip of image and audio in the batch, one more slot at the end for it.
         """
         B, L, W = len(batch), batch.slots, self.shape.width
-        device = batch.lengths.device
-        parts = [self.cls.expand(B, W)]
-        slots = [torch.arange(B, device=device) * L]
+        device, weights = batch.lengths.device, self.mixing.compute_weights()
+        tokens_of = {"": self.cls.expand(B, W)}
+        slots = {"": torch.arange(B, device=device) * L}
         groups = [torch.full((B,), CLS, device=device)]
-        timed: list[tuple[torch.Tensor, torch.Tensor]] = []
+        timed: dict[str, torch.Tensor] = {}
         for name, group in zip(self.shape.streams, self.embedded_groups, strict=True):
             stream = batch.streams[name]
             x_NW = self.adapters[name](tokens[name]).float()
             if self.lag is not None and group in (IMAGE, AUDIO):
-                timed.append((stream.slots, self.lag.project(x_NW, stream.times, group)))
-            parts.append(x_NW + self.stream_embedding[name] + time_encoding(stream.times, W))
-            slots.append(stream.slots)
+                timed[name] = self.lag.project(x_NW, stream.times, group)
+            tokens_of[name] = x_NW + self.stream_embedding[name] + time_encoding(stream.times, W)
+            slots[name] = stream.slots
             groups.append(torch.full_like(stream.slots, group))
-        where_X = torch.cat(slots)
-        x_XW = torch.zeros(B * L, W, device=device).index_copy(0, where_X, torch.cat(parts))
-        group_X = torch.full((B * L,), PAD, device=device).index_copy(0, where_X, torch.cat(groups))
-        x_BLW, group_BL = x_XW.unflatten(0, (B, L)), group_X.unflatten(0, (B, L))
+        x_BLW = place_tokens(tokens_of, slots, weights, B * L).unflatten(0, (B, L))
+        group_X = torch.full((B * L,), PAD, device=device).index_copy(
+            0, torch.cat(list(slots.values())), torch.cat(groups)
+        )
+        group_BL = group_X.unflatten(0, (B, L))
         rows = np.flatnonzero(batch.host.pattern & BOTH == BOTH)
         if self.lag is None or not len(rows):
             return x_BLW, group_BL
-        return self._append_lag(x_BLW, group_BL, timed, to_device(torch.from_numpy(rows), device), batch.most)
+        y_BLV = place_tokens(timed, slots, weights, B * L).unflatten(0, (B, L))
+        rows_R = to_device(torch.from_numpy(rows), device)
+        return append_lag(x_BLW, group_BL, self.lag(y_BLV[rows_R], group_BL[rows_R], batch.most), rows_R)
 
-    def _append_lag(
-        self,
-        x_BLW: torch.Tensor,
-        group_BL: torch.Tensor,
-        timed: Sequence[tuple[torch.Tensor, torch.Tensor]],
-        rows_R: torch.Tensor,
-        most: Mapping[Modality, int],
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The sequences with a slot more: the lag token in the rows `rows_R`, PAD in the others.
-
-        `timed`: slots and projections of the tokens of each image and audio encoder.
-        """
-        assert self.lag is not None
-        B, L, W = x_BLW.shape
-        slots_X, y_XV = (torch.cat(column) for column in zip(*timed, strict=True))
-        y_BLV = y_XV.new_zeros(B * L, y_XV.shape[1]).index_copy(0, slots_X, y_XV).unflatten(0, (B, L))
-        token_RW = self.lag(y_BLV[rows_R], group_BL[rows_R], most)
-        token_BW = x_BLW.new_zeros(B, W).index_copy(0, rows_R, token_RW)
-        group_B = torch.full_like(group_BL[:, 0], PAD).index_fill(0, rows_R, LAG)
-        return torch.cat([x_BLW, token_BW[:, None]], dim=1), torch.cat([group_BL, group_B[:, None]], dim=1)
+    def describe_layers(self) -> list[str]:
+        """One line per network whose layers are mixed: each layer with its weight."""
+        return [] if self.reads_means else self.mixing.describe()
 
     @property
     def embedded_groups(self) -> Sequence[int]:
@@ -200,3 +187,12 @@ def _adapter(token_width: int, width: int) -> nn.Module:
 
 def _small(width: int) -> nn.Parameter:
     return nn.Parameter(torch.randn(width) * 0.02)
+
+
+def append_lag(
+    x_BLW: torch.Tensor, group_BL: torch.Tensor, token_RW: torch.Tensor, rows_R: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sequences with a slot more: the lag token in the rows `rows_R`, PAD in the others."""
+    token_BW = torch.zeros_like(x_BLW[:, 0]).index_copy(0, rows_R, token_RW)
+    group_B = torch.full_like(group_BL[:, 0], PAD).index_fill(0, rows_R, LAG)
+    return torch.cat([x_BLW, token_BW[:, None]], dim=1), torch.cat([group_BL, group_B[:, None]], dim=1)

@@ -48,6 +48,8 @@ class ModelShape:
     """fusion parts: with a linear term in the mean tokens."""
     joint_means: bool = False
     """fusion parts: the joint logit has a term of the mean token of each modality."""
+    mixtures: tuple[tuple[str, ...], ...] = ()
+    """Streams that are layers of one network, whose tokens are mixed; the others stay as they are."""
     class_odds: tuple[float, ...] = ()
     """Of each dataset, for train.logit_adjustment (Sampler.class_odds); empty without it."""
 
@@ -91,6 +93,7 @@ class ModelShape:
         modalities: tuple[Modality, ...] = (),
         lag_step: float = 0.0,
         class_odds: tuple[float, ...] = (),
+        mixtures: tuple[tuple[str, ...], ...] = (),
     ) -> ModelShape:
         """`config` is resolved: its size is large or small."""
         assert config.size != "auto", "the settings are not resolved"
@@ -113,6 +116,7 @@ class ModelShape:
             normalized=config.normalize_features,
             lag_step=lag_step,
             class_odds=class_odds,
+            mixtures=mixtures,
             linear=config.linear_term and config.fusion == "parts",
             joint_means=config.joint_means and config.fusion == "parts",
         )

@@ -1,0 +1,48 @@
+"""Layers of one network that a profile keeps apart: which encoders they are, and the slots that their tokens share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unmask.cache.spec import EncoderSpec
+from unmask.core.hashing import fingerprint
+
+Mixtures = Sequence[Sequence[str]]
+"""Encoders whose tokens share slots; encoders that are in none have slots of their own."""
+
+# In these, the layers of one network may differ.
+OF_LAYER = ("name", "weights", "layer", "native_dim", "projection")
+
+
+def find_mixtures(specs: Mapping[str, EncoderSpec]) -> tuple[tuple[str, ...], ...]:
+    """Encoders of one network, weights and rate that differ in their layer: each has a token where the others have one.
+
+    In the order of `specs`; encoders without a layer belong to none.
+    """
+    groups: dict[str, list[str]] = {}
+    for name, spec in specs.items():
+        if spec.layer is not None:
+            identity = {key: value for key, value in spec.as_json().items() if key not in OF_LAYER}
+            groups.setdefault(fingerprint(identity), []).append(name)
+    return tuple(tuple(names) for names in groups.values() if len({specs[name].layer for name in names}) > 1)
+
+
+def group_encoders(names: Sequence[str], mixtures: Mixtures) -> list[tuple[str, ...]]:
+    """`names` in the groups whose tokens share slots, each at the place of its first encoder."""
+    group_of = {name: tuple(group) for group in mixtures for name in group}
+    return list(dict.fromkeys(group_of.get(name, (name,)) for name in names))
+
+
+def align_layers(lengths: Mapping[str, NDArray[np.int64]], mixtures: Mixtures) -> dict[str, NDArray[np.int64]]:
+    """(B,) tokens of each encoder; none of a layer that has fewer than the others of its network.
+
+    That is a clip whose tokens of one layer could not be stored.
+    """
+    aligned = dict(lengths)
+    for group in mixtures:
+        most = np.max([lengths[name] for name in group], axis=0)
+        aligned |= {name: lengths[name] * (lengths[name] == most) for name in group}
+    return aligned
