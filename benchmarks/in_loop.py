@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from unmask.cache.encode_shard import ShardMedia, encode_shard
 from unmask.cache.encoder_runner import Runner
-from unmask.cache.encoders import make_encoder
+from unmask.cache.encoders import find_stream_name, make_encoder
 from unmask.cache.projections.projection import FOLDER, projection
 from unmask.cache.spec import Encoder, Modality
 from unmask.cache.stage import open_tokens
@@ -219,7 +219,7 @@ def _together(parts: Sequence[_ClipMedia], sample_rate: int) -> ShardMedia:
 
 
 def _runners(data: TokenData, names: Sequence[str], device: torch.device) -> dict[str, Runner]:
-    encoders = {made.spec.name: made for made in (make_encoder(choice, device) for choice in data.profile.encoders)}
+    encoders = {find_stream_name(choice): make_encoder(choice, device) for choice in data.profile.encoders}
     return {name: _runner(encoders[name], data.streams[name].store, device) for name in names}
 
 

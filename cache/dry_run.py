@@ -84,7 +84,7 @@ def _estimate_store(
 ) -> StoreEstimate:
     tokens = sum(count_expected_tokens(shard, job.spec) for shard in shards)
     encodes = tokens > 0 and job.native is None  # a projection of stored tokens takes almost no time
-    if job.missing and not encodes and not is_own(job.choice):
+    if job.missing and not encodes and not is_own(job.choice.name):
         check_weights(job.encoder)
     return StoreEstimate(
         name=job.report.stage.removeprefix("extract "),

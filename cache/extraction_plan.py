@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from unmask.cache.augmentations import AUGMENTATIONS, name_augmentation
-from unmask.cache.encoders import make_encoder
+from unmask.cache.encoders import find_stream_name, make_encoder
 from unmask.cache.projections.pca import list_train_items, name_pca
 from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection, projection
 from unmask.cache.spec import Encoder, EncoderSpec
@@ -37,8 +37,8 @@ SAMPLE_RATE = 16_000
 class StoreJob:
     """One token store to fill: of one encoder, projection and augmentation."""
 
-    choice: str
-    """Name of the encoder in the profile."""
+    choice: EncoderChoice
+    """As the profile has it."""
     encoder: Encoder
     folder: Path
     fingerprint: str
@@ -48,6 +48,11 @@ class StoreJob:
     """The store that these tokens are projected from (`pca`); None: the encoder runs."""
     missing: set[str] = field(default_factory=set)
     """Names of the media shards that it has no tokens of."""
+
+    @property
+    def stream(self) -> str:
+        """Name of its tokens in the profile index and in runs."""
+        return find_stream_name(self.choice)
 
     @property
     def spec(self) -> EncoderSpec:
@@ -66,6 +71,7 @@ def plan_stores(
     `versions`: media shard -> hash of its content. Finished shards are counted; nothing is written.
     """
     jobs = list(_plan_stores(manifest, profile, work, device))
+    _refuse_equal_tokens(jobs)
     for job in jobs:
         _check_rate(job, profile)
         _count_finished(job, versions)
@@ -81,16 +87,15 @@ def prepare_stores(jobs: Sequence[StoreJob], profile: Profile, shards: int) -> N
     for job in jobs:
         why = _explain_new(job.folder, job.spec, media)
         create_store(job.folder, job.spec, media)
-        _keep_record(job, profile)
+        _keep_record(job)
         read_spec(job.folder)
         remove_leftovers(job.folder)
         _announce(job, shards, why)
 
 
-def _keep_record(job: StoreJob, profile: Profile) -> None:
+def _keep_record(job: StoreJob) -> None:
     """Copy what adapted weights were trained on into the store: it stays true when the weights are moved."""
-    given = next(choice.weights for choice in profile.encoders if choice.name == job.choice)
-    if record := find_trained_on(given):
+    if record := find_trained_on(job.choice.weights):
         write_trained_on(job.folder, record)
 
 
@@ -101,8 +106,8 @@ def list_folders(jobs: Sequence[StoreJob]) -> tuple[dict[str, str], dict[str, li
     views: dict[str, list[str]] = {}
     for job in used:
         if job.view:
-            views.setdefault(job.spec.name, []).append(job.folder.name)
-    clean = {job.spec.name: job.folder.name for job in used if not job.view}
+            views.setdefault(job.stream, []).append(job.folder.name)
+    clean = {job.stream: job.folder.name for job in used if not job.view}
     return clean, views, {job.folder.name for job in jobs if id(job) in natives}
 
 
@@ -125,6 +130,19 @@ def _plan_stores(manifest: Manifest, profile: Profile, work: WorkFolder, device:
                 yield replace(_make_job(choice, projected, work, media, view), native=made)
 
 
+def _refuse_equal_tokens(jobs: Sequence[StoreJob]) -> None:
+    """`UsageError` when two encoders of the profile would fill one store."""
+    first: dict[Path, StoreJob] = {}
+    for job in jobs:
+        before = first.setdefault(job.folder, job)
+        if before is not job:
+            raise UsageError(
+                f"encoders {before.choice.alias_or_name} and {job.choice.alias_or_name} have the same tokens"
+                f" ({job.folder.name})",
+                "remove one of them, or change its layer, pooling, weights or projection",
+            )
+
+
 def _get_native_choice(choice: EncoderChoice) -> EncoderChoice:
     """The choice that the encoder runs with: native tokens where they are projected with `pca`."""
     return choice.model_copy(update={"projection": NATIVE}) if choice.projection == PCA else choice
@@ -133,18 +151,20 @@ def _get_native_choice(choice: EncoderChoice) -> EncoderChoice:
 def _make_job(choice: EncoderChoice, encoder: Encoder, work: WorkFolder, media: str, view: int) -> StoreJob:
     name = encoder.spec.fingerprint(media)
     label = (
-        f"extract {choice.name}"
+        f"extract {choice.alias_or_name}"
         + f", view {view}" * bool(view)
         + ", native" * (choice.projection == PCA and encoder.spec.projection == NATIVE)
     )
     folder = work.tokens / f"{encoder.spec.name}-{name}"
-    return StoreJob(choice.name, encoder, folder, name, StageReport(label), view)
+    return StoreJob(choice, encoder, folder, name, StageReport(label), view)
 
 
 def _check_rate(job: StoreJob, profile: Profile) -> None:
     rate = profile.preprocess.sample_rate
     if job.spec.modality == "audio" and rate != SAMPLE_RATE:
-        problem = f"encoder {job.choice} needs audio at {SAMPLE_RATE} Hz, and the media shards have {rate} Hz"
+        problem = (
+            f"encoder {job.choice.alias_or_name} needs audio at {SAMPLE_RATE} Hz, and the media shards have {rate} Hz"
+        )
         raise UsageError(problem, f"--set preprocess.sample_rate={SAMPLE_RATE}, then preprocess again")
 
 

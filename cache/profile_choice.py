@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from unmask.cache.encoders import find_stream_name, make_file_safe
 from unmask.cache.weights.hub import check_hub
 from unmask.cache.weights.resolve import find_weights, needs_weights
 from unmask.core.atomic_files import write_json
@@ -15,7 +17,7 @@ from unmask.core.errors import MissingInput, UsageError
 from unmask.core.settings import apply
 from unmask.core.suggestions import suggest
 from unmask.core.work_folder import WorkFolder
-from unmask.preprocess.profiles import PROFILES, Profile, hub, offline
+from unmask.preprocess.profiles import AS, PROFILES, Profile, hub, offline
 
 AUTO = "auto"
 DEFAULT = "default"
@@ -49,7 +51,7 @@ def resolve_profile(
     _check(profile)
     if stored and profile != stored:
         why += f"; changed: {', '.join(_list_changes(stored, profile))}"
-    say(f"profile {profile.name}: {', '.join(choice.name for choice in profile.encoders)} ({why})")
+    say(f"profile {profile.name}: {', '.join(choice.alias_or_name for choice in profile.encoders)} ({why})")
     if keep and profile != stored:
         write_json(work.profile, profile.model_dump(mode="json"))
     return profile
@@ -61,14 +63,15 @@ def replace_weights(profile: Profile, weights: Mapping[str, str | Path]) -> Prof
     Folders become absolute paths, so that later commands find them from anywhere. `UsageError` for an encoder that the
     profile does not have.
     """
-    names = [choice.name for choice in profile.encoders]
+    names = [choice.alias_or_name for choice in profile.encoders]
     for name in weights:
         if name not in names:
             hint = f"{suggest(name, names)}encoders of the profile: {', '.join(names)}"
             raise UsageError(f"profile {profile.name} has no encoder {name!r}", hint)
     chosen = {name: _locate(str(given)) for name, given in weights.items()}
     encoders = tuple(
-        one.model_copy(update={"weights": chosen[one.name]}) if one.name in chosen else one for one in profile.encoders
+        one.model_copy(update={"weights": chosen[one.alias_or_name]}) if one.alias_or_name in chosen else one
+        for one in profile.encoders
     )
     return profile.model_copy(update={"encoders": encoders})
 
@@ -111,13 +114,18 @@ def read_stored_profile(work: WorkFolder) -> Profile | None:
 
 def _check(profile: Profile) -> None:
     """Refuse unknown and duplicate encoders before any stage starts."""
-    names = [choice.name for choice in profile.encoders]
-    for name in names:
-        needs_weights(name)
-    if not names or len(set(names)) < len(names):
-        raise UsageError(
-            f"encoders of the profile: {', '.join(names) or 'none'}", "name at least one encoder, and each only once"
-        )
+    if not profile.encoders:
+        raise UsageError("encoders of the profile: none", "name at least one encoder")
+    for choice in profile.encoders:
+        needs_weights(choice.name)
+    streams = Counter(map(find_stream_name, profile.encoders))
+    for choice in profile.encoders:
+        if (count := streams[find_stream_name(choice)]) > 1:
+            example = "{" + f"name: {choice.name}, layer: 6, {AS}: {make_file_safe(choice.name)[:40]}_l6" + "}"
+            raise UsageError(
+                f"encoders of the profile: {choice.alias_or_name} is there {count} times",
+                f"name each only once, or give all but one another name with `{AS}`: {example}",
+            )
 
 
 def _list_changes(old: Profile, new: Profile) -> list[str]:

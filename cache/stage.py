@@ -63,7 +63,9 @@ def _extract(
     versions = {shard.name: hash_media(shard) for shard in shards}
     jobs = plan_stores(manifest, profile, work, versions, device)
     prepare_stores(jobs, profile, len(shards))
-    for seen in filter(None, (describe_seen(job.choice, job.folder, manifest) for job in jobs if not job.view)):
+    for seen in filter(
+        None, (describe_seen(job.choice.alias_or_name, job.folder, manifest) for job in jobs if not job.view)
+    ):
         log.warning("%s: no run may be trained or evaluated with them here", seen)
     encoded = [job for job in jobs if job.native is None]
     todo = [shard for shard in shards if any(shard.name in job.missing for job in encoded)]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from unmask.cache.encoders import make_file_safe
+from unmask.cache.encoders import find_stream_name
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.spec import Modality
 from unmask.cache.stage import extract, open_tokens
@@ -182,8 +182,8 @@ def _reduce_profile(info: RunInfo) -> Profile:
 
     Tokens stay the same, because no token depends on another encoder.
     """
-    used = [choice for choice in info.profile.encoders if make_file_safe(choice.name) in info.streams]
-    specs = [info.streams[make_file_safe(choice.name)].spec for choice in used]
+    used = [choice for choice in info.profile.encoders if find_stream_name(choice) in info.streams]
+    specs = [info.streams[find_stream_name(choice)].spec for choice in used]
     encoders = tuple(
         choice.model_copy(update={"projection": spec.projection}) for choice, spec in zip(used, specs, strict=True)
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from unmask.core.settings import Settings
 
@@ -65,23 +65,55 @@ class PreprocessSettings(Settings):
     max_seconds: float = Field(4 * 3600.0, gt=0)
 
 
+LATER = ("pooling", "alias")
+"""Settings of an encoder that earlier versions did not have."""
+AS = "as"
+"""The setting `alias` where it is written: `as` is a word of Python's own."""
+
+
 class EncoderChoice(Settings):
     """One encoder of a profile. None: the encoder's own default."""
 
     name: str
     """A key of cache.encoders.ENCODERS, `timm:<name>` for any timm network, or `module:attribute` for your own."""
+    alias: str | None = Field(None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)
+    """Written as `as`: what the encoder is called in this profile, its runs and reports, so that the same encoder can
+    be there several times with different settings. Its tokens are shared whatever it is called.
+    """
     weights: str | None = None
     """Hub name or local folder."""
     layer: int | tuple[int, ...] | None = None
     """0 is the input embedding, k the output of layer k; the mean of several."""
     grid: int | None = None
     """Image tokens per frame: grid x grid."""
+    pooling: Literal["mean", "cls", "cls+mean"] | None = None
+    """How an image becomes one token: the mean over patches (`mean`, the default), the class token, or both side by
+    side, `cls+mean`, twice as wide before the projection.
+    """
     tokens_per_second: float | None = None
     """Audio tokens are pooled to this rate."""
     projection: str = "orthogonal-seed0"
     """Projection to 512: `orthogonal-seed<n>`, `pca` (fitted on the train split) or `native` (the encoder's width)."""
     precision: Literal["auto", "float32"] = "auto"
     """`auto`: half precision on a GPU, with an error bound that a test checks; `float32`: on every device."""
+
+    @property
+    def alias_or_name(self) -> str:
+        return self.alias or self.name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_as(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and AS in values and "alias" not in values:
+            return {"alias" if key == AS else key: value for key, value in values.items()}
+        return values
+
+    @model_serializer(mode="wrap")
+    def _write_as(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without later settings at their defaults: profiles that do not use them keep their fingerprints."""
+        written: dict[str, Any] = write(self)
+        kept = {key: value for key, value in written.items() if key not in LATER or value is not None}
+        return {AS if key == "alias" else key: value for key, value in kept.items()}
 
 
 class AugmentationSettings(Settings):

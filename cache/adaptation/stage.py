@@ -100,7 +100,7 @@ def adapt(
 
 def choose_encoder(profile: Profile, name: str) -> EncoderChoice:
     """Encoder `name` with the settings of the profile, if it has it, and with weights that were not adapted."""
-    choice = next((one for one in profile.encoders if one.name == name), EncoderChoice(name=name))
+    choice = next((one for one in profile.encoders if one.alias_or_name == name), EncoderChoice(name=name))
     adapted = find_trained_on(choice.weights)
     return choice.model_copy(update={"weights": adapted.encoder.weights}) if adapted else choice
 
@@ -153,7 +153,7 @@ def _announce(inputs: _Inputs, model: TunableEncoder, precision: str) -> None:
     )
     log.info(
         "adapt %s: %d of %d weights (%.2f %%), %s, %s on %s",
-        *(inputs.choice.name, tuned, every, 100 * tuned / every, sizes, precision, model.device),
+        *(inputs.choice.alias_or_name, tuned, every, 100 * tuned / every, sizes, precision, model.device),
     )
 
 

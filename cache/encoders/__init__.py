@@ -182,6 +182,11 @@ def is_own(name: str) -> bool:
     return is_extension(name) and not name.startswith(TIMM)
 
 
+def find_stream_name(choice: EncoderChoice) -> str:
+    """What the tokens of `choice` are called in the profile index, in runs and reports: its alias, or its name."""
+    return choice.alias or make_file_safe(choice.name)
+
+
 def make_file_safe(name: str) -> str:
     """The encoder's name in specs, stores and folders: some file systems do not allow ":"."""
     return name.replace(":", "-", 1)

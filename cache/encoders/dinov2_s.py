@@ -58,7 +58,7 @@ def dinov2_s(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
     """384 wide, 16 x 16 patches. `weights`: DINOv2's own (timm/vit_small_patch14_dinov2.lvd142m), or a folder."""
     if choice.weights is not None:
         return from_weights(choice, device, default=ARCHITECTURE.name, at_most=SIZE)
-    only(choice, "layer", "grid")
+    only(choice, "layer", "grid", "pooling")
     weights = obtain_weights(choice.name)
     spec = describe(choice, ARCHITECTURE, weights.origin, weights.hash)
 

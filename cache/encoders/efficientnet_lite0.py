@@ -24,7 +24,7 @@ def efficientnet_lite0(choice: EncoderChoice, device: torch.device) -> ImageEnco
     """1280 wide, 224 px, mean = std = 0.5."""
     if choice.weights is not None:
         return from_weights(choice, device, default=ARCHITECTURE)
-    only(choice, "layer", "grid")
+    only(choice, "layer", "grid", "pooling")
     weights, architecture = obtain_weights(choice.name), get_default_architecture(ARCHITECTURE)
     spec = describe(choice, architecture, weights.origin, weights.hash)
 

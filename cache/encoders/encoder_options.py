@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from unmask.core.errors import UsageError
-from unmask.preprocess.profiles import EncoderChoice
+from unmask.preprocess.profiles import AS, EncoderChoice
 
 # Applied by `make_encoder` to all encoders.
-ALWAYS = {"name", "projection", "precision"}
+ALWAYS = {"name", "alias", "projection", "precision"}
 
 
 def only(choice: EncoderChoice, *allowed: str) -> None:
     """`UsageError` when `choice` sets anything besides `allowed` and the settings of every encoder."""
     foreign = sorted(set(choice.model_dump(exclude=ALWAYS, exclude_none=True)) - set(allowed))
     if foreign:
-        known = ", ".join((*allowed, *sorted(ALWAYS - {"name"})))
+        known = ", ".join((*allowed, *sorted(ALWAYS - {"name", "alias"}), AS))
         raise UsageError(f"encoder {choice.name} has no setting {', '.join(foreign)}", f"its settings: {known}")
 
 

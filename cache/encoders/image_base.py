@@ -14,12 +14,20 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from unmask.cache.encoders.encoder_options import check_layers, check_range, only, simplify_layers
+from unmask.cache.encoders.encoder_options import check_layers, only, simplify_layers
 from unmask.cache.encoders.frozen import freeze
+from unmask.cache.encoders.image_pooling import (
+    check_grid,
+    choose_pooling,
+    count_parts,
+    needs_class_token,
+    pool_features,
+)
 from unmask.cache.encoders.timm_weights import (
     Architecture,
-    compute_feature_maps,
+    compute_features,
     find_feature_width,
+    has_class_token,
     load_network,
     read_architecture,
 )
@@ -29,8 +37,6 @@ from unmask.cache.weights.resolve import obtain_weights
 from unmask.cache.weights.tensor_files import read_tensors
 from unmask.core.hashing import fingerprint
 from unmask.preprocess.profiles import EncoderChoice
-
-MAX_GRID = 16
 
 
 class ImageEncoder:
@@ -58,10 +64,10 @@ class ImageEncoder:
     def compute_tokens(self, batch: torch.Tensor) -> torch.Tensor:
         """`encode` with gradients for the weights that require them."""
         assert self.spec.tokens_per_frame is not None
-        side = round(self.spec.tokens_per_frame**0.5)
-        maps = compute_feature_maps(self.network, self._prepare(batch), self.spec.layers)
-        mean_BDHW = torch.stack([found.float() for found in maps]).mean(dim=0)
-        return F.adaptive_avg_pool2d(mean_BDHW, side).flatten(2).transpose(1, 2)
+        features = compute_features(
+            self.network, self._prepare(batch), self.spec.layers, class_token=needs_class_token(self.spec.pooling)
+        )
+        return pool_features(features, self.spec.pooling, round(self.spec.tokens_per_frame**0.5))
 
     def _prepare(self, batch: torch.Tensor) -> torch.Tensor:
         x_BCSS = batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
@@ -82,7 +88,7 @@ def from_weights(
     A file alone has no configuration: it is read as the architecture `default`. `at_most`: pixels per side, for
     networks whose own input is much larger than a face.
     """
-    only(choice, "weights", "layer", "grid")
+    only(choice, "weights", "layer", "grid", "pooling")
     weights = obtain_weights(choice.name, choice.weights)
     own = read_architecture(weights, default)
     architecture = own.at_most(at_most) if at_most else own
@@ -102,11 +108,9 @@ def make_saveable(encoder: ImageEncoder, architecture: Architecture, load: Calla
 
 def describe(choice: EncoderChoice, architecture: Architecture, origin: str, weights_hash: str) -> EncoderSpec:
     """Make the spec from the architecture. No weights are read."""
-    network, grid = (
-        architecture.blank(),
-        check_range(choice, "grid", 1 if choice.grid is None else choice.grid, 1, MAX_GRID),
-    )
+    network, grid = architecture.blank(), check_grid(choice)
     layers = check_layers(choice, 1, len(network.feature_info))
+    pooling = choose_pooling(choice, has_class_token(network))
     look = {
         "size": architecture.size,
         "mean": architecture.mean,
@@ -118,9 +122,9 @@ def describe(choice: EncoderChoice, architecture: Architecture, origin: str, wei
         modality="image",
         weights=origin,
         weights_hash=fingerprint(weights_hash, architecture.name, architecture.arguments),
-        native_dim=find_feature_width(architecture, network, layers),
+        native_dim=find_feature_width(architecture, network, layers) * count_parts(pooling),
         layer=simplify_layers(layers),
-        pooling="mean" if grid == 1 else f"grid {grid}x{grid}",
+        pooling=pooling,
         tokens_per_frame=grid * grid,
         normalisation=", ".join(f"{key} {_describe_value(value)}" for key, value in look.items()),
     )

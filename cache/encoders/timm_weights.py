@@ -174,28 +174,52 @@ def resize_positions(positions_1ND: torch.Tensor, wanted: int) -> torch.Tensor:
     return torch.cat([positions_1ND[:, :prefix], resized_1DHW.flatten(2).transpose(1, 2)], dim=1)
 
 
-def compute_feature_maps(network: Any, x_BCSS: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
-    """(B, D, H, W) of each of `layers`; without `layers` of the last one, with the network's final norm."""
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a network says about B images."""
+
+    map_BDHW: torch.Tensor
+    """(B, D, H, W)"""
+    class_BD: torch.Tensor | None = None
+    """(B, D) of the class token; None where it was not asked for."""
+
+
+def has_class_token(network: Any) -> bool:
+    """Has the timm network a class token? It is the first one."""
+    return getattr(network, "cls_token", None) is not None and getattr(network, "num_prefix_tokens", 0) > 0
+
+
+def compute_features(
+    network: Any, x_BCSS: torch.Tensor, layers: Sequence[int], *, class_token: bool = False
+) -> list[Features]:
+    """Features of each of `layers`; without `layers` of the last one, with the network's final norm.
+
+    `class_token`: with that of a network that has one.
+    """
     if layers:
-        indices = [layer - 1 for layer in layers]
-        return list(
-            network.forward_intermediates(
-                x_BCSS, indices=indices, output_fmt="NCHW", stop_early=True, intermediates_only=True
-            )
+        found = network.forward_intermediates(
+            x_BCSS,
+            indices=[layer - 1 for layer in layers],
+            output_fmt="NCHW",
+            stop_early=True,
+            intermediates_only=True,
+            **{"return_prefix_tokens": True} if class_token else {},
         )
+        return [Features(one[0], one[1][:, 0]) if class_token else Features(one) for one in found]
     features = network.forward_features(x_BCSS)
     if features.ndim == 3:  # tokens of a transformer: class and register tokens, then the patches row by row
         patches_BND = features[:, getattr(network, "num_prefix_tokens", 0) :]
         side = round(patches_BND.shape[1] ** 0.5)
-        return [patches_BND.transpose(1, 2).unflatten(2, (side, -1))]
-    return [features if features.shape[1] == network.num_features else features.permute(0, 3, 1, 2)]
+        map_BDHW = patches_BND.transpose(1, 2).unflatten(2, (side, -1))
+        return [Features(map_BDHW, features[:, 0] if class_token else None)]
+    return [Features(features if features.shape[1] == network.num_features else features.permute(0, 3, 1, 2))]
 
 
 def find_feature_width(architecture: Architecture, network: Any, layers: Sequence[int]) -> int:
     """D of the maps of `layers`, computed from shapes only. `UsageError` when their maps cannot be averaged."""
     x_BCSS = torch.empty(1, 3, architecture.size, architecture.size, device="meta")
     try:
-        shapes = {tuple(found.shape[1:]) for found in compute_feature_maps(network, x_BCSS, layers)}
+        shapes = {tuple(found.map_BDHW.shape[1:]) for found in compute_features(network, x_BCSS, layers)}
     # Raised by timm's model families without such maps; RuntimeError also by kernels without shape inference.
     except MISFITS as error:
         problem = f"{architecture.name} gives no square feature map of {f'layer {layers}' if layers else 'its own'}"

@@ -54,7 +54,7 @@ TEXT_SIZES: dict[str, Any] = {
 
 def tiny_image(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
     """Vision transformer: 64 wide, 64 px, 4 x 4 patches."""
-    only(choice, "layer", "grid")
+    only(choice, "layer", "grid", "pooling")
     spec = image_base.describe(choice, IMAGE_ARCHITECTURE, "seed-0", "seed-0")
     return ImageEncoder(spec, IMAGE_ARCHITECTURE, lambda: build_seeded(0, IMAGE_ARCHITECTURE.build), device)
 

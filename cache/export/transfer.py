@@ -66,7 +66,7 @@ def import_hdf5(work: WorkFolder, path: Path) -> list[StageReport]:
     for name, tokens in exported.items():
         if tokens.verify() or tokens.media != media or tokens.shards != shards:
             raise MissingInput(f"{path}: {name} is damaged", REMEDY)
-    folders = {name: f"{name}-{tokens.fingerprint}" for name, tokens in exported.items()}
+    folders = {name: f"{tokens.spec.name}-{tokens.fingerprint}" for name, tokens in exported.items()}
     for name, tokens in exported.items():
         _refuse_other_media(work.tokens / folders[name], tokens)
     with Progress("import", sum(len(tokens) for tokens in exported.values()), "clips") as bar:

@@ -145,9 +145,9 @@ def _read_settings(run: Run) -> dict[str, Any]:
 def _read_encoders(run: Run) -> dict[str, str]:
     """Encoder -> name of the token store that the run was trained on."""
     from unmask.train.run_folder import read_inputs
+    from unmask.train.token_usage import name_stores
 
-    streams = read_inputs(run.folder).get("streams") or {}
-    return {name: f"{name}-{stream['fingerprint']}" for name, stream in streams.items()}
+    return name_stores(read_inputs(run.folder).get("streams") or {})
 
 
 def _format(value: Any) -> str:
