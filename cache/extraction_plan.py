@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from unmask.cache.augmentations import AUGMENTATIONS, name_augmentation
-from unmask.cache.encoders import find_stream_name, make_encoder
+from unmask.cache.encoders import find_given_weights, find_stream_name, make_encoder
 from unmask.cache.projections.pca import list_train_items, name_pca
 from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection, projection
 from unmask.cache.spec import Encoder, EncoderSpec
@@ -95,7 +95,7 @@ def prepare_stores(jobs: Sequence[StoreJob], profile: Profile, shards: int) -> N
 
 def _keep_record(job: StoreJob) -> None:
     """Copy what adapted weights were trained on into the store: it stays true when the weights are moved."""
-    if record := find_trained_on(job.choice.weights):
+    if record := find_trained_on(find_given_weights(job.choice)):
         write_trained_on(job.folder, record)
 
 

@@ -26,7 +26,7 @@ from unmask.cache.adaptation.settings import AdaptSettings
 from unmask.cache.adaptation.tunable_encoder import TunableEncoder
 from unmask.cache.adaptation.tuning import Tuning
 from unmask.cache.augmentations import name_augmentation
-from unmask.cache.encoders import make_encoder
+from unmask.cache.encoders import find_given_weights, make_encoder
 from unmask.cache.weights.checkpoint import TENSORS
 from unmask.cache.weights.trained_on import TrainedOn, find_trained_on, hash_links, read_trained_on, write_trained_on
 from unmask.core.errors import UsageError
@@ -101,8 +101,10 @@ def adapt(
 def choose_encoder(profile: Profile, name: str) -> EncoderChoice:
     """Encoder `name` with the settings of the profile, if it has it, and with weights that were not adapted."""
     choice = next((one for one in profile.encoders if one.alias_or_name == name), EncoderChoice(name=name))
-    adapted = find_trained_on(choice.weights)
-    return choice.model_copy(update={"weights": adapted.encoder.weights}) if adapted else choice
+    adapted = find_trained_on(find_given_weights(choice))
+    if adapted is None:
+        return choice
+    return choice.model_copy(update={"name": adapted.encoder.name, "weights": adapted.encoder.weights})
 
 
 def _read_inputs(

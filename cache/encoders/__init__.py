@@ -7,16 +7,19 @@ its function as text, `file:function`, and `make_encoder` imports it.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from unmask.cache.encoders.own_encoder import make_own_encoder
 from unmask.cache.weights.sources import (
     CTRANSLATE2_FILES,
     SENTENCE_FILES,
+    SPEECH_FILES,
     TIMM_FILES,
-    WAV2VEC2_FILES,
+    TOWER_FILES,
     WHISPER_FILES,
     Files,
     Package,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
 TIMM = "timm:"
 """Prefix of an encoder that is any timm network: `timm:convnext_tiny.fb_in1k`."""
+WAV2VEC2 = {"types": ("wav2vec2",)}
+UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +113,16 @@ ENCODERS: dict[str, EncoderEntry] = {
         ),
     ),
     # wav2vec 2.0 Base: 768 wide, layer 6 of 12 by default; trained on 960 hours of LibriSpeech without transcripts.
-    "wav2vec2_base": EncoderEntry("wav2vec2:from_weights", Source(files=WAV2VEC2_FILES, hub="facebook/wav2vec2-base")),
+    "wav2vec2_base": EncoderEntry(
+        "families.speech:from_weights",
+        Source(files=SPEECH_FILES, hub="facebook/wav2vec2-base"),
+        WAV2VEC2,
+    ),
     # wav2vec 2.0 Large: 1024 wide, layer 12 of 24 by default. `weights` also takes facebook/wav2vec2-xls-r-300m.
     "wav2vec2_large": EncoderEntry(
-        "wav2vec2:from_weights", Source(files=WAV2VEC2_FILES, hub="facebook/wav2vec2-large")
+        "families.speech:from_weights",
+        Source(files=SPEECH_FILES, hub="facebook/wav2vec2-large"),
+        WAV2VEC2,
     ),
     # Text. all-MiniLM-L6-v2, from MiniLM (Wang et al., NeurIPS 2020): 384 wide, unit length.
     "minilm": EncoderEntry(
@@ -134,6 +145,20 @@ ENCODERS: dict[str, EncoderEntry] = {
     "tiny_image": EncoderEntry("tiny_networks:tiny_image"),
     "tiny_audio": EncoderEntry("tiny_networks:tiny_audio"),
     "tiny_text": EncoderEntry("tiny_networks:tiny_text"),
+}
+
+
+BY_TYPE: dict[str, EncoderEntry] = {
+    "ssl:": EncoderEntry("families.speech:from_weights", Source(files=SPEECH_FILES)),
+    "whisper:": EncoderEntry("whisper_tiny:whisper_tiny", Source(files=WHISPER_FILES)),
+    "clip:": EncoderEntry("families.vision_tower:from_weights", Source(files=TOWER_FILES)),
+}
+"""Prefix of an encoder that is named by its weights -> what reads them. Their config.json says what they are; the
+families are in `families/table.py`."""
+EXAMPLES = {
+    "ssl:": "facebook/wav2vec2-xls-r-300m",
+    "whisper:": "openai/whisper-small",
+    "clip:": "openai/clip-vit-base-patch16",
 }
 
 
@@ -171,15 +196,34 @@ def find_entry(name: str) -> EncoderEntry:
         network = name.removeprefix(TIMM)
         source = Source(files=TIMM_FILES, hub=_find_timm_repository(network), owner="timm")
         return EncoderEntry("image_base:from_weights", source, {"default": network})
+    if prefix := _find_prefix(name):
+        if not find_named_weights(name):
+            raise UsageError(f"encoder {name!r}: names no weights", f"for example {prefix}{EXAMPLES[prefix]}")
+        return BY_TYPE[prefix]
     if name not in ENCODERS:
-        known = f"{', '.join(ENCODERS)}, {TIMM}<name of a timm network>, or module:attribute for your own"
+        by_type = ", ".join(f"{prefix}<hub name or folder>" for prefix in BY_TYPE)
+        known = f"{', '.join(ENCODERS)}, {TIMM}<name of a timm network>, {by_type}, or module:attribute for your own"
         raise UsageError(f"no encoder {name!r}", f"{suggest(name, ENCODERS)}encoders: {known}")
     return ENCODERS[name]
 
 
 def is_own(name: str) -> bool:
     """Is `name` the user's own encoder, written as `module:attribute`?"""
-    return is_extension(name) and not name.startswith(TIMM)
+    return is_extension(name) and not name.startswith((TIMM, *BY_TYPE))
+
+
+def find_named_weights(name: str) -> str | None:
+    """The weights in the name of an encoder: `facebook/hubert-base-ls960` of `ssl:facebook/hubert-base-ls960`."""
+    return name.removeprefix(_find_prefix(name)) or None if _find_prefix(name) else None
+
+
+def find_given_weights(choice: EncoderChoice) -> str | None:
+    """Hub name or folder that `choice` asks for, as its setting or in its name; None: the encoder's own weights."""
+    return choice.weights or find_named_weights(choice.name)
+
+
+def _find_prefix(name: str) -> str:
+    return next((prefix for prefix in BY_TYPE if name.startswith(prefix)), "")
 
 
 def find_stream_name(choice: EncoderChoice) -> str:
@@ -188,7 +232,14 @@ def find_stream_name(choice: EncoderChoice) -> str:
 
 
 def make_file_safe(name: str) -> str:
-    """The encoder's name in specs, stores and folders: some file systems do not allow ":"."""
+    """The encoder's name in specs, stores and folders: some file systems do not allow ":".
+
+    Of weights in the name, the last part: `ssl:facebook/hubert-base-ls960@main` is ssl-hubert-base-ls960. Their hash is
+    part of the key anyhow, so a moved folder keeps its tokens.
+    """
+    if prefix := _find_prefix(name):
+        last = PurePath(name.removeprefix(prefix)).name.partition("@")[0]
+        return f"{prefix[:-1]}-{UNSAFE.sub('-', last) or 'weights'}"
     return name.replace(":", "-", 1)
 
 

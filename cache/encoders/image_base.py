@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -25,6 +25,7 @@ from unmask.cache.encoders.image_pooling import (
 )
 from unmask.cache.encoders.timm_weights import (
     Architecture,
+    Features,
     compute_features,
     find_feature_width,
     has_class_token,
@@ -39,14 +40,39 @@ from unmask.core.hashing import fingerprint
 from unmask.preprocess.profiles import EncoderChoice
 
 
+class ImageInput(Protocol):
+    """The images that a network expects."""
+
+    @property
+    def size(self) -> int:
+        """Pixels per side."""
+
+    @property
+    def mean(self) -> tuple[float, ...]: ...
+
+    @property
+    def std(self) -> tuple[float, ...]: ...
+
+    @property
+    def interpolation(self) -> str:
+        """How images are resized, as torch names it."""
+
+
 class ImageEncoder:
-    """A frozen timm network. Its weights are loaded at the first `encode`."""
+    """A frozen network for images. Its weights are loaded at the first `encode`."""
 
     def __init__(
-        self, spec: EncoderSpec, architecture: Architecture, load: Callable[[], nn.Module], device: torch.device
+        self,
+        spec: EncoderSpec,
+        images: ImageInput,
+        load: Callable[[], nn.Module],
+        device: torch.device,
+        *,
+        compute: Callable[..., list[Features]] = compute_features,
     ) -> None:
+        """`compute`: the features of its layers, called as `compute_features`."""
         self.spec = spec
-        self._architecture, self._load, self._device = architecture, load, device
+        self._images, self._load, self._device, self._compute = images, load, device, compute
         self.checkpoint: Checkpoint | None = None
         """How it is saved after tuning; None for a network without a weights file."""
 
@@ -64,20 +90,20 @@ class ImageEncoder:
     def compute_tokens(self, batch: torch.Tensor) -> torch.Tensor:
         """`encode` with gradients for the weights that require them."""
         assert self.spec.tokens_per_frame is not None
-        features = compute_features(
+        features = self._compute(
             self.network, self._prepare(batch), self.spec.layers, class_token=needs_class_token(self.spec.pooling)
         )
         return pool_features(features, self.spec.pooling, round(self.spec.tokens_per_frame**0.5))
 
     def _prepare(self, batch: torch.Tensor) -> torch.Tensor:
         x_BCSS = batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
-        x_BCSS = resize_images(x_BCSS, self._architecture.size, self._architecture.interpolation)
+        x_BCSS = resize_images(x_BCSS, self._images.size, self._images.interpolation)
         mean, std = (torch.tensor(v, device=self._device).view(1, 3, 1, 1) for v in self._statistics)
         return (x_BCSS - mean) / std
 
     @property
     def _statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        return self._architecture.mean, self._architecture.std
+        return self._images.mean, self._images.std
 
 
 def from_weights(

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel, Wav2Vec2Config, Wav2Vec2Model
 
-from unmask.cache.encoders import image_base, wav2vec2
+from unmask.cache.encoders import image_base
 from unmask.cache.encoders.audio_base import AudioEncoder
 from unmask.cache.encoders.encoder_options import only
+from unmask.cache.encoders.families import speech
 from unmask.cache.encoders.frozen import build_seeded
 from unmask.cache.encoders.image_base import ImageEncoder
 from unmask.cache.encoders.sentences.sentence_encoder import SentenceEncoder
@@ -63,10 +64,11 @@ def tiny_audio(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     """wav2vec 2.0: 32 wide, 2 layers."""
     only(choice, "layer", "tokens_per_second")
     config = Wav2Vec2Config(**AUDIO_SIZES)
-    spec = wav2vec2.describe(choice, config, "seed-0", fingerprint("seed-0", AUDIO_SIZES), normalize=True)
+    spec = speech.describe(choice, config, "seed-0", fingerprint("seed-0", AUDIO_SIZES), speech.NORMALIZED)
 
     def load() -> nn.Module:
-        return wav2vec2.Wav2Vec2Frames(build_seeded(0, lambda: Wav2Vec2Model(config)), spec.layers, normalize=True)
+        model = build_seeded(0, lambda: Wav2Vec2Model(config))
+        return speech.SpeechFrames(model, spec.layers, speech.NormalizedWave())
 
     return AudioEncoder(spec, load, device)
 

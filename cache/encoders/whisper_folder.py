@@ -10,7 +10,7 @@ import torch
 from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from unmask.cache.encoders.pretrained import read_config, refuse_misfits
+from unmask.cache.encoders.families.pretrained import read_config, refuse_misfits
 from unmask.cache.weights.resolve import Weights
 from unmask.cache.weights.tensor_files import Tensors, read_tensors
 from unmask.core.errors import MissingInput

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from unmask.cache.encoders import make_encoder
+from unmask.cache.encoders import find_given_weights, make_encoder
 from unmask.cache.spec import Encoder
 from unmask.cache.weights.resolve import Availability, find_weights, list_weights, needs_weights
 from unmask.cache.weights.tensor_files import reading_headers_only
@@ -36,7 +36,7 @@ def list_checked_weights(choices: Sequence[EncoderChoice] = ()) -> list[Availabi
         else line
         for line in list_weights()
     ]
-    own = [choice for choice in choices if choice.weights is not None and needs_weights(choice.name)]
+    own = [choice for choice in choices if find_given_weights(choice) is not None and needs_weights(choice.name)]
     described = [(choice, _describe(choice)) for choice in own]
     return lines + [_check(*one) if one[1].state == "found" else one[1] for one in described]
 
@@ -50,10 +50,10 @@ def _check(choice: EncoderChoice, line: Availability) -> Availability:
 
 
 def _describe(choice: EncoderChoice) -> Availability:
-    name = f"{choice.name} of the profile"
+    name = f"{choice.alias_or_name} of the profile"
     try:
         found = find_weights(choice.name, choice.weights)
     except MissingInput as error:
         return Availability(name, "not found", error.problem)
-    where = found.origin if found else str(choice.weights)
+    where = found.origin if found else str(find_given_weights(choice))
     return Availability(name, "found" if found else "not found", where)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from unmask.cache.encoders import ENCODERS, find_source
+from unmask.cache.encoders import ENCODERS, find_named_weights, find_source
 from unmask.cache.weights import hub
 from unmask.cache.weights.folder_files import check_whole, list_folder, list_unpublished
 from unmask.cache.weights.sources import PROMPTS, Files, Package, Source
@@ -64,6 +64,7 @@ def find_weights(name: str, given: str | None = None) -> Weights | None:
     `MissingInput` when a local folder lacks a file, or a file is a Git-LFS pointer or a list that cannot be read.
     """
     source = _get_source(name)
+    given = given or find_named_weights(name)
     if given is None and source.package:
         return _find_in_package(source.package)
     if given is not None and _is_local(given):
@@ -77,6 +78,7 @@ def obtain_weights(name: str, given: str | None = None) -> Weights:
     if found:
         return found
     source = _get_source(name)
+    given = given or find_named_weights(name)
     if not (given is None and source.package) and not (given is not None and _is_local(given)):
         repository, revision = _parse_hub_name(source, given)
         _fetch(repository, revision, source.files)

@@ -70,7 +70,9 @@ SENTENCE_SETTINGS = (
 """Maximum length of a text. The name depends on the network in old models."""
 
 TIMM_FILES = Files(tensors=TENSORS, needed=(CONFIG,), bare=True)
-WAV2VEC2_FILES = Files(tensors=TENSORS, needed=(CONFIG, RECIPE))
+SPEECH_FILES = Files(tensors=TENSORS, needed=(CONFIG, RECIPE))
+TOWER_FILES = Files(tensors=TENSORS, needed=(CONFIG,), extra=RECIPE)
+"""Of a vision tower. A published detector has no recipe of its own; all others need one."""
 CTRANSLATE2_FILES = Files(tensors=("model.bin",), bare=True)
 WHISPER_FILES = Files(tensors=("model.bin", "model.safetensors", "model.safetensors.index.json"), bare=True)
 """As CTranslate2 or as transformers writes it; the latter with its config.json."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Media
 
 from unmask.cache.export.transfer import export_hdf5, import_hdf5
 from unmask.cache.extraction_plan import plan_stores
@@ -31,12 +30,12 @@ def with_encoders(profile: Profile, *choices: dict[str, Any]) -> Profile:
     return profile.changed({"encoders": list(choices)})
 
 
-def run(media: Media, profile: Profile) -> dict[str, int]:
+def run(media: Any, profile: Profile) -> dict[str, int]:
     """Label of each report -> clips that were encoded."""
     return {one.stage: one.done for one in extract(media.manifest, profile, media.work, device=CPU)}
 
 
-def test_the_alias_is_the_name_of_the_tokens_everywhere(media: Media):
+def test_the_alias_is_the_name_of_the_tokens_everywhere(media: Any):
     media.add("video-1", "audio-2")
     profile = with_encoders(media.profile, *LAYERS)
     assert set(run(media, profile)) == {"extract ear_l1", "extract ear_l2", "extract tiny_audio"}
@@ -46,7 +45,7 @@ def test_the_alias_is_the_name_of_the_tokens_everywhere(media: Media):
     assert len({store.folder for store in tokens.stores.values()}) == 3
 
 
-def test_tokens_are_shared_whatever_they_are_called(media: Media):
+def test_tokens_are_shared_whatever_they_are_called(media: Any):
     media.add("audio-1")
     plain = with_encoders(media.profile, {"name": "tiny_audio", "layer": 1})
     renamed = with_encoders(media.profile, LAYERS[0])
@@ -84,24 +83,24 @@ def test_two_encoders_of_one_name_are_refused_with_the_remedy(names: tuple[dict[
 
 
 @pytest.mark.parametrize("alias", ["", "a b", "a/b", "../up", ".hidden", "a:b", "x" * 65])
-def test_an_alias_that_is_no_file_name_is_refused(media: Media, alias: str):
+def test_an_alias_that_is_no_file_name_is_refused(media: Any, alias: str):
     with pytest.raises(UsageError, match="not possible"):
         with_encoders(media.profile, {"name": "lfcc", "as": alias})
 
 
-def test_the_same_tokens_twice_are_refused(media: Media):
+def test_the_same_tokens_twice_are_refused(media: Any):
     profile = with_encoders(media.profile, LAYERS[0], {**LAYERS[0], "as": "again"})
     with pytest.raises(UsageError, match="ear_l1 and again have the same tokens"):
         plan_stores(media.manifest, profile, media.work, {}, CPU)
 
 
-def test_weights_are_replaced_by_alias(media: Media):
+def test_weights_are_replaced_by_alias(media: Any):
     profile = with_encoders(media.profile, {"name": "vit_b16", "as": "eye"}, {"name": "vit_b16", "layer": 6})
     changed = replace_weights(profile, {"eye": "owner/other"})
     assert [choice.weights for choice in changed.encoders] == ["owner/other", None]
 
 
-def test_an_export_keeps_the_names(media: Media, tmp_path: Path):
+def test_an_export_keeps_the_names(media: Any, tmp_path: Path):
     media.add("audio-1")
     run(media, with_encoders(media.profile, *LAYERS[:2]))
     before = open_tokens(media.work, media.manifest)

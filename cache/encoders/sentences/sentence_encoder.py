@@ -17,8 +17,8 @@ from torch import nn
 from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
 from unmask.cache.encoders.encoder_options import only
+from unmask.cache.encoders.families.pretrained import load_exactly, read_config
 from unmask.cache.encoders.frozen import freeze
-from unmask.cache.encoders.pretrained import load_exactly, read_config
 from unmask.cache.encoders.sentences.text_settings import read_text_settings
 from unmask.cache.encoders.sentences.tokenizer import Tokenizer, load_tokenizer
 from unmask.cache.encoders.sentences.vector_modules import read_vector_recipe

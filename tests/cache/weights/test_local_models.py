@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, BertModel, Wav2Vec2FeatureExtractor, Wav
 
 from unmask.cache.encoders import make_encoder
 from unmask.cache.encoders.audio_base import count_tokens, pool_mean, pool_mean_and_std
-from unmask.cache.encoders.wav2vec2 import Wav2Vec2Frames
+from unmask.cache.encoders.families.speech import NormalizedWave, SpeechFrames
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
 
@@ -30,7 +30,7 @@ def test_wav2vec2_layers_are_transformers_hidden_states(local_models: dict[str, 
     with torch.inference_mode():
         theirs = whole(normal, output_hidden_states=True)
         expected = theirs.hidden_states[layer] if layer < 3 else theirs.last_hidden_state
-        ours = Wav2Vec2Frames(whole, (layer,), normalize=True)(wave)
+        ours = SpeechFrames(whole, (layer,), NormalizedWave())(wave)
     torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-4)
 
 

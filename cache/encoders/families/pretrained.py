@@ -17,6 +17,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers.utils import logging
 
+from unmask.cache.encoders.families.table import FAMILIES, Family
 from unmask.cache.encoders.frozen import build_seeded
 from unmask.cache.weights.folder_files import read_settings
 from unmask.cache.weights.resolve import Weights
@@ -51,7 +52,7 @@ def refuse_misfits(path: Path, what: str) -> Iterator[None]:
 
 
 def read_config(weights: Weights, families: Mapping[str, Any], wanted: str) -> Any:
-    """The configuration in config.json, of one of `families` (model_type -> class of its configuration).
+    """The configuration in config.json, of one of `families` (model_type -> class of its configuration, or `Family`).
 
     `MissingInput` names any other `model_type`. `wanted`: the kind of model in words.
     """
@@ -61,20 +62,26 @@ def read_config(weights: Weights, families: Mapping[str, Any], wanted: str) -> A
     if family not in families:
         known = ", ".join(families)
         problem = f"{path}: model_type {family!r}, and this encoder reads {wanted}"
-        raise MissingInput(problem, f"set `weights` to a model of model_type {known}")
+        other = f"{FAMILIES[family].read_by}:<weights> reads it; or " if family in FAMILIES else ""
+        raise MissingInput(problem, f"{other}set `weights` to a model of model_type {known}")
     if settings.get("quantization_config"):
         raise MissingInput(f"{path}: quantized weights", "set `weights` to the model in full or half precision")
+    found = families[family]
+    kind = found.load_class(found.config) if isinstance(found, Family) else found
     with refuse_misfits(path, "not a configuration of this kind"):
-        return families[family].from_dict(settings)
+        return kind.from_dict(settings)
 
 
-def load_exactly(kind: Any, config: Any, weights: Weights) -> Any:
+def load_exactly(kind: Any, config: Any, weights: Weights, *, anchor: str | None = None) -> Any:
     """Build the transformers model of class `kind` with the tensors of `weights`, in float32.
 
-    `MissingInput` names tensors that the checkpoint lacks, or has too many of. Heads on top of it are left out.
+    `MissingInput` names tensors that the checkpoint lacks, or has too many of. Heads on top of it are left out: with
+    `anchor`, the name of one of its tensors, all that do not have the prefix that this one has in the checkpoint.
     """
     logging.disable_progress_bar()  # one bar per stage is enough
     tensors = read_tensors(weights.tensors)
+    if anchor is not None:
+        tensors = take_network(tensors, anchor, weights.tensors)
     before = logging.get_verbosity()
     logging.set_verbosity(CRITICAL)  # what its report says in a table, the error below says in words
     try:
@@ -83,9 +90,24 @@ def load_exactly(kind: Any, config: Any, weights: Weights) -> Any:
     finally:
         logging.set_verbosity(before)
     _refuse(weights.tensors, "has no", report["missing_keys"])
-    _refuse(weights.tensors, "has too much:", _drop_heads(report["unexpected_keys"], kind.base_model_prefix, tensors))
+    unexpected = report["unexpected_keys"]
+    own = unexpected if anchor is not None else _drop_heads(unexpected, kind.base_model_prefix, tensors)
+    _refuse(weights.tensors, "has too much:", own)
     _refuse(weights.tensors, "has another shape of", [name for name, *_ in report["mismatched_keys"]])
     return network
+
+
+def take_network(tensors: Tensors, anchor: str, path: Path) -> Tensors:
+    """The network's tensors by its own names, without heads: "vision_model.norm.weight" becomes "norm.weight".
+
+    `MissingInput` where no tensor, or more than one, has the name `anchor` after any prefix.
+    """
+    prefixes = [name.removesuffix(anchor) for name in tensors if name == anchor or name.endswith(f".{anchor}")]
+    if len(prefixes) != 1:
+        problem = f"has no {anchor}" if not prefixes else f"has {len(prefixes)} tensors {anchor}"
+        raise MissingInput(f"{path}: {problem}", "check `weights`, or fetch the folder again")
+    start = prefixes[0]
+    return {name.removeprefix(start): values for name, values in tensors.items() if name.startswith(start)}
 
 
 def _load(kind: Any, config: Any, tensors: Tensors) -> Any:
