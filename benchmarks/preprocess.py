@@ -121,12 +121,12 @@ def _read_timeline(path: Path) -> Timeline:
 
 def _decode(path: Path) -> None:
     timeline = _read_timeline(path)
-    read_clips(path, timeline, pick_frames(timeline), len)
+    read_clips(path, timeline, pick_frames(timeline), lambda frames, _: len(frames))
 
 
 def _detect_batched(path: Path, measured: _Measured) -> None:
     timeline = _read_timeline(path)
-    clips, _ = read_clips(path, timeline, pick_frames(timeline), lambda frames: detect(frames, SETTINGS))
+    clips, _ = read_clips(path, timeline, pick_frames(timeline), lambda frames, _: detect(frames, SETTINGS))
     measured.detected[path] = [detections for clip in clips for detections in clip]
 
 

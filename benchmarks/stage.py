@@ -91,7 +91,7 @@ def _measure_work(videos: list[Path]) -> tuple[float, float]:
     threads, detecting = torch.get_num_threads(), 0.0
     torch.set_num_threads(1)
 
-    def timed(frames: NDArray[np.uint8]) -> None:
+    def timed(frames: NDArray[np.uint8], _: int) -> None:
         nonlocal detecting
         began = time.process_time()
         detect(frames, SETTINGS)

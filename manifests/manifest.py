@@ -19,7 +19,10 @@ from unmask.core.errors import MissingInput
 from unmask.core.hashing import fingerprint
 
 FORMAT = "unmask-manifest"
-VERSION = 2
+VERSION = 3
+# Of the version before it, which lacked columns that may be null.
+EARLIER = 2
+ADDED = ("mask", "mask_content")
 # Increment when a file gets other header fields than before: the next scan reads every file again.
 PROBE_REVISION = 3
 
@@ -100,6 +103,12 @@ class MediaRow:
     container: str | None = None
     text: str | None = None
     """Transcript or caption from a sidecar. Never derived from the path: paths give the label away."""
+    mask: str | None = None
+    """Video of the manipulated region, relative to the dataset's root; for a real video, that of a forgery of the same
+    scene. None: there is none.
+    """
+    mask_content: str | None = None
+    """As `content`; None without a mask, or if it cannot be read."""
     status: Literal["ok", "failed"] = "ok"
     reason: str | None = None
     """Why `status` is failed: one of core.errors.Reason, ": " and the problem."""
@@ -114,8 +123,9 @@ class MediaRow:
             raise ValueError(f"{where}: real, but its video or audio is marked fake")
         if self.label == 1 and self.video_fake is False and self.audio_fake is False:
             raise ValueError(f"{where}: fake, but neither its video nor its audio is")
-        if self.path.startswith("/") or ".." in self.path.split("/"):
-            raise ValueError(f"{where}: the path leaves the dataset's folder")
+        for path in (self.path, self.mask or ""):
+            if path.startswith("/") or ".." in path.split("/"):
+                raise ValueError(f"{where}: the path leaves the dataset's folder")
 
 
 _TEXT = pa.string()
@@ -168,13 +178,13 @@ class Manifest:
             for values in batch.to_pylist():
                 yield MediaRow(**{**values, "people": tuple(values["people"]), "sources": tuple(values["sources"])})
 
-    def locate(self, row: MediaRow) -> Path:
-        """Path of the row's file on this machine.
+    def locate(self, row: MediaRow, part: str | None = None) -> Path:
+        """Path of the row's file on this machine; or of another file of its dataset, such as the row's mask.
 
         `MissingInput` when it is outside the dataset's root, unless the dataset is `linked`.
         """
         root = Path(self.roots[row.dataset])
-        path = root / row.path
+        path = root / (row.path if part is None else part)
         if row.dataset not in self.linked and not Path(os.path.realpath(path)).is_relative_to(
             os.path.realpath(root)
         ):  # Path.resolve fails on link loops
@@ -221,7 +231,9 @@ def read_manifest(path: Path) -> Manifest:
     except (OSError, pa.ArrowException) as error:
         raise MissingInput(f"{path}: not a readable Parquet file ({error})", remedy) from error
     about = _read_about(table.schema)
-    if about.get("version") != VERSION or table.schema.names != SCHEMA.names:
+    if about.get("version") == EARLIER:
+        table = _add_columns(table)
+    if about.get("version") not in (EARLIER, VERSION) or table.schema.names != SCHEMA.names:
         found = about.get("version", "none")
         raise MissingInput(f"{path}: manifest format {found}, this program reads {VERSION}", remedy)
     return Manifest(
@@ -232,6 +244,13 @@ def read_manifest(path: Path) -> Manifest:
 def has_current_probes(path: Path) -> bool:
     """False for a manifest whose header fields an earlier program read, which may differ from those of this one."""
     return bool(_read_about(pq.read_schema(path)).get("probe") == PROBE_REVISION)
+
+
+def _add_columns(table: pa.Table) -> pa.Table:
+    """A table of the version EARLIER with the columns ADDED since, all null."""
+    for name in ADDED:
+        table = table.add_column(SCHEMA.get_field_index(name), SCHEMA.field(name), pa.nulls(len(table), _TEXT))
+    return table
 
 
 def _read_about(schema: pa.Schema) -> dict[str, Any]:

@@ -31,9 +31,12 @@ def select_frames(timeline: Timeline, window: Window, count: int) -> NDArray[np.
 
 
 def read_clips(
-    path: Path, timeline: Timeline, picks: Sequence[NDArray[np.int64]], process: Callable[[NDArray[np.uint8]], Result]
+    path: Path,
+    timeline: Timeline,
+    picks: Sequence[NDArray[np.int64]],
+    process: Callable[[NDArray[np.uint8], int], Result],
 ) -> tuple[list[Result], str]:
-    """The result of `process` for the frames (F, H, W, 3) of each clip, and the name of the reader that decoded them.
+    """The result of `process` for the frames (F, H, W, 3) and the number of each clip, and the name of the reader.
 
     `picks` has the positions of each clip's frames, ascending within a clip and from clip to clip. At most the
     frames of two clips are in memory. Raises `FramesMissing` if the timeline has to be read with `decode_all`.
@@ -43,7 +46,8 @@ def read_clips(
     for name in select_readers(timeline):
         try:
             frames = VIDEO_READERS[name](path, timeline, positions)
-            return [process(clip) for clip in _group_by_clip(zip(positions.tolist(), frames, strict=True), picks)], name
+            clips = _group_by_clip(zip(positions.tolist(), frames, strict=True), picks)
+            return [process(clip, number) for number, clip in enumerate(clips)], name
         except ReaderFailed as error:
             problems.append(str(error))
     raise BadMedia(path, "unreadable", "; ".join(problems), REMEDY)

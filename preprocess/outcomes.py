@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.core.stage_report import StageReport
-from unmask.manifests.manifest import MediaRow
+from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.shards.media_shard import MediaShard
+
+log = logging.getLogger("unmask")
 
 FILE = "outcomes.parquet"
 
@@ -42,6 +47,8 @@ class Outcome:
     cut_start_s: float = 0.0
     cut_end_s: float = 0.0
     """Seconds of silence trimmed at the beginning and at the end."""
+    ambiguous_windows: int = 0
+    """Windows with several faces of similar size, and no mask that says which one is manipulated."""
     nan_share: float | None = None
     clipped_share: float | None = None
     silent_share: float | None = None
@@ -51,13 +58,33 @@ class Outcome:
 
 
 _NUMBERS = ("audio_s", "cut_start_s", "cut_end_s", "nan_share", "clipped_share", "silent_share", "dc")
-_INTEGERS = ("clips", "faces", "fallback_faces")
+_INTEGERS = ("clips", "faces", "fallback_faces", "ambiguous_windows")
 _TYPES = {
-    **{field.name: pa.string() for field in fields(Outcome)},
+    **{one.name: pa.string() for one in fields(Outcome)},
     **dict.fromkeys(_INTEGERS, pa.int32()),
     **dict.fromkeys(_NUMBERS, pa.float64()),
 }
-SCHEMA = pa.schema([(field.name, _TYPES[field.name]) for field in fields(Outcome)])
+SCHEMA = pa.schema([(one.name, _TYPES[one.name]) for one in fields(Outcome)])
+
+
+@dataclass
+class PreprocessReport(StageReport):
+    """With the fakes of which it is not known which face is the manipulated one."""
+
+    ambiguous_fakes: dict[str, int] = field(default_factory=dict)
+    """Dataset -> number of its fakes with an `ambiguous_windows`."""
+
+    def as_json(self) -> dict[str, object]:
+        return super().as_json() | {"ambiguous_fakes": self.ambiguous_fakes}
+
+    def warn(self) -> None:
+        for dataset, count in self.ambiguous_fakes.items():
+            shows = "fake shows" if count == 1 else "fakes show"
+            log.warning(
+                "preprocess: %s: %d %s several faces of similar size, and no mask says which one is manipulated: the "
+                "largest is followed (column ambiguous_windows of %s)",
+                *(dataset, count, shows, FILE),
+            )
 
 
 def collect_outcomes(rows: Iterable[MediaRow], shards: Sequence[Path]) -> list[Outcome]:
@@ -73,9 +100,9 @@ def collect_outcomes(rows: Iterable[MediaRow], shards: Sequence[Path]) -> list[O
     return [_make_outcome(row, entries) for row in rows]
 
 
-def make_report(outcomes: Sequence[Outcome], fresh: set[str]) -> StageReport:
+def make_report(outcomes: Sequence[Outcome], fresh: set[str], manifest: Manifest) -> PreprocessReport:
     """`fresh`: media ids of the items preprocessed by this call; other items that are done count as skipped."""
-    report = StageReport("preprocess", given=len(outcomes))
+    report = PreprocessReport("preprocess", given=len(outcomes))
     for one in outcomes:
         if one.outcome == "failed":
             report.failed[f"{one.dataset}/{one.path}"] = f"{one.reason}: {one.problem}"
@@ -83,6 +110,7 @@ def make_report(outcomes: Sequence[Outcome], fresh: set[str]) -> StageReport:
             report.done += 1
         else:
             report.skipped += 1
+    report.ambiguous_fakes = _count_ambiguous_fakes(outcomes, manifest)
     return report
 
 
@@ -98,6 +126,15 @@ def read_outcomes(folder: Path) -> list[Outcome]:
     if not path.is_file():
         raise MissingInput(f"{path}: nothing was preprocessed", "run `unmask preprocess`")
     return [Outcome(**values) for values in pq.read_table(path).to_pylist()]
+
+
+def _count_ambiguous_fakes(outcomes: Sequence[Outcome], manifest: Manifest) -> dict[str, int]:
+    ambiguous = {one.media_id for one in outcomes if one.ambiguous_windows}
+    if not ambiguous:
+        return {}
+    table = manifest.table.select(["media_id", "dataset", "label", "video_fake"])
+    found = table.filter(pc.is_in(table.column("media_id"), value_set=pa.array(sorted(ambiguous)))).to_pylist()
+    return dict(Counter(row["dataset"] for row in found if row["label"] == 1 and row["video_fake"] is not False))
 
 
 def _make_outcome(row: MediaRow, entries: dict[tuple[str, str], dict[str, object]]) -> Outcome:

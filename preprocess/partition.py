@@ -92,7 +92,9 @@ def merge(
         outcomes = collect_outcomes(manifest.rows(), [folder / shard.name for shard in shards])
         write_outcomes(folder, outcomes)
     arrived = {key for shard in shards if shard.name not in present for key in shard.items}
-    return make_report(outcomes, fresh={row.media_id for key, row in rows.items() if key in arrived})
+    report = make_report(outcomes, {row.media_id for key, row in rows.items() if key in arrived}, manifest)
+    report.warn()
+    return report
 
 
 def _copy_shard(path: Path, sources: Sequence[Path]) -> None:

@@ -23,7 +23,7 @@ from unmask.preprocess.partition import WHOLE, Partition, lock_partition
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_shard import MediaItem, write_shard
 from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan, select_shards, select_usable_rows
-from unmask.preprocess.task import Task, make_item_key
+from unmask.preprocess.task import MaskFile, Task, make_item_key
 
 Result = TypeVar("Result")
 
@@ -76,7 +76,9 @@ def preprocess(
         outcomes = collect_outcomes(mine, [folder / shard.name for shard in shards])
         if partition.is_whole:
             write_outcomes(folder, outcomes)
-    return make_report(outcomes, fresh={task.media_id for task in tasks.values()})
+    report = make_report(outcomes, {task.media_id for task in tasks.values()}, manifest)
+    report.warn()
+    return report
 
 
 def preprocess_items(tasks: Sequence[Task], limits: Limits) -> Iterator[MediaItem]:
@@ -157,7 +159,17 @@ def make_task(manifest: Manifest, row: MediaRow, settings: PreprocessSettings) -
         text=row.text,
         settings=settings,
         refused=refused,
+        mask=_locate_mask(manifest, row),
     )
+
+
+def _locate_mask(manifest: Manifest, row: MediaRow) -> MaskFile | None:
+    if row.mask is None:
+        return None
+    try:
+        return MaskFile(manifest.locate(row, row.mask), row.mask_content)
+    except MissingInput as error:
+        return MaskFile(Path(row.mask), None, refused=error.problem)
 
 
 def _log_plan(folder: Path, reused: bool, partition: Partition, shards: int, jobs: Sequence[Job]) -> None:

@@ -10,6 +10,17 @@ from unmask.manifests.manifest import Kind, MediaRow
 from unmask.preprocess.profiles import PreprocessSettings
 
 
+@dataclass(frozen=True, slots=True)
+class MaskFile:
+    """Video of the manipulated region of a video."""
+
+    path: Path
+    content: str | None
+    """Hash of the file at the time of the scan; None if it could not be read."""
+    refused: str | None = None
+    """As in `Task`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One manifest row to preprocess."""
@@ -23,8 +34,10 @@ class Task:
     settings: PreprocessSettings
     refused: str | None = None
     """Why the file must not be opened; None for nearly every file."""
+    mask: MaskFile | None = None
 
 
 def make_item_key(row: MediaRow) -> str:
-    """Key of the item in shards: a path with changed content or text is a new item."""
-    return fingerprint(row.media_id, row.content, row.kind, row.text)
+    """Key of the item in shards: a path with changed content or text is a new item, as is one with another mask."""
+    mask = [] if row.mask is None else [row.mask_content]
+    return fingerprint(row.media_id, row.content, row.kind, row.text, *mask)

@@ -23,10 +23,11 @@ from unmask.media.timeline import Timeline, read_timeline
 from unmask.media.video_readers import FramesMissing
 from unmask.preprocess.clip_audio import ClipAudio, read_clip_audio
 from unmask.preprocess.clip_frames import read_clips, select_frames
+from unmask.preprocess.clip_masks import Region, measure_regions, read_regions
 from unmask.preprocess.clip_windows import ClipPlan, Window
 from unmask.preprocess.faces.cropping import crop_faces
 from unmask.preprocess.faces.detection import detect
-from unmask.preprocess.faces.tracking import FaceTrack, make_center_track, track_faces
+from unmask.preprocess.faces.tracking import FaceTrack, is_ambiguous, make_center_track, track_faces
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_shard import Clip, MediaItem
 from unmask.preprocess.task import Task
@@ -46,6 +47,15 @@ class _Face:
 
     crops: NDArray[np.uint8]
     track: FaceTrack
+
+
+@dataclass(frozen=True, slots=True)
+class _Faces:
+    """The faces of a window."""
+
+    faces: list[_Face]
+    ambiguous: bool
+    """Several are of similar size, and no mask says which one is manipulated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,7 @@ def preprocess_item(task: Task) -> MediaItem:
     """Clips of one file, or the reason why there are none. Raises `MemoryError` if it needs too much memory."""
     try:
         _check_file(task)
-        item = _KINDS[task.kind](task.path, task.settings)
+        item = _KINDS[task.kind](task)
     except RuntimeError as error:
         if NO_MEMORY in str(error):  # the message of torch
             raise MemoryError from error
@@ -114,41 +124,62 @@ def _check_file(task: Task) -> None:
         raise BadMedia(task.path, "vanished", "changed since the scan", RESCAN)
 
 
-def _preprocess_image(path: Path, settings: PreprocessSettings) -> MediaItem:
+def _preprocess_image(task: Task) -> MediaItem:
+    path, settings = task.path, task.settings
     pixels, problem = read_image(path, max_pixels=settings.max_pixels)
-    frames, window = pixels[None], Window(0.0, 0.0)
+    window, found = Window(0.0, 0.0), _extract_faces(pixels[None], settings)
     clips = [
-        _make_clip(window, face, np.zeros(1), NO_AUDIO, settings, number)
-        for number, face in enumerate(_extract_faces(frames, settings))
+        _make_clip(window, face, np.zeros(1), NO_AUDIO, settings, number) for number, face in enumerate(found.faces)
     ]
-    return replace(_make_item(path, clips, "pillow", ClipPlan((window,))), problem=problem)
+    item = _make_item(path, clips, "pillow", ClipPlan((window,)))
+    return replace(item, problem=problem, ambiguous_windows=int(found.ambiguous))
 
 
-def _preprocess_video(path: Path, settings: PreprocessSettings) -> MediaItem:
-    read = partial(read_timeline, path, max_pixels=settings.max_pixels, max_seconds=settings.max_seconds)
+def _preprocess_video(task: Task) -> MediaItem:
+    settings = task.settings
+    read = partial(read_timeline, task.path, max_pixels=settings.max_pixels, max_seconds=settings.max_seconds)
     try:
-        return _preprocess_film(path, read(), settings)
+        return _preprocess_film(task, read())
     except FramesMissing:
-        return _preprocess_film(path, read(decode_all=True), settings)
+        return _preprocess_film(task, read(decode_all=True))
 
 
-def _preprocess_film(path: Path, timeline: Timeline, settings: PreprocessSettings) -> MediaItem:
+def _preprocess_film(task: Task, timeline: Timeline) -> MediaItem:
+    path, settings = task.path, task.settings
     track = _read_video_audio(path, timeline, settings)
     audio, windows = track.audio, track.plan.windows
     picks = [select_frames(timeline, window, settings.frames_per_clip) for window in windows]
-    faces, reader = read_clips(path, timeline, picks, lambda frames: _extract_faces(frames, settings))
+    regions, unused = _read_mask(task, timeline, picks)
+    found, reader = read_clips(
+        path, timeline, picks, lambda frames, number: _extract_faces(frames, settings, regions[number])
+    )
     samples = [_drop_short(each, settings) for each in audio.samples] if audio else [NO_AUDIO] * len(picks)
     clips = [
         _make_clip(window, face, timeline.times[pick], clip_audio, settings, number)
-        for window, window_faces, pick, clip_audio in zip(windows, faces, picks, samples, strict=True)
-        for number, face in enumerate(window_faces)
+        for window, each, pick, clip_audio in zip(windows, found, picks, samples, strict=True)
+        for number, face in enumerate(each.faces)
     ]
     readers = dict.fromkeys((reader, *([audio.reader] if audio else [])))
-    item = _make_item(path, clips, "+".join(readers), track.plan)
-    return replace(item, problem=track.problem, quality=audio.quality if audio else None)
+    return replace(
+        _make_item(path, clips, "+".join(readers), track.plan),
+        problem="; ".join(filter(None, (track.problem, unused))) or None,
+        quality=audio.quality if audio else None,
+        ambiguous_windows=sum(each.ambiguous for each in found),
+    )
 
 
-def _preprocess_audio(path: Path, settings: PreprocessSettings) -> MediaItem:
+def _read_mask(
+    task: Task, timeline: Timeline, picks: Sequence[NDArray[np.int64]]
+) -> tuple[list[Region | None], str | None]:
+    """The manipulated region in each window, None where it is unknown; and why the mask is not used."""
+    if task.mask is None or task.settings.detector == "none":
+        return [None] * len(picks), None
+    return read_regions(task.mask, timeline, picks, task.settings)
+
+
+def _preprocess_audio(task: Task) -> MediaItem:
+    path, settings = task.path, task.settings
+
     def plan_of(track: Track) -> ClipPlan:
         seconds = track.end_s - track.start_s
         if seconds > settings.max_seconds:
@@ -169,7 +200,7 @@ def _preprocess_audio(path: Path, settings: PreprocessSettings) -> MediaItem:
     return replace(_make_item(path, clips, audio.reader, audio.plan), quality=audio.quality)
 
 
-_KINDS: dict[str, Callable[[Path, PreprocessSettings], MediaItem]] = {
+_KINDS: dict[str, Callable[[Task], MediaItem]] = {
     "image": _preprocess_image,
     "audio": _preprocess_audio,
     "video": _preprocess_video,
@@ -198,12 +229,18 @@ def _drop_short(samples: Samples, settings: PreprocessSettings) -> Samples:
     return samples if len(samples) >= settings.min_seconds * settings.sample_rate else NO_AUDIO
 
 
-def _extract_faces(frames: NDArray[np.uint8], settings: PreprocessSettings) -> list[_Face]:
-    """The tracked faces of `frames` (F, H, W, 3). Without any: the center, or none under the policy "skip"."""
-    tracks = [] if settings.detector == "none" else track_faces(detect(frames, settings), settings.max_faces)
+def _extract_faces(frames: NDArray[np.uint8], settings: PreprocessSettings, region: Region | None = None) -> _Faces:
+    """The tracked faces of `frames` (F, H, W, 3), that of the manipulated `region` first.
+
+    Without any: the center, or none under the policy "skip".
+    """
+    detections = [] if settings.detector == "none" else detect(frames, settings)
+    masked = measure_regions(detections, region, *frames.shape[1:3])
+    tracks = track_faces(detections, max(2, settings.max_faces), masked)
+    ambiguous = masked is None and is_ambiguous(tracks)
     if not tracks and (settings.detector == "none" or settings.no_face == "centre"):
         tracks = [make_center_track(*frames.shape[:3])]
-    return [_Face(crop_faces(frames, track, settings), track) for track in tracks]
+    return _Faces([_Face(crop_faces(frames, each, settings), each) for each in tracks[: settings.max_faces]], ambiguous)
 
 
 def _make_clip(

@@ -16,6 +16,7 @@ from unmask.manifests.datasets.outline import NO, SURE, Match, Outline
 from unmask.manifests.datasets.sidecars import Sidecars, collect_sidecars, split_suffix
 from unmask.manifests.findings import Conflict, Ignored, Refused, Trouble, as_trouble, list_ignored
 from unmask.manifests.manifest import DATASETS, Compression, Kind, MediaRow, Split
+from unmask.manifests.masks import MASK_FOLDERS, Masks
 from unmask.media.media_kind import KINDS, PARTIAL, find_kind
 
 log = logging.getLogger("unmask")
@@ -62,6 +63,8 @@ class Facts:
     text: str | None = None
     key: str | None = None
     """Identifies the recording within the dataset; a second file of the same key is left out. None: unknown."""
+    scene: str | None = None
+    """Of a video: key of the recording whose frames it shows, the same for an original and its forgeries."""
     trouble: Trouble | None = None
     """A warning for the user; the file is used."""
 
@@ -133,14 +136,14 @@ def read_tree(
     kinds: Iterable[Kind],
     lists: Iterable[str] = (),
     domain_id: int | None = None,
-    mask_folders: Iterable[str] = ("mask", "masks"),
+    mask_folders: Iterable[str] = MASK_FOLDERS,
     owns: Callable[[tuple[str, ...], str], bool] = lambda folders, stem: True,
 ) -> Scanned:
     """One row per file of `tree` that is of one of `kinds` and for which `read` returns `Facts`.
 
     `lists`: lower-case names of list files that the dataset reads itself. `domain_id`: by default the position of `key`
-    in DATASETS. `mask_folders` hold masks of the manipulated region, not media. `owns` (folded folders, lower-case
-    stem) is False for files of another dataset in the same folder.
+    in DATASETS. `mask_folders` hold masks of the manipulated region (masks.py), not media. `owns` (folded folders,
+    lower-case stem) is False for files of another dataset in the same folder.
     """
     unnamed = _find_unnamed(tree)
     sidecars = collect_sidecars(tree.root, tree.files, KINDS, unnamed)
@@ -155,6 +158,7 @@ def read_tree(
         stem, suffix = split_suffix(name)
         if owns(reading.fold_folder(folder), stem):
             reading.take(path, folder, name, stem, suffix)
+    reading.masks.assign(reading.scanned.rows, tree.root)
     return _with_left_out(reading.scanned, key, tree, sidecars)
 
 
@@ -176,6 +180,7 @@ class _Reading:
     """Key of a recording -> path of its first file."""
     known: dict[str, tuple[tuple[str, ...], Compression | None]] = field(default_factory=dict)
     """Folder -> its folded names and level: computed once per folder, not per file."""
+    masks: Masks = field(default_factory=Masks)
 
     def fold_folder(self, folder: str) -> tuple[str, ...]:
         return self._describe_folder(folder)[0]
@@ -187,6 +192,7 @@ class _Reading:
             return self._ignore(path, "table or list" if suffix in TABLES else unread)
         folders, compression = self._describe_folder(folder)
         if not self.mask_folders.isdisjoint(folders):
+            self.masks.add_mask(path, kind, folders, stem)
             return self._ignore(path, "mask")
         if kind not in self.kinds:
             return self._ignore(path, f"{kind} in a dataset of {' and '.join(sorted(self.kinds))}")
@@ -200,6 +206,8 @@ class _Reading:
                 path, Refused("second file of the same recording", f"Remove it or {first}, which is used")
             )
         self.scanned.rows.append(make_row(self.key, self.domain_id, file, facts, self.sidecars))
+        if kind == "video" and self.mask_folders:
+            self.masks.add_video(path, folders, stem, facts.scene)
         if facts.trouble:
             self.scanned.conflicts.append(Conflict(self.key, path, *facts.trouble))
         return None

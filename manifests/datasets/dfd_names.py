@@ -41,6 +41,8 @@ def parse_facts(file: File, label: int, *names: str) -> Facts:
         sources=sources,
         compression=file.compression,
         key=f"{file.compression}/{file.stem}" if people else None,
+        # The last source of a fake and the only one of a real video.
+        scene=sources[-1] if sources else None,
         trouble=UNNAMED if not people else CONFLICT if (label == 1) != bool(fake) else None,
     )
 

@@ -9,7 +9,7 @@ or as the official download unpacks, in compressions raw, c23 and c40:
     DFD/
         original_sequences/actors/<c>/videos/NN__<scene>.mp4
         manipulated_sequences/DeepFakeDetection/<c>/videos/TT_SS__<scene>__<id>.mp4
-        manipulated_sequences/DeepFakeDetection/masks/videos/*.mp4     ignored
+        manipulated_sequences/DeepFakeDetection/masks/videos/*.mp4     masks of the same names
 
 Names: see dfd_names. No official split.
 """

@@ -5,7 +5,7 @@
         original_sequences/actors/<c>/videos/NN__<scene>.mp4        DFD's reals, see dfd_names
         manipulated_sequences/<method>/<c>/videos/TTT_SSS.mp4       background of TTT, face of SSS
         manipulated_sequences/DeepFakeDetection/<c>/videos/TT_SS__<scene>__<id>.mp4
-        manipulated_sequences/<method>/masks/videos/*.mp4           ignored
+        manipulated_sequences/<method>/masks/videos/*.mp4           masks of the same names; not for FaceShifter
 
 and the flat copy on Kaggle:
 
@@ -69,6 +69,7 @@ def _read_real(file: File) -> Facts | Refused:
         official_split=read_official_splits()[file.stem],
         compression=file.compression,
         key=f"original/{file.compression}/{file.stem}",
+        scene=f"ffpp:{file.stem}",
     )
 
 
@@ -84,6 +85,7 @@ def _read_fake(file: File, method: str) -> Facts | Refused:
         official_split=read_official_splits()[pair[1]],
         compression=file.compression,
         key=f"{method}/{file.compression}/{file.stem}",
+        scene=f"ffpp:{pair[1]}",
     )
 
 

@@ -23,6 +23,8 @@ def describe_scan(
 ) -> Iterator[str]:
     places = {dataset.key: dataset for dataset in found}
     counts, failed = _count_by_dataset(manifest)
+    with_mask = manifest.table.filter(pc.is_valid(manifest.table.column("mask"))).column("dataset")
+    masked = Counter(with_mask.to_pylist())
     ignored: dict[str, Counter[str]] = {}
     for one in report.ignored:
         ignored.setdefault(one.dataset, Counter())[one.reason] += 1
@@ -32,7 +34,8 @@ def describe_scan(
             continue
         counted = _describe_counts(counts.get(key, Counter()), failed.get(key, Counter()))
         left_out = describe_reasons(ignored.get(key, Counter()))
-        yield f"{key}: {counted} in {escape_unprintable(places[key].place)}{left_out}"
+        masks = f", {masked[key]} with a mask" if masked[key] else ""
+        yield f"{key}: {counted}{masks} in {escape_unprintable(places[key].place)}{left_out}"
         yield from _describe_conflicts(key, report)
     yield from _describe_unread(roots[0] if len(roots) == 1 else Path(), report)
     if report.skipped:

@@ -12,6 +12,8 @@ from unmask.preprocess.faces.types import Detections
 
 # Frames of a clip are up to half a second apart: a head that moves half its width still overlaps this much with itself.
 SAME_FACE_IOU = 0.2
+# Another face of this fraction of the area of the one that is followed could be meant as well.
+SIMILAR_SIZE = 0.5
 # A secondary face must be detected in this fraction of the frames, which excludes posters and false positives.
 MIN_SECONDARY_SHARE = 0.5
 
@@ -28,6 +30,8 @@ class FaceTrack:
     """(F, 5, 2) in the same pixels; NaN exactly in the frames where this face was not detected."""
     confidence: NDArray[np.float32]
     """(F,) 0..1; NaN exactly in the frames where this face was not detected."""
+    weight: float = 0.0
+    """Sum of area times confidence over the frames in which it was detected, in pixels of the full frame."""
 
 
 @dataclass(eq=False)
@@ -38,19 +42,30 @@ class _Track:
     """(frame, index of the detection in it), ascending."""
     weight: float = 0.0
     """Sum of area times confidence over the clip."""
+    masked: float = 0.0
+    """Pixels of the manipulated region in its boxes over the clip."""
 
     @property
     def span(self) -> tuple[int, int]:
         return self.seen[0][0], self.seen[-1][0]
 
 
-def track_faces(frames: Sequence[Detections], max_faces: int = 1) -> list[FaceTrack]:
+def track_faces(
+    frames: Sequence[Detections], max_faces: int = 1, masked: Sequence[NDArray[np.float32]] | None = None
+) -> list[FaceTrack]:
     """Up to `max_faces` tracks, dominant face (largest and most confident over all frames) first.
+
+    `masked`: per frame (K,) pixels of the manipulated region in the box of each face. The face with most of them over
+    all frames is first then, and the size decides only among faces without any.
 
     Empty when no frame has a face. After a cut a face overlaps no earlier box, so tracks that do not overlap in time
     are joined, dominant ones first: each shot contributes its face. A detection is in at most one track.
     """
-    left = sorted(_link_detections(frames), key=lambda one: (-one.weight, one.span))
+    found = _link_detections(frames)
+    if masked is not None:
+        for one in found:
+            one.masked = sum(float(masked[frame][k]) for frame, k in one.seen)
+    left = sorted(found, key=lambda one: (-one.masked, -one.weight, one.span))
     tracks: list[FaceTrack] = []
     while left and len(tracks) < max_faces:
         chosen: list[_Track] = []
@@ -61,6 +76,11 @@ def track_faces(frames: Sequence[Detections], max_faces: int = 1) -> list[FaceTr
         if not tracks or sum(len(one.seen) for one in chosen) >= MIN_SECONDARY_SHARE * len(frames):
             tracks.append(_interpolate(frames, sorted(chosen, key=lambda one: one.span)))
     return tracks
+
+
+def is_ambiguous(tracks: Sequence[FaceTrack]) -> bool:
+    """Is another face about as large as the first of `tracks`, which is followed?"""
+    return any(track.weight >= SIMILAR_SIZE * tracks[0].weight for track in tracks[1:])
 
 
 def interpolate_landmarks(track: FaceTrack) -> NDArray[np.float32] | None:
@@ -135,4 +155,5 @@ def _interpolate(frames: Sequence[Detections], chosen: Sequence[_Track]) -> Face
             landmarks[number], confidence[number] = frames[number].landmarks[k], frames[number].confidence[k]
     filled = np.flatnonzero(~np.isnan(boxes[:, 0]))
     nearest = filled[np.abs(np.arange(count)[:, None] - filled[None]).argmin(axis=1)]
-    return FaceTrack(boxes=boxes[nearest], landmarks=landmarks, confidence=confidence)
+    weight = sum(one.weight for one in chosen)
+    return FaceTrack(boxes=boxes[nearest], landmarks=landmarks, confidence=confidence, weight=weight)

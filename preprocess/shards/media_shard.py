@@ -89,6 +89,8 @@ class MediaItem:
     """Seconds of silence trimmed at the beginning and at the end."""
     thumbnail: bytes = b""
     """Small JPEG of a failed item; empty if nothing can be decoded."""
+    ambiguous_windows: int = 0
+    """Windows in which several faces are of similar size, and no mask says which one is manipulated."""
 
 
 def write_shard(path: Path, items: Iterable[MediaItem], *, face_size: int, settings: dict[str, Any]) -> None:
@@ -155,6 +157,7 @@ def _make_entry(item: MediaItem) -> dict[str, Any]:
         "quality": asdict(item.quality) if item.quality else None,
         "cut_start_s": item.cut_start_s,
         "cut_end_s": item.cut_end_s,
+        "ambiguous_windows": item.ambiguous_windows,
     }
 
 

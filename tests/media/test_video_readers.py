@@ -130,7 +130,7 @@ def test_ten_bit_video_is_read_by_pyav_alone(tmp_path):
 def test_clips_are_decoded_in_one_pass_even_if_they_overlap(hundred):
     timeline = timeline_of(hundred)
     picks = [select_frames(timeline, window, 10) for window in plan_windows(0, 4, clip_seconds=1.5, max_clips=4)]
-    clips, name = read_clips(hundred, timeline, picks, lambda frames: [read_number(frame) for frame in frames])
+    clips, name = read_clips(hundred, timeline, picks, lambda frames, _: [read_number(frame) for frame in frames])
     assert name == "pyav"
     assert clips == [pick.tolist() for pick in picks]
     assert clips[0][-1] > clips[1][0], "the windows of this test should overlap"
@@ -143,7 +143,7 @@ def test_the_second_reader_is_used_when_the_first_fails(hundred, monkeypatch):
 
     monkeypatch.setitem(video.VIDEO_READERS, "pyav", broken)
     timeline = timeline_of(hundred)
-    clips, name = read_clips(hundred, timeline, [np.array([1, 50])], lambda frames: list(map(read_number, frames)))
+    clips, name = read_clips(hundred, timeline, [np.array([1, 50])], lambda frames, _: list(map(read_number, frames)))
     assert (clips, name) == ([[1, 50]], "decord")
 
 
@@ -155,7 +155,7 @@ def test_a_file_that_no_reader_decodes_is_unreadable_and_all_reasons_are_listed(
     for name in VIDEO_READERS:
         monkeypatch.setitem(video.VIDEO_READERS, name, broken)
     with pytest.raises(BadMedia, match="no; no") as caught:
-        read_clips(hundred, timeline_of(hundred), [np.array([1])], len)
+        read_clips(hundred, timeline_of(hundred), [np.array([1])], lambda frames, _: len(frames))
     assert caught.value.reason == "unreadable"
 
 
