@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import torch
 
+from unmask.cache.encoders import find_stream_name
+from unmask.cache.weights.seen_datasets import SeenDataset, find_seen_datasets
 from unmask.core.errors import MissingInput
 from unmask.core.machine import describe_device
 from unmask.core.openmp import use_one_thread
@@ -184,7 +187,15 @@ def _summarize(
         machine=describe_device(device),
         shortcuts=shortcuts or (),
         audit=audit,
+        seen=tuple(_find_seen(opened, scope.items.datasets)),
     )
+
+
+def _find_seen(opened: OpenRun, datasets: Sequence[str]) -> Iterator[SeenDataset]:
+    """By the profile as it was last extracted, which may say more of its encoders than at the training of the run."""
+    choices = {find_stream_name(choice): choice for choice in opened.data.profile.encoders}
+    for name, stream in opened.info.streams.items():
+        yield from find_seen_datasets(name, choices.get(name), stream.spec.weights, datasets)
 
 
 def _find_shortcuts(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from unmask.cache.weights.seen_datasets import SeenDataset
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
 from unmask.evaluation.swap_control.results import SwapControl, read_swap
@@ -153,6 +154,8 @@ class Evaluation:
     """Flagged and suspected in the evaluated datasets."""
     audit: Literal["audit", "headers", "none"] = "none"
     """Where they are from: `unmask audit`, or the headers of the evaluated items; none by earlier versions."""
+    seen: tuple[SeenDataset, ...] = ()
+    """Evaluated datasets that an encoder of the run was trained on; empty in evaluations of earlier versions."""
     swaps: tuple[SwapControl, ...] = ()
     """Of audio and image; empty for a run that does not read both, and in evaluations of earlier versions."""
 
@@ -185,12 +188,14 @@ def read_evaluation(run: Path) -> Evaluation:
     comparisons = tuple(Comparison(**_with_tuples(one)) for one in value.pop("comparisons"))
     shortcuts = tuple(Shortcut(**one) for one in value.pop("shortcuts", ()))
     swaps = tuple(read_swap(one) for one in value.pop("swaps", ()))
+    seen = tuple(SeenDataset(**one) for one in value.pop("seen", ()))
     return Evaluation(
         model=model,
         controls=controls,
         comparisons=comparisons,
         shortcuts=shortcuts,
         swaps=swaps,
+        seen=seen,
         **_with_tuples(value),
     )
 

@@ -1,4 +1,4 @@
-"""Results in words: what a comparison with a control shows, what the figures hide, what the audit says."""
+"""Results in words: what a comparison with a control shows, what the figures hide, what the audit and encoders say."""
 
 from __future__ import annotations
 
@@ -94,6 +94,19 @@ def describe_small(table: ScoreTable) -> list[str]:
         f"Fewer than {ENOUGH_ITEMS} real or fake items in {', '.join(small)}: their figures are mostly luck, yet each "
         f"counts as much as a large dataset in macro; {rest}."
     ]
+
+
+def describe_seen(evaluation: Evaluation) -> list[tuple[str, bool]]:
+    """(sentence, True) per encoder that was trained on an evaluated dataset: all of them are problems."""
+    lines = []
+    for encoder in dict.fromkeys(one.encoder for one in evaluation.seen):
+        seen = [one for one in evaluation.seen if one.encoder == encoder]
+        listed = ", ".join(
+            one.dataset if one.trained_on == one.dataset else f"{one.dataset} (by {one.trained_on})" for one in seen
+        )
+        text = f"Seen in training: the encoder {encoder} was trained on {listed}, as {seen[0].known_by} says"
+        lines.append((f"{text}: results there are not those of unseen data.", True))
+    return lines
 
 
 def list_flagged(evaluation: Evaluation) -> list[str]:

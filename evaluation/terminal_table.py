@@ -7,7 +7,7 @@ from rich.text import Text
 
 from unmask.core.terminal.wide_table import Column, WideTable, format_plain
 from unmask.evaluation.results import MACRO, SUMMARIES, Evaluation, Interval, MetricRow
-from unmask.evaluation.sentences import describe_shortcuts, list_flagged
+from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
 from unmask.evaluation.swap_control.results import SwapFigure
 from unmask.evaluation.swap_control.table import TITLE, list_rows
 from unmask.metrics import binary
@@ -28,7 +28,8 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
     if evaluation.swaps:
         parts += [Text(), _build_swap_table(evaluation)]
         parts += [Text(f"- {swap.meaning}", style=RED if swap.loses else "") for swap in evaluation.swaps]
-    parts += [Text(f"- {text}", style=RED if bad else "") for text, bad in describe_shortcuts(evaluation)]
+    said = [*describe_seen(evaluation), *describe_shortcuts(evaluation)]
+    parts += [Text(f"- {text}", style=RED if bad else "") for text, bad in said]
     parts += [Text(f"- {note}", style=RED if "LEAKS" in note else "") for note in evaluation.notes]
     scored, beyond, lost = evaluation.scored, evaluation.out_of_scope, len(evaluation.failures)
     parts.append(Text(f"{evaluation.given} items = {scored} scored + {beyond} out of scope + {lost} without a score"))

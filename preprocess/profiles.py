@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
 
 
@@ -65,7 +66,7 @@ class PreprocessSettings(Settings):
     max_seconds: float = Field(4 * 3600.0, gt=0)
 
 
-LATER = ("pooling", "alias")
+LATER = ("pooling", "alias", "trained_on")
 """Settings of an encoder that earlier versions did not have."""
 AS = "as"
 """The setting `alias` where it is written: `as` is a word of Python's own."""
@@ -96,6 +97,10 @@ class EncoderChoice(Settings):
     """Projection to 512: `orthogonal-seed<n>`, `pca` (fitted on the train split) or `native` (the encoder's width)."""
     precision: Literal["auto", "float32"] = "auto"
     """`auto`: half precision on a GPU, with an error bound that a test checks; `float32`: on every device."""
+    trained_on: tuple[str, ...] | None = None
+    """Datasets that its weights were trained on, by key or name: an evaluation on one of them says so. None: what is
+    known of its hub name (cache/weights/seen_datasets.py). Changes no token.
+    """
 
     @property
     def alias_or_name(self) -> str:
@@ -133,6 +138,11 @@ class Profile(Settings):
     preprocess: PreprocessSettings = PreprocessSettings()
     encoders: tuple[EncoderChoice, ...]
     views: AugmentationSettings = AugmentationSettings()
+
+    def fingerprint(self) -> str:
+        """Without what is only known of the encoders: `trained_on` names no other tokens."""
+        plain = tuple(choice.model_copy(update={"trained_on": None}) for choice in self.encoders)
+        return fingerprint(self.model_copy(update={"encoders": plain}).model_dump(mode="json"))
 
 
 def offline() -> Profile:

@@ -235,13 +235,13 @@ class EvaluationTable(Table):
         return rows
 
     def notes(self) -> list[str]:
-        from unmask.evaluation.sentences import describe_shortcuts
+        from unmask.evaluation.sentences import describe_seen, describe_shortcuts
 
         about = self.details
         counts = f"{about.given} items = {about.scored} scored + {about.out_of_scope} out of scope"
         lost = [f"{path}: {reason}" for path, reason in sorted(about.failures.items())]
         sentences = [comparison.meaning for comparison in about.comparisons]
-        shortcuts = [text for text, _ in describe_shortcuts(about)]
+        shortcuts = [text for text, _ in (*describe_seen(about), *describe_shortcuts(about))]
         sentences += [swap.meaning for swap in about.swaps]
         return [*sentences, *shortcuts, *about.notes, f"{counts} + {len(lost)} without a score", *lost]
 

@@ -6,7 +6,7 @@ from unmask.core.errors import UsageError
 from unmask.preprocess.profiles import AS, EncoderChoice
 
 # Applied by `make_encoder` to all encoders.
-ALWAYS = {"name", "alias", "projection", "precision"}
+ALWAYS = {"name", "alias", "projection", "precision", "trained_on"}
 
 
 def only(choice: EncoderChoice, *allowed: str) -> None:

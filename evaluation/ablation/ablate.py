@@ -19,7 +19,7 @@ from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spr
 from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.results import MACRO, Evaluation
-from unmask.evaluation.sentences import describe_shortcuts
+from unmask.evaluation.sentences import describe_seen, describe_shortcuts
 from unmask.evaluation.terminal_table import number
 from unmask.evaluation.token_reuse import store_uses
 from unmask.manifests.manifest import Manifest, Split, read_manifest
@@ -76,16 +76,20 @@ def ablate(
         controls_of=controls_of,
         stores=store_uses(work, {run for row in rows for run in row.runs}, began),
         stopped=stopped,
-        shortcuts=_list_shortcuts(evaluated[controls_of], work, manifest) if evaluated else (),
+        shortcuts=_list_warnings(evaluated, controls_of, work, manifest) if evaluated else (),
     )
     if not stopped:
         write_ablation(work.ablations / ablation.name, ablation)
     return ablation
 
 
-def _list_shortcuts(evaluation: Evaluation, work: WorkFolder, manifest: Manifest) -> tuple[str, ...]:
-    audited = add_audit(evaluation, work.audit_results, manifest)
-    return tuple(text for text, _ in describe_shortcuts(audited))
+def _list_warnings(
+    evaluated: Mapping[str, Evaluation], controls_of: str, work: WorkFolder, manifest: Manifest
+) -> tuple[str, ...]:
+    """What the encoders of any preset have seen, then the shortcuts in the data."""
+    audited = add_audit(evaluated[controls_of], work.audit_results, manifest)
+    seen = dict.fromkeys(text for one in evaluated.values() for text, _ in describe_seen(one))
+    return (*seen, *(text for text, _ in describe_shortcuts(audited)))
 
 
 def _make_key(configs: Mapping[str, Sequence[TrainConfig]], data: TokenData, split: Split) -> str:

@@ -43,6 +43,7 @@ def render(data: PageData) -> str:
         cards=_list_cards(data.evaluation),
         synthetic=data.synthetic,
         flagged=list_flagged(data.evaluation),
+        seen=list(dict.fromkeys(one.dataset for one in data.evaluation.seen)),
         leaks=count_allowed_leaks(data.evaluation.split_scheme),
         sections=[_render_section(section, data, templates) for section in sections.SECTIONS],
         json=json,

@@ -25,7 +25,7 @@ from unmask.evaluation.report.forest_plot import draw_forest, list_legend
 from unmask.evaluation.report.glossary import list_terms
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import Evaluation
-from unmask.evaluation.sentences import describe_shortcuts, list_flagged
+from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
 from unmask.evaluation.swap_control.results import MOST_LOST
 from unmask.evaluation.swap_control.table import TITLE, list_rows
 from unmask.evaluation.terminal_table import PARTIAL, format_beside, format_change
@@ -61,7 +61,7 @@ def show_results(data: PageData) -> Context:
         "forest": draw_forest(data.evaluation, styles),
         "legend": list_legend(data.evaluation, styles),
         "flagged": list_flagged(data.evaluation),
-        "shortcuts": describe_shortcuts(data.evaluation),
+        "said": [*describe_seen(data.evaluation), *describe_shortcuts(data.evaluation)],
     }
 
 

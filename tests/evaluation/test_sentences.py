@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 from made_evaluation import Made
 
+from unmask.cache.weights.seen_datasets import SeenDataset
 from unmask.evaluation.item_set import ItemSet
-from unmask.evaluation.results import ScoreTable
+from unmask.evaluation.results import ScoreTable, read_evaluation, write_evaluation
 from unmask.evaluation.score_tables import Scorer, measure
-from unmask.evaluation.sentences import describe_calls, describe_shortcuts, describe_small, list_flagged
+from unmask.evaluation.sentences import (
+    describe_calls,
+    describe_seen,
+    describe_shortcuts,
+    describe_small,
+    list_flagged,
+)
+from unmask.evaluation.terminal_table import RED, format_evaluation, render_evaluation
 from unmask.manifests.manifest import MediaRow
 
 
@@ -95,3 +103,30 @@ def test_a_result_without_an_audit_says_how_to_get_one(made: Made, audit: str, t
     assert len(lines) == 1
     assert text in lines[0][0]
     assert "unmask audit" in lines[0][0]
+
+
+def test_an_encoder_that_was_trained_on_an_evaluated_dataset_is_named_in_red(made: Made, tmp_path) -> None:
+    gend = {"encoder": "gend", "known_by": "hub yermandy/GenD_PE_L"}
+    seen = (
+        SeenDataset(dataset="faceforensics", trained_on="faceforensics", **gend),
+        SeenDataset(dataset="dff", trained_on="faceforensics", **gend),
+        SeenDataset(encoder="speaker", known_by="the profile", dataset="fakeavceleb", trained_on="VoxCeleb2"),
+    )
+    evaluation = replace(made.evaluation, seen=seen)
+    assert describe_seen(evaluation) == [
+        (
+            "Seen in training: the encoder gend was trained on faceforensics, dff (by faceforensics), as hub "
+            "yermandy/GenD_PE_L says: results there are not those of unseen data.",
+            True,
+        ),
+        (
+            "Seen in training: the encoder speaker was trained on fakeavceleb (by VoxCeleb2), as the profile says: "
+            "results there are not those of unseen data.",
+            True,
+        ),
+    ]
+    (red,) = [one for one in render_evaluation(evaluation).renderables if "encoder gend" in str(one)]
+    assert red.style == RED
+    assert "Seen in training" not in format_evaluation(made.evaluation)
+    write_evaluation(tmp_path, evaluation)
+    assert read_evaluation(tmp_path) == evaluation

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pytest
 from made_evaluation import HOSTILE, Made
 
+from unmask.cache.weights.seen_datasets import SeenDataset
 from unmask.core.errors import MissingInput
 from unmask.evaluation.report.page import render
 from unmask.evaluation.report.page_data import PageData
@@ -151,6 +152,14 @@ def test_shortcuts_of_the_test_data_are_a_banner_a_mark_and_a_sentence(html: str
     clean = render(replace(page_data, evaluation=replace(page_data.evaluation, shortcuts=(), audit="headers")))
     assert 'role="alert"' not in clean
     assert "Not audited: only the file headers" in clean
+
+
+def test_a_dataset_that_an_encoder_was_trained_on_is_a_banner_and_a_sentence(html: str, page_data: PageData) -> None:
+    assert "Seen in training" not in html
+    seen = SeenDataset(encoder="gend", dataset="celeb_df", trained_on="celeb_df", known_by="the profile")
+    told = render(replace(page_data, evaluation=replace(page_data.evaluation, seen=(seen,))))
+    assert "<strong>Seen in training.</strong> An encoder was trained on celeb_df" in told
+    assert '<li class="bad">Seen in training: the encoder gend was trained on celeb_df' in told
 
 
 def test_the_swap_control_marks_what_a_genuine_part_hides(html: str, page_data: PageData) -> None:
