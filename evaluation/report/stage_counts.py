@@ -101,6 +101,10 @@ def count_stages(
     usable = [row for row in rows if row.status == "ok"]
     processed = [outcomes[row.media_id] for row in usable if row.media_id in outcomes]
     refused = sum(one.outcome == "failed" for one in processed)
+    fakes = [outcomes[row.media_id] for row in usable if row.label and row.media_id in outcomes]
+    ambiguous = sum(one.ambiguous_windows > 0 for one in fakes)
+    plural = "s" * (ambiguous != 1)
+    unclear = f", {ambiguous} fake{plural} with several faces of similar size and no mask" if ambiguous else ""
     lines = [
         StageLine("scan", "files", len(rows), len(usable), len(rows) - len(usable)),
         StageLine(
@@ -110,7 +114,7 @@ def count_stages(
             len(processed) - refused,
             len(usable) - len(processed) + refused,
             f"{sum(one.clips for one in processed)} clips, {sum(one.faces for one in processed)} faces, "
-            f"{sum(one.audio_s for one in processed) / 60:.1f} min of audio",
+            f"{sum(one.audio_s for one in processed) / 60:.1f} min of audio{unclear}",
         ),
     ]
     for encoder, store in streams.stores.items():
