@@ -22,7 +22,7 @@ from unmask.train.data.device_transfer import to_device
 from unmask.train.data.sampler import Portion
 from unmask.train.data.token_data import TokenData, prefetch
 from unmask.train.models.detector import Detector
-from unmask.train.models.gradient_reversal import compute_ganin_strength
+from unmask.train.models.domain_discriminators import compute_ganin_strength
 from unmask.train.monitor.live_table import Board
 from unmask.train.monitor.tensorboard import Events
 from unmask.train.optim.compile import explain_compile_error

@@ -16,7 +16,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, write_manifest
 from unmask.preprocess import stage
 from unmask.preprocess.outcomes import read_outcomes
-from unmask.preprocess.profiles import PreprocessSettings, tiny
+from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards.media_shard import MediaItem
 from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
@@ -31,9 +31,9 @@ def preprocess_with_crashes(task: Task) -> MediaItem:
 
     read = worker._KINDS["image"]
 
-    def reader(path: Path, settings: PreprocessSettings) -> MediaItem:
-        raise_content(path)
-        return read(path, settings)
+    def reader(task: Task) -> MediaItem:
+        raise_content(task.path)
+        return read(task)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(worker._KINDS, "image", reader)

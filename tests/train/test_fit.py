@@ -19,7 +19,7 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.fit import fit, run_folder
 from unmask.train.models.detector import Detector
-from unmask.train.models.gradient_reversal import compute_ganin_strength
+from unmask.train.models.domain_discriminators import compute_ganin_strength
 from unmask.train.optim.optimizer import compute_lr
 from unmask.train.presets import PRESETS, make_preset
 from unmask.train.run_folder import INPUTS, load_run, load_state, read_metrics

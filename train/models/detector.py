@@ -15,9 +15,8 @@ from torch import nn
 from unmask.train.data.batch import BOTH, MODALITIES, Batch
 from unmask.train.data.device_transfer import to_device
 from unmask.train.models.contrastive_heads import Compared, Projections
-from unmask.train.models.domain_discriminators import Discriminators
+from unmask.train.models.domain_discriminators import Discriminators, reverse_gradient
 from unmask.train.models.fusions import load_fusion
-from unmask.train.models.gradient_reversal import reverse_gradient
 from unmask.train.models.heads import FusionWithHeads, normalize_features
 from unmask.train.models.lag import AUDIO, IMAGE, LagToken
 from unmask.train.models.layer_mixing import LayerMixing, place_tokens

@@ -1,4 +1,4 @@
-"""Discriminators that guess the dataset, one per modality pattern.
+"""Discriminators that guess the dataset, one per modality pattern, and the reversal of their gradient.
 
 Which modalities a clip has nearly gives its dataset away, and no feature can hide it. So each pattern has its own
 discriminator, which only tells apart the datasets that share the pattern.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,3 +63,28 @@ class Discriminators(nn.Module):
     def find_contested(self, pattern_B: torch.Tensor) -> torch.Tensor:
         """(B,) is there anything to guess: two datasets or more share the pattern."""
         return self.find_allowed(pattern_B).sum(dim=1) > 1
+
+
+class _Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: torch.Tensor, strength: float) -> torch.Tensor:
+        ctx.strength = strength
+        return features.view_as(features)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return -ctx.strength * gradient, None
+
+
+def reverse_gradient(features: torch.Tensor, strength: float) -> torch.Tensor:
+    """The identity forwards; backwards the gradient is multiplied by -`strength`. Strength 0 cuts it off.
+
+    Ganin and Lempitsky 2015, Unsupervised Domain Adaptation by Backpropagation.
+    """
+    result: torch.Tensor = _Reversal.apply(features, strength)  # type: ignore[no-untyped-call]
+    return result
+
+
+def compute_ganin_strength(progress: float) -> float:
+    """2 / (1 + exp(-10 p)) - 1: from 0 at the start of training (p = 0) to almost 1 at its end (p = 1)."""
+    return 2.0 / (1.0 + math.exp(-10.0 * progress)) - 1.0

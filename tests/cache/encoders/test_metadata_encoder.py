@@ -81,7 +81,14 @@ def test_only_facts_of_the_file_are_taken_from_a_row():
         **{"media_id": "n", "dataset": "dff", "domain_id": 8, "path": "fake/bob.mp4", "label": 1, "video_fake": True},
         **{"audio_fake": True, "method": "swap", "people": ("bob",), "sources": ("s",), "official_split": "test"},
         **{"compression": "c40", "group": "g", "split": "test", "split_scheme": "x", "content": "c", "sha256": "s"},
-        **{"mtime_ns": 5, "text": None, "status": "failed", "reason": "unreadable: x"},
+        **{
+            "mask": "masks/bob.mp4",
+            "mask_content": "m",
+            "mtime_ns": 5,
+            "text": None,
+            "status": "failed",
+            "reason": "unreadable: x",
+        },
     )
     untouched = {entry.name for entry in fields(MediaRow) if getattr(changed, entry.name) == getattr(ROW, entry.name)}
     assert untouched == set(FACTS), "all else of the row is different"

@@ -56,7 +56,9 @@ def run(opened: OpenRun, answer: Answer, items: ItemSet | None = None) -> tuple[
     oracle = Oracle(opened.loaded.model, answer)
     numbers = opened.list_scorable()
     items = items or select_labeled([row for row in opened.manifest.rows() if row.media_id in numbers])
-    replaced = replace(opened, loaded=replace(opened.loaded, model=oracle))
+    # The oracle has no terms to calibrate.
+    loaded = replace(opened.loaded, model=oracle, info=opened.loaded.info.model_copy(update={"terms": ()}))
+    replaced = replace(opened, loaded=loaded)
     found = run_swap_control(replaced, items, numbers, device=CPU, batch_size=16, seed=0)
     return {one.part: one for one in found}, oracle
 

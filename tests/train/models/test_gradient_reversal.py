@@ -9,7 +9,7 @@ import torch
 
 from unmask.train.config import TrainConfig
 from unmask.train.fit import compute_reversal
-from unmask.train.models.gradient_reversal import compute_ganin_strength, reverse_gradient
+from unmask.train.models.domain_discriminators import compute_ganin_strength, reverse_gradient
 
 
 def test_forwards_nothing_changes():
