@@ -64,7 +64,7 @@ def full_no_cross_modal() -> TrainConfig:
 
 
 def full_no_adversarial() -> TrainConfig:
-    """Ablation: no adversarial training (domain loss none)."""
+    """Ablation: no adversarial training (domain loss none): as good where validation is even (docs/claims.md)."""
     return full().model_copy(update={"domain_loss": "none"})
 
 
