@@ -134,7 +134,12 @@ def _count_ambiguous_fakes(outcomes: Sequence[Outcome], manifest: Manifest) -> d
         return {}
     table = manifest.table.select(["media_id", "dataset", "label", "video_fake"])
     found = table.filter(pc.is_in(table.column("media_id"), value_set=pa.array(sorted(ambiguous)))).to_pylist()
-    return dict(Counter(row["dataset"] for row in found if row["label"] == 1 and row["video_fake"] is not False))
+    return dict(Counter(row["dataset"] for row in found if may_show_fake_face(row["label"], row["video_fake"])))
+
+
+def may_show_fake_face(label: int | None, video_fake: bool | None) -> bool:
+    """Not so for a fake of which only the audio is forged."""
+    return label == 1 and video_fake is not False
 
 
 def _make_outcome(row: MediaRow, entries: dict[tuple[str, str], dict[str, object]]) -> Outcome:

@@ -204,7 +204,7 @@ def _batches(setup: Setup, portions: Sequence[Portion], *, device: torch.device)
             kept=portion.kept,
             views=portion.views,
             sources=portion.sources,
-            mixtures=setup.model.shape.mixtures,
+            mixtures=setup.model.mixtures,
         )
         for portion in portions
     ]

@@ -29,7 +29,7 @@ from unmask.train.data.token_statistics import measure_tokens
 from unmask.train.data.training_clips import check_train, select_clips, warn_missing
 from unmask.train.losses.objective import Objective
 from unmask.train.models.detector import Detector
-from unmask.train.models.fusions import LAG_FUSIONS, UNMIXED_FUSIONS
+from unmask.train.models.fusions import LAG_FUSIONS
 from unmask.train.models.lag import find_lag_step
 from unmask.train.models.model_shape import ModelShape
 from unmask.train.optim.compile import compile_blocks
@@ -200,8 +200,7 @@ def build_shape(data: TokenData, config: TrainConfig, names: tuple[str, ...], sa
     shared, modalities = find_shared_masks(sampler, data.clips.domain), tuple(map(data.modality, names))
     lag_step = find_lag_step(data, names, sampler) if config.lag and config.fusion in LAG_FUSIONS else 0.0
     odds = sampler.class_odds(len(data.clips.datasets)) if config.logit_adjustment else ()
-    specs = {name: data.streams[name].spec for name in names} if config.mix_layers else {}
-    mixtures = () if config.fusion in UNMIXED_FUSIONS else find_mixtures(specs)
+    mixtures = find_mixtures({name: data.streams[name].spec for name in names}) if config.mix_layers else ()
     return ModelShape.of(
         config, names, data.clips.datasets, shared, data.widths(names), modalities, lag_step, odds, mixtures
     )

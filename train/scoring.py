@@ -76,7 +76,7 @@ def score_clips(
 
     def make(part: NDArray[np.int64]) -> Batch:
         shown = {modality: giver[part] for modality, giver in sources.items()}
-        return data.batch(clips[part], model.shape.streams, device=device, sources=shown, mixtures=model.shape.mixtures)
+        return data.batch(clips[part], model.shape.streams, device=device, sources=shown, mixtures=model.mixtures)
 
     outputs = []
     with torch.inference_mode():

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from unmask.cache.encoders import find_given_weights
 from unmask.cache.weights.trained_on import find_trained_on
 from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets.folder_names import normalize_name
@@ -72,7 +73,7 @@ def find_seen_datasets(
     `choice`: its settings, whose `trained_on` counts instead of the table. `weights`: of its `EncoderSpec`, in words.
     """
     told = choice.trained_on if choice else None
-    record = find_trained_on(choice.weights) if choice else None
+    record = find_trained_on(find_given_weights(choice)) if choice else None
     if record is not None:  # adapted here: what it began with has seen datasets too
         told, weights = record.encoder.trained_on if told is None else told, record.weights
     names = _look_up(weights) if told is None else told

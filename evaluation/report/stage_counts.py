@@ -13,7 +13,7 @@ from unmask.evaluation.results import Evaluation
 from unmask.evaluation.sentences import list_flagged
 from unmask.evaluation.unscored_items import format_reason
 from unmask.manifests.manifest import Manifest, MediaRow
-from unmask.preprocess.outcomes import Outcome
+from unmask.preprocess.outcomes import Outcome, may_show_fake_face
 from unmask.train.best_epoch import describe_choice
 from unmask.train.run_info import RunSummary
 
@@ -101,8 +101,8 @@ def count_stages(
     usable = [row for row in rows if row.status == "ok"]
     processed = [outcomes[row.media_id] for row in usable if row.media_id in outcomes]
     refused = sum(one.outcome == "failed" for one in processed)
-    fakes = [outcomes[row.media_id] for row in usable if row.label and row.media_id in outcomes]
-    ambiguous = sum(one.ambiguous_windows > 0 for one in fakes)
+    fakes = {row.media_id for row in usable if may_show_fake_face(row.label, row.video_fake)}
+    ambiguous = sum(one.ambiguous_windows > 0 and one.media_id in fakes for one in processed)
     plural = "s" * (ambiguous != 1)
     unclear = f", {ambiguous} fake{plural} with several faces of similar size and no mask" if ambiguous else ""
     lines = [

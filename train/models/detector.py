@@ -58,11 +58,13 @@ class Detector(nn.Module):
         self.reads_means = getattr(read, "reads_means", False)
         self.reads_clips = getattr(read, "reads_clips", False)
         self.reads_encoders = getattr(read, "reads_encoders", False)
+        # A fusion that reads encoders tells layers apart as it does networks.
+        self.mixtures = () if self.reads_means or self.reads_encoders else shape.mixtures
         if not self.reads_means:
             self.adapters = nn.ModuleDict({name: _adapter(D, W) for name, D in widths.items()})
             self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
             self.cls = _small(W)
-            self.mixing = LayerMixing(shape.mixtures)
+            self.mixing = LayerMixing(self.mixtures)
         self.read = read
         self.lag = LagToken(W, shape.lag_step) if shape.lag_step else None
         seen = 2 * W if shape.conditioned else W

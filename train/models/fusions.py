@@ -108,9 +108,6 @@ FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in _BUILT_
 LAG_FUSIONS = ("parts", "joint")
 """Those that get the lag token: it would tell the others what they must not know, or nothing."""
 
-UNMIXED_FUSIONS = ("attentive", "linear")
-"""Those that read each layer of a network as an encoder of its own."""
-
 
 def _build_transformer(shape: FusionShape, pattern: Pattern) -> TransformerFusion:
     return TransformerFusion(

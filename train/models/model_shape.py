@@ -49,7 +49,8 @@ class ModelShape:
     joint_means: bool = False
     """fusion parts: the joint logit has a term of the mean token of each modality."""
     mixtures: tuple[tuple[str, ...], ...] = ()
-    """Streams that are layers of one network, whose tokens are mixed; the others stay as they are."""
+    """Streams that are layers of one network. Their tokens are mixed, unless the fusion tells encoders apart
+    (Detector.mixtures)."""
     class_odds: tuple[float, ...] = ()
     """Of each dataset, for train.logit_adjustment (Sampler.class_odds); empty without it."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from unmask.cache.weights.seen_datasets import HUB, SHARED, find_seen_datasets, shares_recordings
+from unmask.cache.weights.trained_on import TrainedOn, write_trained_on
 from unmask.manifests.manifest import DATASETS
 from unmask.preprocess.profiles import EncoderChoice, Profile, offline
 
@@ -36,6 +39,20 @@ def test_the_profile_counts_instead_of_the_table():
     assert seen("hub microsoft/resnet-50", choice) == dict.fromkeys(("faceforensics", "dfd_faces", "dff"), "FF++")
     assert seen("hub yermandy/GenD_PE_L", choice.changed({"trained_on": []})) == {}
     assert {one.known_by for one in find_seen_datasets("mine", choice, "x", DATASETS)} == {"the profile"}
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_adapted_weights_have_seen_what_they_began_with(tmp_path: Path, named: bool):
+    began = EncoderChoice(name="ssl:x/y")
+    texts = dict.fromkeys(("key", "weights_hash", "media", "split_hash", "split_scheme"), "0")
+    counts = dict.fromkeys(("tuned", "parameters", "best_epoch"), 0)
+    about = {"settings": {}, "items": {}, "epochs": [], "seen": {}}
+    record = TrainedOn(encoder=began, weights="hub yermandy/GenD_PE_L", **texts, **counts, **about)
+    write_trained_on(tmp_path, record)
+    name = f"ssl:{tmp_path}" if named else "wav2vec2_base"
+    choice = EncoderChoice(name=name, weights=None if named else str(tmp_path))
+    found = seen(f"local {tmp_path}", choice)
+    assert found == dict.fromkeys(("faceforensics", "dfd_faces", "dff"), "faceforensics")
 
 
 @pytest.mark.parametrize(

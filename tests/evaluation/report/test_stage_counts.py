@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 from made_evaluation import Made, row
@@ -25,4 +26,6 @@ def test_fakes_with_several_faces_of_similar_size_are_counted_and_reals_are_not(
         return next(line.note for line in stages if line.stage == "preprocess")
 
     assert describe((2, 3, 0, 0)).endswith(", 1 fake with several faces of similar size and no mask")
+    rows[1] = replace(rows[1], video_fake=False, audio_fake=True)
+    assert "similar size" not in describe((2, 3, 0, 0)), "of which only the audio is forged"
     assert describe((2, 0, 1, 0)) == "12 clips, 0 faces, 0.0 min of audio"

@@ -63,9 +63,9 @@ def test_a_layer_of_the_whole_weight_is_the_encoder_alone(make_data, made_item, 
     both = {"eye": 4, "ear": 6, "ear_two": 6}
     data = make_data([made_item(0, both), made_item(1, both), made_item(1, {"ear": 3, "ear_two": 3})], layers=LAYERS)
     model = build(data, fusion=fusion, linear_term=False)
-    assert model.shape.mixtures == MIXED
+    assert model.mixtures == MIXED
     alone = build(data, NAMES[:2], fusion=fusion, linear_term=False)
-    assert alone.shape.mixtures == ()
+    assert alone.mixtures == ()
     alone.load_state_dict({name: value for name, value in model.state_dict().items() if name in alone.state_dict()})
     equal = score_clips(model, data, np.arange(3), device=CPU).fake
     with torch.no_grad():
@@ -102,4 +102,4 @@ def test_weights_are_learned_without_decay_and_kept(make_data, mixed, tmp_path: 
 @pytest.mark.parametrize("settings", [{"mix_layers": False}, {"fusion": "attentive"}, {"fusion": "linear"}])
 def test_layers_stand_apart_where_they_are_not_mixed(make_data, made_item, settings):
     data = make_data([made_item(0, {"eye": 4, "ear": 6, "ear_two": 6}), made_item(1, {"eye": 4})], layers=LAYERS)
-    assert build(data, **settings).shape.mixtures == ()
+    assert build(data, **settings).mixtures == ()
