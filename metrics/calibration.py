@@ -1,4 +1,4 @@
-"""Calibration on validation items: temperature, threshold, logistic map; and how well probabilities fit."""
+"""Calibration on validation items: temperature, threshold; and how well probabilities fit."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit
+from scipy.optimize import minimize_scalar
 from sklearn.metrics import roc_curve
 
 # Below 1 a temperature makes the model more certain than it was trained to be. A few validation items that happen to be
@@ -17,10 +16,6 @@ COLDEST, HOTTEST = 1.0, 10.0
 # It weighs as much as a handful of items, and nothing beside hundreds.
 PRIOR_DEVIATION = math.log(2)
 RELIABILITY_BINS = 10
-# Gaussian priors of the logistic map: slope 1, intercept 0. The slope stays positive, because a map of slope 0 would
-# throw away the order of the items, and at most 1 as a temperature stays at least 1.
-SLOPE_DEVIATION, INTERCEPT_DEVIATION = 0.5, 2.0
-FLATTEST, STEEPEST = 0.25, 1.0
 
 
 def fit_temperature(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> float:
@@ -43,32 +38,6 @@ def fit_temperature(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> f
     best = minimize_scalar(loss, bounds=(low, high), method="bounded")
     # The search stays inside its bounds.
     return COLDEST if loss(low) <= best.fun else math.exp(best.x)
-
-
-def fit_logistic(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and intercept of sigmoid(slope * logit + intercept), both classes weighing the same (Platt 1999).
-
-    The most probable ones given the items and the priors above; 1 and 0 for items of one class.
-    """
-    fakes = int(np.count_nonzero(is_fake))
-    if not 0 < fakes < len(is_fake):
-        return 1.0, 0.0
-    weight = len(is_fake) / 2 / np.where(is_fake, fakes, len(is_fake) - fakes)
-
-    def loss(line: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        slope, intercept = line
-        scaled = slope * logit + intercept
-        prior = ((slope - 1) / SLOPE_DEVIATION) ** 2 / 2 + (intercept / INTERCEPT_DEVIATION) ** 2 / 2
-        error = weight * (expit(scaled) - is_fake)
-        gradient = [
-            error @ logit + (slope - 1) / SLOPE_DEVIATION**2,
-            error.sum() + intercept / INTERCEPT_DEVIATION**2,
-        ]
-        return float(weight @ (np.logaddexp(0.0, scaled) - is_fake * scaled)) + prior, np.array(gradient)
-
-    bounds = [(FLATTEST, STEEPEST), (None, None)]
-    slope, intercept = minimize(loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds).x
-    return float(slope), float(intercept)
 
 
 def limit_temperature(temperature: float, threshold: float) -> tuple[float, float]:

@@ -26,6 +26,7 @@ LATER = (
     "joint_weight",
     "calibrate_terms",
     "joint_means",
+    "part_means",
     "mix_layers",
     "logit_adjustment",
 )
@@ -53,6 +54,8 @@ class TrainConfig(Settings):
     """fusion parts: add to the logit of each modality a linear term in its mean tokens."""
     joint_means: bool = True
     """fusion parts: add to the joint logit a term of the mean token of each modality, by an MLP."""
+    part_means: bool = True
+    """fusion parts: add to the logit of each modality a term of its mean token, by an MLP."""
     calibrate_terms: bool = True
     """fusion parts: calibrate the logit of each modality on validation, per kind of media, before they are combined."""
     mix_layers: bool = True

@@ -133,9 +133,14 @@ def test_a_registered_fusion_is_trained_and_needs_its_registration_to_be_opened(
 
 
 def test_settings_of_earlier_versions_keep_their_fingerprint():
-    model = {"standardize": False, "fusion": "joint", "lag": False, "linear_term": False, "joint_means": False} | {
-        "mix_layers": False
-    }
+    model = {
+        "standardize": False,
+        "fusion": "joint",
+        "lag": False,
+        "linear_term": False,
+        "joint_means": False,
+        "part_means": False,
+    } | {"mix_layers": False}
     earlier = TrainConfig(joint_weight=0, calibrate_terms=False, ema=0, selection="best", **model)
     assert earlier.fingerprint() == "bb1176b08ee8ef17"
 

@@ -40,6 +40,8 @@ class FusionShape:
     """fusion parts: the logit of a modality has a linear term in its mean tokens."""
     joint_means: bool = False
     """fusion parts: the joint logit has a term of the mean token of each modality."""
+    part_means: bool = False
+    """fusion parts: the logit of a modality has a term of its mean token."""
     normalized: bool = False
     """The features have unit length (heads.normalize_features). Only a module with its own heads has to see to it."""
 
@@ -63,8 +65,15 @@ linear.average_tokens returns them."""
 def parts(shape: FusionShape) -> nn.Module:
     """One transformer over each modality alone and over all together, their logits combined by noisy-or."""
     encoders = tuple(zip(shape.groups, shape.widths, strict=True))
-    transformer, terms = _build_transformer(shape, "joint"), {"linear": shape.linear, "joint_means": shape.joint_means}
-    return PartFusion(encoders, transformer, shape.width, shape.dropout, **terms)
+    return PartFusion(
+        encoders,
+        _build_transformer(shape, "joint"),
+        shape.width,
+        shape.dropout,
+        linear=shape.linear,
+        joint_means=shape.joint_means,
+        part_means=shape.part_means,
+    )
 
 
 def joint(shape: FusionShape) -> nn.Module:

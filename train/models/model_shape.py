@@ -48,6 +48,8 @@ class ModelShape:
     """fusion parts: with a linear term in the mean tokens."""
     joint_means: bool = False
     """fusion parts: the joint logit has a term of the mean token of each modality."""
+    part_means: bool = False
+    """fusion parts: the logit of a modality has a term of its mean token."""
     mixtures: tuple[tuple[str, ...], ...] = ()
     """Streams that are layers of one network. Their tokens are mixed, unless the fusion tells encoders apart
     (Detector.mixtures)."""
@@ -80,6 +82,7 @@ class ModelShape:
             groups=self.groups,
             linear=self.linear,
             joint_means=self.joint_means,
+            part_means=self.part_means,
             normalized=self.normalized,
         )
 
@@ -120,6 +123,7 @@ class ModelShape:
             mixtures=mixtures,
             linear=config.linear_term and config.fusion == "parts",
             joint_means=config.joint_means and config.fusion == "parts",
+            part_means=config.part_means and config.fusion == "parts",
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from unmask.cache.spec import Modality
+from unmask.metrics.noisy_or import LOWEST
 from unmask.train.data.batch import MODALITIES, count_modalities
 from unmask.train.data.device_transfer import to_device
 from unmask.train.models.early_fusion import EarlyFusion
@@ -25,8 +26,6 @@ from unmask.train.models.transformer_fusion import TransformerFusion
 
 # Before it has learned anything the joint term adds little suspicion to that of the parts.
 JOINT_BIAS = -2.0
-# exp(-30) is below what float32 can tell from no suspicion at all; the logarithm of the sum stays finite.
-LOWEST = -30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +67,14 @@ class PartFusion(nn.Module):
         *,
         linear: bool,
         joint_means: bool,
+        part_means: bool,
     ) -> None:
         """`encoders`: modality (position in MODALITIES) and token width of each.
 
         `linear`: the logit of a modality also has a linear term in the mean tokens of its encoders (Cheng et al. 2016,
         wide and deep): a transformer on few clips does not find again all that a linear probe finds.
-        `joint_means`: for the same reason the joint logit has a term of an MLP on the mean token of each modality.
+        For the same reason the joint logit has a term of an MLP on the mean token of each modality (`joint_means`), and
+        the logit of a modality one of an MLP on its own mean token (`part_means`).
         """
         super().__init__()
         self.groups = tuple(sorted({group for group, _ in encoders}))
@@ -91,10 +92,12 @@ class PartFusion(nn.Module):
             nn.init.constant_(last.bias, JOINT_BIAS)
         has_early = joint_means and len(self.groups) > 1
         self.early = EarlyFusion(self.groups, width, width, dropout) if has_early else None
-        self.early_head = nn.Linear(width, 1, bias=False) if has_early else None
-        if self.early_head is not None:
-            # Not 0: the MLP would learn nothing in the first step.
-            nn.init.normal_(self.early_head.weight, std=0.01)
+        self.early_head = _make_mean_head(width) if has_early else None
+        own = {MODALITIES[group]: group for group in self.groups if part_means}
+        self.part_early = nn.ModuleDict(
+            {name: EarlyFusion([group], width, width, dropout) for name, group in own.items()}
+        )
+        self.part_early_heads = nn.ModuleDict({name: _make_mean_head(width) for name in own})
 
     def forward(
         self, x_BLW: torch.Tensor, group_BL: torch.Tensor, most: Mapping[Modality, int], clips: ClipInputs
@@ -109,10 +112,12 @@ class PartFusion(nn.Module):
             rows = np.flatnonzero(clips.pattern >> group & 1)
             if len(rows):
                 rows_R = to_device(torch.from_numpy(rows), device)
-                part = self._take_part(x_BLW[rows_R], group_BL[rows_R], group, most[MODALITIES[group]])
+                x_RLW, group_RL = x_BLW[rows_R], group_BL[rows_R]
+                part = self._take_part(x_RLW, group_RL, group, most[MODALITIES[group]])
                 z_RW = self.transformer(part.x_RSW, part.group_RS, begin=self.shared)
                 z_BW = z_BW.index_copy(0, rows_R, z_RW)
                 logit_R = self._judge_part(group, z_RW, clips.means_BK, rows_R)
+                logit_R = logit_R + self._judge_own_mean(group, x_RLW, group_RL)
                 terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, number)), logit_R)
                 parts.append((rows, part))
         rows = np.flatnonzero(several)
@@ -121,7 +126,7 @@ class PartFusion(nn.Module):
             sequence = self._join(x_BLW[rows_R], group_BL[rows_R], rows, parts)
             z_RW = self.transformer(sequence.x_RSW, sequence.group_RS, begin=self.shared)
             z_BW = z_BW.index_copy(0, rows_R, z_RW)
-            logit_R = self.joint_head(z_RW)[:, 0].float() + self._judge_means(x_BLW[rows_R], group_BL[rows_R])
+            logit_R = self.joint_head(z_RW)[:, 0].float() + self._judge_all_means(x_BLW[rows_R], group_BL[rows_R])
             terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, terms - 1)), logit_R)
         fake_B = combine_terms(terms_BT.nan_to_num(), ~terms_BT.isnan())
         return Reading(z_BW, fake_B, self._get_part("image", terms_BT), self._get_part("audio", terms_BT), terms_BT)
@@ -162,7 +167,15 @@ class PartFusion(nn.Module):
         linear_R: torch.Tensor = self.linear_heads[name](means_BK[rows_R][:, self.columns[group]])[:, 0].float()
         return logit_R + linear_R
 
-    def _judge_means(self, x_RLW: torch.Tensor, group_RL: torch.Tensor) -> torch.Tensor:
+    def _judge_own_mean(self, group: int, x_RLW: torch.Tensor, group_RL: torch.Tensor) -> torch.Tensor:
+        """(R,) what the mean token of a modality adds to its own logit."""
+        name = MODALITIES[group]
+        if name not in self.part_early:
+            return torch.zeros_like(x_RLW[:, 0, 0])
+        logit_R: torch.Tensor = self.part_early_heads[name](self.part_early[name](x_RLW, group_RL))[:, 0].float()
+        return logit_R
+
+    def _judge_all_means(self, x_RLW: torch.Tensor, group_RL: torch.Tensor) -> torch.Tensor:
         """(R,) what the mean token of each modality adds to the joint logit."""
         if self.early is None or self.early_head is None:
             return torch.zeros_like(x_RLW[:, 0, 0])
@@ -199,6 +212,13 @@ def _make_linear(features: int) -> nn.Linear:
     return linear
 
 
+def _make_mean_head(width: int) -> nn.Linear:
+    """Of the MLP on mean tokens. Not 0: the MLP would learn nothing in the first step."""
+    head = nn.Linear(width, 1, bias=False)
+    nn.init.normal_(head.weight, std=0.01)
+    return head
+
+
 def combine_terms(logit_BT: torch.Tensor, present_BT: torch.Tensor) -> torch.Tensor:
     """(B,) logit of 1 - prod(1 - p) over the terms a clip has, p = sigmoid(logit) (Pearl 1988, noisy-or).
 
@@ -207,13 +227,3 @@ def combine_terms(logit_BT: torch.Tensor, present_BT: torch.Tensor) -> torch.Ten
     suspicion_BT = F.softplus(logit_BT.float().clamp(min=LOWEST)) * present_BT
     sum_B = suspicion_BT.sum(dim=1)
     return sum_B + torch.log(-torch.expm1(-sum_B))
-
-
-def combine_arrays(logit_NT: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The same in NumPy; NaN marks a term that a clip does not have. A clip without any term gets NaN."""
-    present_NT = ~np.isnan(logit_NT)
-    clamped_NT = np.clip(np.where(present_NT, logit_NT, LOWEST), LOWEST, None).astype(np.float64)
-    sum_N = np.where(present_NT, np.logaddexp(0.0, clamped_NT), 0.0).sum(axis=1)
-    with np.errstate(divide="ignore"):
-        combined_N = sum_N + np.log(-np.expm1(-sum_N))
-    return np.where(present_NT.any(axis=1), combined_N, np.nan)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from unmask.metrics.noisy_or import combine_arrays
 from unmask.train.config import TrainConfig
 from unmask.train.data.sampler import Sampler
 from unmask.train.models.detector import Detector
-from unmask.train.models.part_fusion import combine_arrays, combine_terms
+from unmask.train.models.part_fusion import combine_terms
 from unmask.train.run_setup import build_shape
 
 CPU = torch.device("cpu")
@@ -165,3 +166,27 @@ def test_models_without_the_setting_or_of_one_modality_have_no_term_of_all_means
     config = TrainConfig(size="small", standardize=False)
     shape = build_shape(data, config, NAMES[:1], Sampler.of(data, NAMES[:1], np.arange(2), config))
     assert Detector(shape).read.early is None
+
+
+def test_the_logit_of_a_modality_has_a_term_of_its_own_mean_token(make_data, made_item):
+    data = make_data([made_item(0, BOTH), made_item(1, {"ear": 3})])
+    model = build(data)
+    batch = data.batch(np.arange(2), NAMES, device=CPU)
+    early, head = model.read.part_early["audio"], model.read.part_early_heads["audio"]
+    torch.nn.init.zeros_(head.weight)
+    before = model(batch)
+    with torch.no_grad():
+        head.weight.copy_(torch.randn(head.weight.shape, generator=torch.Generator().manual_seed(0)))
+    after = model(batch)
+    x_BLW, group_BL = model.embed(model.standardize(batch), batch)
+    added = (early(x_BLW, group_BL) @ head.weight[0]).detach()
+    assert added.abs().min() > 0.01
+    torch.testing.assert_close(after.audio - before.audio, added, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(after.video, before.video)
+    torch.testing.assert_close(after.terms[:1, -1], before.terms[:1, -1])
+
+
+def test_without_the_setting_no_modality_has_a_term_of_its_mean_token(make_data, made_item):
+    data = make_data([made_item(0, BOTH), made_item(1, BOTH)])
+    assert not build(data, part_means=False).read.part_early
+    assert set(build(data).read.part_early) == {"image", "audio"}
