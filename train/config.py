@@ -57,7 +57,7 @@ class TrainConfig(Settings):
     part_means: bool = True
     """fusion parts: add to the logit of each modality a term of its mean token, by an MLP."""
     calibrate_terms: bool = True
-    """fusion parts: calibrate the logit of each modality on validation, per kind of media, before they are combined."""
+    """fusion parts: calibrate the terms on validation before they are combined, those of images per kind of media."""
     mix_layers: bool = True
     """Mix the tokens of layers of one network, which the profile keeps apart, by learned weights; false: all of them
     stand in the sequence."""
