@@ -44,20 +44,27 @@ SWITCH_S = 0.0005
 
 
 def extract(
-    manifest: Manifest, profile: Profile, work: WorkFolder, *, device: torch.device, batch_size: int = 64
+    manifest: Manifest,
+    profile: Profile,
+    work: WorkFolder,
+    *,
+    device: torch.device,
+    batch_size: int = 64,
+    latest: bool = True,
 ) -> list[StageReport]:
     """Fill the token stores of every encoder and augmentation of `profile`. One report per store, counted in clips.
 
     Finished shards are kept, so it can be stopped and run again. A clip that raises fails alone, and its shard is
     encoded again by the next call. `batch_size` is an upper limit (smaller on a CPU and when memory is short). Batch
-    size, device and order change no key. `MissingInput` when `preprocess` has not run or weights are missing.
+    size, device and order change no key. `latest`: these are the tokens that `train` takes from now on. `MissingInput`
+    when `preprocess` has not run or weights are missing.
     """
     with hold_lock(work.locks / LOCK, "another extract or gc"):
-        return _extract(manifest, profile, work, device, batch_size)
+        return _extract(manifest, profile, work, device, batch_size, latest)
 
 
 def _extract(
-    manifest: Manifest, profile: Profile, work: WorkFolder, device: torch.device, batch_size: int
+    manifest: Manifest, profile: Profile, work: WorkFolder, device: torch.device, batch_size: int, latest: bool
 ) -> list[StageReport]:
     shards = find_shards(get_media_folder(work, profile.preprocess), manifest)
     versions = {shard.name: hash_media(shard) for shard in shards}
@@ -75,7 +82,7 @@ def _extract(
     for job in jobs:
         if job.native is not None and job.missing:
             _project(job, job.native, manifest, [shard.name for shard in shards], versions)
-    write_index(work, profile, [shard.name for shard in shards], *list_folders(jobs))
+    write_index(work, profile, [shard.name for shard in shards], *list_folders(jobs), latest=latest)
     natives = [job.native for job in jobs]
     return [job.report for job in jobs if job.report.given or job not in natives]
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 TIMM = "timm:"
 """Prefix of an encoder that is any timm network: `timm:convnext_tiny.fb_in1k`."""
+RANDOM = "random:"
+"""Prefix of the network of another encoder with shuffled weights, `random:whisper_tiny`: a control."""
 WAV2VEC2 = {"types": ("wav2vec2",)}
 UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
@@ -164,7 +166,9 @@ EXAMPLES = {
 
 def make_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
     """Make the encoder with its spec; its network is loaded at the first `encode`. `UsageError` for an unknown name."""
-    if is_own(choice.name):
+    if choice.name.startswith(RANDOM):
+        encoder = _make_random_encoder(choice, device)
+    elif is_own(choice.name):
         encoder = make_own_encoder(choice, device)
     else:
         entry = find_entry(choice.name)
@@ -177,6 +181,16 @@ def make_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
         precision=choice.precision,
     )
     return encoder
+
+
+def _make_random_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
+    from unmask.cache.encoders.frozen import randomize
+
+    name = choice.name.removeprefix(RANDOM)
+    if is_own(name) or find_source(name) is None:
+        problem = f"encoder {choice.name}: {name} has no weights of this program's own that could be shuffled"
+        raise UsageError(problem, f"write {RANDOM} before an encoder with weights, for example {RANDOM}whisper_tiny")
+    return randomize(make_encoder(choice.model_copy(update={"name": name}), device))
 
 
 def find_source(name: str) -> Source | None:
@@ -192,6 +206,7 @@ def find_source(name: str) -> Source | None:
 
 def find_entry(name: str) -> EncoderEntry:
     """The entry of `name`, or one made for `timm:<name>`. `UsageError` for an unknown name."""
+    name = name.removeprefix(RANDOM)
     if name.startswith(TIMM):
         network = name.removeprefix(TIMM)
         source = Source(files=TIMM_FILES, hub=_find_timm_repository(network), owner="timm")
@@ -202,18 +217,20 @@ def find_entry(name: str) -> EncoderEntry:
         return BY_TYPE[prefix]
     if name not in ENCODERS:
         by_type = ", ".join(f"{prefix}<hub name or folder>" for prefix in BY_TYPE)
-        known = f"{', '.join(ENCODERS)}, {TIMM}<name of a timm network>, {by_type}, or module:attribute for your own"
+        others = f"{TIMM}<name of a timm network>, {by_type}, {RANDOM}<encoder with weights>"
+        known = f"{', '.join(ENCODERS)}, {others}, or module:attribute for your own"
         raise UsageError(f"no encoder {name!r}", f"{suggest(name, ENCODERS)}encoders: {known}")
     return ENCODERS[name]
 
 
 def is_own(name: str) -> bool:
     """Is `name` the user's own encoder, written as `module:attribute`?"""
-    return is_extension(name) and not name.startswith((TIMM, *BY_TYPE))
+    return is_extension(name) and not name.startswith((RANDOM, TIMM, *BY_TYPE))
 
 
 def find_named_weights(name: str) -> str | None:
     """The weights in the name of an encoder: `facebook/hubert-base-ls960` of `ssl:facebook/hubert-base-ls960`."""
+    name = name.removeprefix(RANDOM)
     return name.removeprefix(_find_prefix(name)) or None if _find_prefix(name) else None
 
 
@@ -237,6 +254,8 @@ def make_file_safe(name: str) -> str:
     Of weights in the name, the last part: `ssl:facebook/hubert-base-ls960@main` is ssl-hubert-base-ls960. Their hash is
     part of the key anyhow, so a moved folder keeps its tokens.
     """
+    if name.startswith(RANDOM):
+        return f"{RANDOM[:-1]}-{make_file_safe(name.removeprefix(RANDOM))}"
     if prefix := _find_prefix(name):
         last = PurePath(name.removeprefix(prefix)).name.partition("@")[0]
         return f"{prefix[:-1]}-{UNSAFE.sub('-', last) or 'weights'}"

@@ -65,8 +65,10 @@ def write_index(
     folders: Mapping[str, str],
     views: Mapping[str, list[str]] | None = None,
     others: Collection[str] = (),
+    *,
+    latest: bool = True,
 ) -> None:
-    """Write the index, as the last step of `extract`: every store in it is finished."""
+    """Write the index, as the last step of `extract`: every store in it is finished. `latest`: also as LATEST."""
     about = {
         "profile": profile.model_dump(mode="json"),
         "media": hash_media_settings(profile.preprocess),
@@ -76,7 +78,8 @@ def write_index(
         "others": sorted(others),
     }
     write_json(work.tokens / f"{profile.fingerprint()}.json", about)
-    write_json(work.tokens / LATEST, about)
+    if latest:
+        write_json(work.tokens / LATEST, about)
 
 
 def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = None) -> ProfileTokens:

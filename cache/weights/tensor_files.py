@@ -40,6 +40,10 @@ def reading_headers_only() -> Iterator[None]:
         _HEADERS_ONLY.reset(before)
 
 
+def is_reading_headers_only() -> bool:
+    return _HEADERS_ONLY.get()
+
+
 def read_tensors(path: Path) -> Tensors:
     """The tensors of `path` by name, on the CPU. `path` is a checkpoint, or the index of its shards.
 
