@@ -46,7 +46,9 @@ def fit_axis(label: str, values: Sequence[float], *, whole: bool = False) -> Axi
     """Axis that covers all finite `values`, with three to six round ticks (`whole`: integers only)."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
-    span = high - low or max(abs(high), 1.0)
+    # Values that differ by rounding alone are one value: a step of their difference would be lost beside them.
+    alike = high - low <= 1e-9 * max(abs(low), abs(high))
+    span = max(abs(high), 1.0) if alike else high - low
     step = _round_step(span / 4)
     step = max(1.0, step) if whole else step
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from unmask.core.html.svg_charts import Series, draw_histogram, draw_line_chart, fit_axis, make_unit_axis, thin_points
@@ -21,6 +21,7 @@ finite = st.floats(-1e6, 1e6, allow_nan=False)
 
 
 @given(st.lists(finite, min_size=1, max_size=30))
+@example([1e6, 999999.9999999999])
 def test_an_axis_holds_every_value_between_a_few_ticks(values: list[float]) -> None:
     axis = fit_axis("x", values)
     slack = 1e-6 * (axis.high - axis.low)
