@@ -30,6 +30,7 @@ from unmask.evaluation.controls import (
 from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.open_run import OpenRun, check_split, open_run
 from unmask.evaluation.predictions import write_predictions
+from unmask.evaluation.random_control import MISSING, TINY, RandomNetworks, open_random_tokens, score_random_encoders
 from unmask.evaluation.results import Evaluation, ScoreTable, read_evaluation, write_evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.sentences import describe_calls, describe_small
@@ -48,11 +49,19 @@ MODEL = "model"
 
 
 def evaluate(
-    run: Path, work: WorkFolder, *, device: torch.device, split: Split = "test", seed: int = 0, batch_size: int = 256
+    run: Path,
+    work: WorkFolder,
+    *,
+    device: torch.device,
+    split: Split = "test",
+    seed: int = 0,
+    batch_size: int = 256,
+    random: RandomNetworks | None = None,
 ) -> Evaluation:
     """Metrics of `run` and of the controls on `split`; also written as predictions.parquet and evaluation.json.
 
-    `seed` of the bootstrap and the controls. Raise `MissingInput` if the manifest's split, the profile or the tokens
+    `seed` of the bootstrap and the controls. `random`: extract tokens of these random encoders where they are missing;
+    None: compare with those that are there. Raise `MissingInput` if the manifest's split, the profile or the tokens
     differ from those that the run was trained on.
     """
     opened = open_run(run, work, read_manifest(work.manifest), device)
@@ -72,9 +81,15 @@ def evaluate(
         about = f"mean of {len(opened.loaded.members)} runs, each a {about}"
     model = Scorer(MODEL, about, scores.score, opened.info.threshold)
     log.info("evaluate: controls fitted on %d training items", int((known.split == "train").sum()))
-    controls = [_restrict(control, known, split) for control in _fit_controls(opened, known, numbers, seed)]
+    fitted, found = _fit_controls(opened, known, numbers, seed), open_random_tokens(opened, work, random, device)
+    fitted += score_random_encoders(known, found[1], seed=seed) if found else []
+    controls = [_restrict(control, known, split) for control in fitted]
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])
     evaluation = _summarize(opened, scope, model, controls, audit_results=work.audit_results, device=device, seed=seed)
+    if found:
+        evaluation = replace(evaluation, random=found[0])
+    elif any(stream.spec.modality in TINY for stream in opened.data.streams.values()):
+        evaluation = replace(evaluation, notes=(*evaluation.notes, MISSING))
     log.info("evaluate: swap control")
     swaps = run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed)
     evaluation = replace(evaluation, swaps=swaps)

@@ -79,6 +79,8 @@ class ScoreTable:
     rows: tuple[MetricRow, ...]
     reads_content: bool = False
     """False for controls that do not look for manipulations: headers, silence, which modalities exist."""
+    is_random: bool = False
+    """True for linear probes of random encoders: they read the content, with features that learned nothing."""
 
     @property
     def datasets(self) -> tuple[MetricRow, ...]:
@@ -98,8 +100,21 @@ class ScoreTable:
             "about": self.about,
             "threshold": self.threshold,
             "reads_content": self.reads_content,
+            "is_random": self.is_random,
         }
         return {**about, "rows": [row.as_json() for row in self.rows]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetComparison:
+    """`Comparison` on one dataset."""
+
+    dataset: str
+    difference: float
+    interval: Interval | None
+    outcome: Outcome
+    model_auc: float
+    control_auc: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +137,8 @@ class Comparison:
     control_auc: float | None = None
     """Means over `datasets`."""
     control_interval: Interval | None = None
+    by_dataset: tuple[DatasetComparison, ...] = ()
+    """One per entry of `datasets`; empty in evaluations of earlier versions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +173,8 @@ class Evaluation:
     """Where they are from: `unmask audit`, or the headers of the evaluated items; none by earlier versions."""
     seen: tuple[SeenDataset, ...] = ()
     """Evaluated datasets that an encoder of the run was trained on; empty in evaluations of earlier versions."""
+    random: str = ""
+    """Networks of the random encoders beside the model, "own" or "tiny"; "" for none, as in earlier versions."""
     swaps: tuple[SwapControl, ...] = ()
     """Of audio and image; empty for a run that does not read both, and in evaluations of earlier versions."""
 
@@ -185,7 +204,7 @@ def read_evaluation(run: Path) -> Evaluation:
     if value.pop("version", None) != VERSION:
         raise MissingInput(f"{path}: written by another version", "unmask evaluate")
     model, controls = _read_table(value.pop("model")), tuple(_read_table(table) for table in value.pop("controls"))
-    comparisons = tuple(Comparison(**_with_tuples(one)) for one in value.pop("comparisons"))
+    comparisons = tuple(map(_read_comparison, value.pop("comparisons")))
     shortcuts = tuple(Shortcut(**one) for one in value.pop("shortcuts", ()))
     swaps = tuple(read_swap(one) for one in value.pop("swaps", ()))
     seen = tuple(SeenDataset(**one) for one in value.pop("seen", ()))
@@ -198,6 +217,11 @@ def read_evaluation(run: Path) -> Evaluation:
         seen=seen,
         **_with_tuples(value),
     )
+
+
+def _read_comparison(value: dict[str, Any]) -> Comparison:
+    by_dataset = tuple(DatasetComparison(**_with_tuples(one)) for one in value.pop("by_dataset", ()))
+    return Comparison(**_with_tuples(value), by_dataset=by_dataset)
 
 
 def _read_table(value: dict[str, Any]) -> ScoreTable:

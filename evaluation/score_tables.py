@@ -11,8 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.evaluation.item_set import ItemSet
-from unmask.evaluation.results import MACRO, MACRO_LARGE, POOLED, Comparison, MetricRow, Outcome, ScoreTable
-from unmask.evaluation.sentences import CHANCE, describe_comparison, describe_control, describe_probe
+from unmask.evaluation.results import (
+    MACRO,
+    MACRO_LARGE,
+    POOLED,
+    Comparison,
+    DatasetComparison,
+    MetricRow,
+    Outcome,
+    ScoreTable,
+)
+from unmask.evaluation.sentences import (
+    CHANCE,
+    describe_comparison,
+    describe_control,
+    describe_probe,
+    describe_random,
+)
 from unmask.metrics import binary
 from unmask.metrics.bootstrap import Interval, compute_interval, resample_statistic
 
@@ -35,6 +50,8 @@ class Scorer:
     """Controls: what it reads, as a noun phrase of a sentence."""
     reads_content: bool = False
     """False for controls that do not look for manipulations."""
+    is_random: bool = False
+    """True for linear probes of random encoders."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,7 @@ def measure(items: ItemSet, scorer: Scorer, *, seed: int) -> Measured:
             pooled,
         ),
         reads_content=scorer.reads_content,
+        is_random=scorer.is_random,
     )
     return Measured(table, draws["auc"])
 
@@ -87,8 +105,12 @@ def compare(items: ItemSet, model: Measured, control: Measured, scorer: Scorer) 
     span = compute_interval(our_draws - np.maximum(their_draws, CHANCE), difference, fakes, group)
     outcome = _decide_outcome(span)
     control_span = compute_interval(their_draws, theirs, fakes, group)
-    sentence = describe_comparison(outcome, name, (ours, max(theirs, CHANCE)), difference, span, len(shared))
-    if scorer.reads_content and theirs >= CHANCE:
+    by_dataset = tuple(_compare_dataset(items, model, control, row) for row in shared)
+    called = scorer.cues if scorer.is_random else name
+    sentence = describe_comparison(outcome, called, (ours, max(theirs, CHANCE)), difference, span, len(shared))
+    if scorer.is_random:
+        about = describe_random(outcome, by_dataset)
+    elif scorer.reads_content and theirs >= CHANCE:
         about = describe_probe(outcome)
     else:
         about = describe_control(scorer.cues, theirs, control_span)
@@ -103,6 +125,23 @@ def compare(items: ItemSet, model: Measured, control: Measured, scorer: Scorer) 
         model_auc=ours,
         control_auc=theirs,
         control_interval=control_span,
+        by_dataset=by_dataset,
+    )
+
+
+def _compare_dataset(items: ItemSet, model: Measured, control: Measured, row: str) -> DatasetComparison:
+    ours, theirs = _get_auc(model, row), _get_auc(control, row)
+    inside = items.dataset == row
+    draws = model.auc[row] - np.maximum(control.auc[row], CHANCE)
+    difference = ours - max(theirs, CHANCE)
+    span = compute_interval(draws, difference, items.is_fake[inside], items.group[inside])
+    return DatasetComparison(
+        dataset=row,
+        difference=difference,
+        interval=span,
+        outcome=_decide_outcome(span),
+        model_auc=ours,
+        control_auc=theirs,
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from unmask.evaluation.item_set import ItemSet
-from unmask.evaluation.results import MACRO_LARGE, Evaluation, Interval, Outcome, ScoreTable
+from unmask.evaluation.results import MACRO_LARGE, DatasetComparison, Evaluation, Interval, Outcome, ScoreTable
 from unmask.manifests.audit.results import FLAG_ABOVE, Shortcut
 from unmask.metrics.binary import ENOUGH_ITEMS
 
 CHANCE = 0.5
 AUDIT = "unmask audit"
+DATASETS_NAMED = 8
+"""In a sentence; the JSON has all of them."""
 
 
 def describe_comparison(
@@ -58,6 +62,28 @@ def describe_probe(outcome: Outcome) -> str:
             return "A linear model on the mean tokens is enough on these items."
         case _:
             return ""
+
+
+def describe_random(outcome: Outcome, by_dataset: Sequence[DatasetComparison]) -> str:
+    """What a comparison with random encoders says, over all datasets and in each where the model is not better."""
+    if outcome == "better":
+        text = "Training adds to what the architecture and the statistics of the input tell."
+    else:
+        text = (
+            "What the architecture and the statistics of the input tell without any learning may be all that the model "
+            "reads here."
+        )
+    beside = [one for one in by_dataset if one.outcome != "better"] if len(by_dataset) > 1 else []
+    if not beside:
+        return text
+    listed = [_describe_dataset(one) for one in beside[:DATASETS_NAMED]]
+    more = f" and {len(beside) - len(listed)} more" if len(beside) > len(listed) else ""
+    return f"{text} Per dataset it is not shown to beat them in {', '.join(listed)}{more}."
+
+
+def _describe_dataset(one: DatasetComparison) -> str:
+    span = f", {one.interval[0]:+.3f} to {one.interval[1]:+.3f}" if one.interval else ""
+    return f"{one.dataset} ({one.model_auc:.3f} against {max(one.control_auc, CHANCE):.3f}{span})"
 
 
 def describe_calls(items: ItemSet, called_fake: NDArray[np.bool_], threshold: float) -> list[str]:

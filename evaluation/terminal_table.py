@@ -16,6 +16,7 @@ NOTHING = "n/a"
 TOO_FEW = "too few"
 RED = "bold red"
 CONTROLS = "AUC of the model, of controls that do not look for manipulations, and of a linear probe; !: shortcut"
+RANDOM = "AUC of the model, of controls, of a linear probe, and of one on random encoders; !: shortcut"
 PARTIAL = "* mean over the datasets that the control can score; the differences below are over these datasets only"
 
 
@@ -74,7 +75,7 @@ def _build_metrics_table(evaluation: Evaluation) -> WideTable:
 def _build_controls_table(evaluation: Evaluation) -> WideTable:
     rows = evaluation.model.rows
     return WideTable(
-        title=CONTROLS,
+        title=RANDOM if any(one.is_random for one in evaluation.controls) else CONTROLS,
         names=Column(heading="", cells=mark_names(evaluation)),
         columns=[
             Column(heading=one.name, cells=[format_beside(row, one.row(row.name)) for row in rows])

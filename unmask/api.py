@@ -239,10 +239,15 @@ class Work(OpenWork):
         return AblationTable(ablate(self.folder, rows, seeds, device=choose_device(device)))
 
     def evaluate(
-        self, run: RunName = None, split: Literal["test", "val"] = "test", *, device: str = "auto"
+        self,
+        run: RunName = None,
+        split: Literal["test", "val"] = "test",
+        *,
+        random: Literal["own", "tiny"] | None = None,
+        device: str = "auto",
     ) -> EvaluationTable:
         """`Run.evaluate` of a run by its name or folder; None: the newest of `train`."""
-        return self.run(run).evaluate(split, device=device)
+        return self.run(run).evaluate(split, random=random, device=device)
 
     def predict(self, files: Sequence[str | Path], run: RunName = None, *, device: str = "auto") -> VerdictTable:
         """`Run.predict` of a run by its name or folder; None: the newest of `train`."""

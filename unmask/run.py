@@ -98,14 +98,23 @@ class Run:
         found = find_evaluation(self.folder)
         return None if found is None else EvaluationTable(found)
 
-    def evaluate(self, split: Literal["test", "val"] = "test", *, device: str = "auto") -> EvaluationTable:
+    def evaluate(
+        self,
+        split: Literal["test", "val"] = "test",
+        *,
+        random: Literal["own", "tiny"] | None = None,
+        device: str = "auto",
+    ) -> EvaluationTable:
         """Metrics per dataset on `split`, beside the controls; also written to the run folder.
 
+        `random`: also extract tokens of random encoders to compare with, of the run's "own" networks or of "tiny" ones
+        (docs/reading-results.md). None: compare with those that are extracted already.
         `MissingInput` where the manifest's split, the profile or the tokens are not those of the training.
         """
         from unmask.evaluation.evaluate import evaluate
 
-        return EvaluationTable(evaluate(self.folder, self._work, device=choose_device(device), split=split))
+        at = choose_device(device)
+        return EvaluationTable(evaluate(self.folder, self._work, device=at, split=split, random=random))
 
     def predict(self, files: Iterable[str | Path] | str | Path, *, device: str = "auto") -> VerdictTable:
         """Score images, audio files or videos: one `Verdict` per file, in their order.

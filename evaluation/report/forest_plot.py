@@ -32,7 +32,7 @@ class _Frame:
 
 
 def draw_forest(evaluation: Evaluation, styles: dict[str, str]) -> Markup:
-    """One line per row of the table; `styles`: control -> CSS class.
+    """One line per row of the table; `styles`: control -> CSS class, of those that are drawn.
 
     Drawn twice, and the page shows one: with the names beside the axis, and for narrow screens with the names above.
     """
@@ -50,7 +50,9 @@ def _draw(evaluation: Evaluation, styles: dict[str, str], frame: _Frame) -> Mark
         middle = TOP + frame.row * (number + 1) - 15
         parts.append(_draw_name(row, middle, frame))
         parts += [
-            _draw_mark(control.row(row.name), middle, styles[control.name], frame) for control in evaluation.controls
+            _draw_mark(control.row(row.name), middle, styles[control.name], frame)
+            for control in evaluation.controls
+            if control.name in styles
         ]
         parts.append(_draw_model(row, middle, frame))
     head = Markup('<svg class="forest {}" role="img" viewBox="0 0 {} {}" aria-label="{}">')
@@ -106,5 +108,6 @@ def _draw_model(row: MetricRow, middle: float, frame: _Frame) -> Markup:
 
 def list_legend(evaluation: Evaluation, styles: dict[str, str]) -> Sequence[tuple[str, str, str]]:
     """(name, CSS class, description) of the model and each control."""
-    controls = [(control.name, styles[control.name], control.about) for control in evaluation.controls]
+    drawn = [control for control in evaluation.controls if control.name in styles]
+    controls = [(control.name, styles[control.name], control.about) for control in drawn]
     return [("model", "model", evaluation.model.about), *controls]

@@ -28,9 +28,10 @@ def list_commands(config: TrainConfig, evaluation: Evaluation, *, members: int =
     chosen = config.preset if config.preset in PRESETS else "full"
     ensemble = [f"--ensemble {members}"] if members else []
     split = "" if evaluation.split == "test" else f" --on {evaluation.split}"
+    random = f" --random {evaluation.random}" if evaluation.random else ""
     return [
         " ".join(["unmask train", f"--preset {chosen}", f"--seed {config.seed}", *ensemble, *settings]),
-        f"unmask evaluate --run {shlex.quote(evaluation.run)}{split}",
+        f"unmask evaluate --run {shlex.quote(evaluation.run)}{split}{random}",
         f"unmask report --run {shlex.quote(evaluation.run)}",
     ]
 

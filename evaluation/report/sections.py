@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from unmask.evaluation.random_control import TOGETHER
 from unmask.evaluation.report.charts import (
     BESIDE,
     draw_calibration,
@@ -66,14 +67,14 @@ def show_results(data: PageData) -> Context:
 
 
 def show_controls(data: PageData) -> Context:
-    reading = {control.name for control in data.evaluation.controls if control.reads_content}
+    kinds = {table.name: (table.reads_content, table.is_random) for table in data.evaluation.controls}
     parts = [
-        ("Compared with controls that do not look for manipulations", False),
-        ("Compared with a linear probe, which reads the tokens", True),
+        ("Compared with controls that do not look for manipulations", (False, False)),
+        ("Compared with a linear probe, which reads the tokens", (True, False)),
+        ("Compared with linear probes of random encoders, which learned nothing", (True, True)),
     ]
     compared = [
-        (heading, [one for one in data.evaluation.comparisons if (one.control in reading) == reads])
-        for heading, reads in parts
+        (heading, [one for one in data.evaluation.comparisons if kinds[one.control] == kind]) for heading, kind in parts
     ]
     return {
         "beside": format_beside,
@@ -190,8 +191,9 @@ SECTIONS: tuple[Section, ...] = (
 
 
 def _assign_styles(evaluation: Evaluation) -> dict[str, str]:
-    """Control -> CSS class of its color."""
-    return {control.name: style for control, style in zip(evaluation.controls, STYLES, strict=False)}
+    """Control -> CSS class of its color. Of the random encoders those together are drawn."""
+    drawn = [control for control in evaluation.controls if not control.is_random or control.name == TOGETHER]
+    return {control.name: style for control, style in zip(drawn, STYLES, strict=False)}
 
 
 def _label_differences(data: PageData) -> Context:

@@ -15,6 +15,7 @@ from made_evaluation import HOSTILE, Made
 
 from unmask.cache.weights.seen_datasets import SeenDataset
 from unmask.core.errors import MissingInput
+from unmask.evaluation.random_control import TOGETHER
 from unmask.evaluation.report.page import render
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.provenance import list_commands, list_dates, list_settings
@@ -192,6 +193,28 @@ def test_the_linear_probe_stands_apart_from_what_sees_no_content(page_data: Page
     assert meanings.pop(name) in seeing
     assert all(meaning in blind for meaning in meanings.values())
     assert html.count('class="apart"') == len(evaluation.model.rows) + 3
+
+
+def test_random_encoders_have_a_list_of_their_own_and_one_mark(page_data: PageData) -> None:
+    evaluation = page_data.evaluation
+    about = {"reads_content": True, "is_random": True}
+    first, second = (replace(evaluation.controls[0], name=name, **about) for name in (TOGETHER, "random image encoder"))
+    compared = [
+        replace(evaluation.comparisons[0], control=one.name, meaning=f"like {one.name}") for one in (first, second)
+    ]
+    shown = replace(
+        evaluation,
+        random="own",
+        controls=(*evaluation.controls, first, second),
+        comparisons=(*evaluation.comparisons, *compared),
+    )
+    html = render(replace(page_data, evaluation=shown))
+    before, after = html.split("Compared with linear probes of random encoders, which learned nothing</h3>")
+    assert all(one.meaning in before for one in evaluation.comparisons)
+    assert all(f"<li>{one.meaning}</li>" in after for one in compared)
+    assert f'<span class="key c{len(evaluation.controls) + 1}">' in html
+    assert f'<span class="key c{len(evaluation.controls) + 2}">' not in html
+    assert "random image encoder" in before
 
 
 def test_every_control_has_a_color_of_its_own(page_data: PageData) -> None:
