@@ -42,9 +42,10 @@ def check_train(data: TokenData, train: NDArray[np.int64]) -> None:
 
 
 def warn_missing(data: TokenData, names: tuple[str, ...], train: NDArray[np.int64], config: TrainConfig) -> None:
-    """Warn when a requested modality occurs in no training clip."""
+    """Warn when a requested modality, one that an encoder is there for, occurs in no training clip."""
+    encoded = {data.modality(name) for name in names}
     present = {data.modality(name) for name in names if data.streams[name].lengths[train].any()}
-    if absent := [modality for modality in config.modalities if modality not in present]:
+    if absent := [modality for modality in config.modalities if modality in encoded - present]:
         log.warning(
             "train: no clip has %s, so the model cannot learn it and its score for it is meaningless",
             " or ".join(absent),

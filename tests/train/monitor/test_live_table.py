@@ -150,3 +150,10 @@ def test_a_modality_that_no_clip_has_is_named_once(make_data, made_item, tmp_pat
     told = [record.getMessage() for record in caplog.records if "no clip has" in record.getMessage()]
     assert len(told) == 1
     assert "audio or text" in told[0]
+
+
+def test_a_modality_without_an_encoder_is_not_missed(make_data, made_item, tmp_path: Path, caplog):
+    items = [made_item(n % 2, {"eye": 4}, split=split) for split in ("train", "val") for n in range(16)]
+    fit(make_data(items), QUICK.changed({"streams": ["eye", "ear"]}), tmp_path / "run", device=CPU)
+    (told,) = [message for message in caplog.messages if "no clip has" in message]
+    assert "no clip has audio, so" in told
