@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 
 from unmask.cache.encoders import find_stream_name
+from unmask.cache.store.profile_index import read_index
 from unmask.cache.weights.seen_datasets import SeenDataset, find_seen_datasets
 from unmask.core.errors import MissingInput
 from unmask.core.machine import describe_device
@@ -41,7 +42,9 @@ from unmask.manifests.audit.results import Shortcut
 from unmask.manifests.manifest import Manifest, MediaRow, Split, read_manifest
 from unmask.manifests.splits.leaks import count_allowed_leaks
 from unmask.media.audio.silence import SILENCE_FEATURES
+from unmask.preprocess.profiles import Profile
 from unmask.train.run_folder import load_run
+from unmask.train.run_info import RunInfo
 
 log = logging.getLogger("unmask")
 
@@ -99,7 +102,10 @@ def evaluate(
 
 
 def find_evaluation(run: Path) -> Evaluation | None:
-    """Evaluation of the weights and the calibration that the run has now; None if there is none."""
+    """Evaluation of the weights and the calibration that the run has now; None if there is none.
+
+    One of an earlier version does not know what the encoders were trained on: that is looked up now.
+    """
     info = load_run(run, torch.device("cpu")).info
     try:
         evaluation = read_evaluation(run)
@@ -107,7 +113,10 @@ def find_evaluation(run: Path) -> Evaluation | None:
         return None
     same = (evaluation.key, evaluation.best_epoch) == (info.key, info.best_epoch)
     # Runs of earlier versions are opened with a milder calibration than they were evaluated with.
-    return evaluation if same and evaluation.model.threshold == info.threshold else None
+    if not same or evaluation.model.threshold != info.threshold:
+        return None
+    datasets = [row.name for row in evaluation.model.datasets]
+    return replace(evaluation, seen=evaluation.seen or tuple(_find_seen(info, _find_profile(run, info), datasets)))
 
 
 def add_audit(evaluation: Evaluation, audit_results: Path, manifest: Manifest) -> Evaluation:
@@ -202,15 +211,23 @@ def _summarize(
         machine=describe_device(device),
         shortcuts=shortcuts or (),
         audit=audit,
-        seen=tuple(_find_seen(opened, scope.items.datasets)),
+        seen=tuple(_find_seen(opened.info, opened.data.profile, scope.items.datasets)),
     )
 
 
-def _find_seen(opened: OpenRun, datasets: Sequence[str]) -> Iterator[SeenDataset]:
-    """By the profile as it was last extracted, which may say more of its encoders than at the training of the run."""
-    choices = {find_stream_name(choice): choice for choice in opened.data.profile.encoders}
-    for name, stream in opened.info.streams.items():
+def _find_seen(info: RunInfo, profile: Profile, datasets: Sequence[str]) -> Iterator[SeenDataset]:
+    """By the `profile` as it was last extracted, which may say more of its encoders than at the training of the run."""
+    choices = {find_stream_name(choice): choice for choice in profile.encoders}
+    for name, stream in info.streams.items():
         yield from find_seen_datasets(name, choices.get(name), stream.spec.weights, datasets)
+
+
+def _find_profile(run: Path, info: RunInfo) -> Profile:
+    """The profile as it was last extracted in the work folder of `run`; without one, as the run was trained."""
+    try:
+        return read_index(WorkFolder(run.parent.parent).tokens / f"{info.profile.fingerprint()}.json")[0]
+    except MissingInput:
+        return info.profile
 
 
 def _find_shortcuts(

@@ -6,11 +6,13 @@ import json
 import shutil
 from pathlib import Path
 
-from tiny_chain import CPU, Chain
+from tiny_chain import CPU, Chain, config
 
 from unmask.cache.stage import extract
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.evaluate import evaluate
+from unmask.evaluation.ablation.ablate import ablate
+from unmask.evaluation.evaluate import evaluate, find_evaluation
+from unmask.evaluation.results import read_evaluation
 from unmask.evaluation.sentences import describe_seen
 from unmask.preprocess.profiles import Profile, tiny
 
@@ -30,5 +32,14 @@ def test_what_the_profile_says_of_an_encoder_counts_for_runs_that_were_trained_b
     evaluation = evaluate(run, work, device=CPU)
     (seen,) = evaluation.seen
     assert (seen.encoder, seen.dataset, seen.trained_on) == ("tiny_image", "pictures", "Pictures 2")
-    assert json.loads((run / "evaluation.json").read_text())["seen"][0]["known_by"] == "the profile"
+    about = json.loads((run / "evaluation.json").read_text())
+    assert about.pop("seen")[0]["known_by"] == "the profile"
+
+    # As a version wrote it that did not look.
+    (run / "evaluation.json").write_text(json.dumps(about))
+    assert read_evaluation(run).seen == ()
+    assert find_evaluation(run) == evaluation
+    table = ablate(work, {"full": config()}, [0], device=CPU)
+    assert table.rows[0].runs == (run.name,)
+    assert table.shortcuts[0] == describe_seen(evaluation)[0][0]
     assert "tiny_image was trained on pictures (by Pictures 2)" in describe_seen(evaluation)[0][0]
