@@ -52,6 +52,8 @@ class EncoderEntry:
     source: Source | None = None
     """Where its weights come from; None: it has none."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    example: str = ""
+    """Of an entry in BY_TYPE: weights that may follow its prefix."""
 
     def load_maker(self) -> Callable[..., Encoder]:
         file, function = self.maker.split(":")
@@ -151,17 +153,16 @@ ENCODERS: dict[str, EncoderEntry] = {
 
 
 BY_TYPE: dict[str, EncoderEntry] = {
-    "ssl:": EncoderEntry("families.speech:from_weights", Source(files=SPEECH_FILES)),
-    "whisper:": EncoderEntry("whisper_tiny:whisper_tiny", Source(files=WHISPER_FILES)),
-    "clip:": EncoderEntry("families.vision_tower:from_weights", Source(files=TOWER_FILES)),
+    "ssl:": EncoderEntry(
+        "families.speech:from_weights", Source(files=SPEECH_FILES), example="facebook/wav2vec2-xls-r-300m"
+    ),
+    "whisper:": EncoderEntry("whisper_tiny:whisper_tiny", Source(files=WHISPER_FILES), example="openai/whisper-small"),
+    "clip:": EncoderEntry(
+        "families.vision_tower:from_weights", Source(files=TOWER_FILES), example="openai/clip-vit-base-patch16"
+    ),
 }
 """Prefix of an encoder that is named by its weights -> what reads them. Their config.json says what they are; the
 families are in `families/table.py`."""
-EXAMPLES = {
-    "ssl:": "facebook/wav2vec2-xls-r-300m",
-    "whisper:": "openai/whisper-small",
-    "clip:": "openai/clip-vit-base-patch16",
-}
 
 
 def make_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
@@ -213,7 +214,7 @@ def find_entry(name: str) -> EncoderEntry:
         return EncoderEntry("image_base:from_weights", source, {"default": network})
     if prefix := _find_prefix(name):
         if not find_named_weights(name):
-            raise UsageError(f"encoder {name!r}: names no weights", f"for example {prefix}{EXAMPLES[prefix]}")
+            raise UsageError(f"encoder {name!r}: names no weights", f"for example {prefix}{BY_TYPE[prefix].example}")
         return BY_TYPE[prefix]
     if name not in ENCODERS:
         by_type = ", ".join(f"{prefix}<hub name or folder>" for prefix in BY_TYPE)

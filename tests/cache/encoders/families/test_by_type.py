@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from small_models import SIDE, TOWERS, VISION
 from transformers import CLIPVisionModel, WhisperConfig, WhisperModel
 
-from unmask.cache.encoders import find_source, is_own, make_encoder, make_file_safe
+from unmask.cache.encoders import BY_TYPE, find_named_weights, find_source, is_own, make_encoder, make_file_safe
 from unmask.cache.encoders.families import vision_tower
 from unmask.cache.weights.completeness import check_weights
 from unmask.cache.weights.resolve import find_weights
@@ -45,10 +45,13 @@ def test_a_name_becomes_a_file_name(name: str, safe: str):
     assert find_source(name) is not None
 
 
-@pytest.mark.parametrize("prefix", ["ssl:", "whisper:", "clip:"])
-def test_a_name_without_weights_is_refused(prefix: str):
-    with pytest.raises(UsageError, match="names no weights"):
+@pytest.mark.parametrize("prefix", BY_TYPE)
+def test_a_name_without_weights_is_refused_with_an_example(prefix: str):
+    with pytest.raises(UsageError, match="names no weights") as told:
         make(prefix)
+    example = told.value.hint.removeprefix("for example ")
+    assert find_named_weights(example) == BY_TYPE[prefix].example != ""
+    assert find_source(example) is BY_TYPE[prefix].source
 
 
 def test_the_folder_in_the_name_is_the_weights(models: dict[str, Path]):
