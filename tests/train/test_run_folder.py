@@ -25,11 +25,19 @@ CPU = torch.device("cpu")
 QUICK = TrainConfig(preset="quick", size="small", epochs=2, batch_size=16, lr=2e-3)
 
 
+@pytest.fixture(scope="module")
+def kept_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept") / "runs"
+
+
 @pytest.fixture
-def trained(make_data, mixed, tmp_path: Path):
+def trained(make_data, mixed, tmp_path: Path, kept_runs: Path):
+    """Data, and a finished run on them that the test may change: a copy of one that is trained once."""
     data = make_data(mixed(60))
     run = run_folder(tmp_path / "runs", data, QUICK)
-    fit(data, QUICK, run, device=CPU)
+    if not kept_runs.exists():
+        fit(data, QUICK, kept_runs / run.name, device=CPU)
+    shutil.copytree(kept_runs, run.parent)
     return data, run
 
 
