@@ -75,7 +75,8 @@ def _has_weights(name: str) -> bool:
 
 def _shuffle(choice: EncoderChoice) -> EncoderChoice:
     name = choice.name if choice.name.startswith(RANDOM) else RANDOM + choice.name
-    alias = f"random-{choice.alias}"[:64] if choice.alias else None
+    # The end of a long alias tells layers of one network apart.
+    alias = f"random-{choice.alias[-57:]}" if choice.alias else None
     return choice.model_copy(update={"name": name, "alias": alias, "trained_on": None})
 
 

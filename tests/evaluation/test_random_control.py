@@ -37,6 +37,10 @@ def test_own_networks_are_shuffled_with_their_settings() -> None:
     mixed = Profile(name="mixed", encoders=(layered, EncoderChoice(name="timm:resnet18", weights="here", grid=2)))
     first, second = make_random_profile(mixed, {"w2v_l3": "audio", "timm-resnet18": "image"}, "own").encoders
     assert first == EncoderChoice(name="random:wav2vec2_base", layer=3, alias="random-w2v_l3")
+    long = [EncoderChoice(name="wav2vec2_base", layer=n, alias="a" * 61 + f"-l{n}") for n in (1, 2)]
+    both = Profile(name="long", encoders=tuple(long))
+    found = make_random_profile(both, {one.alias_or_name: "audio" for one in long}, "own").encoders
+    assert len({one.alias for one in found}) == 2
     assert second == EncoderChoice(name="random:timm:resnet18", weights="here", grid=2)
 
 
