@@ -43,7 +43,7 @@ def main() -> str:
     logging.getLogger("unmask").setLevel(logging.WARNING)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as name:
-        runs = [_make_media(Path(name) / str(count), count) for count in (WARM_UP, *CLIPS[device.type])]
+        runs = [make_media(Path(name) / str(count), count) for count in (WARM_UP, *CLIPS[device.type])]
         choices = [_make_choice(encoder, Path(name)) for encoder in ENCODERS]
         lines = [_measure(choice, device, runs) for choice in choices]
     return "\n".join([f"on {device.type}, {CLIPS[device.type][1]} clips", *lines])
@@ -96,7 +96,7 @@ def _make_inputs(modality: str, size: int) -> torch.Tensor:
     return torch.randn(size, SAMPLES_PER_CLIP) / 10
 
 
-def _make_media(root: Path, clips: int) -> tuple[WorkFolder, Manifest]:
+def make_media(root: Path, clips: int) -> tuple[WorkFolder, Manifest]:
     """Make a work folder with `clips` files of noise, one clip each."""
     work, settings, random = WorkFolder(root), offline().preprocess, np.random.default_rng(0)
     rows = [_make_row(number) for number in range(clips)]

@@ -148,7 +148,7 @@ class EncodedData(TokenData):
 
     def _encoded(self, name: str, rows: NDArray[np.int64], media: ShardMedia) -> StreamTokens:
         """The tokens of `rows` by one encoder; all other clips of the table have none."""
-        made, stream = encode_shard(media, self.runners[name]), self.streams[name]
+        (made,), stream = encode_shard(media, self.runners[name]), self.streams[name]
         lengths, begin = np.zeros(len(self.clips), np.int64), np.zeros(len(self.clips), np.int64)
         lengths[rows], begin[rows] = made.lengths, compute_offsets(made.lengths)[:-1]
         held = InMemory(stream.spec, lengths, begin, torch.from_numpy(made.tokens), made.times)
@@ -226,7 +226,7 @@ def _runners(data: TokenData, names: Sequence[str], device: torch.device) -> dic
 def _runner(encoder: Encoder, store: TokenStore, device: torch.device) -> Runner:
     encoder.spec = store.spec  # where the projection is a fitted one, this names its file
     matrix = projection(encoder.spec.native_dim, encoder.spec.projection, store.folder.parent / FOLDER)
-    return Runner(encoder, device, ENCODER_BATCH, matrix)
+    return Runner.of(encoder, device, ENCODER_BATCH, matrix)
 
 
 def _check_same(setup: Setup, rival: TokenData) -> None:

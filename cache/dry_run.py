@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
 from unmask.cache.encode_shard import count_expected_tokens
-from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders import is_own
 from unmask.cache.extraction_plan import StoreJob, plan_stores
+from unmask.cache.network_passes import NetworkPass, group_jobs
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.profile_index import hash_media
 from unmask.cache.weights.completeness import check_weights
@@ -69,9 +70,10 @@ def estimate(
     shards = {path.name: MediaShard(path) for path in paths}
     versions = {path.name: hash_media(path) for path in paths}
     jobs = plan_stores(manifest, profile, work, versions, device)
+    seconds = _estimate_seconds(jobs, shards, profile, device, batch_size)
     return Estimate(
         streams=tuple(
-            _estimate_store(job, [shards[name] for name in sorted(job.missing)], profile, device, batch_size)
+            _estimate_store(job, [shards[name] for name in sorted(job.missing)], seconds.get(id(job), 0.0))
             for job in jobs
         ),
         free_bytes=get_free_bytes(work.tokens),
@@ -79,11 +81,9 @@ def estimate(
     )
 
 
-def _estimate_store(
-    job: StoreJob, shards: Sequence[MediaShard], profile: Profile, device: torch.device, batch_size: int
-) -> StoreEstimate:
+def _estimate_store(job: StoreJob, shards: Sequence[MediaShard], seconds: float) -> StoreEstimate:
     tokens = sum(count_expected_tokens(shard, job.spec) for shard in shards)
-    encodes = tokens > 0 and job.native is None  # a projection of stored tokens takes almost no time
+    encodes = tokens > 0 and job.native is None
     if job.missing and not encodes and not is_own(job.choice.name):
         check_weights(job.encoder)
     return StoreEstimate(
@@ -92,17 +92,41 @@ def _estimate_store(
         clips=sum(map(len, shards)),
         tokens=tokens,
         bytes=tokens * job.spec.width * BYTES_PER_NUMBER,
-        seconds=tokens * _measure_seconds_per_token(job, profile, device, batch_size) if encodes else 0.0,
+        seconds=seconds,
     )
 
 
-def _measure_seconds_per_token(job: StoreJob, profile: Profile, device: torch.device, batch_size: int) -> float:
-    """Time the encoder on random inputs: its speed does not depend on their content."""
-    runner = Runner(job.encoder, device, batch_size, job.projection())
-    inputs = _make_inputs(job.spec, profile, runner.batch_size)
+def _estimate_seconds(
+    jobs: Sequence[StoreJob],
+    shards: Mapping[str, MediaShard],
+    profile: Profile,
+    device: torch.device,
+    batch_size: int,
+) -> dict[int, float]:
+    """Seconds by id of the job; layers of one pass share its time. Projecting stored tokens takes almost none."""
+    seconds: dict[int, float] = defaultdict(float)
+    for group in group_jobs([job for job in jobs if job.missing and job.native is None]):
+        tokens = {
+            name: count_expected_tokens(shards[name], group[0].spec)
+            for name in sorted(set().union(*(job.missing for job in group)))
+        }
+        per_token = _measure_seconds_per_token(group, profile, device, batch_size) if any(tokens.values()) else 0.0
+        for name, count in tokens.items():
+            lacking = [job for job in group if name in job.missing]
+            for job in lacking:
+                seconds[id(job)] += count * per_token / len(lacking)
+    return seconds
+
+
+def _measure_seconds_per_token(
+    jobs: Sequence[StoreJob], profile: Profile, device: torch.device, batch_size: int
+) -> float:
+    """Time a network on random inputs: its speed does not depend on their content."""
+    runner = NetworkPass(jobs, device, batch_size).runner
+    inputs = _make_inputs(jobs[0].spec, profile, runner.batch_size)
     runner.run(inputs)  # loads the network
     began = time.perf_counter()
-    made = runner.run(inputs)
+    made = runner.run(inputs)[0]
     return float((time.perf_counter() - began) / (made.shape[0] * made.shape[1]))
 
 

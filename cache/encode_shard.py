@@ -1,4 +1,4 @@
-"""Tokens of one media shard from one encoder: a pure function of the shard's arrays and the encoder.
+"""Tokens of one media shard from one network: a pure function of the shard's arrays and the encoder.
 
 C clips, F faces, T tokens of all clips one after another
 """
@@ -6,7 +6,7 @@ C clips, F faces, T tokens of all clips one after another
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.augmentations import augment_audio, augment_faces
-from unmask.cache.encoder_runner import Runner, stack_waves
+from unmask.cache.encoder_runner import Output, Runner, stack_waves
 from unmask.cache.encoders.audio_base import count_tokens
 from unmask.cache.spec import EncoderSpec, Modality
 from unmask.cache.store.ragged import ClipKey
@@ -114,59 +114,81 @@ class ShardTokens:
     """"media_id/clip" -> why it was refused."""
 
 
-def encode_shard(media: ShardMedia, runner: Runner) -> ShardTokens:
-    """Encode all clips of a shard. A clip whose tokens are not finite gets no tokens and a line in `failed`."""
-    return _refuse_nonfinite(
-        ENCODE_MODALITY[runner.encoder.spec.modality](media, runner), media.keys, runner.encoder.spec.name
-    )
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """A network with the outputs that are wanted of it."""
+
+    runner: Runner
+    outputs: Sequence[Output]
+
+    @property
+    def spec(self) -> EncoderSpec:
+        """Of one output: inputs and pooling of all of them are the same."""
+        return self.outputs[0].spec
+
+    @property
+    def widths(self) -> list[int]:
+        return [output.spec.width for output in self.outputs]
+
+    def encode(self, inputs: Any) -> list[NDArray[np.float16]]:
+        """N inputs -> their tokens (N, T, W), of every output."""
+        return self.runner.run(inputs, self.outputs)
 
 
-def _encode_images(media: ShardMedia, runner: Runner) -> ShardTokens:
+def encode_shard(media: ShardMedia, runner: Runner, outputs: Sequence[Output] | None = None) -> list[ShardTokens]:
+    """Encode all clips of a shard, for each of `outputs` (None: all of the runner's) in one pass of the network.
+
+    A clip whose tokens are not finite gets no tokens and a line in `failed`.
+    """
+    asked = _Pass(runner, runner.outputs if outputs is None else outputs)
+    made = ENCODE_MODALITY[asked.spec.modality](media, asked)
+    return [_refuse_nonfinite(one, media.keys, asked.spec.name) for one in made]
+
+
+def _encode_images(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     """All faces of a shard have one size, so they are batched across clips."""
-    per_frame = runner.encoder.spec.tokens_per_frame
+    per_frame = asked.spec.tokens_per_frame
     assert per_frame is not None
     lengths = (np.diff(media.face_offsets) * per_frame).tolist()
     if len(media.faces) == 0:
-        return _make_empty(len(lengths), runner)
+        return [_make_empty(len(lengths), width) for width in asked.widths]
     faces = torch.from_numpy(media.faces) if media.faces_there is None else media.faces_there
-    tokens = runner.run(faces).reshape(-1, runner.encoder.spec.width)
-    return ShardTokens(tokens, np.repeat(media.face_times, per_frame), lengths)
+    times = np.repeat(media.face_times, per_frame)
+    return [ShardTokens(tokens.reshape(-1, tokens.shape[2]), times, list(lengths)) for tokens in asked.encode(faces)]
 
 
-def _encode_audio(media: ShardMedia, runner: Runner) -> ShardTokens:
+def _encode_audio(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     """Clips of equal length are batched together, so that no padding is ever encoded."""
     lengths = np.diff(media.audio_offsets)
-    found: dict[int, NDArray[np.float16]] = {}
+    found = _Found(asked.widths)
     for length in sorted(set(lengths[lengths > 0].tolist())):
         clips = np.flatnonzero(lengths == length).tolist()
-        tokens = runner.run(_AudioBatches(media, clips, length))
-        found |= dict(zip(clips, tokens, strict=True))
-    return _join_clips(found, media, runner, lambda clip: float(lengths[clip]) / media.sample_rate)
+        found.add([[clip] for clip in clips], asked.encode(_AudioBatches(media, clips, length)))
+    return found.join(media, lambda clip: float(lengths[clip]) / media.sample_rate)
 
 
-def _encode_texts(media: ShardMedia, runner: Runner) -> ShardTokens:
+def _encode_texts(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     """Encode each text once: all clips of a media file have its text. Sorted by length, so that batches pad little."""
     clips_of: dict[str, list[int]] = defaultdict(list)
     for clip, text in enumerate(media.texts):
         if text and text.strip():
             clips_of[text].append(clip)
     texts = sorted(clips_of, key=lambda text: (len(text), text))
-    if not texts:
-        return _make_empty(len(media.texts), runner)
-    pairs = zip(texts, runner.run(texts), strict=True)
-    found = {clip: tokens for text, tokens in pairs for clip in clips_of[text]}
-    return _join_clips(found, media, runner, lambda clip: 0.0)
+    found = _Found(asked.widths)
+    if texts:
+        found.add([clips_of[text] for text in texts], asked.encode(texts))
+    return found.join(media, lambda clip: 0.0)
 
 
-def _encode_metadata(media: ShardMedia, runner: Runner) -> ShardTokens:
+def _encode_metadata(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     clips = [clip for clip, facts in enumerate(media.facts) if facts is not None]
-    if not clips:
-        return _make_empty(len(media.facts), runner)
-    found = dict(zip(clips, runner.run([media.facts[clip] for clip in clips]), strict=True))
-    return _join_clips(found, media, runner, lambda clip: 0.0)
+    found = _Found(asked.widths)
+    if clips:
+        found.add([[clip] for clip in clips], asked.encode([media.facts[clip] for clip in clips]))
+    return found.join(media, lambda clip: 0.0)
 
 
-ENCODE_MODALITY: dict[Modality, Callable[[ShardMedia, Runner], ShardTokens]] = {
+ENCODE_MODALITY: dict[Modality, Callable[[ShardMedia, _Pass], list[ShardTokens]]] = {
     "image": _encode_images,
     "audio": _encode_audio,
     "text": _encode_texts,
@@ -202,20 +224,39 @@ class _AudioBatches:
         return stack_waves(audio, starts, self.length)
 
 
-def _join_clips(
-    found: dict[int, NDArray[np.float16]], media: ShardMedia, runner: Runner, seconds: Callable[[int], float]
-) -> ShardTokens:
-    """Join the tokens of the clips in order.
+class _Found:
+    """Tokens of clips, of every output of a pass."""
 
-    Times are centers of equal bins of `seconds(clip)` from the clip's start.
-    """
+    def __init__(self, widths: Sequence[int]) -> None:
+        self._widths = widths
+        self._of_clip: list[dict[int, NDArray[np.float16]]] = [{} for _ in widths]
+
+    def add(self, clips: Sequence[Sequence[int]], tokens: Sequence[NDArray[np.float16]]) -> None:
+        """`tokens` (N, T, W) per output, of N inputs; `clips`: those that each input belongs to."""
+        for of_clip, of_output in zip(self._of_clip, tokens, strict=True):
+            of_clip.update({clip: of_input for some, of_input in zip(clips, of_output, strict=True) for clip in some})
+
+    def join(self, media: ShardMedia, seconds: Callable[[int], float]) -> list[ShardTokens]:
+        """The tokens of the clips in order.
+
+        Times are centers of equal bins of `seconds(clip)` from the clip's start.
+        """
+        return [
+            _join_clips(of_clip, media, width, seconds)
+            for of_clip, width in zip(self._of_clip, self._widths, strict=True)
+        ]
+
+
+def _join_clips(
+    found: Mapping[int, NDArray[np.float16]], media: ShardMedia, width: int, seconds: Callable[[int], float]
+) -> ShardTokens:
     clips = range(len(media.keys))
     times = [
         _center_times(float(media.starts[clip]), seconds(clip), len(found[clip])) for clip in clips if clip in found
     ]
     tokens = [found[clip] for clip in clips if clip in found]
     lengths = [len(found[clip]) if clip in found else 0 for clip in clips]
-    empty = _make_empty(0, runner)
+    empty = _make_empty(0, width)
     return ShardTokens(np.concatenate([empty.tokens, *tokens]), np.concatenate([empty.times, *times]), lengths)
 
 
@@ -223,8 +264,8 @@ def _center_times(start: float, seconds: float, tokens: int) -> NDArray[np.float
     return (start + (np.arange(tokens) + 0.5) * seconds / tokens).astype(np.float32)
 
 
-def _make_empty(clips: int, runner: Runner) -> ShardTokens:
-    tokens = np.zeros((0, runner.encoder.spec.width), np.float16)
+def _make_empty(clips: int, width: int) -> ShardTokens:
+    tokens = np.zeros((0, width), np.float16)
     return ShardTokens(tokens, np.zeros(0, np.float32), [0] * clips)
 
 

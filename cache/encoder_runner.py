@@ -1,4 +1,4 @@
-"""One encoder on one device: batches in, float16 tokens of the spec's width out.
+"""One network on one device: batches in, float16 tokens of one or several of its layers out.
 
 B inputs of equal length, T tokens each, D the encoder's own width, W the width of a stored token
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from unmask.cache.projections.projection import FITTED, Projection
-from unmask.cache.spec import Encoder
+from unmask.cache.spec import Encoder, EncoderSpec, LayeredEncoder
 from unmask.core.errors import UsageError
 
 log = logging.getLogger("unmask")
@@ -24,36 +24,65 @@ log = logging.getLogger("unmask")
 CPU_BATCH = 16
 
 
-class Runner:
-    """Runs an encoder in batches no larger than memory allows."""
+class Output:
+    """Tokens that a pass of a network gives: of the layer, and with the projection, of `spec`."""
 
-    def __init__(self, encoder: Encoder, device: torch.device, batch_size: int, projection: Projection | None) -> None:
-        """`projection`: of the encoder's spec; None if it is native."""
-        self.encoder, self.device = encoder, device
-        self.batch_size = batch_size if device.type == "cuda" else min(batch_size, CPU_BATCH)
-        # float16 has three bits more than bfloat16, and these networks stay in its range. `run` falls back to float32.
-        self._half = device.type == "cuda" and encoder.spec.precision == "auto"
-        self._fitted = encoder.spec.projection.startswith(FITTED)
+    def __init__(self, spec: EncoderSpec, projection: Projection | None, device: torch.device) -> None:
+        """`projection`: of the spec; None if it is native."""
+        self.spec = spec
+        self._fitted = spec.projection.startswith(FITTED)
         self._mean_D = self._matrix_DW = None
         if projection is not None:
             self._mean_D, self._matrix_DW = (
                 torch.from_numpy(array).to(device) for array in (projection.mean, projection.matrix)
             )
 
-    def run(self, inputs: Any) -> NDArray[np.float16]:
-        """(N, ...) tensor or N texts -> (N, T, W) float16; not finite if a token exceeds float16."""
-        tokens = torch.cat(list(self._encode_batches(inputs, self._half)))
-        if self._half and not torch.isfinite(tokens).all():  # checked once: each check synchronizes the GPU
-            tokens = torch.cat(list(self._encode_batches(inputs, half=False)))
-        found: NDArray[np.float16] = tokens.cpu().numpy()
-        return found
+    def project(self, tokens_BTD: torch.Tensor) -> torch.Tensor:
+        """(B, T, D) float32 -> (B, T, W) float16."""
+        if self._matrix_DW is None or self._mean_D is None:
+            return tokens_BTD.half()
+        if self._fitted:  # fitted on tokens that were stored as float16
+            tokens_BTD = tokens_BTD.half().float()
+        return ((tokens_BTD - self._mean_D) @ self._matrix_DW).half()
 
-    def _encode_batches(self, inputs: Any, half: bool) -> Iterator[torch.Tensor]:
+
+class Runner:
+    """Runs an encoder in batches no larger than memory allows."""
+
+    def __init__(self, encoder: Encoder, device: torch.device, batch_size: int, outputs: Sequence[Output]) -> None:
+        """`outputs`: of the encoder itself, or of several layers where it is a LayeredEncoder."""
+        self.encoder, self.device, self.outputs = encoder, device, tuple(outputs)
+        self.batch_size = batch_size if device.type == "cuda" else min(batch_size, CPU_BATCH)
+        # float16 has three bits more than bfloat16, and these networks stay in its range. `run` falls back to float32.
+        self._half = device.type == "cuda" and encoder.spec.precision == "auto"
+
+    @classmethod
+    def of(cls, encoder: Encoder, device: torch.device, batch_size: int, projection: Projection | None) -> Self:
+        """With the tokens of the encoder's own spec as the only output."""
+        return cls(encoder, device, batch_size, [Output(encoder.spec, projection, device)])
+
+    def run(self, inputs: Any, outputs: Sequence[Output] | None = None) -> list[NDArray[np.float16]]:
+        """(N, ...) tensor or N texts -> (N, T, W) float16 per output, all from one pass; not finite if a token exceeds
+        float16. `outputs`: some of `self.outputs`; None: all.
+        """
+        wanted = self.outputs if outputs is None else outputs
+        found = self._encode_all(inputs, wanted, self._half)
+        if self._half:  # checked once: each check synchronizes the GPU
+            beyond = [number for number, tokens in enumerate(found) if not torch.isfinite(tokens).all()]
+            again = self._encode_all(inputs, [wanted[number] for number in beyond], half=False) if beyond else []
+            for number, tokens in zip(beyond, again, strict=True):
+                found[number] = tokens
+        return [tokens.cpu().numpy() for tokens in found]
+
+    def _encode_all(self, inputs: Any, outputs: Sequence[Output], half: bool) -> list[torch.Tensor]:
+        return [torch.cat(of_output) for of_output in zip(*self._encode_batches(inputs, outputs, half), strict=True)]
+
+    def _encode_batches(self, inputs: Any, outputs: Sequence[Output], half: bool) -> Iterator[list[torch.Tensor]]:
         start = 0
         while start < len(inputs):
             batch = inputs[start : start + self.batch_size]
             try:
-                tokens = self._encode_batch(batch, half)
+                tokens = self._encode_batch(batch, outputs, half)
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise
@@ -66,30 +95,28 @@ class Runner:
             start += len(batch)
             yield tokens
 
-    def _encode_batch(self, batch: Any, half: bool) -> torch.Tensor:
-        """(B, T, W) float16. Half precision on a GPU only: bfloat16 is many times slower on a CPU."""
+    def _encode_batch(self, batch: Any, outputs: Sequence[Output], half: bool) -> list[torch.Tensor]:
+        """(B, T, W) float16 per output. Half precision on a GPU only: bfloat16 is many times slower on a CPU."""
+        layers = [output.spec.layers for output in outputs]
         with torch.inference_mode(), torch.autocast(self.device.type, dtype=torch.float16, enabled=half):
-            tokens_BTD = self.encoder.encode(batch)
-        self._check_shape(tuple(tokens_BTD.shape), len(batch))
-        return self._project(tokens_BTD.float())
+            if layers == [self.encoder.spec.layers]:
+                found = [self.encoder.encode(batch)]
+            else:
+                found = cast(LayeredEncoder, self.encoder).encode_layers(batch, layers)
+        for tokens_BTD, output in zip(found, outputs, strict=True):
+            _check_shape(output.spec, tuple(tokens_BTD.shape), len(batch))
+        return [output.project(tokens_BTD.float()) for tokens_BTD, output in zip(found, outputs, strict=True)]
 
-    def _check_shape(self, shape: tuple[int, ...], inputs: int) -> None:
-        """`UsageError` when a user's own encoder does not keep the promise of its spec."""
-        spec = self.encoder.spec
-        expected = (inputs, spec.tokens_per_frame or "T", spec.native_dim)
-        if len(shape) != 3 or any(w not in (size, "T") for size, w in zip(shape, expected, strict=True)):
-            wanted = f"({', '.join(map(str, expected))})"
-            raise UsageError(
-                f"encoder {spec.name}: encode returned {shape} for {inputs} inputs, expected {wanted}",
-                "make `encode` and the spec's `native_dim` and `tokens_per_frame` agree",
-            )
 
-    def _project(self, tokens_BTD: torch.Tensor) -> torch.Tensor:
-        if self._matrix_DW is None or self._mean_D is None:
-            return tokens_BTD.half()
-        if self._fitted:  # fitted on tokens that were stored as float16
-            tokens_BTD = tokens_BTD.half().float()
-        return ((tokens_BTD - self._mean_D) @ self._matrix_DW).half()
+def _check_shape(spec: EncoderSpec, shape: tuple[int, ...], inputs: int) -> None:
+    """`UsageError` when a user's own encoder does not keep the promise of its spec."""
+    expected = (inputs, spec.tokens_per_frame or "T", spec.native_dim)
+    if len(shape) != 3 or any(w not in (size, "T") for size, w in zip(shape, expected, strict=True)):
+        wanted = f"({', '.join(map(str, expected))})"
+        raise UsageError(
+            f"encoder {spec.name}: encode returned {shape} for {inputs} inputs, expected {wanted}",
+            "make `encode` and the spec's `native_dim` and `tokens_per_frame` agree",
+        )
 
 
 def stack_waves(audio: torch.Tensor, starts: Sequence[int], length: int) -> torch.Tensor:

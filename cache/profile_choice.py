@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from unmask.cache.encoders import find_stream_name, make_file_safe
+from unmask.cache.encoders import find_stream_name
 from unmask.cache.weights.hub import check_hub
 from unmask.cache.weights.resolve import find_weights, needs_weights
 from unmask.core.atomic_files import write_json
@@ -17,6 +17,7 @@ from unmask.core.errors import MissingInput, UsageError
 from unmask.core.settings import apply
 from unmask.core.suggestions import suggest
 from unmask.core.work_folder import WorkFolder
+from unmask.preprocess.encoder_names import make_file_safe
 from unmask.preprocess.profiles import AS, PROFILES, Profile, hub, offline
 
 AUTO = "auto"
@@ -60,20 +61,28 @@ def resolve_profile(
 def replace_weights(profile: Profile, weights: Mapping[str, str | Path]) -> Profile:
     """`profile` with other weights of some encoders: a folder, a hub name, or "default" for the encoder's own.
 
-    Folders become absolute paths, so that later commands find them from anywhere. `UsageError` for an encoder that the
-    profile does not have.
+    The name of layers that are kept apart, without the layer, stands for all of them. Folders become absolute paths, so
+    that later commands find them from anywhere. `UsageError` for an encoder that the profile does not have.
     """
     names = [choice.alias_or_name for choice in profile.encoders]
-    for name in weights:
-        if name not in names:
+    chosen: dict[str, str | None] = {}
+    for name, given in weights.items():
+        meant = [name] * (name in names) or list_layers_apart(profile, name)
+        if not meant:
             hint = f"{suggest(name, names)}encoders of the profile: {', '.join(names)}"
             raise UsageError(f"profile {profile.name} has no encoder {name!r}", hint)
-    chosen = {name: _locate(str(given)) for name, given in weights.items()}
+        chosen |= dict.fromkeys(meant, _locate(str(given)))
     encoders = tuple(
         one.model_copy(update={"weights": chosen[one.alias_or_name]}) if one.alias_or_name in chosen else one
         for one in profile.encoders
     )
     return profile.model_copy(update={"encoders": encoders})
+
+
+def list_layers_apart(profile: Profile, name: str) -> list[str]:
+    """Encoders of `profile` that `split_layers` made of one that is called `name`."""
+    called = (name, make_file_safe(name))
+    return [one.alias_or_name for one in profile.encoders if one.alias and one.network_name in called]
 
 
 def _locate(given: str) -> str | None:

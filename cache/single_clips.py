@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from unmask.cache.encode_shard import ShardMedia, ShardTokens, encode_shard
-from unmask.cache.encoder_runner import Runner
+from unmask.cache.encoder_runner import Output, Runner
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash
 from unmask.core.errors import MachineFailed
 from unmask.preprocess.profiles import AugmentationSettings
@@ -17,18 +18,20 @@ from unmask.preprocess.profiles import AugmentationSettings
 log = logging.getLogger("unmask")
 
 
-def encode_safely(media: ShardMedia, runner: Runner) -> ShardTokens:
-    """`encode_shard`; a clip that raises gets no tokens and a line in `failed`."""
+def encode_safely(media: ShardMedia, runner: Runner, outputs: Sequence[Output] | None = None) -> list[ShardTokens]:
+    """`encode_shard`; a clip that raises gets no tokens of any output and a line in `failed`."""
+    outputs = runner.outputs if outputs is None else outputs
     try:
-        made = encode_shard(media, runner)
+        made = encode_shard(media, runner, outputs)
     except Exception as error:
         _raise_if_fatal(error, runner.device)
         if not media.keys:
             raise
         name = runner.encoder.spec.name
         log.warning("%s: %s; encoding the clips of this shard one by one", name, describe_crash(error))
-        made = _join_tokens([_encode_clip(media, clip, runner) for clip in range(len(media.keys))])
-    return replace(made, failed=made.failed | media.failed)
+        clips = [_encode_clip(media, clip, runner, outputs) for clip in range(len(media.keys))]
+        made = [_join_tokens(of_output) for of_output in zip(*clips, strict=True)]
+    return [replace(one, failed=one.failed | media.failed) for one in made]
 
 
 def augment_safely(media: ShardMedia, settings: AugmentationSettings, number: int) -> ShardMedia:
@@ -52,13 +55,15 @@ def augment_safely(media: ShardMedia, settings: AugmentationSettings, number: in
     )
 
 
-def _encode_clip(media: ShardMedia, clip: int, runner: Runner) -> ShardTokens:
+def _encode_clip(media: ShardMedia, clip: int, runner: Runner, outputs: Sequence[Output]) -> list[ShardTokens]:
     try:
-        return encode_shard(media.take(clip), runner)
+        return encode_shard(media.take(clip), runner, outputs)
     except Exception as error:
         _raise_if_fatal(error, runner.device)
-        nothing = np.zeros((0, runner.encoder.spec.width), np.float16)
-        return ShardTokens(nothing, np.zeros(0, np.float32), [0], {_name(media, clip): CRASHED + describe_crash(error)})
+        failed, none = {_name(media, clip): CRASHED + describe_crash(error)}, np.zeros(0, np.float32)
+        return [
+            ShardTokens(np.zeros((0, output.spec.width), np.float16), none, [0], dict(failed)) for output in outputs
+        ]
 
 
 def _augment_clip(media: ShardMedia, clip: int, settings: AugmentationSettings, number: int) -> ShardMedia:
@@ -79,7 +84,7 @@ def _augment_clip(media: ShardMedia, clip: int, settings: AugmentationSettings, 
         )
 
 
-def _join_tokens(parts: list[ShardTokens]) -> ShardTokens:
+def _join_tokens(parts: Sequence[ShardTokens]) -> ShardTokens:
     return ShardTokens(
         np.concatenate([part.tokens for part in parts]),
         np.concatenate([part.times for part in parts]),

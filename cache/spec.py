@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -13,6 +14,8 @@ Modality = Literal["image", "audio", "text", "metadata"]
 
 TOKEN_WIDTH = 512
 """Width of every stored token, unless the encoder's projection is `native`."""
+OF_LAYER = ("name", "weights", "layer", "native_dim", "projection")
+"""Fields of a spec in which the layers of one network may differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,11 @@ class EncoderSpec:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def network(self) -> str:
+        """Key of the network with its weights, inputs and pooling: equal for specs that differ in their layer only."""
+        return fingerprint({key: value for key, value in self.as_json().items() if key not in OF_LAYER})
+
     def fingerprint(self, media_fingerprint: str) -> str:
         """Name of the token store that this encoder fills from media shards of `media_fingerprint`."""
         # Moving a model folder changes no token: the hash identifies the weights wherever they are.
@@ -86,3 +94,16 @@ class Encoder(Protocol):
     spec: EncoderSpec
 
     def encode(self, batch: Any) -> torch.Tensor: ...
+
+
+class LayeredEncoder(Encoder, Protocol):
+    """An encoder that gives the tokens of several layers in one pass of its network, each as `encode` would alone.
+
+    The network ends at the highest layer of `spec`, so lower ones can be asked for, and no higher ones.
+    """
+
+    layered: bool
+    """False: `encode_layers` is not to be called, because the network has no layers to choose from."""
+
+    def encode_layers(self, batch: Any, layers: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
+        """One (B, T, D) per entry of `layers`: of that layer, or the mean over several; D may differ between them."""

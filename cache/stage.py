@@ -15,12 +15,12 @@ from typing import Any
 import torch
 
 from unmask.cache.encode_shard import ShardMedia, ShardTokens, count_expected_tokens
-from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders.metadata import read_header_fields
 from unmask.cache.extraction_plan import StoreJob, list_folders, plan_stores, prepare_stores
+from unmask.cache.network_passes import NetworkPass, group_jobs
 from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER
-from unmask.cache.single_clips import augment_safely, encode_safely
+from unmask.cache.single_clips import augment_safely
 from unmask.cache.store.inventory import LOCK
 from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tokens, write_index
 from unmask.cache.store.token_store import TokenStore, write_tokens
@@ -101,19 +101,20 @@ def _encode(
     batch_size: int,
 ) -> None:
     """Encode all stores in one pass over the media shards, so that faces and audio are read once."""
-    runners = {id(job): Runner(job.encoder, device, batch_size, job.projection()) for job in jobs if job.missing}
+    passes = [NetworkPass(group, device, batch_size) for group in group_jobs([job for job in jobs if job.missing])]
     shards = {path.name: MediaShard(path) for path in todo}
     total = sum(count_expected_tokens(shards[name], job.spec) for job in jobs for name in job.missing if name in shards)
     with Progress("extract", total, "tokens") as bar, _Writer() as writer, _switch_threads_fast():
         for shard, augmentation, media in _read_ahead(
             [shards[path.name] for path in todo], jobs, profile, facts, device
         ):
-            for job in jobs:
-                if job.view == augmentation and shard.path.name in job.missing:
-                    made = encode_safely(media, runners[id(job)])
-                    name = shard.path.name
-                    writer.write(partial(_write, job, name, media.keys, made, versions[name]))
-                    bar.advance(count_expected_tokens(shard, job.spec), failed=len(made.failed))
+            name = shard.path.name
+            for network in passes:
+                lacking = [job for job in network.jobs if job.view == augmentation and name in job.missing]
+                made = network.encode(media, lacking) if lacking else []
+                for job, tokens in zip(lacking, made, strict=True):
+                    writer.write(partial(_write, job, name, media.keys, tokens, versions[name]))
+                    bar.advance(count_expected_tokens(shard, job.spec), failed=len(tokens.failed))
 
 
 def _write(job: StoreJob, shard: str, keys: list[tuple[str, int]], made: ShardTokens, version: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.cache.encoders import RANDOM, find_source, find_stream_name, is_own
+from unmask.cache.encoders import find_source, find_stream_name, is_own
 from unmask.cache.spec import Modality
 from unmask.cache.stage import extract, open_tokens
 from unmask.core.errors import MissingInput, UsageError
@@ -26,6 +26,7 @@ from unmask.evaluation.controls import score_mean_tokens
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.open_run import OpenRun
 from unmask.evaluation.score_tables import Scorer
+from unmask.preprocess.encoder_names import RANDOM
 from unmask.preprocess.profiles import AugmentationSettings, EncoderChoice, Profile
 from unmask.train.data.token_data import TokenData
 

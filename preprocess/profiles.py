@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
+from unmask.core.errors import UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
+from unmask.preprocess.encoder_names import UNSAFE, make_file_safe
 
 
 class PreprocessSettings(Settings):
@@ -66,10 +68,12 @@ class PreprocessSettings(Settings):
     max_seconds: float = Field(4 * 3600.0, gt=0)
 
 
-LATER = ("pooling", "alias", "trained_on")
-"""Settings of an encoder that earlier versions did not have."""
+LATER = {"pooling": None, "alias": None, "trained_on": None, "layers": "mean"}
+"""Settings of an encoder that earlier versions did not have, with their defaults."""
 AS = "as"
 """The setting `alias` where it is written: `as` is a word of Python's own."""
+MEAN, APART = "mean", "apart"
+LONGEST_ALIAS = 64
 
 
 class EncoderChoice(Settings):
@@ -77,14 +81,18 @@ class EncoderChoice(Settings):
 
     name: str
     """A key of cache.encoders.ENCODERS, `timm:<name>` for any timm network, or `module:attribute` for your own."""
-    alias: str | None = Field(None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=64)
+    alias: str | None = Field(None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=LONGEST_ALIAS)
     """Written as `as`: what the encoder is called in this profile, its runs and reports, so that the same encoder can
     be there several times with different settings. Its tokens are shared whatever it is called.
     """
     weights: str | None = None
     """Hub name or local folder."""
     layer: int | tuple[int, ...] | None = None
-    """0 is the input embedding, k the output of layer k; the mean of several."""
+    """0 is the input embedding, k the output of layer k; of several see `layers`."""
+    layers: Literal["mean", "apart"] = "mean"
+    """Of several layers: their mean, or `apart`, each an encoder of the profile by itself, `<name>-l6` for layer 6. All
+    of them come from one pass of the network, and a training may use any of them.
+    """
     grid: int | None = None
     """Image tokens per frame: grid x grid."""
     pooling: Literal["mean", "cls", "cls+mean"] | None = None
@@ -106,6 +114,11 @@ class EncoderChoice(Settings):
     def alias_or_name(self) -> str:
         return self.alias or self.name
 
+    @property
+    def network_name(self) -> str:
+        """`alias_or_name` without the layer that `split_layers` added: what layers kept apart are called together."""
+        return self.alias_or_name.removesuffix(f"-l{self.layer}")
+
     @model_validator(mode="before")
     @classmethod
     def _read_as(cls, values: Any) -> Any:
@@ -117,8 +130,29 @@ class EncoderChoice(Settings):
     def _write_as(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without later settings at their defaults: profiles that do not use them keep their fingerprints."""
         written: dict[str, Any] = write(self)
-        kept = {key: value for key, value in written.items() if key not in LATER or value is not None}
+        kept = {key: value for key, value in written.items() if key not in LATER or value != LATER[key]}
         return {AS if key == "alias" else key: value for key, value in kept.items()}
+
+
+def split_layers(choice: EncoderChoice) -> tuple[EncoderChoice, ...]:
+    """One choice per layer of `choice` if it keeps its layers apart, else itself.
+
+    Each has the settings, and so the tokens, of a choice of that single layer. `UsageError` for fewer than two layers.
+    """
+    if choice.layers != APART:
+        return (choice,)
+    layers = choice.layer if isinstance(choice.layer, tuple) else ()
+    if len(layers) < 2 or len(set(layers)) < len(layers):
+        asked = "none" if choice.layer is None else list(layers) or choice.layer
+        problem = f"encoder {choice.alias_or_name}: layers: apart, and layer is {asked}"
+        raise UsageError(problem, "list at least two layers, each once: layer: [6, 9, 12]")
+    name = choice.alias or UNSAFE.sub("-", make_file_safe(choice.name))
+    return tuple(choice.model_copy(update=_name_layer(name, layer)) for layer in layers)
+
+
+def _name_layer(name: str, layer: int) -> dict[str, Any]:
+    suffix = f"-l{layer}"
+    return {"layer": layer, "layers": MEAN, "alias": name[: LONGEST_ALIAS - len(suffix)] + suffix}
 
 
 class AugmentationSettings(Settings):
@@ -137,7 +171,13 @@ class Profile(Settings):
     name: str
     preprocess: PreprocessSettings = PreprocessSettings()
     encoders: tuple[EncoderChoice, ...]
+    """Layers that are kept apart have a choice each, whichever way they were written."""
     views: AugmentationSettings = AugmentationSettings()
+
+    @field_validator("encoders")
+    @classmethod
+    def _keep_layers_apart(cls, encoders: tuple[EncoderChoice, ...]) -> tuple[EncoderChoice, ...]:
+        return tuple(one for choice in encoders for one in split_layers(choice))
 
     def fingerprint(self) -> str:
         """Without what is only known of the encoders: `trained_on` names no other tokens."""

@@ -27,6 +27,7 @@ from unmask.cache.adaptation.tunable_encoder import TunableEncoder
 from unmask.cache.adaptation.tuning import Tuning
 from unmask.cache.augmentations import name_augmentation
 from unmask.cache.encoders import find_given_weights, make_encoder
+from unmask.cache.profile_choice import list_layers_apart
 from unmask.cache.weights.checkpoint import TENSORS
 from unmask.cache.weights.trained_on import TrainedOn, find_trained_on, hash_links, read_trained_on, write_trained_on
 from unmask.core.errors import UsageError
@@ -99,12 +100,23 @@ def adapt(
 
 
 def choose_encoder(profile: Profile, name: str) -> EncoderChoice:
-    """Encoder `name` with the settings of the profile, if it has it, and with weights that were not adapted."""
-    choice = next((one for one in profile.encoders if one.alias_or_name == name), EncoderChoice(name=name))
+    """Encoder `name` with the settings of the profile, if it has it, and with weights that were not adapted.
+
+    Of a network whose layers the profile keeps apart, with the mean of these layers.
+    """
+    choice = next((one for one in profile.encoders if one.alias_or_name == name), None) or _join_layers(profile, name)
     adapted = find_trained_on(find_given_weights(choice))
     if adapted is None:
         return choice
     return choice.model_copy(update={"name": adapted.encoder.name, "weights": adapted.encoder.weights})
+
+
+def _join_layers(profile: Profile, name: str) -> EncoderChoice:
+    apart = list_layers_apart(profile, name)
+    layers = [one for one in profile.encoders if one.alias_or_name in apart and isinstance(one.layer, int)]
+    if not layers:
+        return EncoderChoice(name=name)
+    return layers[0].model_copy(update={"alias": None, "layer": tuple(one.layer for one in layers)})
 
 
 def _read_inputs(

@@ -7,10 +7,8 @@ its function as text, `file:function`, and `make_encoder` imports it.
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from unmask.cache.encoders.own_encoder import make_own_encoder
@@ -28,6 +26,7 @@ from unmask.cache.weights.sources import (
 from unmask.core.errors import UsageError
 from unmask.core.extensions import hash_extension, is_extension
 from unmask.core.suggestions import suggest
+from unmask.preprocess.encoder_names import RANDOM, find_prefix, make_file_safe
 from unmask.preprocess.profiles import EncoderChoice
 
 if TYPE_CHECKING:
@@ -37,10 +36,7 @@ if TYPE_CHECKING:
 
 TIMM = "timm:"
 """Prefix of an encoder that is any timm network: `timm:convnext_tiny.fb_in1k`."""
-RANDOM = "random:"
-"""Prefix of the network of another encoder with shuffled weights, `random:whisper_tiny`: a control."""
 WAV2VEC2 = {"types": ("wav2vec2",)}
-UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +157,7 @@ BY_TYPE: dict[str, EncoderEntry] = {
         "families.vision_tower:from_weights", Source(files=TOWER_FILES), example="openai/clip-vit-base-patch16"
     ),
 }
-"""Prefix of an encoder that is named by its weights -> what reads them. Their config.json says what they are; the
+"""Each of `encoder_names.BY_WEIGHTS` -> what reads these weights. Their config.json says what they are; the
 families are in `families/table.py`."""
 
 
@@ -212,7 +208,7 @@ def find_entry(name: str) -> EncoderEntry:
         network = name.removeprefix(TIMM)
         source = Source(files=TIMM_FILES, hub=_find_timm_repository(network), owner="timm")
         return EncoderEntry("image_base:from_weights", source, {"default": network})
-    if prefix := _find_prefix(name):
+    if prefix := find_prefix(name):
         if not find_named_weights(name):
             raise UsageError(f"encoder {name!r}: names no weights", f"for example {prefix}{BY_TYPE[prefix].example}")
         return BY_TYPE[prefix]
@@ -232,7 +228,7 @@ def is_own(name: str) -> bool:
 def find_named_weights(name: str) -> str | None:
     """The weights in the name of an encoder: `facebook/hubert-base-ls960` of `ssl:facebook/hubert-base-ls960`."""
     name = name.removeprefix(RANDOM)
-    return name.removeprefix(_find_prefix(name)) or None if _find_prefix(name) else None
+    return name.removeprefix(find_prefix(name)) or None if find_prefix(name) else None
 
 
 def find_given_weights(choice: EncoderChoice) -> str | None:
@@ -240,27 +236,9 @@ def find_given_weights(choice: EncoderChoice) -> str | None:
     return choice.weights or find_named_weights(choice.name)
 
 
-def _find_prefix(name: str) -> str:
-    return next((prefix for prefix in BY_TYPE if name.startswith(prefix)), "")
-
-
 def find_stream_name(choice: EncoderChoice) -> str:
     """What the tokens of `choice` are called in the profile index, in runs and reports: its alias, or its name."""
     return choice.alias or make_file_safe(choice.name)
-
-
-def make_file_safe(name: str) -> str:
-    """The encoder's name in specs, stores and folders: some file systems do not allow ":".
-
-    Of weights in the name, the last part: `ssl:facebook/hubert-base-ls960@main` is ssl-hubert-base-ls960. Their hash is
-    part of the key anyhow, so a moved folder keeps its tokens.
-    """
-    if name.startswith(RANDOM):
-        return f"{RANDOM[:-1]}-{make_file_safe(name.removeprefix(RANDOM))}"
-    if prefix := _find_prefix(name):
-        last = PurePath(name.removeprefix(prefix)).name.partition("@")[0]
-        return f"{prefix[:-1]}-{UNSAFE.sub('-', last) or 'weights'}"
-    return name.replace(":", "-", 1)
 
 
 def _find_timm_repository(name: str) -> str | None:

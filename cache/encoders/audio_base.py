@@ -6,8 +6,10 @@ have equal length, so no padding enters a token, and a clip's tokens do not depe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import nn
@@ -43,6 +45,27 @@ def pool_mean_and_std(frames_BFD: torch.Tensor, tokens: int) -> torch.Tensor:
     return torch.cat([mean_BTD, spread_BTD], dim=2)
 
 
+class LayeredFrames(nn.Module, ABC):
+    """A network with layers to choose from: (B, A) -> (B, F, D), the output of a layer, or the mean over several."""
+
+    layers: tuple[int, ...]
+    """Those of its own output, in rising order."""
+
+    @abstractmethod
+    def compute_layers(self, wave_BA: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
+        """(B, F, D) of each of `layers`, which rise and are not above the highest of `self.layers`, in one pass."""
+
+    def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
+        return average_layers(self.compute_layers(wave_BA, self.layers))
+
+
+def average_layers(layers: Sequence[torch.Tensor]) -> torch.Tensor:
+    """(B, F, D) float32, the mean over layers of equal shape."""
+    if len(layers) == 1:
+        return layers[0].float()
+    return torch.stack([frames_BFD.float() for frames_BFD in layers]).mean(dim=0)
+
+
 class AudioEncoder:
     """A network that turns (B, A) into frames (B, F, D), and the pooling to tokens. Loaded at the first `encode`."""
 
@@ -53,13 +76,17 @@ class AudioEncoder:
         device: torch.device,
         pool: Callable[[torch.Tensor, int], torch.Tensor] = pool_mean,
         checkpoint: Checkpoint | None = None,
+        *,
+        layered: bool = False,
     ) -> None:
-        """`checkpoint`: how it is saved after tuning; None for a network without a weights file."""
-        self.spec, self.checkpoint = spec, checkpoint
+        """`checkpoint`: how it is saved after tuning; None for a network without a weights file. `layered`: `load`
+        gives a LayeredFrames.
+        """
+        self.spec, self.checkpoint, self.layered = spec, checkpoint, layered
         self._load, self._device, self._pool = load, device, pool
 
     @cached_property
-    def network(self) -> nn.Module:
+    def network(self) -> Any:
         return freeze(self._load(), self._device)
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
@@ -67,10 +94,21 @@ class AudioEncoder:
         with torch.inference_mode():
             return self.compute_tokens(batch)
 
+    def encode_layers(self, batch: torch.Tensor, layers: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
+        """See `LayeredEncoder`."""
+        with torch.inference_mode():
+            wave_BA, asked = self._prepare(batch), sorted({one for several in layers for one in several})
+            frames = dict(zip(asked, self.network.compute_layers(wave_BA, asked), strict=True))
+            return [self._pool_frames([frames[one] for one in several], batch.shape[1]) for several in layers]
+
     def compute_tokens(self, batch: torch.Tensor) -> torch.Tensor:
         """`encode` with gradients for the weights that require them."""
-        assert self.spec.tokens_per_second is not None
+        return self._pool_frames([self.network(self._prepare(batch))], batch.shape[1])
+
+    def _prepare(self, batch: torch.Tensor) -> torch.Tensor:
         wave_BA = batch.to(self._device, torch.float32)
-        wave_BA = F.pad(wave_BA, (0, max(0, MIN_SAMPLES - wave_BA.shape[1])))
-        frames_BFD = self.network(wave_BA).float()
-        return self._pool(frames_BFD, count_tokens(batch.shape[1], self.spec.tokens_per_second))
+        return F.pad(wave_BA, (0, max(0, MIN_SAMPLES - wave_BA.shape[1])))
+
+    def _pool_frames(self, layers: Sequence[torch.Tensor], samples: int) -> torch.Tensor:
+        assert self.spec.tokens_per_second is not None
+        return self._pool(average_layers(layers), count_tokens(samples, self.spec.tokens_per_second))

@@ -6,7 +6,7 @@ per frame
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -71,7 +71,7 @@ class ImageEncoder:
         compute: Callable[..., list[Features]] = compute_features,
     ) -> None:
         """`compute`: the features of its layers, called as `compute_features`."""
-        self.spec = spec
+        self.spec, self.layered = spec, True
         self._images, self._load, self._device, self._compute = images, load, device, compute
         self.checkpoint: Checkpoint | None = None
         """How it is saved after tuning; None for a network without a weights file."""
@@ -87,13 +87,25 @@ class ImageEncoder:
         with torch.inference_mode():
             return self.compute_tokens(batch)
 
+    def encode_layers(self, batch: torch.Tensor, layers: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
+        """See `LayeredEncoder`."""
+        with torch.inference_mode():
+            return self._compute_layers(batch, layers)
+
     def compute_tokens(self, batch: torch.Tensor) -> torch.Tensor:
         """`encode` with gradients for the weights that require them."""
+        return self._compute_layers(batch, [self.spec.layers])[0]
+
+    def _compute_layers(self, batch: torch.Tensor, layers: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
+        """() among `layers` alone: the network's own output."""
         assert self.spec.tokens_per_frame is not None
-        features = self._compute(
-            self.network, self._prepare(batch), self.spec.layers, class_token=needs_class_token(self.spec.pooling)
-        )
-        return pool_features(features, self.spec.pooling, round(self.spec.tokens_per_frame**0.5))
+        asked = sorted({one for several in layers for one in several})
+        pooling, side = self.spec.pooling, round(self.spec.tokens_per_frame**0.5)
+        found = self._compute(self.network, self._prepare(batch), asked, class_token=needs_class_token(pooling))
+        of_layer = dict(zip(asked, found, strict=True)) if asked else {}
+        return [
+            pool_features([of_layer[one] for one in several] if several else found, pooling, side) for several in layers
+        ]
 
     def _prepare(self, batch: torch.Tensor) -> torch.Tensor:
         x_BCSS = batch.to(self._device, non_blocking=True).permute(0, 3, 1, 2).float() / 255

@@ -54,8 +54,15 @@ def pool_features(layers: Sequence[Features], pooling: str, side: int) -> torch.
     parts = []
     if needs_class_token(pooling):
         found = [layer.class_BD for layer in layers if layer.class_BD is not None]
-        parts.append(torch.stack([one.float() for one in found]).mean(dim=0).unsqueeze(1))
+        parts.append(_average(found).unsqueeze(1))
     if pooling != CLASS:
-        mean_BDHW = torch.stack([layer.map_BDHW.float() for layer in layers]).mean(dim=0)
+        mean_BDHW = _average([layer.map_BDHW for layer in layers])
         parts.append(F.adaptive_avg_pool2d(mean_BDHW, side).flatten(2).transpose(1, 2))
     return torch.cat(parts, dim=2)
+
+
+def _average(layers: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The mean in float32. The map of one layer is not copied for it: those of early layers are large."""
+    if len(layers) == 1:
+        return layers[0].float()
+    return torch.stack([one.float() for one in layers]).mean(dim=0)

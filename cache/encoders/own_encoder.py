@@ -25,7 +25,7 @@ def make_own_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
     if not callable(maker):
         raise UsageError(f"encoder {choice.name}: not a function", "write `def name(choice, device)`")
     encoder: Encoder = maker(choice, device)
-    problem = _find_problem(encoder)
+    problem = _find_problem(encoder, choice)
     if problem:
         raise UsageError(f"encoder {choice.name}: {problem}", "docs/add-an-encoder.md has a complete example")
     source = hash_extension(choice.name, "encoder")
@@ -33,7 +33,7 @@ def make_own_encoder(choice: EncoderChoice, device: torch.device) -> Encoder:
     return encoder
 
 
-def _find_problem(encoder: Encoder) -> str | None:
+def _find_problem(encoder: Encoder, choice: EncoderChoice) -> str | None:
     from unmask.cache.spec import EncoderSpec, Modality
 
     spec = getattr(encoder, "spec", None)
@@ -41,6 +41,8 @@ def _find_problem(encoder: Encoder) -> str | None:
         return f"its function returned a {type(encoder).__name__} without an EncoderSpec as `spec`"
     if not callable(getattr(encoder, "encode", None)):
         return f"its function returned a {type(encoder).__name__} without a method `encode`"
+    if choice.layer is not None and spec.layer is None:
+        return f"layer {choice.layer} is asked for, and its spec has no `layer`"
     if spec.modality not in get_args(Modality):
         return f"modality {spec.modality!r}, expected one of {', '.join(get_args(Modality))}"
     if spec.modality == "image" and not spec.tokens_per_frame:

@@ -14,6 +14,7 @@ B clips, A samples at 16 kHz, M mel bands, F frames (50 per second), D numbers p
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,7 +27,7 @@ from transformers import WhisperConfig
 from transformers.audio_utils import mel_filter_bank
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
+from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder, LayeredFrames
 from unmask.cache.encoders.ctranslate2_file import CT2File
 from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
 from unmask.cache.encoders.whisper_folder import WhisperFolder, describe_config
@@ -77,7 +78,7 @@ class LogMel(nn.Module):
             return (torch.maximum(mel_BMF, loudest_B11 - 8.0) + 4.0) / 4.0
 
 
-class WhisperFrames(nn.Module):
+class WhisperFrames(LayeredFrames):
     """(B, A) -> (B, F, D): the output of a layer, or the mean over several layers.
 
     `norm`: the last layer of `encoder` is Whisper's last layer, whose output is normed.
@@ -90,22 +91,23 @@ class WhisperFrames(nn.Module):
         self.mel, self.encoder = LogMel(encoder.config.num_mel_bins), encoder
         self.layers, self.norm = layers, norm
 
-    def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
+    def compute_layers(self, wave_BA: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
         windows = torch.split(wave_BA, WINDOW_SAMPLES, dim=1)
         if windows[-1].shape[1] < WINDOW:  # the remainder is too short for a spectrum
             windows = windows[:-1]
-        return torch.cat([self._encode_window(window) for window in windows], dim=1)
+        encoded = [self._encode_window(window, layers) for window in windows]
+        return [torch.cat(of_layer, dim=1) for of_layer in zip(*encoded, strict=True)]
 
-    def _encode_window(self, wave_BA: torch.Tensor) -> torch.Tensor:
+    def _encode_window(self, wave_BA: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
         x_BDF = F.gelu(self.encoder.conv1(self.mel(wave_BA)))
         x_BFD = F.gelu(self.encoder.conv2(x_BDF)).transpose(1, 2)
         x_BFD = x_BFD + self.encoder.embed_positions.weight[: x_BFD.shape[1]]
         outputs = [x_BFD]
-        for layer in self.encoder.layers:
+        for layer in self.encoder.layers[: layers[-1]]:
             outputs.append(layer(outputs[-1], None))
-        if self.norm:
+        if self.norm and len(outputs) > len(self.encoder.layers):
             outputs[-1] = self.encoder.layer_norm(outputs[-1])
-        return torch.stack([outputs[layer].float() for layer in self.layers]).mean(dim=0)
+        return [outputs[layer] for layer in layers]
 
 
 def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
@@ -137,7 +139,7 @@ def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
 
     files = {"config.json": describe_config(source.config)}
     checkpoint = Checkpoint(lambda: dict(source.read_encoder(count).state_dict()), files, prefix="encoder.")
-    return AudioEncoder(spec, load, device, checkpoint=checkpoint)
+    return AudioEncoder(spec, load, device, checkpoint=checkpoint, layered=True)
 
 
 @dataclass(frozen=True)

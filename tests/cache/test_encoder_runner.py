@@ -51,15 +51,15 @@ def shard_media(media: Any) -> ShardMedia:
 
 
 def runner_of(encoder: Fragile) -> Runner:
-    return Runner(encoder, CPU, 16, projection(encoder.spec.native_dim, encoder.spec.projection))
+    return Runner.of(encoder, CPU, 16, projection(encoder.spec.native_dim, encoder.spec.projection))
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(media):
     media.add("video-1", "video-3")
     fragile = Fragile(limit=3)
-    made = encode_shard(shard_media(media), runner_of(fragile))
+    (made,) = encode_shard(shard_media(media), runner_of(fragile))
     assert fragile.batches == [2] * 8
-    whole = encode_shard(shard_media(media), runner_of(Fragile()))
+    (whole,) = encode_shard(shard_media(media), runner_of(Fragile()))
     np.testing.assert_allclose(made.tokens, whole.tokens, rtol=2e-3, atol=2e-3)
 
 

@@ -101,7 +101,7 @@ def test_a_second_call_does_no_work_and_says_so(media, caplog, monkeypatch):
     media.add("image-1", "audio-2")
     first = run(media)
     before = states(media.work.tokens)
-    monkeypatch.setattr(build, "Runner", None)  # an encoder that started would fail
+    monkeypatch.setattr(build, "NetworkPass", None)  # an encoder that started would fail
     with caplog.at_level(logging.INFO, "unmask"):
         second = run(media)
     assert {name: report.skipped for name, report in second.items()} == {n: r.done for n, r in first.items()}

@@ -8,13 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
-from unmask.core.hashing import fingerprint
 
 Mixtures = Sequence[Sequence[str]]
 """Encoders whose tokens share slots; encoders that are in none have slots of their own."""
-
-# In these, the layers of one network may differ.
-OF_LAYER = ("name", "weights", "layer", "native_dim", "projection")
 
 
 def find_mixtures(specs: Mapping[str, EncoderSpec]) -> tuple[tuple[str, ...], ...]:
@@ -25,8 +21,7 @@ def find_mixtures(specs: Mapping[str, EncoderSpec]) -> tuple[tuple[str, ...], ..
     groups: dict[str, list[str]] = {}
     for name, spec in specs.items():
         if spec.layer is not None:
-            identity = {key: value for key, value in spec.as_json().items() if key not in OF_LAYER}
-            groups.setdefault(fingerprint(identity), []).append(name)
+            groups.setdefault(spec.network, []).append(name)
     return tuple(tuple(names) for names in groups.values() if len({specs[name].layer for name in names}) > 1)
 
 

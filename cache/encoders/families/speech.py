@@ -7,12 +7,13 @@ B clips, A samples, F = about 49 frames per second, D numbers per frame
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder
+from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder, LayeredFrames
 from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
 from unmask.cache.encoders.families.filter_bank import FilterBank
 from unmask.cache.encoders.families.pretrained import load_exactly, read_config
@@ -46,11 +47,10 @@ def make_input(normalisation: str) -> nn.Module:
     return known[normalisation]()
 
 
-class SpeechFrames(nn.Module):
+class SpeechFrames(LayeredFrames):
     """(B, A) -> (B, F, D): layer 0 is the input of the first layer, k the output of layer k; the last one is normed.
 
-    Equal to transformers' hidden_states[layer] below the last layer, without computing the layers above. The mean over
-    several layers.
+    Equal to transformers' hidden_states[layer] below the last layer, without computing the layers above.
     """
 
     def __init__(self, model: Any, layers: tuple[int, ...], prepare: nn.Module) -> None:
@@ -62,13 +62,14 @@ class SpeechFrames(nn.Module):
         model.encoder.layers = model.encoder.layers[: layers[-1]]
         self.model, self.layers, self.prepare = model, layers, prepare
 
-    def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
-        found = self.model(self.prepare(wave_BA), output_hidden_states=len(self.layers) > 1)
-        highest_BFD = torch.as_tensor(found.last_hidden_state)
-        if len(self.layers) == 1:
-            return highest_BFD
-        lower = [found.hidden_states[layer] for layer in self.layers[:-1]]
-        return torch.stack([*lower, highest_BFD]).float().mean(dim=0)
+    def compute_layers(self, wave_BA: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
+        highest = self.layers[-1]
+        found = self.model(self.prepare(wave_BA), output_hidden_states=tuple(layers) != (highest,))
+        # The last of transformers' hidden states may be without the norm that follows the last layer.
+        return [
+            torch.as_tensor(found.last_hidden_state if layer == highest else found.hidden_states[layer])
+            for layer in layers
+        ]
 
 
 def from_weights(choice: EncoderChoice, device: torch.device, *, types: tuple[str, ...] = ()) -> AudioEncoder:
@@ -99,7 +100,7 @@ def from_weights(choice: EncoderChoice, device: torch.device, *, types: tuple[st
         {path.name: read_settings(path) for path in weights.others if path.name in names},
         prefix="model.",
     )
-    return AudioEncoder(spec, load, device, checkpoint=checkpoint)
+    return AudioEncoder(spec, load, device, checkpoint=checkpoint, layered=True)
 
 
 def _read_normalisation(weights: Weights, model_type: str) -> str:

@@ -40,7 +40,7 @@ def tokens(choice: EncoderChoice, device: str, precision: str) -> np.ndarray:
     asked = choice.model_copy(update={"precision": precision})
     encoder = make_encoder(asked, torch.device(device))
     placed = projection(encoder.spec.native_dim, encoder.spec.projection)
-    return Runner(encoder, torch.device(device), 4, placed).run(inputs(encoder.spec.modality)).astype(np.float64)
+    return Runner.of(encoder, torch.device(device), 4, placed).run(inputs(encoder.spec.modality))[0].astype(np.float64)
 
 
 def error(found: np.ndarray, expected: np.ndarray) -> float:

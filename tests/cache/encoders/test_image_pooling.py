@@ -85,7 +85,7 @@ def test_tokens_twice_as_wide_are_projected_like_any_others(folder: Path):
     both = encoder(folder, pooling="cls+mean")
     matrix = projection(both.spec.native_dim, both.spec.projection)
     assert matrix is not None
-    stored = Runner(both, CPU, 2, matrix).run(pictures())
+    stored = Runner.of(both, CPU, 2, matrix).run(pictures())[0]
     assert stored.shape == (2, 1, 512)
     native = both.encode(pictures())[:, 0].numpy()
     assert abs((stored[:, 0].astype(float) ** 2).sum(1) - (native**2).sum(1)).max() < 0.05 * (native**2).sum(1).max()

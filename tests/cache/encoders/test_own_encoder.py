@@ -11,12 +11,13 @@ import pytest
 import torch
 from guides import code_blocks
 
-from unmask.cache.encoders import make_encoder, make_file_safe
+from unmask.cache.encoders import make_encoder
 from unmask.cache.profile_choice import resolve_profile
 from unmask.cache.stage import extract, open_tokens
 from unmask.cache.store.inventory import list_stores
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
+from unmask.preprocess.encoder_names import make_file_safe
 from unmask.preprocess.profiles import EncoderChoice, Profile
 
 CPU = torch.device("cpu")

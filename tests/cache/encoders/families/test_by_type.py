@@ -14,11 +14,12 @@ from safetensors.torch import load_file, save_file
 from small_models import SIDE, TOWERS, VISION
 from transformers import CLIPVisionModel, WhisperConfig, WhisperModel
 
-from unmask.cache.encoders import BY_TYPE, find_named_weights, find_source, is_own, make_encoder, make_file_safe
+from unmask.cache.encoders import BY_TYPE, find_named_weights, find_source, is_own, make_encoder
 from unmask.cache.encoders.families import vision_tower
 from unmask.cache.weights.completeness import check_weights
 from unmask.cache.weights.resolve import find_weights
 from unmask.core.errors import MissingInput, UsageError
+from unmask.preprocess.encoder_names import BY_WEIGHTS, make_file_safe
 from unmask.preprocess.profiles import EncoderChoice
 
 CPU = torch.device("cpu")
@@ -45,7 +46,11 @@ def test_a_name_becomes_a_file_name(name: str, safe: str):
     assert find_source(name) is not None
 
 
-@pytest.mark.parametrize("prefix", BY_TYPE)
+def test_every_prefix_has_a_reader():
+    assert tuple(BY_TYPE) == BY_WEIGHTS
+
+
+@pytest.mark.parametrize("prefix", BY_WEIGHTS)
 def test_a_name_without_weights_is_refused_with_an_example(prefix: str):
     with pytest.raises(UsageError, match="names no weights") as told:
         make(prefix)
