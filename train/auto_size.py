@@ -50,11 +50,18 @@ MIN_BATCH = 16
 
 
 def resolve_auto(
-    config: TrainConfig, device: torch.device, train_clips: int, *, processes: int = 1, slots: int = 1
+    config: TrainConfig,
+    device: torch.device,
+    train_clips: int,
+    *,
+    processes: int = 1,
+    slots: int = 1,
+    tokens: int | None = None,
 ) -> TrainConfig:
     """`config` with size, batch size, accumulation and precision chosen for this machine.
 
-    `slots`: tokens of the longest training clip. A step whose activations do not fit in memory is split into several
+    `slots` of the longest training clip, and its `tokens`: more than slots where layers share them (None: as many). A
+    step whose activations do not fit in memory is split into several
     batches. Several `processes` share one step of the same size, in more and smaller batches. `UsageError` when
     train.accumulate is not a multiple of the processes.
     """
@@ -64,7 +71,7 @@ def resolve_auto(
     if batch_size is None:
         whole = _choose_batch(train_clips, SIZES[size].max_batch)
         shared = processes // math.gcd(processes, accumulate)
-        needed = partial(activation_bytes, SIZES[size], slots=slots, passes=count_passes(config))
+        needed = partial(activation_bytes, SIZES[size], slots=slots, tokens=tokens, passes=count_passes(config))
         parts = -(-_count_batches(whole, needed, device) // shared) * shared
         batch_size = -(-whole // parts)
         accumulate *= parts
@@ -76,14 +83,16 @@ def resolve_auto(
     return config.model_copy(update=chosen)
 
 
-def activation_bytes(size: Size, clips: int, slots: int, passes: float = 1.0) -> int:
-    """Upper bound of the bytes a training step keeps for the backward pass, in float32, for `clips` of `slots` tokens.
+def activation_bytes(size: Size, clips: int, slots: int, passes: float = 1.0, tokens: int | None = None) -> int:
+    """Upper bound of the bytes a training step keeps for the backward pass, in float32, for `clips` of `slots` slots.
 
-    Per slot: its tokens and adapters; per layer and pass over the tokens the inputs of its norms, maps and attention,
-    and of its feed-forward part with dropout, and a mask of all slots; and the pairs of tokens of the lag token.
+    Per token (None: one per slot): itself and its adapter. Per slot, layer and pass over the slots: the inputs of its
+    norms, maps and attention, and of its feed-forward part with dropout, and a mask of all slots. Per pair of slots:
+    the lag token.
     """
     layer = 9 * size.width + 4 * size.feedforward + slots
-    return FLOAT * clips * slots * (8 * TOKEN_WIDTH + 2 * slots + math.ceil(passes * size.layers) * layer)
+    read = 8 * TOKEN_WIDTH * (slots if tokens is None else tokens)
+    return FLOAT * clips * (read + slots * (2 * slots + math.ceil(passes * size.layers) * layer))
 
 
 def count_passes(config: TrainConfig) -> float:

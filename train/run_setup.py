@@ -29,7 +29,7 @@ from unmask.train.data.token_statistics import measure_tokens
 from unmask.train.data.training_clips import check_train, select_clips, warn_missing
 from unmask.train.losses.objective import Objective
 from unmask.train.models.detector import Detector
-from unmask.train.models.fusions import LAG_FUSIONS
+from unmask.train.models.fusions import LAG_FUSIONS, MIXING_FUSIONS
 from unmask.train.models.lag import find_lag_step
 from unmask.train.models.model_shape import ModelShape
 from unmask.train.optim.compile import compile_blocks
@@ -103,7 +103,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     train, validation = select_clips(data, names, config, "train"), select_clips(data, names, config, "val")
     check_train(data, train)
     warn_missing(data, names, train, config)
-    config = _resolve(config, earlier, world, data.lengths(names)[train].sum(axis=1))
+    config = _resolve(config, earlier, world, data, names, train)
     sampler = Sampler.of(data, names, train, config)
     shape = build_shape(data, config, names, sampler)
     placed = data.move_to(device, names)
@@ -143,13 +143,19 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
 
 
 def _resolve(
-    config: TrainConfig, earlier: dict[str, Any] | None, world: World, lengths: NDArray[np.int64]
+    config: TrainConfig,
+    earlier: dict[str, Any] | None,
+    world: World,
+    data: TokenData,
+    names: tuple[str, ...],
+    train: NDArray[np.int64],
 ) -> TrainConfig:
-    """The settings of the earlier call, or `config` with "auto" resolved for training clips of these `lengths`."""
+    """The settings of the earlier call, or `config` with "auto" resolved for the training clips `train`."""
     if earlier is None:
-        slots = 1 + int(lengths.max())
+        mixtures = _find_mixtures(data, config, names) if config.fusion in MIXING_FUSIONS else ()
+        slots, tokens = (1 + int(data.count_slots(names, train, {}, shared).max()) for shared in (mixtures, ()))
         return _resolve_alike(
-            resolve_auto(config, world.device, len(lengths), processes=world.size, slots=slots), world
+            resolve_auto(config, world.device, len(train), processes=world.size, slots=slots, tokens=tokens), world
         )
     config = TrainConfig(**earlier["config"])
     if idle := max(0, world.size - config.accumulate):
@@ -200,10 +206,14 @@ def build_shape(data: TokenData, config: TrainConfig, names: tuple[str, ...], sa
     shared, modalities = find_shared_masks(sampler, data.clips.domain), tuple(map(data.modality, names))
     lag_step = find_lag_step(data, names, sampler) if config.lag and config.fusion in LAG_FUSIONS else 0.0
     odds = sampler.class_odds(len(data.clips.datasets)) if config.logit_adjustment else ()
-    mixtures = find_mixtures({name: data.streams[name].spec for name in names}) if config.mix_layers else ()
+    mixtures = _find_mixtures(data, config, names)
     return ModelShape.of(
         config, names, data.clips.datasets, shared, data.widths(names), modalities, lag_step, odds, mixtures
     )
+
+
+def _find_mixtures(data: TokenData, config: TrainConfig, names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return find_mixtures({name: data.streams[name].spec for name in names}) if config.mix_layers else ()
 
 
 def _resolve_alike(config: TrainConfig, world: World) -> TrainConfig:

@@ -70,7 +70,7 @@ def score_clips(
     model.eval()
     # Batches of clips of similar length have little padding. The original order is restored below.
     sources = sources or {}
-    lengths = data.count_tokens(model.shape.streams, clips, sources)
+    lengths = data.count_slots(model.shape.streams, clips, sources, model.mixtures)
     order = np.argsort(lengths, kind="stable")
     parts = [order[part] for part in cut(1 + lengths[order], batch_size)]
 

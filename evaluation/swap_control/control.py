@@ -134,7 +134,7 @@ def _list_encoders(opened: OpenRun, part: Part) -> list[str]:
 def _list_clips(opened: OpenRun, part: Part, numbers: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Of each item, up to CLIPS clips with tokens of the part, spread over the file."""
     clips = opened.select_clips()
-    clips = clips[opened.data.count_tokens(_list_encoders(opened, part), clips, {}) > 0]
+    clips = clips[opened.data.count_slots(_list_encoders(opened, part), clips, {}) > 0]
     item = opened.data.clips.item[clips]
     starts, ends = np.searchsorted(item, numbers), np.searchsorted(item, numbers, side="right")
     whole = [clips[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]

@@ -90,6 +90,20 @@ def test_a_step_keeps_no_more_than_it_was_said_to(make_data, mixed, monkeypatch,
         assert said < 3 * kept, "and not so much less that memory stays empty"
 
 
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_a_step_of_mixed_layers_keeps_no_more_than_it_was_said_to(make_data, made_item, monkeypatch, size: str):
+    monkeypatch.setitem(SIZES, "small", Size(layers=2, heads=4, width=256, feedforward=512, max_batch=64))
+    data = make_data([made_item(n % 2, {"ear": 20, "ear_two": 20}) for n in range(8)], layers={"ear": 1, "ear_two": 2})
+    config, names, clips = make_preset("full").changed({"size": size}), ("ear", "ear_two"), np.arange(8)
+    model = Detector(build_shape(data, config, names, Sampler.of(data, names, clips, config)))
+    batch = data.batch(clips, names, device=CPU, mixtures=model.mixtures)
+    kept = _kept_bytes(model, lambda: compute_losses(model, config, batch))
+    assert batch.slots == 21
+    assert kept <= activation_bytes(SIZES[size], 8, 21, count_passes(config), tokens=41)
+    apart = activation_bytes(SIZES[size], 8, 41, count_passes(config))
+    assert activation_bytes(SIZES[size], 8, 21, count_passes(config), tokens=41) < 0.7 * apart
+
+
 def _kept_bytes(model: Detector, run: Callable[[], object]) -> int:
     """What autograd holds for the backward pass of `run`, without the weights."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unmask.cache.spec import Modality
 from unmask.train.data.clip_table import UNKNOWN, ClipTable, combine_part_labels, derive_label
 from unmask.train.data.device_transfer import Parcel, to_device
-from unmask.train.data.layer_mixtures import Mixtures, align_layers, group_encoders
+from unmask.train.data.layer_mixtures import Mixtures, align_layers, count_shared, group_encoders
 from unmask.train.data.stream_tokens import StreamTokens
 
 MODALITIES: tuple[Modality, ...] = ("image", "audio", "text", "metadata")
@@ -174,7 +174,7 @@ def _place(
             np.minimum.at(start_s, np.repeat(begins, count), times)
             where = np.repeat(next_slot - (np.cumsum(count) - count), count) + np.arange(len(times))
             taken[name] = (tokens, times, where, np.repeat(begins, count))
-        next_slot = next_slot + _count_slots(lengths, group)
+        next_slot = next_slot + count_shared(lengths, group)
     return {
         name: (to_device(tokens, device), _since(times, start_s[begin]), where)
         for name, (tokens, times, where, begin) in taken.items()
@@ -212,14 +212,8 @@ def _by_modality(
     found = {modality: np.zeros(count, np.int64) for modality in MODALITIES}
     for group in groups:
         modality = streams[group[0]].spec.modality
-        found[modality] = found[modality] + _count_slots(lengths, group)
+        found[modality] = found[modality] + count_shared(lengths, group)
     return found
-
-
-def _count_slots(lengths: Mapping[str, NDArray[np.int64]], group: Sequence[str]) -> NDArray[np.int64]:
-    """(B,) slots that the tokens of a group of encoders take."""
-    slots: NDArray[np.int64] = np.max([lengths[name] for name in group], axis=0)
-    return slots
 
 
 def _columns(

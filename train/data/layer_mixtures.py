@@ -31,6 +31,19 @@ def group_encoders(names: Sequence[str], mixtures: Mixtures) -> list[tuple[str, 
     return list(dict.fromkeys(group_of.get(name, (name,)) for name in names))
 
 
+def count_slots(lengths: Mapping[str, NDArray[np.int64]], mixtures: Mixtures) -> NDArray[np.int64]:
+    """(B,) slots that the tokens of each encoder (B,) take together."""
+    groups = group_encoders(list(lengths), mixtures)
+    slots: NDArray[np.int64] = np.sum([count_shared(lengths, group) for group in groups], axis=0, dtype=np.int64)
+    return slots
+
+
+def count_shared(lengths: Mapping[str, NDArray[np.int64]], group: Sequence[str]) -> NDArray[np.int64]:
+    """(B,) slots of the encoders of one `group`, which share them."""
+    slots: NDArray[np.int64] = np.max([lengths[name] for name in group], axis=0)
+    return slots
+
+
 def align_layers(lengths: Mapping[str, NDArray[np.int64]], mixtures: Mixtures) -> dict[str, NDArray[np.int64]]:
     """(B,) tokens of each encoder; none of a layer that has fewer than the others of its network.
 

@@ -21,7 +21,7 @@ from unmask.preprocess.profiles import Profile
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch, Sources, count_tokens, make_batch
 from unmask.train.data.clip_table import ClipTable, join
-from unmask.train.data.layer_mixtures import Mixtures
+from unmask.train.data.layer_mixtures import Mixtures, count_slots
 from unmask.train.data.stream_tokens import StreamTokens, place_for
 
 Given = TypeVar("Given")
@@ -120,11 +120,14 @@ class TokenData:
         streams = {name: self.streams[name] for name in names}
         return make_batch(self.clips, streams, clips, kept or {}, device, views, sources, mixtures)
 
-    def count_tokens(self, names: Sequence[str], clips: NDArray[np.int64], sources: Sources) -> NDArray[np.int64]:
-        """(B,) tokens of the encoders `names` that `clips` show, with the tokens of `sources`."""
-        counts = count_tokens({name: self.streams[name] for name in names}, clips, sources)
-        total: NDArray[np.int64] = np.sum(list(counts.values()), axis=0, dtype=np.int64)
-        return total
+    def count_slots(
+        self, names: Sequence[str], clips: NDArray[np.int64], sources: Sources, mixtures: Mixtures = ()
+    ) -> NDArray[np.int64]:
+        """(B,) slots that the tokens of the encoders `names` take in a batch of `clips`, with the tokens of `sources`.
+
+        A slot per token, but for the `mixtures`, whose encoders share theirs.
+        """
+        return count_slots(count_tokens({name: self.streams[name] for name in names}, clips, sources), mixtures)
 
     def views(self, names: Sequence[str]) -> int:
         """Augmentations per clip beside the clean one; the largest number among these encoders."""

@@ -114,6 +114,8 @@ def linear(shape: FusionShape) -> nn.Module:
 _BUILT_IN = (parts, joint, within, cross, early, attentive, late, linear)
 FUSIONS: dict[str, BuildFusion] = {fusion.__name__: fusion for fusion in _BUILT_IN}
 """Values of `train.fusion`; docs/add-a-fusion.md."""
+MIXING_FUSIONS = ("parts", "joint", "within", "cross", "early", "late")
+"""Those that read the layers of one network in shared slots."""
 LAG_FUSIONS = ("parts", "joint")
 """Those that get the lag token: it would tell the others what they must not know, or nothing."""
 

@@ -15,6 +15,7 @@ from unmask.train.data.layer_mixtures import find_mixtures
 from unmask.train.data.sampler import Sampler
 from unmask.train.fit import fit
 from unmask.train.models.detector import Detector
+from unmask.train.models.fusions import FUSIONS, MIXING_FUSIONS
 from unmask.train.run_folder import load_run
 from unmask.train.run_setup import build_shape
 from unmask.train.scoring import score_clips
@@ -56,6 +57,14 @@ def test_tokens_of_layers_share_their_slots(make_data, made_item):
     apart = data.batch(np.arange(2), NAMES, device=CPU)
     assert (apart.slots, apart.lengths.tolist(), apart.most["audio"]) == (17, [17, 7], 12)
     assert batch.pattern.equal(apart.pattern)
+    assert (1 + data.count_slots(NAMES, np.arange(2), {}, MIXED)).tolist() == batch.lengths.tolist()
+    assert (1 + data.count_slots(NAMES, np.arange(2), {})).tolist() == apart.lengths.tolist()
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_batches_are_planned_with_the_slots_that_a_fusion_reads(make_data, made_item, fusion):
+    data = make_data([made_item(0, {"eye": 4, "ear": 6, "ear_two": 6})], layers=LAYERS)
+    assert build(data, fusion=fusion).mixtures == (MIXED if fusion in MIXING_FUSIONS else ())
 
 
 @pytest.mark.parametrize("fusion", ["parts", "joint", "early"])
