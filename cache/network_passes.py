@@ -35,6 +35,6 @@ def group_jobs(jobs: Sequence[StoreJob]) -> list[list[StoreJob]]:
     """`jobs` that encode, in groups of one pass each, in their order."""
     groups: dict[str, list[StoreJob]] = {}
     for job in jobs:
-        shared = job.spec.layers and getattr(job.encoder, "layered", False)
+        shared = job.spec.layers and getattr(job.encoder, "layers", ())
         groups.setdefault(job.spec.network if shared else str(id(job)), []).append(job)
     return list(groups.values())

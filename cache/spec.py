@@ -102,8 +102,9 @@ class LayeredEncoder(Encoder, Protocol):
     The network ends at the highest layer of `spec`, so lower ones can be asked for, and no higher ones.
     """
 
-    layered: bool
-    """False: `encode_layers` is not to be called, because the network has no layers to choose from."""
+    layers: range
+    """Those of the whole network. Empty: `encode_layers` is not to be called, because there is nothing to choose from.
+    """
 
     def encode_layers(self, batch: Any, layers: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
         """One (B, T, D) per entry of `layers`: of that layer, or the mean over several; D may differ between them."""

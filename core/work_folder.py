@@ -22,6 +22,7 @@ class WorkFolder:
     <root>/media/<fingerprint>/              media shards, and outcomes.parquet with the result per file
     <root>/tokens/<encoder>-<fingerprint>/   token shards of one encoder
     <root>/adapted/<id>/                     encoder weights that were adapted to the training split
+    <root>/probe/                            results of probe, and the encoders that it recommends
     <root>/runs/<id>/                        trained models, their settings and evaluation results
     <root>/ablations/<name>/                 tables of ablate, one folder per comparison
     <root>/locks/                            empty lock files that keep two commands of one stage apart
@@ -67,6 +68,10 @@ class WorkFolder:
     @property
     def adapted(self) -> Path:
         return self.root / "adapted"
+
+    @property
+    def probe(self) -> Path:
+        return self.root / "probe"
 
     @property
     def runs(self) -> Path:

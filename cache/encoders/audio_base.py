@@ -77,12 +77,12 @@ class AudioEncoder:
         pool: Callable[[torch.Tensor, int], torch.Tensor] = pool_mean,
         checkpoint: Checkpoint | None = None,
         *,
-        layered: bool = False,
+        layers: range = range(0),
     ) -> None:
-        """`checkpoint`: how it is saved after tuning; None for a network without a weights file. `layered`: `load`
-        gives a LayeredFrames.
+        """`checkpoint`: how it is saved after tuning; None for a network without a weights file. `layers`: those of the
+        whole network, of which `load` gives a LayeredFrames.
         """
-        self.spec, self.checkpoint, self.layered = spec, checkpoint, layered
+        self.spec, self.checkpoint, self.layers = spec, checkpoint, layers
         self._load, self._device, self._pool = load, device, pool
 
     @cached_property

@@ -69,12 +69,22 @@ class ImageEncoder:
         device: torch.device,
         *,
         compute: Callable[..., list[Features]] = compute_features,
+        highest: int | None = None,
     ) -> None:
-        """`compute`: the features of its layers, called as `compute_features`."""
-        self.spec, self.layered = spec, True
+        """`compute`: the features of its layers, called as `compute_features`. `highest` layer of the whole network;
+        None: of the timm network whose Architecture is `images`.
+        """
+        self.spec, self._highest = spec, highest
         self._images, self._load, self._device, self._compute = images, load, device, compute
         self.checkpoint: Checkpoint | None = None
         """How it is saved after tuning; None for a network without a weights file."""
+
+    @cached_property
+    def layers(self) -> range:
+        """See `LayeredEncoder`."""
+        if self._highest is None and isinstance(self._images, Architecture):
+            return range(1, 1 + len(self._images.blank().feature_info))
+        return range(1, 1 + (self._highest or 0))
 
     @cached_property
     def network(self) -> Any:

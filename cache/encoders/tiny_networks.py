@@ -70,7 +70,7 @@ def tiny_audio(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
         model = build_seeded(0, lambda: Wav2Vec2Model(config))
         return speech.SpeechFrames(model, spec.layers, speech.NormalizedWave())
 
-    return AudioEncoder(spec, load, device, layered=True)
+    return AudioEncoder(spec, load, device, layers=range(config.num_hidden_layers + 1))
 
 
 def tiny_text(choice: EncoderChoice, device: torch.device) -> SentenceEncoder:

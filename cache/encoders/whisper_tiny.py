@@ -139,7 +139,7 @@ def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
 
     files = {"config.json": describe_config(source.config)}
     checkpoint = Checkpoint(lambda: dict(source.read_encoder(count).state_dict()), files, prefix="encoder.")
-    return AudioEncoder(spec, load, device, checkpoint=checkpoint, layered=True)
+    return AudioEncoder(spec, load, device, checkpoint=checkpoint, layers=range(count + 1))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from unmask.cli.merge import merge
 from unmask.cli.predict import predict
 from unmask.cli.preprocess import preprocess
 from unmask.cli.presets import presets
+from unmask.cli.probe import probe
 from unmask.cli.report import report
 from unmask.cli.scan import scan
 from unmask.cli.split import split
@@ -42,6 +43,7 @@ COMMANDS = (
     preprocess,
     merge,
     adapt,
+    probe,
     extract,
     train,
     evaluate,

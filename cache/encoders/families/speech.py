@@ -100,7 +100,7 @@ def from_weights(choice: EncoderChoice, device: torch.device, *, types: tuple[st
         {path.name: read_settings(path) for path in weights.others if path.name in names},
         prefix="model.",
     )
-    return AudioEncoder(spec, load, device, checkpoint=checkpoint, layered=True)
+    return AudioEncoder(spec, load, device, checkpoint=checkpoint, layers=range(config.num_hidden_layers + 1))
 
 
 def _read_normalisation(weights: Weights, model_type: str) -> str:

@@ -104,7 +104,8 @@ def from_weights(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
     def load() -> nn.Module:
         return VisionTower(_load_model(family, config, weights), family, spec.layers)
 
-    encoder = ImageEncoder(spec, recipe, load, device, compute=compute_tower_features)
+    highest = int(config.num_hidden_layers)
+    encoder = ImageEncoder(spec, recipe, load, device, compute=compute_tower_features, highest=highest)
     encoder.checkpoint = Checkpoint(
         lambda: dict(_load_model(family, config, weights).state_dict()),
         {"config.json": config.to_dict(), RECIPE[0]: recipe.as_settings()},
