@@ -27,6 +27,9 @@ INTERPOLATIONS = ("bicubic", "bilinear", "nearest")
 # What timm raises for settings that a network cannot have.
 MISFITS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
+_BLANKS: dict[str, Any] = {}
+"""Architecture, as it shows itself -> its network without weights."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
@@ -48,10 +51,15 @@ class Architecture:
         return network
 
     def blank(self) -> Any:
-        """The network without memory for its weights, to read its shapes. `UsageError` when timm cannot make it."""
+        """The network without memory for its weights, to read its shapes. `UsageError` when timm cannot make it.
+
+        Made once: the specs of twelve layers would take a second more.
+        """
         try:
-            with torch.device("meta"):
-                return self.build().eval()
+            if (key := repr(self)) not in _BLANKS:
+                with torch.device("meta"):
+                    _BLANKS[key] = self.build().eval()
+            return _BLANKS[key]
         except MISFITS as error:
             problem = f"timm makes no {self.name} with {self.arguments or 'its own settings'} ({_first_line(error)})"
             raise UsageError(problem, "check the encoder's settings, and config.json beside the weights") from error

@@ -28,9 +28,9 @@ class Counter:
         self.inputs = 0
         before = runner.Runner._encode_batch
 
-        def counted(this: Any, batch: Any, half: bool) -> torch.Tensor:
+        def counted(this: Any, batch: Any, *options: Any) -> list[torch.Tensor]:
             self.inputs += len(batch)
-            return before(this, batch, half)
+            return before(this, batch, *options)
 
         monkeypatch.setattr(runner.Runner, "_encode_batch", counted)
 
