@@ -122,6 +122,8 @@ class EncoderChoice(Settings):
     @model_validator(mode="before")
     @classmethod
     def _read_as(cls, values: Any) -> Any:
+        if isinstance(values, str):  # an encoder with nothing set
+            return {"name": values}
         if isinstance(values, Mapping) and AS in values and "alias" not in values:
             return {"alias" if key == AS else key: value for key, value in values.items()}
         return values

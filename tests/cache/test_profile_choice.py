@@ -252,3 +252,11 @@ def test_a_hash_follows_the_file(tmp_path: Path):
     assert found.hash == before
     (tmp_path / "model.safetensors").write_text("other")
     assert found.hash != before
+
+
+def test_an_encoder_of_which_nothing_is_set_may_be_its_name_alone(choose: Callable[..., Profile], tmp_path: Path):
+    (tmp_path / "short.yaml").write_text("encoders:\n- lfcc\n- {name: whisper_tiny, layer: 1}\n")
+    (tmp_path / "long.yaml").write_text("encoders:\n- {name: lfcc}\n- {name: whisper_tiny, layer: 1}\n")
+    short, long = (choose("offline", settings=tmp_path / name) for name in ("short.yaml", "long.yaml"))
+    assert [choice.name for choice in short.encoders] == ["lfcc", "whisper_tiny"]
+    assert short.fingerprint() == long.fingerprint()
