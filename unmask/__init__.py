@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unmask.core.errors import UsageError as UsageError
     from unmask.demo import write_demo as write_demo
     from unmask.evaluation.predict import Verdict as Verdict
+    from unmask.probe_table import ProbeTable as ProbeTable
     from unmask.run import EpochTable as EpochTable
     from unmask.run import Run as Run
     from unmask.run import RunTable as RunTable
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "AblationTable": "unmask.tables",
     "AdaptationTable": "unmask.adaptation_table",
+    "ProbeTable": "unmask.probe_table",
     "AuditTable": "unmask.tables",
     "ClipDataset": "unmask.clip_dataset",
     "EpochTable": "unmask.run",

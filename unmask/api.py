@@ -13,25 +13,19 @@ from unmask.arguments import ProfileSettings, check_reasons, choose_profile
 from unmask.core.file_lock import hold_lock
 from unmask.core.machine import choose_device
 from unmask.core.process_pool import count_cores
-from unmask.near_duplicates import cluster_files, count_clusters
-from unmask.open_work import OpenWork
-from unmask.run import Run, RunTable, find_run, list_runs, train_run
+from unmask.near_duplicates import cluster_files
+from unmask.open_work import OpenWork, RunName
+from unmask.probe_table import ProbeTable
+from unmask.run import Run, train_run
 from unmask.tables import AblationTable, AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-    from numpy.typing import NDArray
-
-    from unmask.clip_dataset import ClipDataset
-    from unmask.manifests.manifest import Manifest
     from unmask.preprocess.profiles import Profile
     from unmask.train.config import TrainConfig
 
 log = logging.getLogger("unmask")
 
 MAX_FAILURES = 0.05
-RunName = Run | str | Path | None
 
 
 class Work(OpenWork):
@@ -170,6 +164,46 @@ class Work(OpenWork):
             self.say(f"part {partition} is finished; when all parts are, join them with `unmask merge`")
         return StageTable([report]).check(max_failures)
 
+    def probe(
+        self,
+        encoders: Sequence[str] = (),
+        *,
+        layers: Sequence[int] | None = None,
+        poolings: Sequence[str] = ("mean", "cls"),
+        items: int = 180,
+        seed: int = 0,
+        out: str | Path | None = None,
+        profile: str | Profile | None = None,
+        settings: ProfileSettings | None = None,
+        device: str = "auto",
+        batch_size: int = 64,
+    ) -> ProbeTable:
+        """Compare encoders, layers and pooling by linear probes of `items` training files per modality (docs/probe.md).
+
+        `encoders`: none are those of the profile, which is not stored; `layers`: None is all. Writes probe.html, .csv,
+        .json and encoders.yaml into the folder `out` (None: <work>/probe). Then `extract(settings=table.settings)`.
+        """
+        from unmask.evaluation.probe.probe import probe
+        from unmask.evaluation.probe.probe_files import write_probe
+
+        chosen = choose_profile(self.folder, profile, settings, say=self.say, keep=False)
+        if encoders:
+            chosen = chosen.changed({"encoders": [{"name": name} for name in encoders]})
+        found = probe(
+            self.read_manifest(),
+            chosen,
+            self.folder,
+            layers=layers,
+            poolings=poolings,
+            items=items,
+            seed=seed,
+            device=choose_device(device),
+            batch_size=batch_size,
+        )
+        folder = self.folder.probe if out is None else Path(out)
+        write_probe(folder, found)
+        return ProbeTable(found, folder)
+
     def extract(
         self,
         profile: str | Profile | None = None,
@@ -256,43 +290,3 @@ class Work(OpenWork):
     def report(self, run: RunName = None) -> Path:
         """`Run.report` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).report()
-
-    def run(self, run: RunName = None, *, ensemble: int | None = None) -> Run:
-        """A run by its name or folder; None: the newest of `train`, or the newest ensemble of so many members."""
-        return find_run(self.folder, run, ensemble)
-
-    def runs(self) -> RunTable:
-        """Every run, newest first."""
-        return list_runs(self.folder)
-
-    @property
-    def manifest(self) -> ManifestTable:
-        """The manifest as the last `scan`, `split` or `transcribe` left it."""
-        return ManifestTable(self.read_manifest(), StageTable())
-
-    def mean_tokens(
-        self, encoder: str, split: str | None = "train", *, per: Literal["item", "clip"] = "item"
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """X (N, D) float32 and y (N,) int64 (1 fake, 0 real) for scikit-learn: the mean token of each file or clip.
-
-        Only labeled files of `split` (None: of any or no split) that have tokens of `encoder`. D is 512, or the
-        encoder's own width with the projection "native".
-        """
-        from unmask.cached_tokens import mean_tokens
-
-        return mean_tokens(self.folder, self.read_manifest(), encoder, split, per)
-
-    def dataset(self, split: str | None = "train", encoders: Sequence[str] = ()) -> ClipDataset:
-        """The clips of `split` (None: all) with their tokens of `encoders` (none: all), as a torch Dataset."""
-        from unmask.cached_tokens import open_dataset
-
-        return open_dataset(self.folder, self.read_manifest(), split, encoders)
-
-    def _write(self, manifest: Manifest, reports: StageTable, clusters: pa.Table | None) -> ManifestTable:
-        from unmask.manifests.manifest import write_manifest
-        from unmask.manifests.splits.coverage import describe_left_out, describe_splits
-
-        write_manifest(self.folder.manifest, manifest)
-        for line in (*describe_left_out(manifest), f"{self.folder.manifest}: {describe_splits(manifest)}"):
-            self.say(line)
-        return ManifestTable(manifest, reports, None if clusters is None else count_clusters(clusters))

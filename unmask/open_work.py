@@ -1,20 +1,30 @@
-"""A work folder as Python sees it: its paths, where messages go, and its manifest."""
+"""A work folder as Python sees it: its paths, where messages go, its manifest, tokens and runs."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
 from unmask.logs import show_log
+from unmask.near_duplicates import count_clusters
+from unmask.run import Run, RunTable, find_run, list_runs
+from unmask.tables import ManifestTable, StageTable
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from unmask.clip_dataset import ClipDataset
     from unmask.manifests.manifest import Manifest
 
 log = logging.getLogger("unmask")
+
+RunName = Run | str | Path | None
 
 
 class OpenWork:
@@ -41,3 +51,43 @@ class OpenWork:
         if self._manifest is None or self._manifest[0] != state:
             self._manifest = state, read_manifest(path)
         return self._manifest[1]
+
+    def run(self, run: RunName = None, *, ensemble: int | None = None) -> Run:
+        """A run by its name or folder; None: the newest of `train`, or the newest ensemble of so many members."""
+        return find_run(self.folder, run, ensemble)
+
+    def runs(self) -> RunTable:
+        """Every run, newest first."""
+        return list_runs(self.folder)
+
+    @property
+    def manifest(self) -> ManifestTable:
+        """The manifest as the last `scan`, `split` or `transcribe` left it."""
+        return ManifestTable(self.read_manifest(), StageTable())
+
+    def mean_tokens(
+        self, encoder: str, split: str | None = "train", *, per: Literal["item", "clip"] = "item"
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """X (N, D) float32 and y (N,) int64 (1 fake, 0 real) for scikit-learn: the mean token of each file or clip.
+
+        Only labeled files of `split` (None: of any or no split) that have tokens of `encoder`. D is 512, or the
+        encoder's own width with the projection "native".
+        """
+        from unmask.cached_tokens import mean_tokens
+
+        return mean_tokens(self.folder, self.read_manifest(), encoder, split, per)
+
+    def dataset(self, split: str | None = "train", encoders: Sequence[str] = ()) -> ClipDataset:
+        """The clips of `split` (None: all) with their tokens of `encoders` (none: all), as a torch Dataset."""
+        from unmask.cached_tokens import open_dataset
+
+        return open_dataset(self.folder, self.read_manifest(), split, encoders)
+
+    def _write(self, manifest: Manifest, reports: StageTable, clusters: pa.Table | None) -> ManifestTable:
+        from unmask.manifests.manifest import write_manifest
+        from unmask.manifests.splits.coverage import describe_left_out, describe_splits
+
+        write_manifest(self.folder.manifest, manifest)
+        for line in (*describe_left_out(manifest), f"{self.folder.manifest}: {describe_splits(manifest)}"):
+            self.say(line)
+        return ManifestTable(manifest, reports, None if clusters is None else count_clusters(clusters))

@@ -22,9 +22,11 @@ from unmask.core.atomic_files import write_json, write_text
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
 from unmask.core.terminal.wide_table import Column, WideTable
+from unmask.evaluation.probe.measure import Scope
 from unmask.evaluation.probe.probe import MEAN, Cell, ModalityProbe, Probe
 
 YAML = "encoders.yaml"
+SCOPES: dict[Scope, str] = {"within": "Within each dataset", "across": "Across datasets: trained on all others"}
 HEADER = "# Written by `unmask probe`. Use it with: unmask extract --settings {path}\n"
 
 
@@ -55,7 +57,7 @@ def format_html(found: Probe) -> str:
     """One self-contained page."""
     template = make_environment("unmask.evaluation.probe").get_template("page.html")
     parts = [(part, *arrange(part)) for part in found.modalities]
-    page = template.render(found=found, parts=parts, explain=explain, head=_head)
+    page = template.render(found=found, parts=parts, explain=explain, scopes=SCOPES)
     return prepare_tables(page, {}) + "\n"
 
 

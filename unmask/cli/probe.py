@@ -9,7 +9,6 @@ import typer
 
 from unmask.cli.options import Assignments, Call, Device, ProfileName, SettingsFile, command, split_list
 from unmask.core.errors import UsageError
-from unmask.core.machine import choose_device
 
 
 @command()
@@ -35,33 +34,28 @@ def probe(
 ) -> None:
     """Compare encoders, layers and pooling by linear probes on a sample of the training split; recommend some."""
     from unmask.evaluation.probe.features import POOLINGS
-    from unmask.evaluation.probe.probe import probe as probe_encoders
-    from unmask.evaluation.probe.probe_files import YAML, render_probe, write_probe
+    from unmask.evaluation.probe.probe_files import render_probe
 
-    manifest = call.work.read_manifest()
+    call.work.read_manifest()
     chosen = call.choose_profile(profile, settings, assignments, keep=False)
-    if encoders:
-        chosen = chosen.changed({"encoders": [{"name": name} for name in split_list(encoders)]})
     unknown = sorted(set(split_list(pooling)) - set(POOLINGS))
     if unknown:
         raise UsageError(f"--pooling {unknown[0]}: no such pooling", f"some of {', '.join(POOLINGS)}")
-    found = probe_encoders(
-        manifest,
-        chosen,
-        call.work.folder,
+    table = call.work.probe(
+        split_list(encoders or ""),
         layers=_read_layers(layers),
         poolings=split_list(pooling),
         items=items,
         seed=seed,
-        device=choose_device(device),
+        out=out,
+        profile=chosen,
+        device=device,
         batch_size=batch_size,
     )
-    folder = out or call.work.folder.probe
-    write_probe(folder, found)
-    call.console.show(render_probe(found))
-    call.console.say(f"{folder}: probe.html, probe.csv, probe.json")
-    call.console.say(f"to use what is recommended: unmask extract --settings {folder / YAML}")
-    call.console.result |= {"folder": str(folder), **found.as_json()}
+    call.console.show(render_probe(table.probe))
+    call.console.say(f"{table.folder}: probe.html, probe.csv, probe.json")
+    call.console.say(f"to use what is recommended: unmask extract --settings {table.settings}")
+    call.console.result |= {"folder": str(table.folder), **table.probe.as_json()}
 
 
 def _read_layers(text: str) -> list[int] | None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from probe_media import DATASETS, make_profile, write_media
 
+from unmask import Work
 from unmask.cache.encoders import make_encoder
 from unmask.cache.stage import extract, open_tokens
 from unmask.cli import app
@@ -179,3 +180,15 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as ended:
         app.main([*call, "--pooling", "max"])
     assert ended.value.code == 2
+
+
+def test_the_python_api_gives_the_same_table(tmp_path: Path):
+    work, manifest = write_media(tmp_path / "work")
+    write_manifest(work.manifest, manifest)
+    table = Work(work.root).probe(["tiny_image"], layers=[1], items=24, profile="tiny", out=tmp_path / "out")
+    expected = probe(manifest, make_profile({"name": "tiny_image"}), work, layers=[1], items=24, device=CPU)
+    assert [row["AUC"] for row in table.as_rows()] == [cell.auc for cell in expected.modalities[0].cells]
+    assert table.settings == tmp_path / "out" / YAML
+    assert table.settings.is_file()
+    assert "recommended: tiny_image, layer 1" in table.as_text()
+    assert not work.profile.exists()
