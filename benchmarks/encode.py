@@ -24,7 +24,8 @@ from unmask.cache.stage import extract
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow, from_rows
 from unmask.preprocess.profiles import EncoderChoice, Profile, offline
-from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
+from unmask.preprocess.shards.media_item import Clip, MediaItem
+from unmask.preprocess.shards.media_shard import write_shard
 from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan
 from unmask.preprocess.task import make_item_key
 

@@ -29,7 +29,7 @@ class Orientation:
         return self == Orientation()
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """(H, W, 3) as it is shown, contiguous."""
+        """(H, W, 3) or (H, W) as it is shown, contiguous."""
         turned = pixels.swapaxes(0, 1) if self.swaps_axes else pixels
         columns, rows = (slice(None, None, -1 if flips else 1) for flips in (self.flips_x, self.flips_y))
         return np.ascontiguousarray(turned[rows, columns])

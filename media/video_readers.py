@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from unmask.media.containers import decode_packet, find_video, open_container
+from unmask.media.luma import Luma, convert_to_gray, take_plane
 from unmask.media.timeline import Timeline
 
 Frame = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB"""
 Reader = Callable[[Path, Timeline, NDArray[np.int64]], Iterator[Frame]]
+Decoder = Callable[[Path, Timeline, NDArray[np.int64]], "Iterator[Decoded]"]
 
 FRAMES_PER_BATCH = 8
 
@@ -42,7 +45,27 @@ class FramesMissing(Exception):
     """The timeline has ticks that do not decode: read it again with `decode_all`."""
 
 
-def read_with_pyav(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Frame]:
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One decoded frame, converted only to what is asked for."""
+
+    frame: av.VideoFrame | Frame
+    timeline: Timeline
+
+    def rgb(self) -> Frame:
+        """As it is shown."""
+        return self.frame if isinstance(self.frame, np.ndarray) else _make_upright(self.frame, self.timeline)
+
+    def luma(self) -> Luma:
+        """As it is shown."""
+        if not isinstance(self.frame, np.ndarray):
+            plane = take_plane(self.frame, *_get_stored_size(self.timeline))
+            if plane is not None:
+                return replace(plane, pixels=self.timeline.orientation.apply(plane.pixels))
+        return convert_to_gray(self.rgb())
+
+
+def decode_with_pyav(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Decoded]:
     """Frames at `positions` (F,) of the timeline. Raises `ReaderFailed` or `FramesMissing`.
 
     In H.264, non-reference frames are decoded only if requested, which saves nearly half of the work. If a frame fails
@@ -52,7 +75,7 @@ def read_with_pyav(path: Path, timeline: Timeline, positions: NDArray[np.int64])
     try:
         for frames in _list_ways(path, timeline, positions):
             for frame in frames(done):
-                yield _make_upright(frame, timeline)
+                yield Decoded(frame, timeline)
                 done += 1
             if done == len(positions):
                 return
@@ -61,7 +84,7 @@ def read_with_pyav(path: Path, timeline: Timeline, positions: NDArray[np.int64])
     raise FramesMissing(f"frame {positions[done]} does not decode")
 
 
-def read_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Frame]:
+def decode_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Decoded]:
     """Frames at `positions` (F,) of the timeline. Raises `ReaderFailed`."""
     try:
         reader = decord.VideoReader(str(path), num_threads=1, fault_tol=MOST_REPEATED_FRAMES)
@@ -69,9 +92,23 @@ def read_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int64
             raise ReaderFailed(f"decord counts {len(reader)} frames, the packets {len(timeline.times)}")
         reader.get_batch([0])  # see `_decode_first_packet`
         for start in range(0, len(positions), FRAMES_PER_BATCH):
-            yield from reader.get_batch(positions[start : start + FRAMES_PER_BATCH].tolist()).asnumpy()
+            batch = reader.get_batch(positions[start : start + FRAMES_PER_BATCH].tolist()).asnumpy()
+            yield from (Decoded(frame, timeline) for frame in batch)
     except (decord.DECORDError, RuntimeError, AssertionError, IndexError, ValueError) as error:
         raise ReaderFailed(f"decord: {str(error).strip().splitlines()[-1:]}") from error
+
+
+DECODERS: dict[str, Decoder] = {"pyav": decode_with_pyav, "decord": decode_with_decord}
+
+
+def read_with_pyav(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Frame]:
+    """The frames of `decode_with_pyav` in RGB."""
+    return (decoded.rgb() for decoded in decode_with_pyav(path, timeline, positions))
+
+
+def read_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Frame]:
+    """The frames of `decode_with_decord` in RGB."""
+    return (decoded.rgb() for decoded in decode_with_decord(path, timeline, positions))
 
 
 VIDEO_READERS: dict[str, Reader] = {"pyav": read_with_pyav, "decord": read_with_decord}
@@ -197,7 +234,12 @@ def _advance_to(frames: Iterator[av.VideoFrame], tick: int, last: int) -> av.Vid
 
 
 def _make_upright(frame: av.VideoFrame, timeline: Timeline) -> Frame:
-    size = (timeline.width, timeline.height)
-    width, height = reversed(size) if timeline.orientation.swaps_axes else size
+    width, height = _get_stored_size(timeline)
     pixels = frame.to_ndarray(format="rgb24", width=width, height=height, threads=1)
     return timeline.orientation.apply(np.asarray(pixels, np.uint8))
+
+
+def _get_stored_size(timeline: Timeline) -> tuple[int, int]:
+    """Width and height before the orientation is applied."""
+    size = timeline.width, timeline.height
+    return (size[1], size[0]) if timeline.orientation.swaps_axes else size

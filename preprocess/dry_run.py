@@ -18,7 +18,8 @@ from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.jobs import list_jobs
 from unmask.preprocess.partition import WHOLE, Partition
 from unmask.preprocess.profiles import PreprocessSettings
-from unmask.preprocess.shards.media_shard import MediaItem, write_shard
+from unmask.preprocess.shards.media_item import MediaItem
+from unmask.preprocess.shards.media_shard import write_shard
 from unmask.preprocess.shards.shard_plan import extend_plan, get_media_folder, select_shards, select_usable_rows
 from unmask.preprocess.stage import Limits, make_failed_item, make_task, run_in_workers
 from unmask.preprocess.task import Task, make_item_key
@@ -187,5 +188,5 @@ def _measure_size(items: Sequence[MediaItem], settings: PreprocessSettings) -> i
     """Bytes of these items as a shard."""
     with tempfile.TemporaryDirectory(prefix="unmask-") as name:
         path = Path(name) / "shard"
-        write_shard(path, items, face_size=settings.face_size, settings={})
+        write_shard(path, items, face_size=settings.face_size, settings={"mouth_fps": settings.mouth_fps})
         return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.preprocess.shards.media_shard import MediaItem, MediaShard
+from unmask.preprocess.shards.media_item import MediaItem
+from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import PlannedShard
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
@@ -49,6 +50,8 @@ class Outcome:
     """Seconds of silence trimmed at the beginning and at the end."""
     ambiguous_windows: int = 0
     """Windows with several faces of similar size, and no mask that says which one is manipulated."""
+    mouth_share: float | None = None
+    """Share of the mouth frames with landmarks; None without a mouth stream."""
     nan_share: float | None = None
     clipped_share: float | None = None
     silent_share: float | None = None
@@ -57,7 +60,7 @@ class Outcome:
     """Audio quality (unmask.media.audio.quality.Quality); None without audio."""
 
 
-_NUMBERS = ("audio_s", "cut_start_s", "cut_end_s", "nan_share", "clipped_share", "silent_share", "dc")
+_NUMBERS = ("audio_s", "cut_start_s", "cut_end_s", "mouth_share", "nan_share", "clipped_share", "silent_share", "dc")
 _INTEGERS = ("clips", "faces", "fallback_faces", "ambiguous_windows")
 _TYPES = {
     **{one.name: pa.string() for one in fields(Outcome)},
@@ -154,7 +157,7 @@ def _make_outcome(row: MediaRow, entries: dict[tuple[str, str], dict[str, object
 
 
 def _read_entries(shard: MediaShard) -> Iterator[dict[str, object]]:
-    """The shard's entries with counts of their clips' faces and seconds of audio."""
+    """The shard's entries with counts of their clips' faces, seconds of audio and share of mouths with landmarks."""
     undetected = np.isnan(shard.array("face_confidence"))
     faces = np.diff(shard.face_offsets)
     fallback = (
@@ -162,7 +165,16 @@ def _read_entries(shard: MediaShard) -> Iterator[dict[str, object]]:
     )
     # Secondary faces share the audio of their window.
     audio_s = np.diff(shard.audio_offsets) / float(shard.settings["sample_rate"]) * (shard.array("clip_track") == 0)
+    found = shard.array("mouth_found") if shard.has_mouth else np.zeros(0, np.bool_)
     for position, entry in enumerate(shard.entries):
         mine = shard.clip_item == position
         counts = {"faces": int(faces[mine].sum()), "fallback_faces": int(fallback[mine].sum())}
-        yield {**entry, **(entry["quality"] or {}), **counts, "audio_s": float(audio_s[mine].sum())}
+        shares = {"audio_s": float(audio_s[mine].sum()), "mouth_share": _measure_mouth_share(shard, found, mine)}
+        yield {**entry, **(entry["quality"] or {}), **counts, **shares}
+
+
+def _measure_mouth_share(shard: MediaShard, found: NDArray[np.bool_], mine: NDArray[np.bool_]) -> float | None:
+    """Of the clips `mine` (C,); `found` (M,) of the whole shard."""
+    pairs = [slice(*shard.mouth_offsets[clip : clip + 2].tolist()) for clip in np.flatnonzero(mine)]
+    parts = [found[pair] for pair in pairs if pair.stop > pair.start]
+    return float(np.concatenate(parts).mean()) if parts else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
@@ -66,6 +66,24 @@ class PreprocessSettings(Settings):
     """
     max_pixels: int = Field(100_000_000, ge=1)
     max_seconds: float = Field(4 * 3600.0, gt=0)
+    mouth_fps: float = Field(0.0, ge=0, le=100)
+    """Aligned gray mouth crops per second of a video's windows, on the clock of the audio, such as 25. 0: none."""
+
+    @model_validator(mode="after")
+    def _check_mouth(self) -> Self:
+        if self.mouth_fps and self.detector == "none":
+            raise UsageError(
+                f"preprocess.mouth_fps={self.mouth_fps:g}: mouths are found by the face detector, and "
+                "preprocess.detector is none",
+                "use preprocess.detector=mtcnn, or preprocess.mouth_fps=0",
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _write(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a mouth stream as before there was one: media folders keep their names."""
+        written: dict[str, Any] = write(self)
+        return {key: value for key, value in written.items() if key != "mouth_fps" or value}
 
 
 LATER = {"pooling": None, "alias": None, "trained_on": None, "layers": "mean"}

@@ -21,7 +21,8 @@ from unmask.preprocess.jobs import Job, list_jobs
 from unmask.preprocess.outcomes import collect_outcomes, make_report, write_outcomes
 from unmask.preprocess.partition import WHOLE, Partition, lock_partition
 from unmask.preprocess.profiles import PreprocessSettings
-from unmask.preprocess.shards.media_shard import MediaItem, write_shard
+from unmask.preprocess.shards.media_item import MediaItem
+from unmask.preprocess.shards.media_shard import write_shard
 from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan, select_shards, select_usable_rows
 from unmask.preprocess.task import MaskFile, Task, make_item_key
 

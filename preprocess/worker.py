@@ -19,17 +19,19 @@ from unmask.core.hashing import hash_quickly
 from unmask.media.audio.readers import VIDEO_READERS
 from unmask.media.audio.waveform import Track
 from unmask.media.images import read_image
+from unmask.media.luma import Luma
 from unmask.media.timeline import Timeline, read_timeline
 from unmask.media.video_readers import FramesMissing
 from unmask.preprocess.clip_audio import ClipAudio, read_clip_audio
-from unmask.preprocess.clip_frames import read_clips, select_frames
-from unmask.preprocess.clip_masks import Region, measure_regions, read_regions
+from unmask.preprocess.clip_faces import ClipFace, ClipFaces, add_mouths, extract_faces
+from unmask.preprocess.clip_frames import read_clips_with_luma, select_frames, select_mouth_frames
+from unmask.preprocess.clip_masks import Region, read_regions
 from unmask.preprocess.clip_windows import ClipPlan, Window
-from unmask.preprocess.faces.cropping import crop_faces
 from unmask.preprocess.faces.detection import detect
-from unmask.preprocess.faces.tracking import FaceTrack, is_ambiguous, make_center_track, track_faces
+from unmask.preprocess.faces.mouth import NO_MOUTH
+from unmask.preprocess.faces.tracking import make_center_track
 from unmask.preprocess.profiles import PreprocessSettings
-from unmask.preprocess.shards.media_shard import Clip, MediaItem
+from unmask.preprocess.shards.media_item import Clip, MediaItem
 from unmask.preprocess.task import Task
 from unmask.preprocess.thumbnail import make_thumbnail
 from unmask.preprocess.trim_silence import plan_clips
@@ -39,23 +41,6 @@ NO_AUDIO: Samples = np.zeros(0, np.int16)
 
 NO_MEMORY = "allocate memory"
 RESCAN = "Run `unmask scan` again"
-
-
-@dataclass(frozen=True, slots=True)
-class _Face:
-    """One face in the frames of a window."""
-
-    crops: NDArray[np.uint8]
-    track: FaceTrack
-
-
-@dataclass(frozen=True, slots=True)
-class _Faces:
-    """The faces of a window."""
-
-    faces: list[_Face]
-    ambiguous: bool
-    """Several are of similar size, and no mask says which one is manipulated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +112,7 @@ def _check_file(task: Task) -> None:
 def _preprocess_image(task: Task) -> MediaItem:
     path, settings = task.path, task.settings
     pixels, problem = read_image(path, max_pixels=settings.max_pixels)
-    window, found = Window(0.0, 0.0), _extract_faces(pixels[None], settings)
+    window, found = Window(0.0, 0.0), extract_faces(pixels[None], settings)
     clips = [
         _make_clip(window, face, np.zeros(1), NO_AUDIO, settings, number) for number, face in enumerate(found.faces)
     ]
@@ -150,9 +135,13 @@ def _preprocess_film(task: Task, timeline: Timeline) -> MediaItem:
     audio, windows = track.audio, track.plan.windows
     picks = [select_frames(timeline, window, settings.frames_per_clip) for window in windows]
     regions, unused = _read_mask(task, timeline, picks)
-    found, reader = read_clips(
-        path, timeline, picks, lambda frames, number: _extract_faces(frames, settings, regions[number])
-    )
+    mouths = [select_mouth_frames(timeline, window, settings.mouth_fps) for window in windows]
+
+    def process(frames: NDArray[np.uint8], lumas: list[Luma], number: int) -> ClipFaces:
+        found = extract_faces(frames, settings, regions[number])
+        return add_mouths(found, lumas, timeline, mouths[number], picks[number], settings.min_confidence)
+
+    found, reader = read_clips_with_luma(path, timeline, picks, [np.unique(each) for each in mouths], process)
     samples = [_drop_short(each, settings) for each in audio.samples] if audio else [NO_AUDIO] * len(picks)
     clips = [
         _make_clip(window, face, timeline.times[pick], clip_audio, settings, number)
@@ -229,23 +218,9 @@ def _drop_short(samples: Samples, settings: PreprocessSettings) -> Samples:
     return samples if len(samples) >= settings.min_seconds * settings.sample_rate else NO_AUDIO
 
 
-def _extract_faces(frames: NDArray[np.uint8], settings: PreprocessSettings, region: Region | None = None) -> _Faces:
-    """The tracked faces of `frames` (F, H, W, 3), that of the manipulated `region` first.
-
-    Without any: the center, or none under the policy "skip".
-    """
-    detections = [] if settings.detector == "none" else detect(frames, settings)
-    masked = measure_regions(detections, region, *frames.shape[1:3])
-    tracks = track_faces(detections, max(2, settings.max_faces), masked)
-    ambiguous = masked is None and is_ambiguous(tracks)
-    if not tracks and (settings.detector == "none" or settings.no_face == "centre"):
-        tracks = [make_center_track(*frames.shape[:3])]
-    return _Faces([_Face(crop_faces(frames, each, settings), each) for each in tracks[: settings.max_faces]], ambiguous)
-
-
 def _make_clip(
     window: Window,
-    face: _Face | None,
+    face: ClipFace | None,
     times: NDArray[np.float64],
     samples: Samples,
     settings: PreprocessSettings,
@@ -262,6 +237,8 @@ def _make_clip(
         confidence=track.confidence,
         audio=samples,
         track=number,
+        mouth=face.mouth.crops if face else NO_MOUTH.crops,
+        mouth_found=face.mouth.found if face else NO_MOUTH.found,
     )
 
 

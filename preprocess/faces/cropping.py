@@ -43,7 +43,7 @@ def crop_faces(frames: NDArray[np.uint8], track: FaceTrack, settings: Preprocess
         crops = [_crop_upright(frame, box, settings) for frame, box in zip(frames, track.boxes, strict=True)]
     else:
         crops = [
-            _crop_rotated(frame, fit_square(five, settings.margin), settings.face_size)
+            crop_rotated(frame, fit_square(five, settings.margin), settings.face_size)
             for frame, five in zip(frames, points, strict=True)
         ]
     return np.stack([np.asarray(crop) for crop in crops])
@@ -84,8 +84,11 @@ def _crop_upright(frame: NDArray[np.uint8], box: NDArray[np.float32], settings: 
     return Image.fromarray(frame).resize((settings.face_size, settings.face_size), FILTER, box=square)
 
 
-def _crop_rotated(frame: NDArray[np.uint8], square: RotatedSquare, size: int) -> Image.Image:
-    """Reduce without aliasing, then rotate at the final scale. Outside the frame its edge pixels are repeated."""
+def crop_rotated(frame: NDArray[np.uint8], square: RotatedSquare, size: int) -> Image.Image:
+    """The square of `frame` (H, W, 3) or (H, W), `size` pixels wide: reduced without aliasing, then rotated.
+
+    Rotated at the final scale. Outside the frame its edge pixels are repeated.
+    """
     scale = square.side / size
     step = max(scale, 1.0)
     reach = square.side / np.sqrt(2) + 2 * step

@@ -31,6 +31,8 @@ NMS_WITHIN_SCALE, NMS_IOU = 0.5, 0.7
 MAX_INSIDE = 0.7
 # Candidates are cropped with this many sampling points per pixel and direction.
 SAMPLES_PER_PIXEL = 2
+# Pixels per side of the squares in which the third network finds landmarks.
+LANDMARK_SIDE = 48
 # Pixels per batch, so that intermediate results stay in a core's cache: twice as fast as larger batches.
 BATCH_PIXELS = 1 << 16
 
@@ -46,6 +48,18 @@ class _Candidates:
 
     def keep(self, chosen: torch.Tensor) -> _Candidates:
         return _Candidates(self.boxes[chosen], self.scores[chosen], self.frame[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """What the third network finds in squares, in fractions of each square's sides."""
+
+    boxes: NDArray[np.float32]
+    """(K, 4) x0, y0, x1, y1"""
+    landmarks: NDArray[np.float32]
+    """(K, 5, 2)"""
+    scores: NDArray[np.float32]
+    """(K,) 0..1"""
 
 
 class BatchedMTCNN:
@@ -66,6 +80,18 @@ class BatchedMTCNN:
             candidates = self._refine(pixels, candidates, search.thresholds[1])
             candidates, landmarks = self._finish(pixels, candidates, search.thresholds[2])
             return _split_by_frame(len(pixels), candidates, landmarks)
+
+    def refine(self, crops: NDArray[np.uint8]) -> Refined:
+        """The third network alone, on gray squares (K, 48, 48) around one face each."""
+        boxes, landmarks, scores = [], [], []
+        with torch.inference_mode():
+            for batch in torch.from_numpy(crops).split(BATCH_PIXELS // LANDMARK_SIDE**2):
+                gray = _normalize(batch)[:, None].expand(-1, 3, -1, -1)
+                shifts, points, score = self._onet(gray.contiguous(memory_format=torch.channels_last))
+                boxes.append(shifts.numpy() + np.array([0, 0, 1, 1], np.float32))
+                landmarks.append(points.reshape(-1, 2, 5).transpose(1, 2).numpy())
+                scores.append(score[:, 1].numpy())
+        return Refined(np.concatenate(boxes), np.concatenate(landmarks), np.concatenate(scores))
 
     def _propose(self, levels: Sequence[torch.Tensor], scales: Sequence[float], threshold: float) -> _Candidates:
         """First network: candidates at every scale, reduced by non-maximum suppression."""
@@ -108,7 +134,7 @@ class BatchedMTCNN:
         self, pixels: torch.Tensor, candidates: _Candidates, threshold: float
     ) -> tuple[_Candidates, torch.Tensor]:
         """Third network: final boxes and scores at 48 px, and (K, 5, 2) landmarks."""
-        candidates, (shifts, points, scores) = self._apply(pixels, candidates, self._onet, 48, (4, 10, 2))
+        candidates, (shifts, points, scores) = self._apply(pixels, candidates, self._onet, LANDMARK_SIDE, (4, 10, 2))
         candidates.scores = scores[:, 1]
         chosen = candidates.scores > threshold
         candidates, shifts, points = candidates.keep(chosen), shifts[chosen], points[chosen]

@@ -1,4 +1,4 @@
-"""The large arrays of a media shard, faces and audio, written chunk by chunk as clips are appended."""
+"""The large arrays of a media shard, faces, mouths and audio, written chunk by chunk as clips are appended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 # About 4 MB of faces at 224 px: enough for the codec, small enough to read one clip without its neighbours.
-PER_CHUNK = {"faces": 32, "audio": 1 << 20}
+PER_CHUNK = {"faces": 32, "mouth": 512, "audio": 1 << 20}
 
 
 def _bitshuffle(typesize: int) -> BloscCodec:
@@ -18,7 +18,7 @@ def _bitshuffle(typesize: int) -> BloscCodec:
     return BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle", typesize=typesize, blocksize=1 << 20)
 
 
-CODECS = {"faces": _bitshuffle(1), "audio": _bitshuffle(2)}
+CODECS = {"faces": _bitshuffle(1), "mouth": _bitshuffle(1), "audio": _bitshuffle(2)}
 
 
 class AppendableArray:

@@ -14,17 +14,21 @@
         clip_faces       (C + 1,)      int64   offsets into the face arrays
         clip_audio       (C + 1,)      int64   offsets into audio
         clip_track       (C,)          int16   face of its window: 0 is the dominant one
+        mouth            (M, 96, 96)   uint8   gray; this and the next two only with preprocess.mouth_fps
+        mouth_found      (M,)          bool    landmarks were found
+        clip_mouth       (C + 1,)      int64   offsets into the mouth arrays
         thumbnails       (B,)          uint8   small JPEGs of failed items
         item_thumbnails  (I + 1,)      int64   offsets into thumbnails
         checksums.json            written last
 
+Mouth crop k of a clip shows the time clip_start_s + k / mouth_fps (in the settings of the attributes).
 Ragged data is a flat array with offsets. A failed item has an entry with its reason, and no clips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,77 +44,42 @@ from unmask.core.checksums import find_damage, write_checksums
 from unmask.core.errors import MissingInput
 from unmask.media.audio.quality import Quality
 from unmask.preprocess.shards.appendable_array import AppendableArray
+from unmask.preprocess.shards.media_item import MOUTH_SIDE, Clip, MediaItem
 
 FORMAT = "unmask-media"
 VERSION = 2
 
 SMALL_ARRAYS = ZstdCodec(level=3)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clip:
-    """One face in one window of an item. An image is a clip of one frame at 0 s."""
-
-    start_s: float
-    end_s: float
-    faces: NDArray[np.uint8]
-    """(F, S, S, 3) RGB; F is 0 for audio."""
-    face_times: NDArray[np.float32]
-    """(F,) seconds from the start of the recording."""
-    boxes: NDArray[np.float32]
-    """(F, 4) x0, y0, x1, y1 in pixels of the full frame."""
-    landmarks: NDArray[np.float32]
-    """(F, 5, 2), NaN in frames without a detection."""
-    confidence: NDArray[np.float32]
-    """(F,) 0..1, NaN in frames without a detection."""
-    audio: NDArray[np.int16]
-    """(A,) mono at the profile's sample rate; A is 0 without audio."""
-    track: int = 0
-    """Face of its window: 0 is the dominant one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaItem:
-    """Result of preprocessing one manifest row."""
-
-    media_id: str
-    content: str
-    clips: tuple[Clip, ...] = ()
-    text: str | None = None
-    reader: str | None = None
-    """Library that decoded it: decord, pyav, pillow, soundfile; two joined by "+" if video and audio differ."""
-    reason: str | None = None
-    """unmask.core.errors.Reason of an item without clips, else None."""
-    problem: str | None = None
-    quality: Quality | None = None
-    """Of the audio; None without audio."""
-    cut_start_s: float = 0.0
-    cut_end_s: float = 0.0
-    """Seconds of silence trimmed at the beginning and at the end."""
-    thumbnail: bytes = b""
-    """Small JPEG of a failed item; empty if nothing can be decoded."""
-    ambiguous_windows: int = 0
-    """Windows in which several faces are of similar size, and no mask says which one is manipulated."""
+MOUTH_ARRAYS = ("mouth", "mouth_found")
 
 
 def write_shard(path: Path, items: Iterable[MediaItem], *, face_size: int, settings: dict[str, Any]) -> None:
     """Write a shard under a temporary name, checksum it, and rename it to `path`.
 
-    Faces and audio are written as the items arrive, so that at most one chunk of them is in memory.
+    Faces, mouths and audio are written as the items arrive, so that at most one chunk of them is in memory. The mouth
+    arrays are there if `settings` have a `mouth_fps`.
     """
+    has_mouth = bool(settings.get("mouth_fps"))
     with create_folder(path) as folder:
         group = zarr.create_group(store=str(folder), zarr_format=3)
         faces = AppendableArray(group, "faces", (face_size, face_size, 3), np.uint8)
         audio = AppendableArray(group, "audio", (), np.int16)
+        mouth = AppendableArray(group, "mouth", (MOUTH_SIDE, MOUTH_SIDE), np.uint8) if has_mouth else None
         stripped: list[MediaItem] = []
         for item in items:
             for clip in item.clips:
                 faces.append(clip.faces)
                 audio.append(clip.audio)
+                if mouth is not None:
+                    mouth.append(clip.mouth)
             stripped.append(_strip_arrays(item))
         faces.finish()
         audio.finish()
-        for name, array in _collect_small_arrays(stripped, faces.lengths, audio.lengths).items():
+        small = _collect_small_arrays(stripped, faces.lengths, audio.lengths)
+        if mouth is not None:
+            mouth.finish()
+            small |= _collect_mouth_arrays(stripped, mouth.lengths)
+        for name, array in small.items():
             chunks = (max(1, len(array)), *array.shape[1:])
             group.create_array(name, data=array, chunks=chunks, compressors=SMALL_ARRAYS)
         entries = [_make_entry(item) for item in stripped]
@@ -119,9 +88,15 @@ def write_shard(path: Path, items: Iterable[MediaItem], *, face_size: int, setti
 
 
 def _strip_arrays(item: MediaItem) -> MediaItem:
-    """The item without faces and audio."""
-    clips = (replace(clip, faces=clip.faces[:0].copy(), audio=clip.audio[:0].copy()) for clip in item.clips)
+    """The item without faces, mouths and audio."""
+    large = ("faces", "mouth", "audio")
+    clips = (replace(clip, **{name: getattr(clip, name)[:0].copy() for name in large}) for clip in item.clips)
     return replace(item, clips=tuple(clips))
+
+
+def _collect_mouth_arrays(items: Sequence[MediaItem], lengths: list[int]) -> dict[str, NDArray[Any]]:
+    found = [clip.mouth_found for item in items for clip in item.clips]
+    return {"mouth_found": _concatenate(found, (0,), np.bool_), "clip_mouth": _to_offsets(lengths)}
 
 
 def _collect_small_arrays(
@@ -180,6 +155,7 @@ class MediaShard:
         self._faces, self._audio = self._read_all("clip_faces"), self._read_all("clip_audio")
         self._start, self._end = self._read_all("clip_start_s"), self._read_all("clip_end_s")
         self._track = self._read_all("clip_track")
+        self._mouth = self._read_all("clip_mouth") if "mouth" in self._group else np.zeros(len(self) + 1, np.int64)
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -207,12 +183,23 @@ class MediaShard:
         return self._audio
 
     @property
+    def mouth_offsets(self) -> NDArray[np.int64]:
+        """(C + 1,) offsets of the clips in the mouth arrays; all 0 without a mouth stream."""
+        return self._mouth
+
+    @property
+    def has_mouth(self) -> bool:
+        """Whether it was preprocessed with `preprocess.mouth_fps`."""
+        return "mouth" in self._group
+
+    @property
     def spans(self) -> NDArray[np.float32]:
         """(C, 2) float32 start and end of each clip in seconds."""
         return np.stack([self._start, self._end], axis=1)
 
     def array(self, name: str, section: slice = slice(None)) -> NDArray[Any]:
-        """A flat array: faces, face_times, face_boxes, face_landmarks, face_confidence or audio.
+        """A flat array: faces, face_times, face_boxes, face_landmarks, face_confidence or audio; with a mouth
+        stream also mouth and mouth_found.
 
         `section`: reads only its chunks; by default everything.
         """
@@ -222,6 +209,7 @@ class MediaShard:
         """One clip; reads only its chunks."""
         faces = slice(int(self._faces[number]), int(self._faces[number + 1]))
         audio = slice(int(self._audio[number]), int(self._audio[number + 1]))
+        mouth = slice(int(self._mouth[number]), int(self._mouth[number + 1]))
         return Clip(
             start_s=float(self._start[number]),
             end_s=float(self._end[number]),
@@ -232,6 +220,7 @@ class MediaShard:
             confidence=self._read("face_confidence", faces),
             audio=self._read("audio", audio),
             track=int(self._track[number]),
+            **{name: self._read(name, mouth) for name in MOUTH_ARRAYS if self.has_mouth},
         )
 
     def item(self, position: int) -> MediaItem:

@@ -15,7 +15,8 @@ from unmask.core.hashing import make_media_id
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow, from_rows
 from unmask.preprocess.profiles import PROFILES, Profile
-from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
+from unmask.preprocess.shards.media_item import Clip, MediaItem
+from unmask.preprocess.shards.media_shard import write_shard
 from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan
 from unmask.preprocess.task import make_item_key
 

@@ -12,7 +12,8 @@ from PIL import Image
 from unmask.core.errors import Reason
 from unmask.manifests.manifest import Kind, MediaRow
 from unmask.preprocess.outcomes import Outcome
-from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
+from unmask.preprocess.shards.media_item import Clip, MediaItem
+from unmask.preprocess.shards.media_shard import write_shard
 from unmask.preprocess.shards.shard_plan import make_plan
 from unmask.preprocess.task import make_item_key
 

@@ -141,7 +141,7 @@ def test_the_second_reader_is_used_when_the_first_fails(hundred, monkeypatch):
         raise ReaderFailed("it is having a bad day")
         yield
 
-    monkeypatch.setitem(video.VIDEO_READERS, "pyav", broken)
+    monkeypatch.setitem(video.DECODERS, "pyav", broken)
     timeline = timeline_of(hundred)
     clips, name = read_clips(hundred, timeline, [np.array([1, 50])], lambda frames, _: list(map(read_number, frames)))
     assert (clips, name) == ([[1, 50]], "decord")
@@ -153,7 +153,7 @@ def test_a_file_that_no_reader_decodes_is_unreadable_and_all_reasons_are_listed(
         yield
 
     for name in VIDEO_READERS:
-        monkeypatch.setitem(video.VIDEO_READERS, name, broken)
+        monkeypatch.setitem(video.DECODERS, name, broken)
     with pytest.raises(BadMedia, match="no; no") as caught:
         read_clips(hundred, timeline_of(hundred), [np.array([1])], lambda frames, _: len(frames))
     assert caught.value.reason == "unreadable"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tiny_media import manifest_of
 
 from unmask.preprocess.profiles import PreprocessSettings
-from unmask.preprocess.shards.media_shard import MediaItem
+from unmask.preprocess.shards.media_item import MediaItem
 from unmask.preprocess.task import Task
 from unmask.preprocess.worker import preprocess_item
 

@@ -22,7 +22,7 @@ from unmask.preprocess.clip_masks import measure_regions
 from unmask.preprocess.faces.types import Detections
 from unmask.preprocess.outcomes import read_outcomes
 from unmask.preprocess.profiles import PreprocessSettings
-from unmask.preprocess.shards.media_shard import MediaItem
+from unmask.preprocess.shards.media_item import MediaItem
 from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 from unmask.preprocess.task import MaskFile, Task, make_item_key

@@ -17,7 +17,7 @@ from unmask.manifests.manifest import Manifest, write_manifest
 from unmask.preprocess import stage
 from unmask.preprocess.outcomes import read_outcomes
 from unmask.preprocess.profiles import tiny
-from unmask.preprocess.shards.media_shard import MediaItem
+from unmask.preprocess.shards.media_item import MediaItem
 from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 from unmask.preprocess.task import Task

@@ -26,7 +26,8 @@ from unmask.media.media_kind import KINDS as SCANNED_KINDS
 from unmask.preprocess import worker as item
 from unmask.preprocess.outcomes import Outcome, read_outcomes
 from unmask.preprocess.profiles import tiny
-from unmask.preprocess.shards.media_shard import Clip, MediaShard
+from unmask.preprocess.shards.media_item import Clip
+from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 from unmask.preprocess.task import Task

@@ -24,7 +24,8 @@ from unmask.manifests.manifest import Manifest, MediaRow, from_rows, read_manife
 from unmask.preprocess.outcomes import read_outcomes
 from unmask.preprocess.profiles import PreprocessSettings, tiny
 from unmask.preprocess.shards import shard_plan as plan
-from unmask.preprocess.shards.media_shard import MediaItem, MediaShard, shard_is_whole
+from unmask.preprocess.shards.media_item import MediaItem
+from unmask.preprocess.shards.media_shard import MediaShard, shard_is_whole
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder, hash_media_settings
 from unmask.preprocess.stage import Limits, preprocess
 from unmask.preprocess.task import Task

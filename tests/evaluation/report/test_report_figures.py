@@ -15,7 +15,8 @@ from unmask.core.html.svg_charts import Series, draw_histogram, draw_line_chart,
 from unmask.evaluation.report.charts import count_shares
 from unmask.evaluation.report.contact_sheet import PER_CELL, build_contact_sheet
 from unmask.manifests.manifest import MediaRow
-from unmask.preprocess.shards.media_shard import Clip, MediaItem, write_shard
+from unmask.preprocess.shards.media_item import Clip, MediaItem
+from unmask.preprocess.shards.media_shard import write_shard
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 
