@@ -84,14 +84,16 @@ def _crop_upright(frame: NDArray[np.uint8], box: NDArray[np.float32], settings: 
     return Image.fromarray(frame).resize((settings.face_size, settings.face_size), FILTER, box=square)
 
 
-def crop_rotated(frame: NDArray[np.uint8], square: RotatedSquare, size: int) -> Image.Image:
+def crop_rotated(frame: NDArray[np.uint8], square: RotatedSquare, size: int, *, tight: bool = False) -> Image.Image:
     """The square of `frame` (H, W, 3) or (H, W), `size` pixels wide: reduced without aliasing, then rotated.
 
-    Rotated at the final scale. Outside the frame its edge pixels are repeated.
+    Rotated at the final scale. Outside the frame its edge pixels are repeated. `tight` reduces only what this tilt
+    needs: up to a third faster, with pixels that differ by rounding.
     """
     scale = square.side / size
     step = max(scale, 1.0)
-    reach = square.side / np.sqrt(2) + 2 * step
+    corner = (abs(np.cos(square.tilt)) + abs(np.sin(square.tilt))) / 2 if tight else 1 / np.sqrt(2)
+    reach = square.side * corner + 2 * step
     region, left, top = _cut_region(frame, square.x - reach, square.y - reach, square.x + reach, square.y + reach)
     small = round(region.width / step), round(region.height / step)
     reduced = region.resize(small, FILTER) if step > 1 else region
@@ -105,7 +107,9 @@ def crop_rotated(frame: NDArray[np.uint8], square: RotatedSquare, size: int) -> 
 
 def _cut_region(frame: NDArray[np.uint8], x0: float, y0: float, x1: float, y1: float) -> tuple[Image.Image, int, int]:
     """The region between these corners, the frame's edge pixels repeated outside, and its corner (left, top)."""
-    left, top = int(np.floor(x0)), int(np.floor(y0))
-    rows = np.clip(np.arange(top, int(np.ceil(y1))), 0, frame.shape[0] - 1)
-    columns = np.clip(np.arange(left, int(np.ceil(x1))), 0, frame.shape[1] - 1)
+    left, top, right, bottom = int(np.floor(x0)), int(np.floor(y0)), int(np.ceil(x1)), int(np.ceil(y1))
+    if left >= 0 and top >= 0 and right <= frame.shape[1] and bottom <= frame.shape[0]:
+        return Image.fromarray(np.ascontiguousarray(frame[top:bottom, left:right])), left, top
+    rows = np.clip(np.arange(top, bottom), 0, frame.shape[0] - 1)
+    columns = np.clip(np.arange(left, right), 0, frame.shape[1] - 1)
     return Image.fromarray(np.ascontiguousarray(frame[rows[:, None], columns[None]])), left, top

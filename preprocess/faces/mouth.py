@@ -27,6 +27,8 @@ from unmask.preprocess.shards.media_item import MOUTH_SIDE
 SIDE = 64 / 112
 # Frames per second in which landmarks are looked for; between them they are interpolated. Measured in benchmarks/mouth.
 LANDMARKS_PER_SECOND = 12.5
+# Frames per second in which the box around the face is corrected first.
+BOXES_PER_SECOND = 5.0
 # Standard deviation of the Gaussian that smooths position, size and tilt of the crops: with the landmarks alone crops
 # jitter by a tenth of the mouth's width.
 SMOOTH_S = 0.06
@@ -71,15 +73,10 @@ def extract_mouth(
     if detected is None or not len(frames):
         return NO_MOUTH
     searched = select_searched(times)
-    points, scores = find_landmarks(
-        [frames[k] for k in searched], interpolate_boxes(track.boxes, face_times, times[searched])
-    )
+    points, scores = find_landmarks(frames, times, searched, track.boxes, face_times, min_confidence)
     seen = scores >= min_confidence
     found = np.interp(times, times[searched], seen) == 1
-    if seen.any():
-        points, at = points[seen], times[searched][seen]
-    else:
-        points, at = detected, face_times
+    points, at = (points[seen], times[searched][seen]) if seen.any() else (detected, face_times)
     squares = smooth_squares(points, at, times)
     return Mouth(crop_mouths(frames, squares), np.asarray(found, np.bool_))
 
@@ -92,27 +89,36 @@ def select_searched(times: NDArray[np.float64], per_second: float = LANDMARKS_PE
 
 
 def interpolate_boxes(
-    boxes: NDArray[np.float32], at: NDArray[np.float64], times: NDArray[np.float64]
+    boxes: NDArray[np.floating], at: NDArray[np.float64], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(U, 4) the boxes (F, 4) of times `at` (F,) at `times` (U,): the nearest one where the shot changes."""
     joined = np.array([float(compute_iou(a, b[None])[0]) >= SAME_FACE_IOU for a, b in pairwise(boxes)], np.bool_)
     return _interpolate(boxes, at, times, joined)
 
 
-def find_landmarks(frames: Sequence[Luma], boxes: NDArray[np.float64]) -> tuple[Points, NDArray[np.float32]]:
-    """Landmarks (U, 5, 2) and scores (U,) of the face in the box (4,) of each frame.
+def find_landmarks(
+    frames: Sequence[Luma],
+    times: NDArray[np.float64],
+    searched: NDArray[np.int64],
+    boxes: NDArray[np.float32],
+    face_times: NDArray[np.float64],
+    min_confidence: float,
+) -> tuple[Points, NDArray[np.float32]]:
+    """Landmarks (N, 5, 2) and scores (N,) of one face in the frames `searched` (N,), shown from `times` (U,).
 
-    The network is applied twice, the second time in the box that it found the first time: a box that is interpolated
-    over half a second can be half a mouth off.
+    The face's `boxes` (F, 4) at `face_times` (F,) are half a second apart and can be half a mouth off between them. So
+    the network corrects them first, at `BOXES_PER_SECOND`, and corrects the box again where it finds no face.
     """
-    network = load_mtcnn()
-    for _ in range(2):
-        regions = np.stack([_place_region(box, frame) for box, frame in zip(boxes, frames, strict=True)])
-        crops = np.stack([_crop_region(frame, region) for frame, region in zip(frames, regions, strict=True)])
-        refined = network.refine(crops)
-        corner, size = regions[:, :2], regions[:, 2:] - regions[:, :2]
-        boxes = (corner[:, None] + refined.boxes.reshape(-1, 2, 2) * size[:, None]).reshape(-1, 4)
-    return (corner[:, None] + refined.landmarks * size[:, None]).astype(np.float32), refined.scores
+    coarse = select_searched(times, BOXES_PER_SECOND)
+    tracked = interpolate_boxes(boxes, face_times, times[coarse])
+    corrected, _, scores = _refine([frames[k] for k in coarse], tracked)
+    corrected = np.where(scores[:, None] >= min_confidence, corrected, tracked)
+    squares = interpolate_boxes(corrected, times[coarse], times[searched])
+    corrected, points, scores = _refine([frames[k] for k in searched], squares)
+    missed = np.flatnonzero(scores < min_confidence)
+    if len(missed):
+        _, points[missed], scores[missed] = _refine([frames[searched[k]] for k in missed], corrected[missed])
+    return points, scores
 
 
 def smooth_squares(points: Points, at: NDArray[np.float64], times: NDArray[np.float64]) -> list[RotatedSquare]:
@@ -139,13 +145,25 @@ def smooth_squares(points: Points, at: NDArray[np.float64], times: NDArray[np.fl
     ]
 
 
+def _refine(
+    frames: Sequence[Luma], boxes: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], Points, NDArray[np.float32]]:
+    """Boxes (N, 4), landmarks (N, 5, 2) and scores (N,) that the network finds in the square around each box (N, 4)."""
+    regions = np.stack([_place_region(box, frame) for box, frame in zip(boxes, frames, strict=True)])
+    crops = np.stack([_crop_region(frame, region) for frame, region in zip(frames, regions, strict=True)])
+    refined = load_mtcnn().refine(crops)
+    corner, size = regions[:, None, :2], (regions[:, 2:] - regions[:, :2])[:, None]
+    corners = corner + refined.boxes.reshape(-1, 2, 2) * size
+    return corners.reshape(-1, 4), (corner + refined.landmarks * size).astype(np.float32), refined.scores
+
+
 def crop_mouths(frames: Sequence[Luma], squares: Sequence[RotatedSquare]) -> NDArray[np.uint8]:
     """(U, MOUTH_SIDE, MOUTH_SIDE) gray crops, in full range."""
     crops = []
     for frame, square in zip(frames, squares, strict=True):
         step = frame.step
         here = RotatedSquare(x=square.x / step, y=square.y / step, side=square.side / step, tilt=square.tilt)
-        crops.append(frame.expand(np.asarray(crop_rotated(frame.pixels, here, MOUTH_SIDE))))
+        crops.append(frame.expand(np.asarray(crop_rotated(frame.pixels, here, MOUTH_SIDE, tight=True))))
     return np.stack(crops)
 
 

@@ -108,14 +108,14 @@ def make_center_track(frames: int, height: int, width: int) -> FaceTrack:
     )
 
 
-def compute_iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def compute_iou(box: NDArray[np.floating], others: NDArray[np.floating]) -> NDArray[np.float32]:
     """(K,) intersection over union of `box` (4,) with `others` (K, 4)."""
     low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
     shared = np.prod(np.maximum(high - low, 0), axis=1)
     return np.asarray(shared / (_compute_area(box) + _compute_area(others) - shared), np.float32)
 
 
-def _compute_area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+def _compute_area(boxes: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.asarray((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]), np.float32)
 
 
