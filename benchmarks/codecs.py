@@ -65,12 +65,12 @@ class Layout:
     """All chunks in one file."""
 
 
-def _blosc(level: int, shuffle: str, typesize: int, kib: int = 0, cname: str = "zstd") -> BloscCodec:
+def make_blosc(level: int, shuffle: str, typesize: int, kib: int = 0, cname: str = "zstd") -> BloscCodec:
     """`kib`: size of a Blosc block; 0: the library's default."""
     return BloscCodec(cname=cname, clevel=level, shuffle=shuffle, typesize=typesize, blocksize=kib << 10)  # type: ignore[arg-type]
 
 
-_BITSHUFFLE = _blosc(1, "bitshuffle", 1, 1024)
+BITSHUFFLE = make_blosc(1, "bitshuffle", 1, 1024)
 FACES: dict[str, Layout] = {
     "none": Layout(),
     "zstd 1": Layout(codec=ZstdCodec(level=1)),
@@ -80,30 +80,30 @@ FACES: dict[str, Layout] = {
     "zstd 3, planes in a face": Layout(codec=ZstdCodec(level=3), order=(0, 3, 1, 2)),
     "zstd 3, planes in a chunk": Layout(codec=ZstdCodec(level=3), order=(3, 0, 1, 2)),
     "zstd 3, faces fastest": Layout(codec=ZstdCodec(level=3), order=(1, 2, 3, 0)),
-    "blosc lz4 5, bitshuffle 1, 1 MiB": Layout(codec=_blosc(5, "bitshuffle", 1, 1024, "lz4")),
-    "blosc zstd 3, shuffle 3": Layout(codec=_blosc(3, "shuffle", 3)),
-    "blosc zstd 3, bitshuffle 3": Layout(codec=_blosc(3, "bitshuffle", 3)),
-    "blosc zstd 3, bitshuffle 1": Layout(codec=_blosc(3, "bitshuffle", 1)),
-    "blosc zstd 1, bitshuffle 1": Layout(codec=_blosc(1, "bitshuffle", 1)),
-    "blosc zstd 1, bitshuffle 1, 1 MiB": Layout(codec=_BITSHUFFLE),
-    "  planes in a face": Layout(codec=_BITSHUFFLE, order=(0, 3, 1, 2)),
-    "  chunks of 8": Layout(codec=_BITSHUFFLE, chunk=8),
-    "  chunks of 64": Layout(codec=_BITSHUFFLE, chunk=64),
-    "  chunks of 8, sharded": Layout(codec=_BITSHUFFLE, chunk=8, sharded=True),
-    "blosc zstd 3, bitshuffle 1, 1 MiB": Layout(codec=_blosc(3, "bitshuffle", 1, 1024)),
-    "blosc zstd 5, bitshuffle 1, 1 MiB": Layout(codec=_blosc(5, "bitshuffle", 1, 1024)),
+    "blosc lz4 5, bitshuffle 1, 1 MiB": Layout(codec=make_blosc(5, "bitshuffle", 1, 1024, "lz4")),
+    "blosc zstd 3, shuffle 3": Layout(codec=make_blosc(3, "shuffle", 3)),
+    "blosc zstd 3, bitshuffle 3": Layout(codec=make_blosc(3, "bitshuffle", 3)),
+    "blosc zstd 3, bitshuffle 1": Layout(codec=make_blosc(3, "bitshuffle", 1)),
+    "blosc zstd 1, bitshuffle 1": Layout(codec=make_blosc(1, "bitshuffle", 1)),
+    "blosc zstd 1, bitshuffle 1, 1 MiB": Layout(codec=BITSHUFFLE),
+    "  planes in a face": Layout(codec=BITSHUFFLE, order=(0, 3, 1, 2)),
+    "  chunks of 8": Layout(codec=BITSHUFFLE, chunk=8),
+    "  chunks of 64": Layout(codec=BITSHUFFLE, chunk=64),
+    "  chunks of 8, sharded": Layout(codec=BITSHUFFLE, chunk=8, sharded=True),
+    "blosc zstd 3, bitshuffle 1, 1 MiB": Layout(codec=make_blosc(3, "bitshuffle", 1, 1024)),
+    "blosc zstd 5, bitshuffle 1, 1 MiB": Layout(codec=make_blosc(5, "bitshuffle", 1, 1024)),
 }
 AUDIO: dict[str, Layout] = {
     "none": Layout(codec=None, chunk=1 << 20),
     "zstd 1": Layout(codec=ZstdCodec(level=1), chunk=1 << 20),
     "zstd 3": Layout(codec=ZstdCodec(level=3), chunk=1 << 20),
     "zstd 9": Layout(codec=ZstdCodec(level=9), chunk=1 << 20),
-    "blosc zstd 1, shuffle 2": Layout(codec=_blosc(1, "shuffle", 2), chunk=1 << 20),
-    "blosc zstd 1, shuffle 2, 1 MiB": Layout(codec=_blosc(1, "shuffle", 2, 1024), chunk=1 << 20),
-    "blosc zstd 1, bitshuffle 2, 1 MiB": Layout(codec=_blosc(1, "bitshuffle", 2, 1024), chunk=1 << 20),
-    "  chunks of 262,144": Layout(codec=_blosc(1, "bitshuffle", 2, 1024), chunk=1 << 18),
-    "blosc zstd 3, shuffle 2, 1 MiB": Layout(codec=_blosc(3, "shuffle", 2, 1024), chunk=1 << 20),
-    "blosc zstd 3, bitshuffle 2, 1 MiB": Layout(codec=_blosc(3, "bitshuffle", 2, 1024), chunk=1 << 20),
+    "blosc zstd 1, shuffle 2": Layout(codec=make_blosc(1, "shuffle", 2), chunk=1 << 20),
+    "blosc zstd 1, shuffle 2, 1 MiB": Layout(codec=make_blosc(1, "shuffle", 2, 1024), chunk=1 << 20),
+    "blosc zstd 1, bitshuffle 2, 1 MiB": Layout(codec=make_blosc(1, "bitshuffle", 2, 1024), chunk=1 << 20),
+    "  chunks of 262,144": Layout(codec=make_blosc(1, "bitshuffle", 2, 1024), chunk=1 << 18),
+    "blosc zstd 3, shuffle 2, 1 MiB": Layout(codec=make_blosc(3, "shuffle", 2, 1024), chunk=1 << 20),
+    "blosc zstd 3, bitshuffle 2, 1 MiB": Layout(codec=make_blosc(3, "bitshuffle", 2, 1024), chunk=1 << 20),
 }
 
 
@@ -126,12 +126,12 @@ def measure(name: str) -> str:
     written = {which: _read_layout((folder / f"{which}.txt").read_text(), which) for which in ("faces", "audio")}
     return "\n".join(
         [
-            _format_table(
+            format_table(
                 f"{len(faces)} faces", faces, {**FACES, "as written now": written["faces"]}, CLIP_FACES, folder
             ),
             *_compare_image_codecs(faces[:: max(1, len(faces) // IMAGES)]),
             "",
-            _format_table(
+            format_table(
                 f"{len(audio) / RATE:.0f} s", audio, {**AUDIO, "as written now": written["audio"]}, CLIP_SAMPLES, folder
             ),
             _compare_flac(audio),
@@ -177,7 +177,7 @@ def _read_layout(shard: str, name: str) -> Layout:
     )
 
 
-def _format_table(title: str, data: Array, layouts: Mapping[str, Layout], clip: int, folder: Path) -> str:
+def format_table(title: str, data: Array, layouts: Mapping[str, Layout], clip: int, folder: Path) -> str:
     places = {name: folder / f"layout-{number}" for number, name in enumerate(layouts)}
     write_s = _time_on_one_core({name: partial(_write, places[name], layout, data) for name, layout in layouts.items()})
     read_s = {reader: _time_reads(reader, places, data, clip) for reader in READERS}
