@@ -39,8 +39,8 @@ def track_of(frames: list[NDArray[np.uint8]]) -> FaceTrack:
 
 
 def test_landmarks_between_two_detections_are_those_of_a_full_search():
-    places = [0, 20, 45, 75, 105, 150]  # 15 pixels from where a box interpolated between the ends is
-    frames = [shifted(drawn_face(0), x) for x in places]
+    places = [0, 25, 52, 80, 112, 150]  # up to 10 pixels from where a box interpolated between the ends is
+    frames = [shifted(drawn_face(1), x) for x in places]
     times = np.arange(len(places)) / 5
     ends = track_of([frames[0], frames[-1]])
     lumas = [convert_to_gray(frame) for frame in frames]
