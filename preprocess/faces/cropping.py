@@ -92,8 +92,10 @@ def crop_rotated(frame: NDArray[np.uint8], square: RotatedSquare, size: int, *, 
     """
     scale = square.side / size
     step = max(scale, 1.0)
-    corner = (abs(np.cos(square.tilt)) + abs(np.sin(square.tilt))) / 2 if tight else 1 / np.sqrt(2)
-    reach = square.side * corner + 2 * step
+    corner = square.side / np.sqrt(2)
+    if tight:
+        corner = square.side / 2 * (abs(np.cos(square.tilt)) + abs(np.sin(square.tilt)))
+    reach = corner + 2 * step
     region, left, top = _cut_region(frame, square.x - reach, square.y - reach, square.x + reach, square.y + reach)
     small = round(region.width / step), round(region.height / step)
     reduced = region.resize(small, FILTER) if step > 1 else region
