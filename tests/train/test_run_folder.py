@@ -20,6 +20,7 @@ from unmask.train.fit import fit
 from unmask.train.run_choice import find_run, read_purpose
 from unmask.train.run_folder import load_run, run_folder
 from unmask.train.scoring import FEW, PADDING, SLOTS, average_by_item, compute_probability, cut, score_clips
+from unmask.train.term_calibration import calibrate_terms
 
 CPU = torch.device("cpu")
 QUICK = TrainConfig(preset="quick", size="small", epochs=2, batch_size=16, lr=2e-3)
@@ -66,7 +67,8 @@ def test_a_loaded_run_gives_the_validation_scores_it_was_chosen_by(trained):
     data, run = trained
     loaded = load_run(run, CPU)
     scores = score_clips(loaded.model, data, data.select(loaded.info.shape.streams, "val"), device=CPU)
-    items = average_by_item(scores, data)
+    assert loaded.info.terms
+    items = average_by_item(calibrate_terms(scores, loaded.model.terms, data.clips, loaded.info.terms), data)
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     called = compute_probability(items.fake) >= 0.5
     expected = lines[loaded.info.best_epoch - 1]["validation"]["pooled"]["accuracy"]
