@@ -25,7 +25,6 @@ from unmask.media.timeline import Timeline
 
 Frame = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB"""
-Reader = Callable[[Path, Timeline, NDArray[np.int64]], Iterator[Frame]]
 Decoder = Callable[[Path, Timeline, NDArray[np.int64]], "Iterator[Decoded]"]
 
 FRAMES_PER_BATCH = 8
@@ -101,26 +100,13 @@ def decode_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int
 DECODERS: dict[str, Decoder] = {"pyav": decode_with_pyav, "decord": decode_with_decord}
 
 
-def read_with_pyav(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Frame]:
-    """The frames of `decode_with_pyav` in RGB."""
-    return (decoded.rgb() for decoded in decode_with_pyav(path, timeline, positions))
-
-
-def read_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Frame]:
-    """The frames of `decode_with_decord` in RGB."""
-    return (decoded.rgb() for decoded in decode_with_decord(path, timeline, positions))
-
-
-VIDEO_READERS: dict[str, Reader] = {"pyav": read_with_pyav, "decord": read_with_decord}
-
-
 def select_readers(timeline: Timeline) -> list[str]:
     """Readers that give identical pixels for this file, in the order to try them.
 
     decord rotates frames in MP4 and MOV but not in Matroska, never mirrors or scales them, converts more than 8 bits
     its own way and does not check where a seek leads; for plain videos both give the same pixels.
     """
-    return list(VIDEO_READERS) if timeline.is_plain else ["pyav"]
+    return list(DECODERS) if timeline.is_plain else ["pyav"]
 
 
 def _list_ways(

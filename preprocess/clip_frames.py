@@ -32,8 +32,7 @@ def select_frames(timeline: Timeline, window: Window, count: int) -> NDArray[np.
 
     Fewer than `count` if the window contains fewer frames.
     """
-    shown = np.searchsorted(timeline.times, window.sample_times(count) + TOLERANCE_S, side="right") - 1
-    return np.unique(np.maximum(shown, 0)).astype(np.int64)
+    return np.unique(_find_shown(timeline, window.sample_times(count)))
 
 
 def select_mouth_frames(timeline: Timeline, window: Window, fps: float) -> NDArray[np.int64]:
@@ -42,7 +41,11 @@ def select_mouth_frames(timeline: Timeline, window: Window, fps: float) -> NDArr
     A frame is there several times where the film is slower, and left out where it is faster.
     """
     count = ceil(window.seconds * fps - 1e-6)
-    times = window.start_s + np.arange(count) / fps if count else np.zeros(0)
+    return _find_shown(timeline, window.start_s + np.arange(count) / fps if count else np.zeros(0))
+
+
+def _find_shown(timeline: Timeline, times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Positions of the frames shown at `times`; the first one before it begins."""
     shown = np.searchsorted(timeline.times, times + TOLERANCE_S, side="right") - 1
     return np.maximum(shown, 0).astype(np.int64)
 

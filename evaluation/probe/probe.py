@@ -14,7 +14,7 @@ from unmask.cache.adaptation.labeled_clips import Kind
 from unmask.core.errors import UsageError
 from unmask.core.progress import Progress
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.probe.features import Candidate, compute_candidates, list_networks
+from unmask.evaluation.probe.features import POOLINGS, Candidate, compute_candidates, list_networks
 from unmask.evaluation.probe.measure import Problem, Scope, average_known, list_problems, score
 from unmask.evaluation.probe.recommend import Floats, Step, choose_greedily, write_encoders
 from unmask.evaluation.probe.sample import Sample
@@ -84,9 +84,13 @@ def probe(
 ) -> Probe:
     """Probe the image and audio encoders of `profile` on `items` training files per modality. Stores no tokens.
 
-    `layers`: None for all of each network. `UsageError` when no modality has labeled training files of both classes in
-    enough groups; `MissingInput` when `preprocess` has not run or weights are missing.
+    `layers`: None for all of each network. `UsageError` for a pooling that is not in POOLINGS, and when no modality has
+    labeled training files of both classes in enough groups; `MissingInput` when `preprocess` has not run or weights are
+    missing.
     """
+    unknown = sorted(set(poolings) - set(POOLINGS))
+    if unknown or not poolings:
+        raise UsageError(f"pooling {(*unknown, 'none')[0]}: no such pooling", f"some of {', '.join(POOLINGS)}")
     networks = list_networks(profile, device)
     shards = find_shards(get_media_folder(work, profile.preprocess), manifest)
     samples = _draw_samples(manifest, shards, dict.fromkeys(kind for _, kind in networks), items, seed)

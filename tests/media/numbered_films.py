@@ -15,11 +15,12 @@ import av
 import numpy as np
 from av.packet import Packet
 from numpy.typing import NDArray
+from rgb_readers import read_with_pyav
 from tiny_media import numbered_frame, read_number
 
 from unmask.media.containers import decode_packet, find_video, open_container
 from unmask.media.timeline import Timeline, read_timeline
-from unmask.media.video_readers import FramesMissing, read_with_pyav
+from unmask.media.video_readers import FramesMissing
 
 RATE = 25
 COUNT = 120

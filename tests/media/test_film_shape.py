@@ -8,12 +8,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from rgb_readers import read_with_pyav
 from tiny_media import numbered_frame, numbered_video, read_number, set_matrix
 
 from unmask.core.errors import BadMedia
 from unmask.media.orientation import scale_to_square_pixels
 from unmask.media.timeline import Timeline, read_timeline
-from unmask.media.video_readers import read_with_pyav, select_readers
+from unmask.media.video_readers import select_readers
 
 # Where the corner that was top left is shown, for each matrix: (a, b, c, d) of x' = a x + c y, y' = b x + d y.
 CORNERS = {

@@ -9,10 +9,11 @@ import av
 import numpy as np
 import pytest
 from numbered_films import COUNT, RATE, Comparison, Film, compare_with_full_decode, read_film, write_film
+from rgb_readers import read_with_pyav
 from tiny_media import numbered_frame, write_video
 
 from unmask.media.timeline import read_timeline
-from unmask.media.video_readers import read_with_pyav, select_readers
+from unmask.media.video_readers import select_readers
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.task import Task
 from unmask.preprocess.worker import preprocess_item

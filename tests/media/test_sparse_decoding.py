@@ -7,11 +7,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from rgb_readers import read_with_decord, read_with_pyav
 from tiny_media import numbered_frame, numbered_video, read_number, write_video
 
 from unmask.media import video_readers as readers
 from unmask.media.timeline import Timeline, read_timeline
-from unmask.media.video_readers import read_with_decord, read_with_pyav
 from unmask.preprocess.clip_frames import select_frames
 from unmask.preprocess.clip_windows import Window
 

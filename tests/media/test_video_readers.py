@@ -7,11 +7,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from rgb_readers import VIDEO_READERS
 from tiny_media import numbered_frame, numbered_video, read_number, turn_in_header, write_video
 
 from unmask.core.errors import BadMedia
 from unmask.media.timeline import Timeline, read_timeline
-from unmask.media.video_readers import VIDEO_READERS, ReaderFailed, select_readers
+from unmask.media.video_readers import ReaderFailed, select_readers
 from unmask.preprocess import clip_frames as video
 from unmask.preprocess.clip_frames import read_clips, select_frames
 from unmask.preprocess.clip_windows import Window, plan_windows

@@ -117,7 +117,10 @@ class PartFusion(nn.Module):
                 z_RW = self.transformer(part.x_RSW, part.group_RS, begin=self.shared)
                 z_BW = z_BW.index_copy(0, rows_R, z_RW)
                 logit_R = self._judge_part(group, z_RW, clips.means_BK, rows_R)
-                logit_R = logit_R + self._judge_own_mean(group, x_RLW, group_RL)
+                if self.part_early:
+                    name = MODALITIES[group]
+                    early, head = self.part_early[name], self.part_early_heads[name]
+                    logit_R = logit_R + _judge_means(early, head, x_RLW, group_RL)
                 terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, number)), logit_R)
                 parts.append((rows, part))
         rows = np.flatnonzero(several)
@@ -126,7 +129,9 @@ class PartFusion(nn.Module):
             sequence = self._join(x_BLW[rows_R], group_BL[rows_R], rows, parts)
             z_RW = self.transformer(sequence.x_RSW, sequence.group_RS, begin=self.shared)
             z_BW = z_BW.index_copy(0, rows_R, z_RW)
-            logit_R = self.joint_head(z_RW)[:, 0].float() + self._judge_all_means(x_BLW[rows_R], group_BL[rows_R])
+            logit_R = self.joint_head(z_RW)[:, 0].float()
+            if self.early is not None and self.early_head is not None:
+                logit_R = logit_R + _judge_means(self.early, self.early_head, x_BLW[rows_R], group_BL[rows_R])
             terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, terms - 1)), logit_R)
         fake_B = combine_terms(terms_BT.nan_to_num(), ~terms_BT.isnan())
         return Reading(z_BW, fake_B, self._get_part("image", terms_BT), self._get_part("audio", terms_BT), terms_BT)
@@ -167,21 +172,6 @@ class PartFusion(nn.Module):
         linear_R: torch.Tensor = self.linear_heads[name](means_BK[rows_R][:, self.columns[group]])[:, 0].float()
         return logit_R + linear_R
 
-    def _judge_own_mean(self, group: int, x_RLW: torch.Tensor, group_RL: torch.Tensor) -> torch.Tensor:
-        """(R,) what the mean token of a modality adds to its own logit."""
-        name = MODALITIES[group]
-        if name not in self.part_early:
-            return torch.zeros_like(x_RLW[:, 0, 0])
-        logit_R: torch.Tensor = self.part_early_heads[name](self.part_early[name](x_RLW, group_RL))[:, 0].float()
-        return logit_R
-
-    def _judge_all_means(self, x_RLW: torch.Tensor, group_RL: torch.Tensor) -> torch.Tensor:
-        """(R,) what the mean token of each modality adds to the joint logit."""
-        if self.early is None or self.early_head is None:
-            return torch.zeros_like(x_RLW[:, 0, 0])
-        logit_R: torch.Tensor = self.early_head(self.early(x_RLW, group_RL))[:, 0].float()
-        return logit_R
-
     def _get_part(self, modality: Modality, terms_BT: torch.Tensor) -> torch.Tensor:
         """(B,) logit of one modality, 0 for a clip without it: no loss and no score reads that."""
         number = MODALITIES.index(modality)
@@ -217,6 +207,12 @@ def _make_mean_head(width: int) -> nn.Linear:
     head = nn.Linear(width, 1, bias=False)
     nn.init.normal_(head.weight, std=0.01)
     return head
+
+
+def _judge_means(early: nn.Module, head: nn.Module, x_RLW: torch.Tensor, group_RL: torch.Tensor) -> torch.Tensor:
+    """(R,) what an MLP on the mean tokens of its modalities adds to a logit."""
+    logit_R: torch.Tensor = head(early(x_RLW, group_RL))[:, 0].float()
+    return logit_R
 
 
 def combine_terms(logit_BT: torch.Tensor, present_BT: torch.Tensor) -> torch.Tensor:

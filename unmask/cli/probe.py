@@ -33,14 +33,10 @@ def probe(
     ] = 64,
 ) -> None:
     """Compare encoders, layers and pooling by linear probes on a sample of the training split; recommend some."""
-    from unmask.evaluation.probe.features import POOLINGS
     from unmask.evaluation.probe.probe_files import render_probe
 
     call.work.read_manifest()
     chosen = call.choose_profile(profile, settings, assignments, keep=False)
-    unknown = sorted(set(split_list(pooling)) - set(POOLINGS))
-    if unknown:
-        raise UsageError(f"--pooling {unknown[0]}: no such pooling", f"some of {', '.join(POOLINGS)}")
     table = call.work.probe(
         split_list(encoders or ""),
         layers=_read_layers(layers),

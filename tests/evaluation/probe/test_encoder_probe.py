@@ -192,3 +192,10 @@ def test_the_python_api_gives_the_same_table(tmp_path: Path):
     assert table.settings.is_file()
     assert "recommended: tiny_image, layer 1" in table.as_text()
     assert not work.profile.exists()
+
+
+@pytest.mark.parametrize("poolings", [("mean", "max"), ()])
+def test_a_pooling_that_does_not_exist_is_refused_however_it_is_asked_for(tmp_path: Path, poolings):
+    with pytest.raises(UsageError, match="no such pooling") as refused:
+        run(tmp_path, poolings=poolings)
+    assert "cls+mean" in refused.value.hint

@@ -8,8 +8,9 @@ import torch
 
 from unmask.metrics.noisy_or import combine_arrays
 from unmask.train.config import TrainConfig
+from unmask.train.data.batch import Batch
 from unmask.train.data.sampler import Sampler
-from unmask.train.models.detector import Detector
+from unmask.train.models.detector import Detector, Outputs
 from unmask.train.models.part_fusion import combine_terms
 from unmask.train.run_setup import build_shape
 
@@ -143,16 +144,20 @@ def test_without_the_setting_there_is_no_linear_term(make_data, made_item):
     assert len(build(data).read.linear_heads) == 2
 
 
+def run_without_and_with(head: torch.nn.Linear, model: Detector, batch: Batch) -> tuple[Outputs, Outputs]:
+    torch.nn.init.zeros_(head.weight)
+    before = model(batch)
+    with torch.no_grad():
+        head.weight.copy_(torch.randn(head.weight.shape, generator=torch.Generator().manual_seed(0)))
+    return before, model(batch)
+
+
 def test_the_joint_logit_has_a_term_of_the_mean_tokens_of_all_modalities(make_data, made_item):
     data = make_data([made_item(0, BOTH), made_item(1, {"ear": 3})])
     model = build(data)
     early, head = model.read.early, model.read.early_head
     batch = data.batch(np.arange(2), NAMES, device=CPU)
-    torch.nn.init.zeros_(head.weight)
-    before = model(batch)
-    with torch.no_grad():
-        head.weight.copy_(torch.randn(head.weight.shape, generator=torch.Generator().manual_seed(0)))
-    after = model(batch)
+    before, after = run_without_and_with(head, model, batch)
     x_BLW, group_BL = model.embed(model.standardize(batch), batch)
     added = (early(x_BLW[:1], group_BL[:1]) @ head.weight[0]).detach()
     torch.testing.assert_close((after.terms - before.terms)[0, -1:], added, rtol=1e-4, atol=1e-4)
@@ -173,11 +178,7 @@ def test_the_logit_of_a_modality_has_a_term_of_its_own_mean_token(make_data, mad
     model = build(data)
     batch = data.batch(np.arange(2), NAMES, device=CPU)
     early, head = model.read.part_early["audio"], model.read.part_early_heads["audio"]
-    torch.nn.init.zeros_(head.weight)
-    before = model(batch)
-    with torch.no_grad():
-        head.weight.copy_(torch.randn(head.weight.shape, generator=torch.Generator().manual_seed(0)))
-    after = model(batch)
+    before, after = run_without_and_with(head, model, batch)
     x_BLW, group_BL = model.embed(model.standardize(batch), batch)
     added = (early(x_BLW, group_BL) @ head.weight[0]).detach()
     assert added.abs().min() > 0.01
