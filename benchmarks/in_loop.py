@@ -20,10 +20,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.cache.encode_shard import ShardMedia, encode_shard
+from unmask.cache.encode_shard import encode_shard
 from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders import find_stream_name, make_encoder
 from unmask.cache.projections.projection import FOLDER, projection
+from unmask.cache.shard_media import ShardMedia
 from unmask.cache.spec import Encoder, Modality
 from unmask.cache.stage import open_tokens
 from unmask.cache.store.in_memory import InMemory

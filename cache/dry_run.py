@@ -21,7 +21,8 @@ from unmask.core.machine import get_free_bytes
 from unmask.core.progress import format_duration
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
-from unmask.preprocess.profiles import Profile
+from unmask.preprocess.profiles import MOUTH_FPS, Profile
+from unmask.preprocess.shards.media_item import MOUTH_SIDE
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 
@@ -132,6 +133,9 @@ def _measure_seconds_per_token(
 
 def _make_inputs(spec: EncoderSpec, profile: Profile, count: int) -> Any:
     settings = profile.preprocess
+    if spec.input == "mouth":
+        shape = (count, round(settings.clip_seconds * MOUTH_FPS), MOUTH_SIDE, MOUTH_SIDE)
+        return torch.randint(0, 256, shape, dtype=torch.uint8)
     if spec.modality == "image":
         return torch.randint(0, 256, (count, settings.face_size, settings.face_size, 3), dtype=torch.uint8)
     if spec.modality == "audio":

@@ -7,97 +7,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.cache.augmentations import augment_audio, augment_faces
 from unmask.cache.encoder_runner import Output, Runner, stack_waves
-from unmask.cache.encoders.audio_base import count_tokens
-from unmask.cache.spec import EncoderSpec, Modality
+from unmask.cache.encoders.audio_base import count_parts, count_tokens
+from unmask.cache.shard_media import ShardMedia
+from unmask.cache.spec import EncoderSpec, Input
 from unmask.cache.store.ragged import ClipKey
-from unmask.preprocess.profiles import AugmentationSettings
+from unmask.preprocess.profiles import MOUTH_FPS
 from unmask.preprocess.shards.media_shard import MediaShard
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShardMedia:
-    """The arrays of one media shard, read once for all encoders."""
-
-    keys: list[ClipKey]
-    starts: NDArray[np.float32]
-    """(C,) seconds."""
-    faces: NDArray[np.uint8]
-    """(F, S, S, 3); empty when no encoder needs faces. The same holds for audio."""
-    face_times: NDArray[np.float32]
-    face_offsets: NDArray[np.int64]
-    audio: NDArray[np.int16]
-    audio_offsets: NDArray[np.int64]
-    sample_rate: int
-    texts: list[str | None]
-    facts: list[Mapping[str, Any] | None]
-    """Header fields of each clip's media file; None when the manifest has no such file."""
-    faces_there: torch.Tensor | None = None
-    audio_there: torch.Tensor | None = None
-    """The same faces and audio on a GPU, after `there`."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """"media_id/clip" -> why it could not be augmented; such a clip has no faces and no audio."""
-
-    @classmethod
-    def read(cls, shard: MediaShard, wanted: set[Modality], facts: Mapping[str, Mapping[str, Any]]) -> Self:
-        """Read the modalities `wanted`. `facts`: media id -> header fields of the manifest's row."""
-        nothing: Any = np.zeros(0, np.uint8)
-        return cls(
-            keys=shard.clip_keys,
-            starts=shard.spans[:, 0],
-            faces=shard.array("faces") if "image" in wanted else nothing,
-            face_times=shard.array("face_times"),
-            face_offsets=shard.face_offsets,
-            audio=shard.array("audio") if "audio" in wanted else nothing,
-            audio_offsets=shard.audio_offsets,
-            sample_rate=int(shard.settings["sample_rate"]),
-            texts=shard.clip_texts,
-            facts=[facts.get(media_id) for media_id, _ in shard.clip_keys],
-        )
-
-    def copy_to_gpu(self, stream: torch.cuda.Stream) -> Self:
-        """Copy faces and audio to the GPU on the CUDA stream `stream`, while another stream encodes."""
-        with torch.cuda.stream(stream):
-            # Not from pinned memory: allocating it synchronizes the GPU, and shards differ in size.
-            faces, audio = (torch.from_numpy(array).to(stream.device) for array in (self.faces, self.audio))
-        stream.synchronize()
-        return replace(self, faces_there=faces, audio_there=audio)
-
-    def take(self, clip: int) -> Self:
-        """One clip of it."""
-        face, audio = (slice(int(part[clip]), int(part[clip + 1])) for part in (self.face_offsets, self.audio_offsets))
-        return replace(
-            self,
-            keys=[self.keys[clip]],
-            starts=self.starts[clip : clip + 1],
-            faces=self.faces[face],
-            face_times=self.face_times[face],
-            face_offsets=np.array([0, face.stop - face.start]),
-            audio=self.audio[audio],
-            audio_offsets=np.array([0, audio.stop - audio.start]),
-            texts=[self.texts[clip]],
-            facts=[self.facts[clip]],
-            faces_there=None if self.faces_there is None else self.faces_there[face],
-            audio_there=None if self.audio_there is None else self.audio_there[audio],
-        )
-
-    def augment(self, settings: AugmentationSettings, number: int) -> Self:
-        """The same clips in augmented version `number`; 0 is the clean one."""
-        if number == 0:
-            return self
-        return replace(
-            self,
-            faces=augment_faces(self.faces, self.face_offsets, self.keys, settings, number),
-            audio=augment_audio(self.audio, self.audio_offsets, self.keys, self.sample_rate, settings, number),
-        )
 
 
 @dataclass(slots=True)
@@ -141,7 +64,7 @@ def encode_shard(media: ShardMedia, runner: Runner, outputs: Sequence[Output] | 
     A clip whose tokens are not finite gets no tokens and a line in `failed`.
     """
     asked = _Pass(runner, runner.outputs if outputs is None else outputs)
-    made = ENCODE_MODALITY[asked.spec.modality](media, asked)
+    made = ENCODE_INPUT[asked.spec.input](media, asked)
     return [_refuse_nonfinite(one, media.keys, asked.spec.name) for one in made]
 
 
@@ -188,8 +111,28 @@ def _encode_metadata(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     return found.join(media, lambda clip: 0.0)
 
 
-ENCODE_MODALITY: dict[Modality, Callable[[ShardMedia, _Pass], list[ShardTokens]]] = {
+def _encode_mouths(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
+    """Clips of equal length are batched together, so that no padding is ever encoded."""
+    frames = [select_frames(count, media.mouth_fps) for count in np.diff(media.mouth_offsets).tolist()]
+    lengths = np.array([len(each) for each in frames], np.int64)
+    found = _Found(asked.widths)
+    for length in sorted(set(lengths[lengths > 0].tolist())):
+        clips = np.flatnonzero(lengths == length).tolist()
+        batches = _MouthBatches(media, [int(media.mouth_offsets[clip]) + frames[clip] for clip in clips])
+        found.add([[clip] for clip in clips], asked.encode(batches))
+    return found.join(media, lambda clip: float(lengths[clip]) / MOUTH_FPS)
+
+
+def select_frames(count: int, fps: float) -> NDArray[np.int64]:
+    """Of `count` mouth crops, `fps` per second, those that show each time of MOUTH_FPS."""
+    times = np.arange(round(count / fps * MOUTH_FPS)) / MOUTH_FPS
+    # A thousandth, because a time that falls on a crop must not be taken from the one before by rounding.
+    return np.minimum((times * fps + 1e-3).astype(np.int64), count - 1)
+
+
+ENCODE_INPUT: dict[Input, Callable[[ShardMedia, _Pass], list[ShardTokens]]] = {
     "image": _encode_images,
+    "mouth": _encode_mouths,
     "audio": _encode_audio,
     "text": _encode_texts,
     "metadata": _encode_metadata,
@@ -198,6 +141,10 @@ ENCODE_MODALITY: dict[Modality, Callable[[ShardMedia, _Pass], list[ShardTokens]]
 
 def count_expected_tokens(shard: MediaShard, spec: EncoderSpec) -> int:
     """Count the tokens of the shard without reading faces or audio."""
+    if spec.input == "mouth":
+        fps, rate = float(shard.settings.get("mouth_fps") or MOUTH_FPS), spec.tokens_per_second or MOUTH_FPS
+        shown = [len(select_frames(count, fps)) for count in np.diff(shard.mouth_offsets).tolist()]
+        return sum(count_parts(count / MOUTH_FPS, rate) for count in shown if count)
     if spec.modality == "image":
         return int(shard.face_offsets[-1]) * (spec.tokens_per_frame or 1)
     if spec.modality == "audio":
@@ -222,6 +169,21 @@ class _AudioBatches:
         starts = [int(self.media.audio_offsets[clip]) for clip in self.clips[part]]
         audio = torch.from_numpy(self.media.audio) if self.media.audio_there is None else self.media.audio_there
         return stack_waves(audio, starts, self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class _MouthBatches:
+    """Mouths of clips of one length as a sequence: a slice of it is a batch (B, M, S, S)."""
+
+    media: ShardMedia
+    frames: list[NDArray[np.int64]]
+    """Of each clip, (M,) rows of `media.mouth`."""
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, part: slice) -> torch.Tensor:
+        return torch.from_numpy(self.media.mouth[np.stack(self.frames[part])])
 
 
 class _Found:

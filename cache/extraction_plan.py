@@ -119,7 +119,7 @@ def _plan_stores(manifest: Manifest, profile: Profile, work: WorkFolder, device:
         if name == PCA:
             clean = make_encoder(choice.model_copy(update={"projection": NATIVE}), device)
             name = name_pca(clean.spec.fingerprint(media), list_train_items(manifest))
-        for view in range(profile.views.count + 1 if clean.spec.modality in AUGMENTATIONS else 1):
+        for view in range(profile.views.count + 1 if clean.spec.input in AUGMENTATIONS else 1):
             encoder = clean if view == 0 else make_encoder(_get_native_choice(choice), device)
             encoder.spec = replace(encoder.spec, view=name_augmentation(profile.views, view, clean.spec.modality))
             made = _make_job(choice, encoder, work, media, view)
@@ -201,7 +201,7 @@ def _explain_new(folder: Path, spec: EncoderSpec, media: str) -> str:
         except MissingInput:  # a damaged store explains nothing
             continue
         before, now = other_spec.as_json(), spec.as_json()
-        changed = [key for key in now if key != "weights" and before[key] != now[key]]
+        changed = [key for key in now if key != "weights" and before.get(key) != now[key]]
         changed += ["preprocessing"] * (other_media != media)
         nearest = changed if nearest is None or len(changed) < len(nearest) else nearest
     return "first call" if nearest is None else f"new {', '.join(nearest)}"

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import torch
 
-from unmask.cache.encode_shard import ShardMedia, ShardTokens
+from unmask.cache.encode_shard import ShardTokens
 from unmask.cache.encoder_runner import Output, Runner
 from unmask.cache.extraction_plan import StoreJob
+from unmask.cache.shard_media import ShardMedia
 from unmask.cache.single_clips import encode_safely
 
 

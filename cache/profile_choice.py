@@ -17,7 +17,7 @@ from unmask.core.errors import MissingInput, UsageError
 from unmask.core.settings import apply
 from unmask.core.suggestions import suggest
 from unmask.core.work_folder import WorkFolder
-from unmask.preprocess.encoder_names import make_file_safe
+from unmask.preprocess.encoder_names import TWO_SIDED, make_file_safe
 from unmask.preprocess.profiles import AS, PROFILES, Profile, hub, offline
 
 AUTO = "auto"
@@ -61,13 +61,18 @@ def resolve_profile(
 def replace_weights(profile: Profile, weights: Mapping[str, str | Path]) -> Profile:
     """`profile` with other weights of some encoders: a folder, a hub name, or "default" for the encoder's own.
 
-    The name of layers that are kept apart, without the layer, stands for all of them. Folders become absolute paths, so
-    that later commands find them from anywhere. `UsageError` for an encoder that the profile does not have.
+    The name of layers that are kept apart, without the layer, stands for all of them, and `sync` for both of its sides.
+    Folders become absolute paths, so that later commands find them from anywhere. An encoder of image and audio that
+    the profile does not have is added to it.
+    `UsageError` for any other encoder that the profile does not have.
     """
+    added = tuple(name for name in weights if name in TWO_SIDED and not list_parts(profile, name))
+    if added:
+        profile = Profile.model_validate(profile.model_dump() | {"encoders": (*profile.encoders, *added)})
     names = [choice.alias_or_name for choice in profile.encoders]
     chosen: dict[str, str | None] = {}
     for name, given in weights.items():
-        meant = [name] * (name in names) or list_layers_apart(profile, name)
+        meant = [name] * (name in names) or list_parts(profile, name)
         if not meant:
             hint = f"{suggest(name, names)}encoders of the profile: {', '.join(names)}"
             raise UsageError(f"profile {profile.name} has no encoder {name!r}", hint)
@@ -79,8 +84,8 @@ def replace_weights(profile: Profile, weights: Mapping[str, str | Path]) -> Prof
     return profile.model_copy(update={"encoders": encoders})
 
 
-def list_layers_apart(profile: Profile, name: str) -> list[str]:
-    """Encoders of `profile` that `split_layers` made of one that is called `name`."""
+def list_parts(profile: Profile, name: str) -> list[str]:
+    """Encoders of `profile` that `split_layers` or `split_sides` made of one that is called `name`."""
     called = (name, make_file_safe(name))
     return [one.alias_or_name for one in profile.encoders if one.alias and one.network_name in called]
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from unmask.cache.encode_shard import ShardMedia, ShardTokens, encode_shard
+from unmask.cache.encode_shard import ShardTokens, encode_shard
 from unmask.cache.encoder_runner import Output, Runner
+from unmask.cache.shard_media import ShardMedia
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash
 from unmask.core.errors import MachineFailed
 from unmask.preprocess.profiles import AugmentationSettings

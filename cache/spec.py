@@ -11,6 +11,8 @@ import torch
 from unmask.core.hashing import fingerprint
 
 Modality = Literal["image", "audio", "text", "metadata"]
+Input = Literal["image", "audio", "text", "metadata", "mouth"]
+"""What an encoder reads of a clip: the arrays of its modality, or the mouth crops."""
 
 TOKEN_WIDTH = 512
 """Width of every stored token, unless the encoder's projection is `native`."""
@@ -51,6 +53,8 @@ class EncoderSpec:
     """Name of the augmentation of the input; "" for the clean clip."""
     version: int = 1
     """Increased when the code of this encoder gives other tokens."""
+    reads: Literal["", "mouth"] = ""
+    """mouth: the mouth crops of a clip in order, instead of its faces one by one."""
 
     def __post_init__(self) -> None:
         if isinstance(self.layer, list):  # as JSON gives it back
@@ -66,8 +70,13 @@ class EncoderSpec:
         """Width of a stored token."""
         return self.native_dim if self.projection == "native" else TOKEN_WIDTH
 
+    @property
+    def input(self) -> Input:
+        return self.reads or self.modality
+
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without `reads` where it is empty, as before there was such a field: keys stay."""
+        return {key: value for key, value in asdict(self).items() if key != "reads" or value}
 
     @property
     def network(self) -> str:
@@ -85,6 +94,7 @@ class Encoder(Protocol):
     """A frozen encoder: a spec and one method. B inputs of equal length, T tokens per input, D = spec.native_dim.
 
     image  (B, S, S, 3) uint8 RGB                          -> (B, T, D) float32, T = spec.tokens_per_frame
+    mouth  (B, M, S, S) uint8 gray, MOUTH_FPS per second    -> (B, T, D) float32, T = M / MOUTH_FPS * tokens_per_second
     audio  (B, A) float32 in [-1, 1] at 16 kHz             -> (B, T, D) float32, T = A / 16000 * tokens_per_second,
                                                               rounded, at least 1
     text   list of B strings                               -> (B, 1, D) float32

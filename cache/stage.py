@@ -14,12 +14,13 @@ from typing import Any
 
 import torch
 
-from unmask.cache.encode_shard import ShardMedia, ShardTokens, count_expected_tokens
+from unmask.cache.encode_shard import ShardTokens, count_expected_tokens
 from unmask.cache.encoders.metadata import read_header_fields
 from unmask.cache.extraction_plan import StoreJob, list_folders, plan_stores, prepare_stores
 from unmask.cache.network_passes import NetworkPass, group_jobs
 from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER
+from unmask.cache.shard_media import ShardMedia
 from unmask.cache.single_clips import augment_safely
 from unmask.cache.store.inventory import LOCK
 from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tokens, write_index
@@ -185,7 +186,7 @@ def _read_ahead(
         name = shard.path.name
         if name not in clean:
             clean.clear()
-            wanted = {job.spec.modality for job in jobs if name in job.missing}
+            wanted = {job.spec.input for job in jobs if name in job.missing}
             clean[name] = ShardMedia.read(shard, wanted, facts)
         media = augment_safely(clean[name], profile.views, view)
         return media if copies is None else media.copy_to_gpu(copies)

@@ -9,6 +9,10 @@ BY_WEIGHTS = ("ssl:", "whisper:", "clip:")
 """Prefixes of encoders that are named by their weights: `ssl:facebook/hubert-base-ls960`."""
 RANDOM = "random:"
 """Prefix of the network of another encoder with shuffled weights, `random:whisper_tiny`: a control."""
+SYNC = "sync"
+"""The encoder of mouths and audio in time, which `unmask adapt sync` learns."""
+TWO_SIDED = (SYNC,)
+"""Encoders of image and audio together."""
 UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 
 

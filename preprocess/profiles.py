@@ -10,7 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_validator, mode
 from unmask.core.errors import UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
-from unmask.preprocess.encoder_names import UNSAFE, make_file_safe
+from unmask.preprocess.encoder_names import SYNC, TWO_SIDED, UNSAFE, make_file_safe
 
 
 class PreprocessSettings(Settings):
@@ -86,11 +86,13 @@ class PreprocessSettings(Settings):
         return {key: value for key, value in written.items() if key != "mouth_fps" or value}
 
 
-LATER = {"pooling": None, "alias": None, "trained_on": None, "layers": "mean"}
+LATER = {"pooling": None, "alias": None, "trained_on": None, "layers": "mean", "side": None}
 """Settings of an encoder that earlier versions did not have, with their defaults."""
 AS = "as"
 """The setting `alias` where it is written: `as` is a word of Python's own."""
 MEAN, APART = "mean", "apart"
+MOUTH_FPS = 25.0
+"""Mouth crops per second where an encoder of the profile asks for them, and that any encoder of mouths gets."""
 LONGEST_ALIAS = 64
 
 
@@ -110,6 +112,10 @@ class EncoderChoice(Settings):
     layers: Literal["mean", "apart"] = "mean"
     """Of several layers: their mean, or `apart`, each an encoder of the profile by itself, `<name>-l6` for layer 6. All
     of them come from one pass of the network, and a training may use any of them.
+    """
+    side: Literal["image", "audio"] | None = None
+    """Of an encoder of image and audio together, such as `sync`: whose tokens these are. None: those of both, each an
+    encoder of the profile by itself, `sync-image` and `sync-audio`.
     """
     grid: int | None = None
     """Image tokens per frame: grid x grid."""
@@ -134,8 +140,12 @@ class EncoderChoice(Settings):
 
     @property
     def network_name(self) -> str:
-        """`alias_or_name` without the layer that `split_layers` added: what layers kept apart are called together."""
-        return self.alias_or_name.removesuffix(f"-l{self.layer}")
+        """`alias_or_name` without what `split_layers` or `split_sides` added: what its parts are called together."""
+        return self.alias_or_name.removesuffix(f"-l{self.layer}").removesuffix(f"-{self.side}")
+
+    @property
+    def reads_mouth(self) -> bool:
+        return self.name == SYNC and self.side != "audio"
 
     @model_validator(mode="before")
     @classmethod
@@ -175,6 +185,29 @@ def _name_layer(name: str, layer: int) -> dict[str, Any]:
     return {"layer": layer, "layers": MEAN, "alias": name[: LONGEST_ALIAS - len(suffix)] + suffix}
 
 
+def split_sides(choice: EncoderChoice) -> tuple[EncoderChoice, ...]:
+    """One choice per side of an encoder of image and audio, else `choice` itself.
+
+    Their tokens are compared with each other, so they keep the encoder's own width unless a projection is asked for.
+    `UsageError` for a side of an encoder that has none.
+    """
+    if choice.name not in TWO_SIDED:
+        if choice.side is not None:
+            known = ", ".join(TWO_SIDED)
+            raise UsageError(f"encoder {choice.name}: has no side {choice.side}", f"encoders with sides: {known}")
+        return (choice,)
+    is_default = choice.projection == EncoderChoice.model_fields["projection"].default
+    native = {"projection": "native"} if is_default else {}
+    if choice.side is not None:
+        return (choice.model_copy(update=native),)
+    return tuple(choice.model_copy(update=native | _name_side(choice, side)) for side in ("image", "audio"))
+
+
+def _name_side(choice: EncoderChoice, side: str) -> dict[str, Any]:
+    suffix = f"-{side}"
+    return {"side": side, "alias": choice.alias_or_name[: LONGEST_ALIAS - len(suffix)] + suffix}
+
+
 class AugmentationSettings(Settings):
     """Augmentations: changed copies of the clips, cached too, so that training on tokens can augment."""
 
@@ -191,13 +224,22 @@ class Profile(Settings):
     name: str
     preprocess: PreprocessSettings = PreprocessSettings()
     encoders: tuple[EncoderChoice, ...]
-    """Layers that are kept apart have a choice each, whichever way they were written."""
+    """Layers that are kept apart have a choice each, whichever way they were written; so do the sides of an encoder of
+    image and audio."""
     views: AugmentationSettings = AugmentationSettings()
 
     @field_validator("encoders")
     @classmethod
     def _keep_layers_apart(cls, encoders: tuple[EncoderChoice, ...]) -> tuple[EncoderChoice, ...]:
-        return tuple(one for choice in encoders for one in split_layers(choice))
+        return tuple(one for choice in encoders for layer in split_layers(choice) for one in split_sides(layer))
+
+    @model_validator(mode="after")
+    def _add_mouth_stream(self) -> Self:
+        """Mouth crops where an encoder reads them."""
+        if not self.preprocess.mouth_fps and any(choice.reads_mouth for choice in self.encoders):
+            changed = self.preprocess.model_dump() | {"mouth_fps": MOUTH_FPS}
+            object.__setattr__(self, "preprocess", PreprocessSettings.model_validate(changed))
+        return self
 
     def fingerprint(self) -> str:
         """Without what is only known of the encoders: `trained_on` names no other tokens."""

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from unmask.adaptation_table import AdaptationTable
+from unmask.adaptation_table import AdaptationTable, adapt_encoder
 from unmask.arguments import ProfileSettings, check_reasons, choose_profile
 from unmask.core.file_lock import hold_lock
 from unmask.core.machine import choose_device
@@ -230,15 +230,12 @@ class Work(OpenWork):
     ) -> AdaptationTable:
         """Tune the norm layers of an image or audio encoder on the training split (docs/adapt.md), with `settings`
         such as `epochs=5`, into the weights folder `out` (None: under <work>/adapted). Then `extract(weights={encoder:
-        table.folder})`. Finished weights of the same settings and clips are reused, unfinished ones continued.
+        table.folder})`. Finished weights are reused, unfinished ones continued. "sync" is learned (docs/sync.md).
         """
-        from unmask.cache.adaptation.settings import AdaptSettings
-        from unmask.cache.adaptation.stage import adapt
-
-        manifest, chosen = self.read_manifest(), AdaptSettings().changed(settings)
-        profile, at = choose_profile(self.folder, None, say=log.debug, keep=False), choose_device(device)
+        manifest, at = self.read_manifest(), choose_device(device)
+        profile = choose_profile(self.folder, None, say=log.debug, keep=False)
         folder = None if out is None else Path(out)
-        return AdaptationTable(*adapt(manifest, profile, self.folder, encoder, chosen, device=at, out=folder))
+        return adapt_encoder(manifest, profile, self.folder, encoder, settings, device=at, out=folder)
 
     def train(
         self, preset: str | TrainConfig = "full", *, ensemble: int | None = None, device: str = "auto", **settings: Any

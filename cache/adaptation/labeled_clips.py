@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.adaptation.settings import AdaptSettings
-from unmask.cache.encode_shard import ShardMedia
+from unmask.cache.shard_media import ShardMedia
 from unmask.cache.single_clips import augment_safely
 from unmask.core.errors import UsageError
 from unmask.core.hashing import fingerprint

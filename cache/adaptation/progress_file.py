@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -41,15 +41,16 @@ class Standing:
 
 
 def save_progress(folder: Path, state: Mapping[str, Any]) -> None:
-    """`state` has the PARTS; tensors, numbers and strings only."""
-    assert set(state) == PARTS
+    """`state` has a "key" and the parts that `load_progress` will ask for; tensors, numbers and strings only."""
     content = io.BytesIO()  # torch has an error of its own for a full disk
     torch.save(dict(state), content)
     with create_file(folder / PROGRESS) as temporary:
         temporary.write_bytes(content.getbuffer())
 
 
-def load_progress(folder: Path, key: str, device: torch.device) -> dict[str, Any] | None:
+def load_progress(
+    folder: Path, key: str, device: torch.device, parts: Set[str] = frozenset(PARTS)
+) -> dict[str, Any] | None:
     """What `save_progress` kept for `key`; None where there is nothing that can be read, or it is of another key."""
     try:
         state: dict[str, Any] = torch.load(folder / PROGRESS, map_location=device, weights_only=True)
@@ -58,7 +59,7 @@ def load_progress(folder: Path, key: str, device: torch.device) -> dict[str, Any
     except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
         log.warning("%s: not readable (%s), starting over", folder / PROGRESS, error)
         return None
-    if set(state) != PARTS or state["key"] != key:
+    if set(state) != parts or state["key"] != key:
         log.warning("%s: of other settings or clips, starting over", folder / PROGRESS)
         return None
     return state

@@ -27,9 +27,14 @@ from unmask.cache.adaptation.tunable_encoder import TunableEncoder
 from unmask.cache.adaptation.tuning import Tuning
 from unmask.cache.augmentations import name_augmentation
 from unmask.cache.encoders import find_given_weights, make_encoder
-from unmask.cache.profile_choice import list_layers_apart
-from unmask.cache.weights.checkpoint import TENSORS
-from unmask.cache.weights.trained_on import TrainedOn, find_trained_on, hash_links, read_trained_on, write_trained_on
+from unmask.cache.profile_choice import list_parts
+from unmask.cache.weights.trained_on import (
+    TrainedOn,
+    find_finished,
+    find_trained_on,
+    hash_files,
+    write_trained_on,
+)
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.core.hashing import fingerprint
@@ -82,7 +87,7 @@ def adapt(
     key = inputs.key
     folder = out or work.adapted / f"{inputs.encoder.spec.name}-s{settings.seed}-{key[:8]}"
     with hold_lock(folder / "lock", "another adaptation"):
-        if finished := _find_finished(folder, key):
+        if finished := find_finished(folder, key):
             log.info("%s: adapted before on the same clips, reused", folder)
             return folder, finished
         model = TunableEncoder(inputs.encoder, device)
@@ -112,7 +117,7 @@ def choose_encoder(profile: Profile, name: str) -> EncoderChoice:
 
 
 def _join_layers(profile: Profile, name: str) -> EncoderChoice:
-    apart = list_layers_apart(profile, name)
+    apart = list_parts(profile, name)
     layers = [one for one in profile.encoders if one.alias_or_name in apart and isinstance(one.layer, int)]
     if not layers:
         return EncoderChoice(name=name)
@@ -138,17 +143,6 @@ def _read_inputs(
         media=hash_media_settings(profile.preprocess),
         manifest=manifest,
     )
-
-
-def _find_finished(folder: Path, key: str) -> TrainedOn | None:
-    """The record of a finished folder. `UsageError` for one of other settings or clips, or of other weights."""
-    if not (folder / TENSORS).is_file():
-        return None
-    record = read_trained_on(folder)
-    if record is None or record.key != key:
-        what = "has other weights" if record is None else "was adapted with other settings or on other clips"
-        raise UsageError(f"{folder}: {what}", "give another --out, or leave it out")
-    return record
 
 
 def _choose_precision(inputs: _Inputs, device: torch.device) -> str:
@@ -189,11 +183,5 @@ def _make_record(inputs: _Inputs, model: TunableEncoder, standing: Standing) -> 
         items={split: len(of_split.media_ids) for split, of_split in clips.items()},
         best_epoch=standing.best_epoch,
         epochs=list(standing.epochs),
-        seen={split: _hash_files(manifest, of_split) for split, of_split in clips.items()},
+        seen={split: hash_files(manifest, of_split.media_ids) for split, of_split in clips.items()},
     )
-
-
-def _hash_files(manifest: Manifest, clips: LabeledClips) -> list[str]:
-    chosen = set(clips.media_ids)
-    media = manifest.table.column("media_id").to_pylist()
-    return hash_links(manifest.table.filter([one in chosen for one in media]))

@@ -16,6 +16,7 @@ from unmask.cache.weights.sources import (
     CTRANSLATE2_FILES,
     SENTENCE_FILES,
     SPEECH_FILES,
+    SYNC_FILES,
     TIMM_FILES,
     TOWER_FILES,
     WHISPER_FILES,
@@ -141,6 +142,10 @@ ENCODERS: dict[str, EncoderEntry] = {
     ),
     # Header metadata: no weights.
     "metadata": EncoderEntry("metadata:metadata"),
+    # Mouths and audio in time: 64 wide, 25 tokens per second; learned on the user's own training split.
+    "sync": EncoderEntry(
+        "sync:sync", Source(files=SYNC_FILES, made_by="unmask adapt sync, then unmask extract --weights sync=FOLDER")
+    ),
     # Small networks with seeded random weights.
     "tiny_image": EncoderEntry("tiny_networks:tiny_image"),
     "tiny_audio": EncoderEntry("tiny_networks:tiny_audio"),

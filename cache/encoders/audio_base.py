@@ -27,7 +27,12 @@ MIN_SAMPLES = 800
 
 def count_tokens(samples: int, rate: float) -> int:
     """Number of tokens of a clip, at least one."""
-    return max(1, round(samples / SAMPLE_RATE * rate))
+    return count_parts(samples / SAMPLE_RATE, rate)
+
+
+def count_parts(seconds: float, rate: float) -> int:
+    """Number of tokens of `seconds`, at least one."""
+    return max(1, round(seconds * rate))
 
 
 def pool_mean(frames_BFD: torch.Tensor, tokens: int) -> torch.Tensor:

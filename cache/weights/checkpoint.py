@@ -11,9 +11,8 @@ import torch
 from safetensors.torch import save
 
 from unmask.cache.weights.tensor_files import Tensors
+from unmask.cache.weights.trained_on import TENSORS
 from unmask.core.atomic_files import create_file, write_json
-
-TENSORS = "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,14 @@ class Checkpoint:
             before = tensors[name.removeprefix(self.prefix)]
             assert before.shape == values.shape, name
             tensors[name.removeprefix(self.prefix)] = values.detach().to("cpu", before.dtype)
-        for name, content in self.files.items():
-            write_json(folder / name, content)
-        # Copies: safetensors refuses tensors that share memory.
-        copies = {name: values.contiguous().clone() for name, values in tensors.items()}
-        with create_file(folder / TENSORS) as temporary:
-            temporary.write_bytes(save(copies, metadata={"format": "pt"}))
+        write_weights(folder, tensors, self.files)
+
+
+def write_weights(folder: Path, tensors: Mapping[str, torch.Tensor], files: Mapping[str, Any]) -> None:
+    """Write the JSON `files`, name -> content, and then the tensors of a weights folder."""
+    for name, content in files.items():
+        write_json(folder / name, content)
+    # Copies: safetensors refuses tensors that share memory.
+    copies = {name: values.detach().cpu().contiguous().clone() for name, values in tensors.items()}
+    with create_file(folder / TENSORS) as temporary:
+        temporary.write_bytes(save(copies, metadata={"format": "pt"}))

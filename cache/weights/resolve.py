@@ -69,6 +69,8 @@ def find_weights(name: str, given: str | None = None) -> Weights | None:
         return _find_in_package(source.package)
     if given is not None and _is_local(given):
         return _find_in_path(Path(given).expanduser(), source.files)
+    if given is None and source.made_by:
+        return None
     return _find_in_hub_cache(*_parse_hub_name(source, given), source.files)
 
 
@@ -79,7 +81,7 @@ def obtain_weights(name: str, given: str | None = None) -> Weights:
         return found
     source = _get_source(name)
     given = given or find_named_weights(name)
-    if not (given is None and source.package) and not (given is not None and _is_local(given)):
+    if not (given is None and (source.package or source.made_by)) and not (given is not None and _is_local(given)):
         repository, revision = _parse_hub_name(source, given)
         _fetch(repository, revision, source.files)
         found = _find_in_hub_cache(repository, revision, source.files)
@@ -192,6 +194,8 @@ def _parse_hub_name(source: Source, given: str | None) -> tuple[str, str | None]
 
 
 def _describe_remedy(source: Source, given: str | None) -> str:
+    if source.made_by and given is None:
+        return source.made_by
     package = source.package if given is None else None
     if package and package.install is None:
         return f"pip install {package.distribution}, or `make` again: it is in the pinned list"

@@ -46,6 +46,8 @@ class Source:
     """Default hub name."""
     package: Package | None = None
     """Preferred to the hub."""
+    made_by: str | None = None
+    """Command that makes the weights; they have no other source by themselves."""
     owner: str = ""
     """Put before a hub name that has no owner: "resnet18.a1_in1k" is timm/resnet18.a1_in1k."""
 
@@ -69,6 +71,7 @@ SENTENCE_SETTINGS = (
 )
 """Maximum length of a text. The name depends on the network in old models."""
 
+SYNC_FILES = Files(tensors=("model.safetensors",), needed=(CONFIG,))
 TIMM_FILES = Files(tensors=TENSORS, needed=(CONFIG,), bare=True)
 SPEECH_FILES = Files(tensors=TENSORS, needed=(CONFIG, RECIPE))
 TOWER_FILES = Files(tensors=TENSORS, needed=(CONFIG,), extra=RECIPE)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,12 +17,13 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from unmask.core.atomic_files import write_json
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, UsageError
 from unmask.core.settings import Settings
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice
 
 FILE = "trained_on.json"
+TENSORS = "model.safetensors"
 COLUMNS = ("media_id", "group", "people", "sources", "content")
 # Splits of now whose files must not be among those of then: training saw the labels, validation chose the epoch.
 FORBIDDEN = (("train", ("val", "test")), ("val", ("test",)))
@@ -79,6 +80,17 @@ def find_trained_on(weights: str | None) -> TrainedOn | None:
     return read_trained_on(path.parent if path.is_file() else path) if path else None
 
 
+def find_finished(folder: Path, key: str) -> TrainedOn | None:
+    """The record of a finished folder. `UsageError` for one of other settings or clips, or of other weights."""
+    if not (folder / TENSORS).is_file():
+        return None
+    record = read_trained_on(folder)
+    if record is None or record.key != key:
+        what = "has other weights" if record is None else "was adapted with other settings or on other clips"
+        raise UsageError(f"{folder}: {what}", "give another --out, or leave it out")
+    return record
+
+
 def write_trained_on(folder: Path, record: TrainedOn) -> None:
     write_json(folder / FILE, record.model_dump(mode="json"))
 
@@ -86,6 +98,13 @@ def write_trained_on(folder: Path, record: TrainedOn) -> None:
 def hash_links(table: pa.Table) -> list[str]:
     """Sorted hashes of all that links the rows of a manifest's `table` to other files."""
     return sorted({link for row in _list_links(table) for link in row})
+
+
+def hash_files(manifest: Manifest, media_ids: Sequence[str]) -> list[str]:
+    """`hash_links` of these files of `manifest`."""
+    chosen = set(media_ids)
+    media = manifest.table.column("media_id").to_pylist()
+    return hash_links(manifest.table.filter([one in chosen for one in media]))
 
 
 def count_seen(record: TrainedOn, manifest: Manifest) -> dict[str, int]:

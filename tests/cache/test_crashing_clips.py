@@ -10,7 +10,7 @@ import pytest
 import torch
 from raised_errors import RAISED
 
-from unmask.cache import encode_shard, extraction_plan
+from unmask.cache import extraction_plan, shard_media
 from unmask.cache.augmentations import augment_faces
 from unmask.cache.encoders import make_encoder
 from unmask.cache.stage import extract, open_tokens
@@ -87,7 +87,7 @@ def test_a_clip_that_an_augmentation_cannot_take_fails_in_that_view_alone(one_wh
             raise IndexError("white")
         return augment_faces(faces, *rest)
 
-    monkeypatch.setattr(encode_shard, "augment_faces", touchy)
+    monkeypatch.setattr(shard_media, "augment_faces", touchy)
     clean, changed = run(one_white)
     assert (clean.done, changed.done, next(iter(changed.failed.values()))[:19]) == (5, 4, "crashed: IndexError")
     monkeypatch.undo()

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from unmask.cache import extraction_plan as work
-from unmask.cache.encode_shard import ShardMedia, encode_shard
+from unmask.cache.encode_shard import encode_shard
 from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders import make_encoder
 from unmask.cache.projections.projection import projection
+from unmask.cache.shard_media import ShardMedia
 from unmask.cache.stage import extract, open_tokens
 from unmask.core.stage_report import StageReport
 from unmask.preprocess.profiles import EncoderChoice, Profile

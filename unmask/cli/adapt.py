@@ -13,12 +13,15 @@ from unmask.cli.options import Call, Device, SettingsFile, command
 @command()
 def adapt(
     call: Call,
-    encoder: Annotated[str, typer.Argument(help="Image or audio encoder to adapt, as in the profile.")],
+    encoder: Annotated[
+        str, typer.Argument(help="Image or audio encoder to adapt, as in the profile, or sync (docs/sync.md).")
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the weights (default: one under work/adapted).")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Short for --set adapt.epochs=N (default: 10).")
+        int | None,
+        typer.Option("--epochs", min=1, help="Short for --set adapt.epochs=N (default: 10)."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Short for --set adapt.seed=N (default: 0).")
@@ -29,13 +32,13 @@ def adapt(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """Tune the norm layers of an encoder on the training split (writes work/adapted)."""
-    from unmask.cache.adaptation.settings import AdaptSettings
+    """Tune the norm layers of an encoder on the training split, or learn the sync encoder (writes work/adapted)."""
+    from unmask.adaptation_table import make_settings
     from unmask.core.settings import apply
 
     given = {"epochs": epochs, "seed": seed}
     changes = {name: value for name, value in given.items() if value is not None}
-    chosen = apply(AdaptSettings(), settings, assignments or [], under="adapt.").changed(changes)
+    chosen = apply(make_settings(encoder), settings, assignments or [], under="adapt.").changed(changes)
     table = call.work.adapt(encoder, out=out, device=device, **chosen.model_dump())
     call.console.say(table.as_text())
     call.console.say(f"weights: {table.folder}")
