@@ -130,7 +130,13 @@ class _Ready:
 def _made(setup: Setup, portion: Portion, device: torch.device) -> Batch:
     names = setup.model.shape.streams
     return setup.data.batch(
-        portion.clips, names, device=device, kept=portion.kept, views=portion.views, mixtures=setup.model.mixtures
+        portion.clips,
+        names,
+        device=device,
+        kept=portion.kept,
+        views=portion.views,
+        mixtures=setup.model.mixtures,
+        sync=setup.model.sync is not None,
     )
 
 

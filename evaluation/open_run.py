@@ -112,9 +112,10 @@ def check_split(run: Path, info: RunInfo, manifest: Manifest) -> None:
 def check_streams(run: Path, info: RunInfo, data: TokenData) -> None:
     """Raise `MissingInput` unless `data` has tokens of the run's encoders with the same weights and settings."""
     for name, stream in info.streams.items():
-        if name not in data.streams:
+        found = data.find_stream(name)
+        if found is None:
             raise MissingInput(f"{run.name}: tokens of {name} are missing", "unmask extract")
-        store = data.streams[name].store
+        store = found.store
         if store.fingerprint != stream.fingerprint:
             changed = _describe_changes(stream.spec.as_json(), store.spec.as_json()) or "preprocessing"
             raise MissingInput(

@@ -29,6 +29,8 @@ LATER = (
     "part_means",
     "mix_layers",
     "logit_adjustment",
+    "sync",
+    "fits_weight",
 )
 """Settings that earlier versions did not have."""
 
@@ -50,6 +52,9 @@ class TrainConfig(Settings):
     """How the modalities are combined: a name in models/fusions.FUSIONS, or module:attribute for your own."""
     lag: bool = True
     """Add a token of how well image and audio fit at each time difference; fusions parts and joint only."""
+    sync: bool = True
+    """Read how well mouth and audio fit at each time difference from the sync encoder, if the profile has it; fusions
+    parts and joint only."""
     linear_term: bool = True
     """fusion parts: add to the logit of each modality a linear term in its mean tokens."""
     joint_means: bool = True
@@ -100,6 +105,9 @@ class TrainConfig(Settings):
     """Weight of the video-fake and of the audio-fake loss beside the real/fake loss."""
     joint_weight: float = Field(0.3, ge=0)
     """fusion parts: weight of the real/fake loss of the joint logit, over clips without a modality known to be fake."""
+    fits_weight: float = Field(0.1, ge=0)
+    """With a sync encoder: weight of the loss of telling genuine clips from the same with audio that was moved or is
+    another clip's. It trains a head of its own, which is no part of the score."""
     domain_loss: Literal["none", "dann", "cdan", "coral"] = "dann"
     """dann: gradient reversal; cdan: the same conditioned on the predicted class; coral: equal covariances. The
     discriminators are trained with every choice, as a measure; only dann and cdan let them change the features."""

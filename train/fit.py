@@ -205,6 +205,7 @@ def _batches(setup: Setup, portions: Sequence[Portion], *, device: torch.device)
             views=portion.views,
             sources=portion.sources,
             mixtures=setup.model.mixtures,
+            sync=setup.model.sync is not None,
         )
         for portion in portions
     ]

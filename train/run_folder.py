@@ -72,8 +72,11 @@ def run_key(config: TrainConfig, data: TokenData) -> str:
     """Fingerprint of the settings as given, the data, and the source of the user's own fusion and losses, if any."""
     extensions = hash_extensions(config)
     own = [extensions] if extensions else []
-    inputs = data.fingerprint(data.choose_encoders(config), origins=config.paired)
-    return fingerprint("run-2", config.fingerprint(), inputs, *own)
+    sync = data.choose_sync(config)
+    inputs = data.fingerprint((*data.choose_encoders(config), *sync), origins=config.paired)
+    # Without a sync encoder its settings change nothing: runs from before there was one are found again.
+    used = config if sync else config.model_copy(update={"sync": False, "fits_weight": 0.0})
+    return fingerprint("run-2", used.fingerprint(), inputs, *own)
 
 
 def run_folder(runs: Path, data: TokenData, config: TrainConfig) -> Path:
@@ -86,7 +89,8 @@ def describe_inputs(
     data: TokenData, config: TrainConfig, shape: ModelShape, key: str, criterion: Criterion
 ) -> dict[str, Any]:
     """Fields of RunInfo that are known before training."""
-    stores = {name: data.streams[name].store for name in shape.streams}
+    used = {name: data.find_stream(name) for name in (*shape.streams, *data.choose_sync(config))}
+    stores = {name: stream.store for name, stream in used.items() if stream}
     return {
         "key": key,
         "profile": data.profile,

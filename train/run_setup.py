@@ -207,8 +207,9 @@ def build_shape(data: TokenData, config: TrainConfig, names: tuple[str, ...], sa
     lag_step = find_lag_step(data, names, sampler) if config.lag and config.fusion in LAG_FUSIONS else 0.0
     odds = sampler.class_odds(len(data.clips.datasets)) if config.logit_adjustment else ()
     mixtures = _find_mixtures(data, config, names)
+    sync = config.fusion in LAG_FUSIONS and bool(data.choose_sync(config))
     return ModelShape.of(
-        config, names, data.clips.datasets, shared, data.widths(names), modalities, lag_step, odds, mixtures
+        config, names, data.clips.datasets, shared, data.widths(names), modalities, lag_step, odds, mixtures, sync
     )
 
 

@@ -76,7 +76,10 @@ def score_clips(
 
     def make(part: NDArray[np.int64]) -> Batch:
         shown = {modality: giver[part] for modality, giver in sources.items()}
-        return data.batch(clips[part], model.shape.streams, device=device, sources=shown, mixtures=model.mixtures)
+        sync = model.sync is not None
+        return data.batch(
+            clips[part], model.shape.streams, device=device, sources=shown, mixtures=model.mixtures, sync=sync
+        )
 
     outputs = []
     with torch.inference_mode():

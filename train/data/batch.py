@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,9 +74,25 @@ class Columns:
     """Clips whose image or audio is another clip's: they belong to no one dataset, and image and audio to no one
     recording. None where no clip is."""
 
+    in_sync: NDArray[np.bool_] | None = None
+    """Clips whose mouth and audio are compared in time (SyncBatch); None without a sync encoder."""
+
     def exclude_swapped(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """`chosen` (B,) without the swapped clips."""
         return chosen if self.swapped is None else chosen & ~self.swapped
+
+
+@dataclass(frozen=True, slots=True)
+class SyncBatch:
+    """Sync curves (sync_curves.py) of the clips of a batch over L lags; 0 for clips without one."""
+
+    curve_BL: torch.Tensor
+    known_B: torch.Tensor
+    """(B,) bool"""
+    right_BPL: torch.Tensor
+    """The same with the audio moved by each of P tolerated offsets."""
+    wrong_BKL: torch.Tensor
+    """With audio that does not fit, in K ways: moved further, or another clip's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +116,8 @@ class Batch:
     video_known: torch.Tensor
     audio_known: torch.Tensor
     """(B,) float32, as in `host`."""
+    sync: SyncBatch | None = None
+    """None without a sync encoder."""
 
     def __len__(self) -> int:
         return len(self.host.clips)
@@ -134,12 +153,13 @@ def make_batch(
     placed = _place(streams, groups, clips, given, lengths, int(used.max()), device, views)
     taken = {name: (tokens, parcel.add(times), parcel.add(where)) for name, (tokens, times, where) in placed.items()}
     sent = parcel.send()
+    columns_of: dict[str, Any] = dict(zip(names, sent, strict=False))
     return Batch(
         streams={name: StreamBatch(tokens, sent[at], sent[slots]) for name, (tokens, at, slots) in taken.items()},
         host=host,
         slots=int(used.max()),
         most={modality: int(count.max()) for modality, count in tokens_of.items()},
-        **dict(zip(names, sent, strict=False)),
+        **columns_of,
     )
 
 

@@ -23,6 +23,7 @@ from unmask.train.data.batch import Batch, Sources, count_tokens, make_batch
 from unmask.train.data.clip_table import ClipTable, join
 from unmask.train.data.layer_mixtures import Mixtures, count_slots
 from unmask.train.data.stream_tokens import StreamTokens, place_for
+from unmask.train.data.sync_curves import SyncCurves
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -39,6 +40,8 @@ class TokenData:
     split_hash: str
     without_tokens: int
     """Number of items with status ok that have no tokens; the clip table lacks them."""
+    sync: SyncCurves | None = None
+    """Of the sync encoder, whose tokens are not among `streams`; None without one."""
 
     @classmethod
     def load(cls, manifest: Manifest, streams: ProfileTokens) -> Self:
@@ -51,7 +54,10 @@ class TokenData:
         keys = list(zip(clips.media_id.tolist(), clips.clip.tolist(), strict=True))
         good = manifest.table.column("status").to_pylist().count("ok")
         tokens = {name: StreamTokens.of(store, keys, streams.views.get(name, ())) for name, store in stores.items()}
-        return cls(clips, tokens, streams.profile, streams.media, manifest.split_hash, good - clips.items)
+        sync = SyncCurves.find(tokens, clips)
+        for name in sync.names if sync else ():
+            del tokens[name]
+        return cls(clips, tokens, streams.profile, streams.media, manifest.split_hash, good - clips.items, sync)
 
     def move_to(self, device: torch.device, names: Sequence[str] | None = None) -> Self:
         """The same data with the tokens of `names` (None: all) on `device` where they fit, else in RAM, else mapped."""
@@ -63,8 +69,11 @@ class TokenData:
         return replace(self, streams=self.streams | held)
 
     def choose_encoders(self, config: TrainConfig) -> tuple[str, ...]:
-        """Encoders that `config` uses. `UsageError` when one of them has no tokens, or none is left."""
-        missing = sorted(set(config.streams) - set(self.streams))
+        """Encoders that `config` uses, without the sync encoder (`choose_sync`).
+
+        `UsageError` when one of them has no tokens, or none is left.
+        """
+        missing = sorted(set(config.streams) - set(self.streams) - set(self.sync.names if self.sync else ()))
         if missing:
             hint = f"{suggest(missing[0], self.streams)}encoders here: {', '.join(self.streams)}"
             raise UsageError(f"no tokens of {', '.join(missing)}", hint)
@@ -74,6 +83,16 @@ class TokenData:
             remedy = "extract with a profile that has one, or set train.modalities"
             raise UsageError(f"no encoder for {', '.join(config.modalities)}", remedy)
         return names
+
+    def choose_sync(self, config: TrainConfig) -> tuple[str, ...]:
+        """The two sides of the sync encoder if `config` uses it, else nothing."""
+        if self.sync is None or not config.sync or not {"image", "audio"} <= set(config.modalities):
+            return ()
+        return self.sync.names if not config.streams or set(self.sync.names) <= set(config.streams) else ()
+
+    def find_stream(self, name: str) -> StreamTokens | None:
+        """Tokens of an encoder, of the sync encoder too; None where there are none."""
+        return (self.streams | (self.sync.sides if self.sync else {})).get(name)
 
     def modality(self, stream: str) -> Modality:
         return self.streams[stream].spec.modality
@@ -110,15 +129,17 @@ class TokenData:
         views: NDArray[np.int64] | None = None,
         sources: Sources | None = None,
         mixtures: Mixtures = (),
+        sync: bool = False,
     ) -> Batch:
         """`clips` with their tokens of the encoders `names` on `device`.
 
         `kept` (B,) per modality: False drops the modality of that clip, as if the clip never had it. `views` (B,):
         the augmentation of each clip, 0 for the clean one. `sources` shows the image or the audio of other clips.
-        Tokens of the encoders of one of the `mixtures` share their slots.
+        Tokens of the encoders of one of the `mixtures` share their slots. `sync`: with the curves of the sync encoder.
         """
         streams = {name: self.streams[name] for name in names}
-        return make_batch(self.clips, streams, clips, kept or {}, device, views, sources, mixtures)
+        batch = make_batch(self.clips, streams, clips, kept or {}, device, views, sources, mixtures)
+        return self.sync.add_to(batch, sources or {}) if sync and self.sync else batch
 
     def count_slots(
         self, names: Sequence[str], clips: NDArray[np.int64], sources: Sources, mixtures: Mixtures = ()
@@ -136,15 +157,16 @@ class TokenData:
     def fingerprint(self, names: Sequence[str], *, origins: bool = False) -> str:
         """Changes when a token, a label, a split or a domain of the table changes, and with the encoders used.
 
-        `origins`: also when a source or an identity does.
+        `names`: those of the sync encoder too, if it is used. `origins`: also when a source or an identity does.
         """
         table = self.clips
         columns = [table.media_id, table.clip, table.label, table.video_fake, table.audio_fake, table.split]
         rows = [column.tolist() for column in columns]
-        stores: dict[str, str | list[str]] = {name: self.streams[name].store.fingerprint for name in names}
-        for name in names:
-            if self.streams[name].views:
-                stores[f"{name} views"] = [view.store.fingerprint for view in self.streams[name].views]
+        used = {name: stream for name in names if (stream := self.find_stream(name))}
+        stores: dict[str, str | list[str]] = {name: stream.store.fingerprint for name, stream in used.items()}
+        for name, stream in used.items():
+            if stream.views:
+                stores[f"{name} views"] = [view.store.fingerprint for view in stream.views]
         if origins:
             rows.append(table.origins.tolist())
         return fingerprint("data-1", stores, table.datasets, table.domain.tolist(), rows)

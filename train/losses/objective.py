@@ -24,12 +24,26 @@ from unmask.train.data.batch import Batch
 from unmask.train.losses.classification import FAKE
 from unmask.train.losses.contrastive import INFONCE, SUPCON
 from unmask.train.losses.domain import CORAL, DOMAIN, PENALTY
+from unmask.train.losses.fits import FITS
 from unmask.train.losses.parts import AUDIO, JOINT, VIDEO
 from unmask.train.losses.term import LossTerm
 from unmask.train.losses.uniformity import ALIGNMENT, UNIFORMITY
 from unmask.train.models.detector import Detector, Outputs
 
-LOSS_TERMS: list[LossTerm] = [FAKE, VIDEO, AUDIO, JOINT, DOMAIN, PENALTY, CORAL, INFONCE, SUPCON, UNIFORMITY, ALIGNMENT]
+LOSS_TERMS: list[LossTerm] = [
+    FAKE,
+    VIDEO,
+    AUDIO,
+    JOINT,
+    DOMAIN,
+    PENALTY,
+    CORAL,
+    FITS,
+    INFONCE,
+    SUPCON,
+    UNIFORMITY,
+    ALIGNMENT,
+]
 """Every built-in term. Adding one here adds it to the loss, metrics.jsonl and TensorBoard; docs/add-a-loss.md."""
 
 

@@ -18,7 +18,7 @@ from unmask.train.models.contrastive_heads import Compared, Projections
 from unmask.train.models.domain_discriminators import Discriminators, reverse_gradient
 from unmask.train.models.fusions import load_fusion
 from unmask.train.models.heads import FusionWithHeads, normalize_features
-from unmask.train.models.lag import AUDIO, IMAGE, LagToken
+from unmask.train.models.lag import AUDIO, IMAGE, LagToken, SyncToken
 from unmask.train.models.layer_mixing import LayerMixing, place_tokens
 from unmask.train.models.linear import average_tokens
 from unmask.train.models.modality_slots import CLS, LAG, PAD, find_modalities
@@ -67,6 +67,7 @@ class Detector(nn.Module):
             self.mixing = LayerMixing(self.mixtures)
         self.read = read
         self.lag = LagToken(W, shape.lag_step) if shape.lag_step else None
+        self.sync = SyncToken(W) if shape.sync else None
         seen = 2 * W if shape.conditioned else W
         self.discriminators = Discriminators(seen, len(shape.datasets), len(MODALITIES), shape.shared)
         self.projections = Projections(W) if shape.compared else None
@@ -113,8 +114,9 @@ class Detector(nn.Module):
     def embed(self, tokens: Mapping[str, torch.Tensor], batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, L, W) tokens, and (B, L) the modality of each (or encoder, if the fusion reads these), CLS, LAG or PAD.
 
-        CLS in slot 0, then the clip's tokens, zeros behind its last one (masked, never attended to). With a lag token
-        and a clip of image and audio in the batch, one more slot at the end for it.
+        CLS in slot 0, then the clip's tokens, zeros behind its last one (masked, never attended to). With a clip of
+        image and audio in the batch, one more slot at the end: the lag token plus the sync token, as far as the model
+        has them.
         """
         B, L, W = len(batch), batch.slots, self.shape.width
         device, weights = batch.lengths.device, self.mixing.compute_weights()
@@ -136,11 +138,16 @@ class Detector(nn.Module):
         )
         group_BL = group_X.unflatten(0, (B, L))
         rows = np.flatnonzero(batch.host.pattern & BOTH == BOTH)
-        if self.lag is None or not len(rows):
+        if (self.lag is None and self.sync is None) or not len(rows):
             return x_BLW, group_BL
-        y_BLV = place_tokens(timed, slots, weights, B * L).unflatten(0, (B, L))
         rows_R = to_device(torch.from_numpy(rows), device)
-        return append_lag(x_BLW, group_BL, self.lag(y_BLV[rows_R], group_BL[rows_R], batch.most), rows_R)
+        token_RW = x_BLW.new_zeros(len(rows), W)
+        if self.lag is not None:
+            y_BLV = place_tokens(timed, slots, weights, B * L).unflatten(0, (B, L))
+            token_RW = token_RW + self.lag(y_BLV[rows_R], group_BL[rows_R], batch.most)
+        if self.sync is not None and batch.sync is not None:
+            token_RW = token_RW + self.sync(batch.sync.curve_BL[rows_R], batch.sync.known_B[rows_R])
+        return append_lag(x_BLW, group_BL, token_RW, rows_R)
 
     def describe_layers(self) -> list[str]:
         """One line per network whose layers are mixed: each layer with its weight."""

@@ -1,4 +1,5 @@
-"""The lag token: how well image and audio fit at each time difference.
+"""The lag token: how well image and audio fit at each time difference, as the model learns to compare them, and as the
+sync encoder has learned it.
 
 Learned queries and keys compare every image token with every audio token of a clip. A transformer that only knows the
 time of each token would have to learn to subtract times; here the difference is given.
@@ -17,6 +18,7 @@ import torch
 from torch import nn
 
 from unmask.cache.spec import Modality
+from unmask.cache.sync.comparison import list_lags
 from unmask.train.data.batch import MODALITIES
 from unmask.train.data.sampler import Sampler
 from unmask.train.data.token_data import TokenData
@@ -26,6 +28,9 @@ from unmask.train.models.modality_slots import gather_tokens
 COMPARED_WIDTH = 64
 LONGEST_LAG_S = 1.0
 COARSEST_S, FINEST_S = 0.125, 0.02
+SYNC_SCALE = 10.0
+"""A mean cosine that stands out is about a tenth."""
+SYNC_HIDDEN = 32
 IMAGE, AUDIO = MODALITIES.index("image"), MODALITIES.index("audio")
 
 
@@ -73,6 +78,26 @@ class LagToken(nn.Module):
         counted_RST = seen_RS[:, :, None] & heard_RT[:, None] & (bin_RST >= 0) & (bin_RST < bins)
         token_RW: torch.Tensor = self.out(self.norm(_average_bins(similar_RST, bin_RST, counted_RST, bins)))
         return token_RW.float() + self.kind
+
+
+class SyncToken(nn.Module):
+    """Reads the mean cosine at each lag (data/sync_curves.py) as it is: it was learned on genuine clips already."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        lags = len(list_lags())
+        self.token = nn.Sequential(nn.Linear(lags, SYNC_HIDDEN), nn.GELU(), nn.Linear(SYNC_HIDDEN, width))
+        self.fits = nn.Sequential(nn.Linear(lags, SYNC_HIDDEN), nn.GELU(), nn.Linear(SYNC_HIDDEN, 1))
+
+    def forward(self, curve_RL: torch.Tensor, known_R: torch.Tensor) -> torch.Tensor:
+        """(R, W) float32, 0 for clips without a curve."""
+        token_RW: torch.Tensor = self.token(SYNC_SCALE * curve_RL)
+        return token_RW.float() * known_R[:, None]
+
+    def judge(self, curve_BL: torch.Tensor) -> torch.Tensor:
+        """(...,) logit that mouth and audio belong together, float32, of curves (..., L)."""
+        logit_B: torch.Tensor = self.fits(SYNC_SCALE * curve_BL)[..., 0]
+        return logit_B.float()
 
 
 def _center(

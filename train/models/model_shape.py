@@ -44,6 +44,8 @@ class ModelShape:
     """Features have unit length (heads.normalize_features)."""
     lag_step: float = 0.0
     """Bin width in seconds of the lag token; 0: without it."""
+    sync: bool = False
+    """Reads the curves of the sync encoder."""
     linear: bool = False
     """fusion parts: with a linear term in the mean tokens."""
     joint_means: bool = False
@@ -98,6 +100,7 @@ class ModelShape:
         lag_step: float = 0.0,
         class_odds: tuple[float, ...] = (),
         mixtures: tuple[tuple[str, ...], ...] = (),
+        sync: bool = False,
     ) -> ModelShape:
         """`config` is resolved: its size is large or small."""
         assert config.size != "auto", "the settings are not resolved"
@@ -121,6 +124,7 @@ class ModelShape:
             lag_step=lag_step,
             class_odds=class_odds,
             mixtures=mixtures,
+            sync=sync,
             linear=config.linear_term and config.fusion == "parts",
             joint_means=config.joint_means and config.fusion == "parts",
             part_means=config.part_means and config.fusion == "parts",
