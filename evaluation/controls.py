@@ -7,6 +7,7 @@ N items of all splits, F features, E encoders, W width of their tokens
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer, point_figures
+from unmask.evaluation.sync.measure import FileSync
 from unmask.manifests.audit.shortcut_classifier import Table, balance_classes, predict_per_dataset
 from unmask.manifests.audit.text_classifier import predict_from_text
 from unmask.manifests.header_features import encode_headers
@@ -65,7 +67,7 @@ def score_headers(items: ItemSet, *, seed: int) -> Scorer:
 
 def score_silence(items: ItemSet, facts: NDArray[np.float64], *, seed: int) -> Scorer:
     """The shortcut classifier on duration and silent ends, `facts` (N, F)."""
-    score, has_audio = _score_audio(items, facts, seed)
+    score, has_audio = _score_values(items, facts, seed)
     cues = "duration and silence at the ends of the recordings"
     return _make_scorer(items, "silence and duration", "duration and silent ends of the audio", score, cues, has_audio)
 
@@ -88,27 +90,41 @@ def score_text(items: ItemSet) -> Scorer:
 
 def score_level(items: ItemSet, values: NDArray[np.float64], *, seed: int) -> Scorer:
     """The shortcut classifier on level, bandwidth and sample rate, `values` (N, F)."""
-    score, has_audio = _score_audio(items, values, seed)
+    score, has_audio = _score_values(items, values, seed)
     cues = "loudness, highest frequency and sample rate of the audio"
     about = "loudness, peak, bandwidth and sample rate of the audio"
     return _make_scorer(items, "level and bandwidth", about, score, cues, has_audio)
 
 
-def _score_audio(
+def score_sync(items: ItemSet, found: Sequence[FileSync | None], *, seed: int) -> Scorer:
+    """The shortcut classifier on how well mouth and audio fit in time; `found` of each item."""
+    missing = (float("nan"),) * 4
+    values = np.array([_list_sync(one) if one else missing for one in found], np.float64).reshape(-1, 4)
+    score, compared = _score_values(items, values, seed)
+    about = "offset and fit of mouth and audio by the sync encoder; genuine recordings fit better or worse by source"
+    return _make_scorer(items, "sync", about, score, "how well mouth and audio fit in time", compared)
+
+
+def _list_sync(found: FileSync) -> tuple[float, ...]:
+    sync = found.sync
+    return (abs(sync.offset_s), sync.peak, sync.fit, sync.tolerated)
+
+
+def _score_values(
     items: ItemSet, values: NDArray[np.float64], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(N,) probability of fake from `values` (N, F), and which items have audio.
+    """(N,) probability of fake from `values` (N, F), and which items have any.
 
     An item without (all NaN) gets the training share of fakes.
     """
-    has_audio = np.array(np.isfinite(values).any(axis=1), np.bool_)
-    train, validation = (items.split == "train") & has_audio, (items.split == "val") & has_audio
+    has_values = np.array(np.isfinite(values).any(axis=1), np.bool_)
+    train, validation = (items.split == "train") & has_values, (items.split == "val") & has_values
     score = np.full(len(items), _compute_share(items.is_fake[items.split == "train"]))
     if train.any():
         is_name = np.zeros(values.shape[1], np.bool_)
         table = Table(values=values, is_name=is_name, is_fake=items.is_fake, group=items.group, dataset=items.dataset)
-        score[has_audio] = predict_per_dataset(table, train, validation, seed)[has_audio]
-    return score, has_audio
+        score[has_values] = predict_per_dataset(table, train, validation, seed)[has_values]
+    return score, has_values
 
 
 def score_modality_mask(items: ItemSet, present: NDArray[np.bool_]) -> Scorer:

@@ -26,6 +26,7 @@ from unmask.evaluation.controls import (
     score_mean_tokens,
     score_modality_mask,
     score_silence,
+    score_sync,
     score_text,
 )
 from unmask.evaluation.item_set import ItemSet, select_labeled
@@ -36,6 +37,8 @@ from unmask.evaluation.results import Evaluation, ScoreTable, read_evaluation, w
 from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.sentences import describe_calls, describe_small
 from unmask.evaluation.swap_control.control import run_swap_control
+from unmask.evaluation.sync.measure import measure_files
+from unmask.evaluation.sync.results import summarize_sync
 from unmask.evaluation.unscored_items import list_reasons, load_outcomes
 from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
 from unmask.manifests.audit.results import Shortcut
@@ -85,6 +88,8 @@ def evaluate(
     model = Scorer(MODEL, about, scores.score, opened.info.threshold)
     log.info("evaluate: controls fitted on %d training items", int((known.split == "train").sum()))
     fitted, found = _fit_controls(opened, known, numbers, seed), open_random_tokens(opened, work, random, device)
+    sync = measure_files(opened.data, [numbers[row.media_id] for row in known.rows], opened.loaded)
+    fitted += [score_sync(known, sync, seed=seed)] if any(sync) else []
     fitted += score_random_encoders(known, found[1], seed=seed) if found else []
     controls = [_restrict(control, known, split) for control in fitted]
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])
@@ -95,8 +100,9 @@ def evaluate(
         evaluation = replace(evaluation, notes=(*evaluation.notes, MISSING))
     log.info("evaluate: swap control")
     swaps = run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed)
-    evaluation = replace(evaluation, swaps=swaps)
-    write_predictions(run, items, scores, opened.info.threshold, controls)
+    here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
+    evaluation = replace(evaluation, swaps=swaps, sync=summarize_sync(items.rows, here))
+    write_predictions(run, items, scores, opened.info.threshold, controls, here)
     write_evaluation(run, evaluation)
     return evaluation
 

@@ -21,6 +21,7 @@ from unmask.core.crashes import CRASHED, as_run_error, describe_crash
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.input_files import expand_files, explain_absence
 from unmask.evaluation.open_run import OpenRun, open_run
+from unmask.evaluation.sync.measure import measure_files, trace_fit
 from unmask.evaluation.unscored_items import format_reason, load_outcomes
 from unmask.manifests.manifest import Kind, MediaRow
 from unmask.manifests.scan.single_files import make_file_manifest
@@ -49,6 +50,25 @@ class ClipVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SyncVerdict:
+    """How mouth and audio fit in time. It is told beside the score; docs/sync.md says what it is worth."""
+
+    offset_ms: int
+    """By which the audio comes late (above 0) or early (below 0), where the two fit best."""
+    fit: float
+    """How far that stands out from other offsets, in standard deviations; below about 2 the offset means nothing."""
+    fits: float | None
+    """Probability that they belong together, by the run's head; None for a run without one."""
+    over_time: tuple[tuple[float, float], ...]
+    """(seconds, fit at that offset) along the recording; about 0 where they do not fit."""
+
+    def __str__(self) -> str:
+        when = "late" if self.offset_ms > 0 else "early"
+        moved = f"audio {abs(self.offset_ms)} ms {when}" if self.offset_ms else "audio on time"
+        return moved + ("" if self.fits is None else f", fits the mouth {self.fits:.3f}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     path: str
     """As passed to `predict`, or found in a folder or by a pattern."""
@@ -64,6 +84,8 @@ class Verdict:
     audio_score: float | None = None
     """Calibrated probability that the audio is fake; None without audio."""
     clips: tuple[ClipVerdict, ...] = ()
+    sync: SyncVerdict | None = None
+    """None without a mouth and audio, or without a sync encoder in the run's profile."""
     faces_found: float | None = None
     """Share of the sampled frames in which a face was found; None without frames."""
     reason: str | None = None
@@ -82,6 +104,8 @@ class Verdict:
             parts.append(f"image {self.video_score:.3f}")
         if self.audio_score is not None:
             parts.append(f"audio {self.audio_score:.3f}")
+        if self.sync is not None:
+            parts.append(str(self.sync))
         if self.faces_found is not None:
             parts.append(f"face in {self.faces_found:.0%} of frames")
         if self.reason:
@@ -217,7 +241,7 @@ def _score_items(
 ) -> dict[str, Verdict]:
     """media_id -> verdict of the items with these numbers in the clip table."""
     items, scores = opened.score(list(numbers.values()), device=device)
-    windows = _list_windows(opened, scores)
+    windows, sync = _list_windows(opened, scores), _describe_sync(opened, numbers)
     threshold = opened.info.threshold
     return {
         media_id: Verdict(
@@ -228,10 +252,26 @@ def _score_items(
             video_score=_replace_nan(items.video_score[position]),
             audio_score=_replace_nan(items.audio_score[position]),
             clips=tuple(windows[media_id]),
+            sync=sync.get(media_id),
             faces_found=_share_of_faces(known[media_id]),
             reason=known[media_id].problem,
         )
         for position, media_id in enumerate(sorted(numbers, key=lambda media_id: numbers[media_id]))
+    }
+
+
+def _describe_sync(opened: OpenRun, numbers: Mapping[str, int]) -> dict[str, SyncVerdict]:
+    """media_id -> how its mouth and audio fit, of the items in which they could be compared."""
+    found = measure_files(opened.data, list(numbers.values()), opened.loaded)
+    return {
+        media_id: SyncVerdict(
+            offset_ms=one.sync.offset_ms,
+            fit=one.sync.fit,
+            fits=one.fits,
+            over_time=tuple(trace_fit(opened.data, number, one.sync.offset_s)),
+        )
+        for (media_id, number), one in zip(numbers.items(), found, strict=True)
+        if one is not None
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from unmask.core.atomic_files import create_file
 from unmask.core.errors import MissingInput
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer
+from unmask.evaluation.sync.measure import FileSync
 
 FILE = "predictions.parquet"
 CONTROL = "control: "
@@ -44,8 +46,18 @@ class Predictions:
         )
 
 
-def write_predictions(run: Path, items: ItemSet, scores: Predictions, threshold: float, controls: list[Scorer]) -> None:
-    """One row per item, in the order of `items`, with one column `control: <name>` per control."""
+def write_predictions(
+    run: Path,
+    items: ItemSet,
+    scores: Predictions,
+    threshold: float,
+    controls: list[Scorer],
+    sync: Sequence[FileSync | None] = (),
+) -> None:
+    """One row per item, in the order of `items`, with one column `control: <name>` per control.
+
+    `sync`: of each item, if the profile has a sync encoder.
+    """
     columns: dict[str, pa.Array] = {
         name: pa.array([getattr(row, name) for row in items.rows], pa.string())
         for name in ("media_id", "dataset", "path", "kind", "split", "group", "method")
@@ -60,6 +72,12 @@ def write_predictions(run: Path, items: ItemSet, scores: Predictions, threshold:
         "clips": pa.array(scores.clips),
         "verdict": pa.array(np.where(scores.score >= threshold, "fake", "real")),
     }
+    if any(sync):
+        columns |= {
+            "sync_offset_ms": pa.array([one and one.sync.offset_ms for one in sync], pa.int64()),
+            "sync_fit": pa.array([one and one.sync.fit for one in sync], pa.float64()),
+            "sync_fits": pa.array([one and one.fits for one in sync], pa.float64()),
+        }
     columns |= {CONTROL + control.name: pa.array(control.score) for control in controls}
     with create_file(run / FILE) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")

@@ -26,7 +26,7 @@ from unmask.evaluation.controls import score_mean_tokens
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.open_run import OpenRun
 from unmask.evaluation.score_tables import Scorer
-from unmask.preprocess.encoder_names import RANDOM
+from unmask.preprocess.encoder_names import RANDOM, TWO_SIDED
 from unmask.preprocess.profiles import AugmentationSettings, EncoderChoice, Profile
 from unmask.train.data.token_data import TokenData
 
@@ -50,9 +50,11 @@ def make_random_profile(profile: Profile, modalities: Mapping[str, Modality], ne
     `modalities`: of its encoders, by the names of their tokens. `UsageError` where none is of image, audio or text.
 
     "own": each encoder with weights, shuffled, with its own layer, pooling and projection. A modality whose encoders
-    have none (LFCC, an encoder of the user's own) gets the tiny network, as all do for "tiny".
+    have none (LFCC, an encoder of the user's own) gets the tiny network, as all do for "tiny". The sync encoder is
+    left out: its means say nothing.
     """
-    chosen = [choice for choice in profile.encoders if networks == "own" and _has_weights(choice.name)]
+    compared = [choice for choice in profile.encoders if choice.name not in TWO_SIDED]
+    chosen = [choice for choice in compared if networks == "own" and _has_weights(choice.name)]
     covered = {modalities[find_stream_name(choice)] for choice in chosen}
     tiny = [
         EncoderChoice(name=name)

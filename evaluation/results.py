@@ -12,6 +12,7 @@ from unmask.cache.weights.seen_datasets import SeenDataset
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
 from unmask.evaluation.swap_control.results import SwapControl, read_swap
+from unmask.evaluation.sync.results import SyncRow
 from unmask.manifests.audit.results import Shortcut
 from unmask.metrics import binary
 
@@ -177,6 +178,8 @@ class Evaluation:
     """Networks of the random encoders beside the model, "own" or "tiny"; "" for none, as in earlier versions."""
     swaps: tuple[SwapControl, ...] = ()
     """Of audio and image; empty for a run that does not read both, and in evaluations of earlier versions."""
+    sync: tuple[SyncRow, ...] = ()
+    """How mouth and audio fit in time; empty without a sync encoder, and in evaluations of earlier versions."""
 
     def __post_init__(self) -> None:
         if self.given != self.scored + self.out_of_scope + len(self.failures):
@@ -207,6 +210,7 @@ def read_evaluation(run: Path) -> Evaluation:
     comparisons = tuple(map(_read_comparison, value.pop("comparisons")))
     shortcuts = tuple(Shortcut(**one) for one in value.pop("shortcuts", ()))
     swaps = tuple(read_swap(one) for one in value.pop("swaps", ()))
+    sync = tuple(SyncRow(**one) for one in value.pop("sync", ()))
     seen = tuple(SeenDataset(**one) for one in value.pop("seen", ()))
     return Evaluation(
         model=model,
@@ -214,6 +218,7 @@ def read_evaluation(run: Path) -> Evaluation:
         comparisons=comparisons,
         shortcuts=shortcuts,
         swaps=swaps,
+        sync=sync,
         seen=seen,
         **_with_tuples(value),
     )

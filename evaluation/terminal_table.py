@@ -10,6 +10,8 @@ from unmask.evaluation.results import MACRO, SUMMARIES, Evaluation, Interval, Me
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
 from unmask.evaluation.swap_control.results import SwapFigure
 from unmask.evaluation.swap_control.table import TITLE, list_rows
+from unmask.evaluation.sync.table import HEADINGS, MEANING, format_row, name_row
+from unmask.evaluation.sync.table import TITLE as SYNC_TITLE
 from unmask.metrics import binary
 
 NOTHING = "n/a"
@@ -29,6 +31,8 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
     if evaluation.swaps:
         parts += [Text(), _build_swap_table(evaluation)]
         parts += [Text(f"- {swap.meaning}", style=RED if swap.loses else "") for swap in evaluation.swaps]
+    if evaluation.sync:
+        parts += [Text(), _build_sync_table(evaluation), Text(f"- {MEANING}")]
     said = [*describe_seen(evaluation), *describe_shortcuts(evaluation)]
     parts += [Text(f"- {text}", style=RED if bad else "") for text, bad in said]
     parts += [Text(f"- {note}", style=RED if "LEAKS" in note else "") for note in evaluation.notes]
@@ -99,6 +103,15 @@ def _build_swap_table(evaluation: Evaluation) -> WideTable:
             Column(heading="difference [95 %]", cells=[format_change(one) for one in figures]),
         ],
         styles=[RED if one and one.loses else "" for one in figures],
+    )
+
+
+def _build_sync_table(evaluation: Evaluation) -> WideTable:
+    cells = list(zip(*map(format_row, evaluation.sync), strict=True))
+    return WideTable(
+        title=SYNC_TITLE,
+        names=Column(heading="", cells=list(map(name_row, evaluation.sync))),
+        columns=[Column(heading=heading, cells=list(column)) for heading, column in zip(HEADINGS, cells, strict=True)],
     )
 
 

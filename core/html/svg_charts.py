@@ -33,6 +33,8 @@ class Series:
     """CSS class that sets stroke and fill."""
     marks: bool = False
     """Draw a dot at every point too."""
+    joined: bool = True
+    """False: dots without a line; then all points are drawn."""
 
 
 UNIT_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -78,9 +80,10 @@ def draw_line_chart(
     if diagonal:
         parts.append(frame.draw_path([0.0, 1.0], [0.0, 1.0], "chance"))
     for line in series:
-        xs, ys = thin_points(line.x, line.y)
-        parts.append(frame.draw_path(xs, ys, line.style, line.label))
-        if line.marks:
+        xs, ys = thin_points(line.x, line.y) if line.joined else (line.x, line.y)
+        if line.joined:
+            parts.append(frame.draw_path(xs, ys, line.style, line.label))
+        if line.marks or not line.joined:
             parts.append(frame.draw_dots(xs, ys, line.style))
     return _wrap_svg(title, width, height, parts)
 

@@ -100,6 +100,22 @@ def draw_calibration(evaluation: Evaluation, predictions: pa.Table) -> Chart:
     return Chart(f"Calibration, all items: expected calibration error {figure}", drawn, keys)
 
 
+def draw_sync(predictions: pa.Table) -> Chart | None:
+    """Offset and fit of each compared file; None without a sync encoder."""
+    if "sync_fit" not in predictions.column_names:
+        return None
+    is_fake, fit = _read_labels(predictions), _read_column(predictions, "sync_fit")
+    offset = _read_column(predictions, "sync_offset_ms")
+    known, parts = ~np.isnan(fit), (("genuine", "real", ~is_fake), ("fake", "fake", is_fake))
+    series = [
+        Series(name, offset[known & part].tolist(), fit[known & part].tolist(), style, joined=False)
+        for name, style, part in parts
+    ]
+    axes = fit_axis("offset of the audio, ms", offset[known].tolist()), fit_axis("fit", fit[known].tolist())
+    drawn = draw_line_chart("Offset and fit of mouth and audio", series, *axes)
+    return Chart("Offset and fit per file", drawn, tuple((style, f"{name} files") for name, style, _ in parts))
+
+
 def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
     """The number that chooses the epoch, losses, AUC and accuracy of the discriminators, with the kept epoch marked."""
     if not lines:

@@ -17,6 +17,7 @@ from unmask.evaluation.report.charts import (
     draw_calibration,
     draw_roc_charts,
     draw_scores,
+    draw_sync,
     draw_training,
     list_small_sets,
 )
@@ -29,6 +30,7 @@ from unmask.evaluation.results import Evaluation
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
 from unmask.evaluation.swap_control.results import MOST_LOST
 from unmask.evaluation.swap_control.table import TITLE, list_rows
+from unmask.evaluation.sync.table import HEADINGS, MEANING, format_row, name_row
 from unmask.evaluation.terminal_table import PARTIAL, format_beside, format_change
 from unmask.metrics import binary
 
@@ -90,6 +92,15 @@ def show_swaps(data: PageData) -> Context:
         "swap_rows": list_rows(data.evaluation.swaps),
         "change": format_change,
         "most_lost": MOST_LOST,
+    }
+
+
+def show_sync(data: PageData) -> Context:
+    return {
+        "sync_headings": HEADINGS,
+        "sync_rows": [(name_row(row), format_row(row)) for row in data.evaluation.sync],
+        "sync_meaning": MEANING,
+        "sync_chart": draw_sync(data.predictions),
     }
 
 
@@ -171,6 +182,7 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section(id="controls", title="Controls and the linear probe", context=show_controls),
     Section(id="swaps", title="Swap control", context=show_swaps),
+    Section(id="sync", title="Mouth and audio in time", context=show_sync),
     Section(id="roc", title="ROC curves", context=show_roc),
     Section(id="scores", title="Scores and calibration", context=show_scores),
     Section(

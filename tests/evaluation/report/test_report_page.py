@@ -28,6 +28,7 @@ HEADINGS = [
     "Results on the test split",
     "Controls and the linear probe",
     "Swap control",
+    "Mouth and audio in time",
     "ROC curves",
     "Scores and calibration",
     "Training",

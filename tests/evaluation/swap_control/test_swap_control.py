@@ -27,6 +27,7 @@ class Oracle(nn.Module):
     def __init__(self, model: nn.Module, answer: Answer) -> None:
         super().__init__()
         self.shape, self.mixtures, self.terms, self.answer = model.shape, model.mixtures, (), answer
+        self.sync = None
         self.seen: list[Batch] = []
 
     def forward(self, batch: Batch) -> Outputs:

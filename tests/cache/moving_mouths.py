@@ -8,8 +8,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.core.hashing import make_media_id
+from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow, from_rows
+from unmask.preprocess.outcomes import collect_outcomes, write_outcomes
+from unmask.preprocess.profiles import Profile
 from unmask.preprocess.shards.media_item import MOUTH_SIDE, Clip, MediaItem
+from unmask.preprocess.shards.media_shard import write_shard
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder, make_plan
+from unmask.preprocess.task import make_item_key
 
 FPS, RATE = 25, 16_000
 SECONDS = 3.0
@@ -87,4 +94,32 @@ def _label(row: MediaRow, number: int, split: str) -> MediaRow:
         split=split,
         split_scheme="a",
         **named,
+    )
+
+
+def write_videos(work: WorkFolder, profile: Profile, count: int) -> list[MediaRow]:
+    """Media shards of `count` such videos, as `preprocess` would leave them, and their rows."""
+    rows = [_make_row(number) for number in range(count)]
+    items = {
+        make_item_key(row): give_mouths(MediaItem(media_id=row.media_id, content=str(row.content))) for row in rows
+    }
+    folder, settings = get_media_folder(work, profile.preprocess), profile.preprocess
+    for shard in make_plan(folder, list(items)):
+        written = [items[key] for key in shard.items]
+        described = settings.model_dump(mode="json")
+        write_shard(folder / shard.name, written, face_size=settings.face_size, settings=described)
+    write_outcomes(folder, collect_outcomes(rows, find_shards(folder, from_rows(rows, {"archive": "/x"}))))
+    return rows
+
+
+def _make_row(number: int) -> MediaRow:
+    name = f"{number}.mp4"
+    return MediaRow(
+        media_id=make_media_id("archive", name),
+        dataset="archive",
+        domain_id=1,
+        path=name,
+        kind="video",
+        label=0,
+        content=f"c{number}",
     )
