@@ -27,12 +27,15 @@ from unmask.evaluation.terminal_table import format_evaluation
 from unmask.preprocess.profiles import EncoderChoice, Profile, hub, offline
 from unmask.train.run_folder import load_run
 
-OFFLINE = {"efficientnet_lite0": "image", "lfcc": "audio", "whisper_tiny": "audio", "minilm": "text"}
+LAYERS = tuple(f"efficientnet_lite0-l{layer}" for layer in (3, 4, 5))
+OFFLINE = {**dict.fromkeys(LAYERS, "image"), "lfcc": "audio", "whisper_tiny": "audio", "minilm": "text"}
 
 
 def test_own_networks_are_shuffled_with_their_settings() -> None:
     found = make_random_profile(offline(), OFFLINE, "own")
-    assert [one.name for one in found.encoders] == [f"random:{name}" for name in OFFLINE if name != "lfcc"]
+    names = [one.name.removeprefix("random:") for one in found.encoders]
+    assert names == ["efficientnet_lite0"] * 3 + ["whisper_tiny", "minilm"]
+    assert [one.alias for one in found.encoders[:3]] == [f"random-{name}" for name in LAYERS]
     layered = EncoderChoice(name="wav2vec2_base", layer=3, alias="w2v_l3", trained_on=("archive",))
     mixed = Profile(name="mixed", encoders=(layered, EncoderChoice(name="timm:resnet18", weights="here", grid=2)))
     first, second = make_random_profile(mixed, {"w2v_l3": "audio", "timm-resnet18": "image"}, "own").encoders
