@@ -26,6 +26,7 @@ from benchmarks import (
 )
 from benchmarks.claims import command as claims
 from benchmarks.models import command as models
+from benchmarks.sync import command as sync
 from unmask.core.errors import UnmaskError
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
@@ -47,7 +48,11 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
     "training": training.main,
 }
 # They take options of their own, and run only when they are named.
-COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {"claims": claims.main, "models": models.main}
+COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {
+    "claims": claims.main,
+    "models": models.main,
+    "sync": sync.main,
+}
 
 
 def main(names: list[str]) -> int:

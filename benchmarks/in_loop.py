@@ -25,7 +25,7 @@ from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders import find_stream_name, make_encoder
 from unmask.cache.projections.projection import FOLDER, projection
 from unmask.cache.shard_media import ShardMedia
-from unmask.cache.spec import Encoder, Modality
+from unmask.cache.spec import Encoder, Input, Modality
 from unmask.cache.stage import open_tokens
 from unmask.cache.store.in_memory import InMemory
 from unmask.cache.store.ragged import ClipKey, compute_offsets
@@ -35,7 +35,8 @@ from unmask.manifests.manifest import Manifest
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.train.config import TrainConfig
-from unmask.train.data.batch import MODALITIES, Batch, StreamBatch
+from unmask.train.data.batch import MODALITIES, Batch, Sources, StreamBatch
+from unmask.train.data.layer_mixtures import Mixtures
 from unmask.train.data.stream_tokens import StreamTokens
 from unmask.train.data.token_data import TokenData
 from unmask.train.fit import _train_epoch, fit
@@ -99,7 +100,7 @@ def _epoch(setup: Setup) -> None:
     validate(setup.validated, setup.data, setup.validation, device=setup.world.device)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EncodedData(TokenData):
     """The same clips, but the tokens of every batch are made when it is asked for, and forgotten."""
 
@@ -116,7 +117,11 @@ class EncodedData(TokenData):
         rows = np.concatenate([setup.sampler.clips, setup.validation])
         keys = zip(data.clips.media_id[rows].tolist(), data.clips.clip[rows].tolist(), strict=True)
         shards = find_shards(get_media_folder(work, data.profile.preprocess), manifest)
-        held = dict(_read(shards, set(map(data.modality, names)), dict(zip(keys, rows.tolist(), strict=True))))
+        held = dict(
+            _read(
+                shards, {data.streams[name].spec.input for name in names}, dict(zip(keys, rows.tolist(), strict=True))
+            )
+        )
         copies = torch.cuda.Stream(device) if device.type == "cuda" else None
         return cls(**vars(data), held=held, runners=_runners(data, names, device), copies=copies)
 
@@ -128,15 +133,22 @@ class EncodedData(TokenData):
         device: torch.device,
         kept: Mapping[Modality, NDArray[np.bool_]] | None = None,
         views: NDArray[np.int64] | None = None,
+        sources: Sources | None = None,
+        mixtures: Mixtures = (),
+        sync: bool = False,
     ) -> Batch:
-        """As of `TokenData`; only the clean view is there."""
+        """As of `TokenData`; only the clips' own clean tokens are there."""
         assert views is None
+        assert not sources
+        assert not sync
         kept = kept or {}
         rows = np.unique(clips) if self.thrifty else np.sort(clips)
         left = {modality: set(clips[stays].tolist()) for modality, stays in kept.items()} if self.thrifty else {}
         media = self._media(rows, left)
         streams = {name: self._encoded(name, rows, media) for name in names}
-        return TokenData.batch(replace(self, streams=streams), clips, names, device=device, kept=kept)
+        return TokenData.batch(
+            replace(self, streams=streams), clips, names, device=device, kept=kept, mixtures=mixtures
+        )
 
     def _media(self, rows: NDArray[np.int64], kept: Mapping[Modality, Collection[int]]) -> ShardMedia:
         """The clips `rows` as if they were a shard, without what no draw of a clip keeps."""
@@ -195,7 +207,7 @@ class _ClipMedia:
 
 
 def _read(
-    shards: Sequence[Path], wanted: set[Modality], row_of: Mapping[ClipKey, int]
+    shards: Sequence[Path], wanted: set[Input], row_of: Mapping[ClipKey, int]
 ) -> Iterator[tuple[int, _ClipMedia]]:
     for path in shards:
         media = ShardMedia.read(MediaShard(path), wanted, facts={})  # no preset reads metadata

@@ -7,7 +7,7 @@ C clips, B windows of a step, T tokens of a window, H = MOUTH_PIXELS, F = FRAMES
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,10 +59,14 @@ class SyncClips:
     @classmethod
     def read(cls, manifest: Manifest, shards: Sequence[Path], split: Split, settings: SyncSettings) -> Self:
         """The genuine clips of `split` with mouth and audio, at most `settings.max_clips`."""
-        rows = select_rows(manifest, split, settings)
+        return cls.of_files(set(select_rows(manifest, split, settings)), shards, settings)
+
+    @classmethod
+    def of_files(cls, media_ids: Set[str], shards: Sequence[Path], settings: SyncSettings) -> Self:
+        """The clips of these files with mouth and audio, at most `settings.max_clips`."""
         opened = [MediaShard(path) for path in shards]
         places = sorted(
-            (key, number, clip) for number, shard in enumerate(opened) for key, clip in _list_usable(shard, rows)
+            (key, number, clip) for number, shard in enumerate(opened) for key, clip in _list_usable(shard, media_ids)
         )
         if len(places) > settings.max_clips:
             chosen = np.random.default_rng(settings.seed).choice(len(places), settings.max_clips, replace=False)
@@ -133,13 +137,13 @@ def read_clip(shard: MediaShard, clip: int, mel: LogMel) -> SyncClip:
     return SyncClip(shard.clip_keys[clip], mouth, frames[: count * FRAMES_PER_TOKEN])
 
 
-def _list_usable(shard: MediaShard, rows: dict[str, MediaRow]) -> Iterator[tuple[tuple[str, int], int]]:
+def _list_usable(shard: MediaShard, media_ids: Set[str]) -> Iterator[tuple[tuple[str, int], int]]:
     mouths, samples = np.diff(shard.mouth_offsets), np.diff(shard.audio_offsets)
     fps, rate = float(shard.settings.get("mouth_fps") or MOUTH_FPS), float(shard.settings["sample_rate"])
     long_enough = (mouths >= LEAST_S * fps) & (samples >= LEAST_S * rate)
     for clip in np.flatnonzero(long_enough).tolist():
         key, place = shard.clip_keys[clip], slice(*shard.mouth_offsets[clip : clip + 2].tolist())
-        if key[0] in rows and shard.array("mouth_found", place).mean() >= LEAST_FOUND:
+        if key[0] in media_ids and shard.array("mouth_found", place).mean() >= LEAST_FOUND:
             yield key, clip
 
 

@@ -68,26 +68,30 @@ class SyncCurves:
         """(C,) clips that are long enough to be compared."""
         return np.minimum(self.image.lengths, self.audio.lengths) >= LEAST_TOKENS
 
+    def count_tokens(self, clips: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(N,) tokens that both sides of each of `clips` have."""
+        return np.minimum(self.image.lengths[clips], self.audio.lengths[clips])
+
     @cached_property
     def _own(self) -> NDArray[np.float32]:
         """(C, 2 FAR + 1)"""
         clips = np.arange(len(self.known))
-        return self.compare(clips, clips, FAR)
+        return fill_lags(self.compare(clips, clips, FAR))
 
     @cached_property
     def _foreign(self) -> NDArray[np.float32]:
         """(C, PARTNERS, L) with audio of other clips."""
         partners = draw_partners(self.known, self.split, self.item)
         clips = np.repeat(np.arange(len(partners)), PARTNERS)
-        curves = self.compare(np.where(partners.ravel() >= 0, clips, -1), partners.ravel(), REACH)
+        curves = fill_lags(self.compare(np.where(partners.ravel() >= 0, clips, -1), partners.ravel(), REACH))
         return curves.reshape(len(partners), PARTNERS, -1)
 
     def compare(self, images: NDArray[np.int64], audios: NDArray[np.int64], reach: int) -> NDArray[np.float32]:
         """(N, 2 reach + 1) curve of the mouth of each of `images` with the audio of each of `audios`, (N,) clips.
 
-        A lag that leaves too little to compare has the mean over the others; all are 0 where either is -1 or too short.
+        NaN at a lag that leaves too little to compare, and everywhere if either clip is -1 or too short.
         """
-        curves = np.zeros((len(images), 2 * reach + 1), np.float32)
+        curves = np.full((len(images), 2 * reach + 1), np.nan, np.float32)
         lengths = np.minimum(self.image.lengths[images], self.audio.lengths[audios])
         lengths[(images < 0) | (audios < 0)] = 0
         for length in np.unique(lengths[lengths >= LEAST_TOKENS]).tolist():
@@ -95,7 +99,7 @@ class SyncCurves:
             for part in np.array_split(rows, -(-len(rows) // BLOCK)):
                 sides = ((self.image, images[part]), (self.audio, audios[part]))
                 mouth, audio = (center(_stack_tokens(stream, clips, length)) for stream, clips in sides)
-                curves[part] = _fill(compare_lags(mouth, audio, reach).numpy())
+                curves[part] = compare_lags(mouth, audio, reach).numpy()
         return curves
 
     def add_to(self, batch: Batch, sources: Sources) -> Batch:
@@ -117,7 +121,7 @@ class SyncCurves:
         at = np.where(own & (images >= 0), images, 0)
         long = self._own[at]
         curve = long[:, far : far + 2 * REACH + 1].copy()
-        curve[~own] = self.compare(images[~own], audios[~own], REACH)
+        curve[~own] = fill_lags(self.compare(images[~own], audios[~own], REACH))
         right, shifted = (_move(long, moves) for moves in (range(-TOLERANCE, TOLERANCE + 1), SHIFTS))
         wrong = np.concatenate([shifted, self._foreign[at]], axis=1)
         parts = (curve * known[:, None], known, right, wrong)
@@ -145,9 +149,11 @@ def _stack_tokens(stream: StreamTokens, clips: NDArray[np.int64], length: int) -
     return tokens.cpu().float()[torch.from_numpy(rows)]
 
 
-def _fill(curves: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`curves` (N, lags) with the mean of the row in place of NaN."""
-    return np.where(np.isnan(curves), np.nanmean(curves, axis=1, keepdims=True), curves)
+def fill_lags(curves: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`curves` (N, lags) with the mean of the row in place of NaN, 0 in a row of NaN alone."""
+    known = ~np.isnan(curves)
+    sums, counts = np.where(known, curves, 0).sum(axis=1, keepdims=True), known.sum(axis=1, keepdims=True)
+    return np.where(known, curves, sums / np.maximum(counts, 1)).astype(np.float32)
 
 
 def _move(long: NDArray[np.float32], moves: Sequence[int]) -> NDArray[np.float32]:

@@ -1,0 +1,1 @@
+"""Benchmark of the sync encoder: does it know which audio fits a mouth that it has not seen?"""

@@ -1,0 +1,101 @@
+"""`python -m benchmarks sync`: is audio that was moved told from audio that was not, on videos that were left out?
+
+Of a work folder with mouth crops, or of the media that UNMASK_CORPUS names, which are then preprocessed first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.sync.measure import Curve, measure_fold
+from benchmarks.sync.sets import assign_folds, read_talkers
+from benchmarks.sync.table import format_table
+from unmask.api import Work
+from unmask.cache.profile_choice import read_stored_profile
+from unmask.cache.sync.settings import SyncSettings
+from unmask.core.errors import UsageError
+from unmask.core.work_folder import WorkFolder
+from unmask.manifests.manifest import read_manifest, write_manifest
+from unmask.preprocess.profiles import MOUTH_FPS
+
+CPU = torch.device("cpu")
+
+
+def main(arguments: Sequence[str]) -> str:
+    given = _make_parser().parse_args(arguments)
+    logging.getLogger("unmask").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as temporary:
+        work = WorkFolder(given.work.absolute()) if given.work else _prepare(Path(temporary))
+        profile = read_stored_profile(work)
+        if profile is None or not profile.preprocess.mouth_fps:
+            raise UsageError(f"{work.root}: has no mouth crops", "unmask preprocess --set preprocess.mouth_fps=25")
+        talkers = read_talkers(work, profile.preprocess)
+    folds = assign_folds(talkers, given.folds)
+    settings = SyncSettings(steps=given.steps, seed=given.seed)
+    curves = _measure(talkers, folds, settings, given)
+    text = format_table(curves, folds=len(set(folds)), settings=settings)
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        lines = [vars_of(curve) for curve in curves]
+        given.out.write_text(json.dumps(lines), encoding="utf-8")
+        given.out.with_suffix(".md").write_text(text, encoding="utf-8")
+    return text
+
+
+def vars_of(curve: Curve) -> dict[str, object]:
+    return {
+        "way": curve.way,
+        "set": curve.set,
+        "group": curve.group,
+        "dataset": curve.dataset,
+        "values": [None if np.isnan(value) else round(float(value), 5) for value in curve.values],
+    }
+
+
+def _measure(talkers: list, folds: list[int], settings: SyncSettings, given: argparse.Namespace) -> list[Curve]:
+    curves: list[Curve] = []
+    context = get_context("spawn")
+    with ProcessPoolExecutor(given.jobs, context, torch.set_num_threads, (given.threads,)) as pool:
+        waiting = [pool.submit(measure_fold, talkers, folds, fold, settings, device=CPU) for fold in sorted(set(folds))]
+        for future in waiting:
+            curves += future.result()
+    return curves
+
+
+def _prepare(folder: Path) -> WorkFolder:
+    """Videos of UNMASK_CORPUS, and of the folder beside it whose name ends in 2, with mouth crops."""
+    corpus = os.environ.get("UNMASK_CORPUS")
+    if not corpus:
+        raise UsageError("no media: set UNMASK_CORPUS", "or give --work, a work folder with mouth crops")
+    beside = Path(corpus).with_name(f"{Path(corpus).name}2")
+    work = Work(folder)
+    work.scan([corpus, *([beside] if beside.is_dir() else [])])
+    manifest = read_manifest(work.folder.manifest)
+    videos = [kind == "video" for kind in manifest.table.column("kind").to_pylist()]
+    write_manifest(work.folder.manifest, replace(manifest, table=manifest.table.filter(videos)))
+    work.preprocess(profile="offline", settings={"preprocess.mouth_fps": MOUTH_FPS})
+    return work.folder
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks sync", description=__doc__)
+    parser.add_argument("--work", type=Path, metavar="DIR", help="work folder with mouth crops")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="curves as JSON; the table beside it ends in .md")
+    parser.add_argument("--folds", type=int, default=10, help="0: leave one video or generator out (default: 10)")
+    parser.add_argument("--steps", type=int, default=SyncSettings().steps, help="of learning")
+    parser.add_argument("--seed", type=int, default=0, help="of learning")
+    parser.add_argument("--threads", type=int, default=1, help="per process (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes, one fold each at a time (default: 1)")
+    return parser

@@ -1,0 +1,80 @@
+"""The table: AUC of unmoved against moved audio, and how often the lag is found, with intervals over sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.sync.measure import (
+    LINEAR,
+    NETWORKS,
+    SHIFTS_S,
+    Curve,
+    measure_shift,
+    measure_tolerant_shift,
+    resample_sources,
+    share_found,
+)
+from benchmarks.sync.sets import GENERATED, REAL
+from unmask.cache.sync.comparison import MAX_LAG_S, TOLERANCE
+from unmask.cache.sync.settings import SyncSettings
+from unmask.preprocess.profiles import MOUTH_FPS
+
+FEWEST = 5
+"""Sources that a dataset needs for a row of its own."""
+FIGURES: dict[str, Callable[[NDArray[np.float32]], float]] = {
+    **{f"AUC {shift:g} s": partial(measure_shift, shift_s=shift) for shift in SHIFTS_S},
+    "AUC 0.4 s, tolerant": partial(measure_tolerant_shift, shift_s=0.4),
+    "lag within 1": partial(share_found, within=1),
+    "lag within 2": partial(share_found, within=2),
+}
+
+
+def format_table(curves: Sequence[Curve], *, folds: int, settings: SyncSettings) -> str:
+    lines = [
+        f"{folds} folds by source, {settings.steps} steps, seed {settings.seed}; 95 % intervals over sources",
+        "",
+        f"| clips | sources | | {' | '.join(FIGURES)} |",
+        "|---|---|---|" + "---|" * len(FIGURES),
+    ]
+    for name, chosen in list_sets(curves).items():
+        for way in (NETWORKS, LINEAR):
+            mine = [one for one in chosen if one.way == way]
+            sources = len({one.group for one in mine})
+            lines.append(f"| {len(mine)} {name} | {sources} | {way} | {' | '.join(_format(mine))} |")
+    tolerance = TOLERANCE / MOUTH_FPS
+    lines += [
+        "",
+        "AUC: mean cosine of mouth and audio at no lag against the same clips with the audio moved, both ways. "
+        f"Tolerant: the best lag within {tolerance:g} s of it, as a constant offset of the file is tolerated. "
+        f"Lag within 1 and 2: share of the clips whose best lag within {MAX_LAG_S:g} s is at most so many frames "
+        "from 0.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def list_sets(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
+    """All real ones, all with a generated or swapped face, and each dataset of at least FEWEST sources by itself."""
+    sets = {}
+    for kind in (REAL, GENERATED):
+        all_of_it = [one for one in curves if one.set == kind]
+        sets[kind] = all_of_it
+        for dataset in sorted({one.dataset for one in all_of_it}):
+            mine = [one for one in all_of_it if one.dataset == dataset]
+            if len({one.group for one in mine}) >= FEWEST:
+                sets[f"{kind}, {dataset}"] = mine
+    return sets
+
+
+def _format(curves: Sequence[Curve]) -> list[str]:
+    values = np.stack([one.values for one in curves])
+    samples = resample_sources(curves)
+    cells = []
+    for figure in FIGURES.values():
+        low, high = np.nanpercentile([figure(values[rows]) for rows in samples], [2.5, 97.5])
+        cells.append(f"{figure(values):.3f} [{low:.2f}, {high:.2f}]")
+    return cells
