@@ -9,6 +9,7 @@ import argparse
 import json
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,16 +20,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.models.plan import parse_seeds
 from benchmarks.sync.measure import Curve, measure_fold
-from benchmarks.sync.sets import assign_folds, read_talkers
-from benchmarks.sync.table import format_table
+from benchmarks.sync.models import SplitFigures, measure_split
+from benchmarks.sync.sets import Talker, assign_folds, read_talkers
+from benchmarks.sync.table import format_models, format_table
 from unmask.api import Work
 from unmask.cache.profile_choice import read_stored_profile
 from unmask.cache.sync.settings import SyncSettings
 from unmask.core.errors import UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import read_manifest, write_manifest
-from unmask.preprocess.profiles import MOUTH_FPS
+from unmask.preprocess.encoder_names import TWO_SIDED
+from unmask.preprocess.profiles import MOUTH_FPS, Profile
 
 CPU = torch.device("cpu")
 
@@ -41,6 +45,8 @@ def main(arguments: Sequence[str]) -> str:
         profile = read_stored_profile(work)
         if profile is None or not profile.preprocess.mouth_fps:
             raise UsageError(f"{work.root}: has no mouth crops", "unmask preprocess --set preprocess.mouth_fps=25")
+        if given.models:
+            return _compare_models(work, profile, given)
         talkers = read_talkers(work, profile.preprocess)
     folds = assign_folds(talkers, given.folds)
     settings = SyncSettings(steps=given.steps, seed=given.seed)
@@ -64,7 +70,7 @@ def vars_of(curve: Curve) -> dict[str, object]:
     }
 
 
-def _measure(talkers: list, folds: list[int], settings: SyncSettings, given: argparse.Namespace) -> list[Curve]:
+def _measure(talkers: list[Talker], folds: list[int], settings: SyncSettings, given: argparse.Namespace) -> list[Curve]:
     curves: list[Curve] = []
     context = get_context("spawn")
     with ProcessPoolExecutor(given.jobs, context, torch.set_num_threads, (given.threads,)) as pool:
@@ -72,6 +78,24 @@ def _measure(talkers: list, folds: list[int], settings: SyncSettings, given: arg
         for future in waiting:
             curves += future.result()
     return curves
+
+
+def _compare_models(work: WorkFolder, profile: Profile, given: argparse.Namespace) -> str:
+    """`full` with and without the sync encoder on the work folder's tokens."""
+    others = [one for one in profile.encoders if one.name not in TWO_SIDED]
+    plain = profile.model_copy(update={"encoders": tuple(others)})
+    settings = SyncSettings(steps=given.steps, seed=given.seed)
+    figures: list[SplitFigures] = []
+    with ProcessPoolExecutor(given.jobs, get_context("spawn"), torch.set_num_threads, (given.threads,)) as pool:
+        seeds = parse_seeds(given.split_seeds)
+        waiting = [pool.submit(measure_split, work, plain, seed, settings) for seed in seeds]
+        for future in waiting:
+            figures += future.result()
+            print(*figures[-2:], sep="\n", file=sys.stderr, flush=True)
+    text = format_models(figures)
+    if given.out:
+        given.out.with_suffix(".md").write_text(text, encoding="utf-8")
+    return text
 
 
 def _prepare(folder: Path) -> WorkFolder:
@@ -96,6 +120,8 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--folds", type=int, default=10, help="0: leave one video or generator out (default: 10)")
     parser.add_argument("--steps", type=int, default=SyncSettings().steps, help="of learning")
     parser.add_argument("--seed", type=int, default=0, help="of learning")
+    parser.add_argument("--models", action="store_true", help="compare `full` with and without it instead")
+    parser.add_argument("--split-seeds", default="0-7", help="with --models: one grouped split each (default: 0-7)")
     parser.add_argument("--threads", type=int, default=1, help="per process (default: 1)")
     parser.add_argument("--jobs", type=int, default=1, help="processes, one fold each at a time (default: 1)")
     return parser

@@ -18,9 +18,11 @@ from benchmarks.sync.measure import (
     resample_sources,
     share_found,
 )
+from benchmarks.sync.models import ROWS, SplitFigures
 from benchmarks.sync.sets import GENERATED, REAL
 from unmask.cache.sync.comparison import MAX_LAG_S, TOLERANCE
 from unmask.cache.sync.settings import SyncSettings
+from unmask.metrics.repeated_splits import average_splits
 from unmask.preprocess.profiles import MOUTH_FPS
 
 FEWEST = 5
@@ -78,3 +80,23 @@ def _format(curves: Sequence[Curve]) -> list[str]:
         low, high = np.nanpercentile([figure(values[rows]) for rows in samples], [2.5, 97.5])
         cells.append(f"{figure(values):.3f} [{low:.2f}, {high:.2f}]")
     return cells
+
+
+def format_models(figures: Sequence[SplitFigures]) -> str:
+    """Mean over splits, and the paired difference with the interval of Nadeau and Bengio (2003)."""
+    rows = {row: sorted((one for one in figures if one.row == row), key=lambda one: one.seed) for row in ROWS}
+    lines = ["| full, trained on videos | splits | test videos | AUC | head: fits or not |", "|---|---|---|---|---|"]
+    for row, mine in rows.items():
+        items, area = (np.mean([getattr(one, name) for one in mine]) for name in ("items", "auc"))
+        fits = [one.fits for one in mine if not np.isnan(one.fits)]
+        head = f"{np.mean(fits):.3f}" if fits else ""
+        lines.append(f"| {row} the sync encoder | {len(mine)} | {items:.0f} | {area:.3f} | {head} |")
+    pairs = list(zip(rows["with"], rows["without"], strict=True))
+    share = float(np.mean([a.share for a, _ in pairs]))
+    told = _format_difference([a.auc - b.auc for a, b in pairs], share)
+    return "\n".join([*lines, f"| difference | {len(pairs)} | | {told} | |", ""])
+
+
+def _format_difference(values: Sequence[float], share: float) -> str:
+    found = average_splits(values, share)
+    return f"{found.mean:+.3f} ± {found.half_width:.3f}"

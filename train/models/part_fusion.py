@@ -7,7 +7,7 @@ T terms (each modality, then all together), W width
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -112,15 +112,15 @@ class PartFusion(nn.Module):
             rows = np.flatnonzero(clips.pattern >> group & 1)
             if len(rows):
                 rows_R = to_device(torch.from_numpy(rows), device)
-                x_RLW, group_RL = x_BLW[rows_R], group_BL[rows_R]
-                part = self._take_part(x_RLW, group_RL, group, most[MODALITIES[group]])
+                own = _take_part(x_BLW[rows_R], group_BL[rows_R], group, most[MODALITIES[group]])
+                part = replace(own, x_RSW=self.transformer.run_blocks(own.x_RSW, own.group_RS, 0, self.shared))
                 z_RW = self.transformer(part.x_RSW, part.group_RS, begin=self.shared)
                 z_BW = z_BW.index_copy(0, rows_R, z_RW)
                 logit_R = self._judge_part(group, z_RW, clips.means_BK, rows_R)
                 if self.part_early:
                     name = MODALITIES[group]
                     early, head = self.part_early[name], self.part_early_heads[name]
-                    logit_R = logit_R + _judge_means(early, head, x_RLW, group_RL)
+                    logit_R = logit_R + _judge_means(early, head, own.x_RSW, own.group_RS)
                 terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, number)), logit_R)
                 parts.append((rows, part))
         rows = np.flatnonzero(several)
@@ -135,13 +135,6 @@ class PartFusion(nn.Module):
             terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, terms - 1)), logit_R)
         fake_B = combine_terms(terms_BT.nan_to_num(), ~terms_BT.isnan())
         return Reading(z_BW, fake_B, self._get_part("image", terms_BT), self._get_part("audio", terms_BT), terms_BT)
-
-    def _take_part(self, x_RLW: torch.Tensor, group_RL: torch.Tensor, group: int, slots: int) -> _Sequence:
-        """CLS and the tokens of one modality, after the blocks that parts and joint pass share."""
-        x_RSW, used_RS = gather_tokens(x_RLW, group_RL, group, slots)
-        group_RS = torch.cat([torch.full_like(group_RL[:, :1], CLS), torch.where(used_RS, group, PAD)], dim=1)
-        x_RSW = torch.cat([x_RLW[:, :1], x_RSW], dim=1)
-        return _Sequence(self.transformer.run_blocks(x_RSW, group_RS, 0, self.shared), group_RS)
 
     def _join(
         self,
@@ -188,6 +181,13 @@ def _list_columns(encoders: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
         columns.setdefault(group, []).extend(range(begin, begin + width))
         begin += width + 1
     return columns
+
+
+def _take_part(x_RLW: torch.Tensor, group_RL: torch.Tensor, group: int, slots: int) -> _Sequence:
+    """CLS and the tokens of one modality."""
+    x_RSW, used_RS = gather_tokens(x_RLW, group_RL, group, slots)
+    group_RS = torch.cat([torch.full_like(group_RL[:, :1], CLS), torch.where(used_RS, group, PAD)], dim=1)
+    return _Sequence(torch.cat([x_RLW[:, :1], x_RSW], dim=1), group_RS)
 
 
 def _match(rows: NDArray[np.int64], own: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
