@@ -17,6 +17,7 @@ from unmask.cache.encoders import find_stream_name
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.spec import Modality
 from unmask.cache.stage import extract, open_tokens
+from unmask.cache.sync.comparison import CLEAR_FIT
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.input_files import expand_files, explain_absence
@@ -56,7 +57,7 @@ class SyncVerdict:
     offset_ms: int
     """By which the audio comes late (above 0) or early (below 0), where the two fit best."""
     fit: float
-    """How far that stands out from other offsets, in standard deviations; below about 2 the offset means nothing."""
+    """How far that stands out from other offsets, in standard deviations; below CLEAR_FIT the offset may be another."""
     fits: float | None
     """Probability that they belong together, by the run's head; None for a run without one."""
     over_time: tuple[tuple[float, float], ...]
@@ -65,7 +66,8 @@ class SyncVerdict:
     def __str__(self) -> str:
         when = "late" if self.offset_ms > 0 else "early"
         moved = f"audio {abs(self.offset_ms)} ms {when}" if self.offset_ms else "audio on time"
-        return moved + ("" if self.fits is None else f", fits the mouth {self.fits:.3f}")
+        told = moved if self.fit >= CLEAR_FIT else "offset of the audio unclear"
+        return told + ("" if self.fits is None else f", fits the mouth {self.fits:.3f}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,19 +11,22 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from benchmarks.models.plan import parse_seeds
+from benchmarks.sync import positions
 from benchmarks.sync.measure import Curve, measure_fold
 from benchmarks.sync.models import SplitFigures, measure_split
-from benchmarks.sync.sets import Talker, assign_folds, read_talkers
+from benchmarks.sync.sets import assign_folds, read_talkers
 from benchmarks.sync.table import format_models, format_table
 from unmask.api import Work
 from unmask.cache.profile_choice import read_stored_profile
@@ -35,6 +38,7 @@ from unmask.preprocess.encoder_names import TWO_SIDED
 from unmask.preprocess.profiles import MOUTH_FPS, Profile
 
 CPU = torch.device("cpu")
+Result = TypeVar("Result")
 
 
 def main(arguments: Sequence[str]) -> str:
@@ -50,7 +54,11 @@ def main(arguments: Sequence[str]) -> str:
         talkers = read_talkers(work, profile.preprocess)
     folds = assign_folds(talkers, given.folds)
     settings = SyncSettings(steps=given.steps, seed=given.seed)
-    curves = _measure(talkers, folds, settings, given)
+    if given.positions:
+        ways = [partial(positions.measure_fold, talkers, folds, fold, settings) for fold in sorted(set(folds))]
+        return positions.format_ways([one for found in _run(ways, given) for one in found])
+    tasks = [partial(measure_fold, talkers, folds, fold, settings, device=CPU) for fold in sorted(set(folds))]
+    curves = [curve for found in _run(tasks, given) for curve in found]
     text = format_table(curves, folds=len(set(folds)), settings=settings)
     if given.out:
         given.out.parent.mkdir(parents=True, exist_ok=True)
@@ -70,14 +78,11 @@ def vars_of(curve: Curve) -> dict[str, object]:
     }
 
 
-def _measure(talkers: list[Talker], folds: list[int], settings: SyncSettings, given: argparse.Namespace) -> list[Curve]:
-    curves: list[Curve] = []
-    context = get_context("spawn")
-    with ProcessPoolExecutor(given.jobs, context, torch.set_num_threads, (given.threads,)) as pool:
-        waiting = [pool.submit(measure_fold, talkers, folds, fold, settings, device=CPU) for fold in sorted(set(folds))]
-        for future in waiting:
-            curves += future.result()
-    return curves
+def _run(tasks: Sequence[Callable[[], Result]], given: argparse.Namespace) -> Iterator[Result]:
+    """The result of each task, in order, in processes of their own."""
+    with ProcessPoolExecutor(given.jobs, get_context("spawn"), torch.set_num_threads, (given.threads,)) as pool:
+        for future in [pool.submit(task) for task in tasks]:
+            yield future.result()
 
 
 def _compare_models(work: WorkFolder, profile: Profile, given: argparse.Namespace) -> str:
@@ -86,12 +91,11 @@ def _compare_models(work: WorkFolder, profile: Profile, given: argparse.Namespac
     plain = profile.model_copy(update={"encoders": tuple(others)})
     settings = SyncSettings(steps=given.steps, seed=given.seed)
     figures: list[SplitFigures] = []
-    with ProcessPoolExecutor(given.jobs, get_context("spawn"), torch.set_num_threads, (given.threads,)) as pool:
-        seeds = parse_seeds(given.split_seeds)
-        waiting = [pool.submit(measure_split, work, plain, seed, settings) for seed in seeds]
-        for future in waiting:
-            figures += future.result()
-            print(*figures[-2:], sep="\n", file=sys.stderr, flush=True)
+    for found in _run(
+        [partial(measure_split, work, plain, seed, settings) for seed in parse_seeds(given.split_seeds)], given
+    ):
+        figures += found
+        print(*found, sep="\n", file=sys.stderr, flush=True)
     text = format_models(figures)
     if given.out:
         given.out.with_suffix(".md").write_text(text, encoding="utf-8")
@@ -121,6 +125,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=SyncSettings().steps, help="of learning")
     parser.add_argument("--seed", type=int, default=0, help="of learning")
     parser.add_argument("--models", action="store_true", help="compare `full` with and without it instead")
+    parser.add_argument("--positions", action="store_true", help="compare ways to know time instead")
     parser.add_argument("--split-seeds", default="0-7", help="with --models: one grouped split each (default: 0-7)")
     parser.add_argument("--threads", type=int, default=1, help="per process (default: 1)")
     parser.add_argument("--jobs", type=int, default=1, help="processes, one fold each at a time (default: 1)")

@@ -72,6 +72,13 @@ def measure_shift(values: NDArray[np.float32], shift_s: float) -> float:
     return auc(labels[known], scores[known])
 
 
+def measure_fit_shift(values: NDArray[np.float32], shift_s: float) -> float:
+    """The same for what a value stands out of its own curve, in standard deviations over the lags: `Sync.fit`."""
+    middle = values[:, FAR - REACH : FAR + REACH + 1]
+    median, spread = np.nanmedian(middle, axis=1, keepdims=True), np.nanstd(middle, axis=1, keepdims=True)
+    return measure_shift((values - median) / (spread + 1e-6), shift_s)
+
+
 def measure_tolerant_shift(values: NDArray[np.float32], shift_s: float) -> float:
     """The same for the best lag within TOLERANCE, so that a constant offset of the file costs nothing."""
     moved = np.full_like(values, np.nan)

@@ -13,6 +13,7 @@ from benchmarks.sync.measure import (
     NETWORKS,
     SHIFTS_S,
     Curve,
+    measure_fit_shift,
     measure_shift,
     measure_tolerant_shift,
     resample_sources,
@@ -29,6 +30,7 @@ FEWEST = 5
 """Sources that a dataset needs for a row of its own."""
 FIGURES: dict[str, Callable[[NDArray[np.float32]], float]] = {
     **{f"AUC {shift:g} s": partial(measure_shift, shift_s=shift) for shift in SHIFTS_S},
+    "AUC 0.4 s, fit": partial(measure_fit_shift, shift_s=0.4),
     "AUC 0.4 s, tolerant": partial(measure_tolerant_shift, shift_s=0.4),
     "lag within 1": partial(share_found, within=1),
     "lag within 2": partial(share_found, within=2),
@@ -51,6 +53,7 @@ def format_table(curves: Sequence[Curve], *, folds: int, settings: SyncSettings)
     lines += [
         "",
         "AUC: mean cosine of mouth and audio at no lag against the same clips with the audio moved, both ways. "
+        "Fit: how far that stands out from all lags of the clip, in standard deviations. "
         f"Tolerant: the best lag within {tolerance:g} s of it, as a constant offset of the file is tolerated. "
         f"Lag within 1 and 2: share of the clips whose best lag within {MAX_LAG_S:g} s is at most so many frames "
         "from 0.",

@@ -138,3 +138,4 @@ def test_a_verdict_tells_offset_and_fit(opened: Any):
     assert str(shown) == "audio 320 ms late, fits the mouth 0.125"
     assert str(replace(shown, offset_ms=-40, fits=None)) == "audio 40 ms early"
     assert str(replace(shown, offset_ms=0)) == "audio on time, fits the mouth 0.125"
+    assert str(replace(shown, fit=2.0)) == "offset of the audio unclear, fits the mouth 0.125"
