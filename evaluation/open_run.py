@@ -112,7 +112,7 @@ def check_split(run: Path, info: RunInfo, manifest: Manifest) -> None:
 def check_streams(run: Path, info: RunInfo, data: TokenData) -> None:
     """Raise `MissingInput` unless `data` has tokens of the run's encoders with the same weights and settings."""
     for name, stream in info.streams.items():
-        found = data.find_stream(name)
+        found = data.all_streams.get(name)
         if found is None:
             raise MissingInput(f"{run.name}: tokens of {name} are missing", "unmask extract")
         store = found.store

@@ -89,8 +89,8 @@ def describe_inputs(
     data: TokenData, config: TrainConfig, shape: ModelShape, key: str, criterion: Criterion
 ) -> dict[str, Any]:
     """Fields of RunInfo that are known before training."""
-    used = {name: data.find_stream(name) for name in (*shape.streams, *data.choose_sync(config))}
-    stores = {name: stream.store for name, stream in used.items() if stream}
+    names = (*shape.streams, *data.choose_sync(config))
+    stores = {name: data.all_streams[name].store for name in names}
     return {
         "key": key,
         "profile": data.profile,

@@ -36,8 +36,8 @@ def mean_tokens(
 def open_dataset(work: WorkFolder, manifest: Manifest, split: str | None, encoders: Sequence[str]) -> ClipDataset:
     """The clips of `split` (None: all) with their tokens of `encoders` (none: all)."""
     data = TokenData.load(manifest, open_tokens(work, manifest))
-    _check_encoders(encoders, data.streams)
-    return ClipDataset(data, split, encoders or tuple(data.streams))
+    _check_encoders(encoders, data.all_streams)
+    return ClipDataset(data, split, encoders or tuple(data.all_streams))
 
 
 def _check_encoders(names: Sequence[str], known: Collection[str]) -> None:

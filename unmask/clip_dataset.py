@@ -47,7 +47,7 @@ class ClipDataset(Dataset[Clip]):
         sample: Clip = {"media_id": str(table.media_id[row]), "tokens": {}, "times": {}}
         sample |= {name: int(getattr(table, name)[row]) for name in LABELS}
         for name in self.encoders:
-            tokens, times = self._data.streams[name].take(clip)
+            tokens, times = self._data.all_streams[name].take(clip)
             sample["tokens"][name], sample["times"][name] = tokens, torch.from_numpy(times)
         return sample
 

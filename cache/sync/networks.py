@@ -39,7 +39,9 @@ class LogMel(nn.Module):
 
     def forward(self, wave_BA: torch.Tensor) -> torch.Tensor:
         count = FRAMES_PER_TOKEN * count_tokens(wave_BA.shape[1], MOUTH_FPS)
-        mel_BMF = (self.mel(wave_BA.float()) + 1e-6).log()[..., :count]
+        # Powers go beyond half precision.
+        with torch.autocast(wave_BA.device.type, enabled=False):
+            mel_BMF = (self.mel(wave_BA.float()) + 1e-6).log()[..., :count]
         return F.pad(mel_BMF, (0, count - mel_BMF.shape[2]), mode="replicate").transpose(1, 2)
 
 

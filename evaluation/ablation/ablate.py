@@ -94,7 +94,7 @@ def _list_warnings(
 
 def _make_key(configs: Mapping[str, Sequence[TrainConfig]], data: TokenData, split: Split) -> str:
     settings = {name: [config.fingerprint() for config in chosen] for name, chosen in configs.items()}
-    return fingerprint("ablation-1", settings, split, data.fingerprint(list(data.streams)))
+    return fingerprint("ablation-1", settings, split, data.fingerprint(list(data.all_streams)))
 
 
 def _train_preset(

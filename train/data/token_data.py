@@ -90,9 +90,10 @@ class TokenData:
             return ()
         return self.sync.names if not config.streams or set(self.sync.names) <= set(config.streams) else ()
 
-    def find_stream(self, name: str) -> StreamTokens | None:
-        """Tokens of an encoder, of the sync encoder too; None where there are none."""
-        return (self.streams | (self.sync.sides if self.sync else {})).get(name)
+    @property
+    def all_streams(self) -> dict[str, StreamTokens]:
+        """`streams`, and those of the sync encoder."""
+        return self.streams | (self.sync.sides if self.sync else {})
 
     def modality(self, stream: str) -> Modality:
         return self.streams[stream].spec.modality
@@ -103,7 +104,7 @@ class TokenData:
 
     def lengths(self, names: Sequence[str]) -> NDArray[np.int64]:
         """(C, len(names)) number of tokens per clip and encoder."""
-        return np.stack([self.streams[name].lengths for name in names], axis=1)
+        return np.stack([self.all_streams[name].lengths for name in names], axis=1)
 
     def select(
         self, names: Sequence[str], split: str | None = None, *, config: TrainConfig | None = None
@@ -162,7 +163,7 @@ class TokenData:
         table = self.clips
         columns = [table.media_id, table.clip, table.label, table.video_fake, table.audio_fake, table.split]
         rows = [column.tolist() for column in columns]
-        used = {name: stream for name in names if (stream := self.find_stream(name))}
+        used = {name: self.all_streams[name] for name in names}
         stores: dict[str, str | list[str]] = {name: stream.store.fingerprint for name, stream in used.items()}
         for name, stream in used.items():
             if stream.views:

@@ -85,5 +85,7 @@ def test_what_a_model_uses_of_it(make_data, made_item, tmp_path):
         assert data.choose_sync(TrainConfig(**settings)) == ()
     assert plain.choose_sync(TrainConfig()) == ()
     assert data.fingerprint((*NAMES, *names)) != data.fingerprint(NAMES) == plain.fingerprint(NAMES)
+    assert data.lengths(names)[:, 0].tolist() == [60] * 4 + [0] * 2
+    assert list(data.all_streams) == [*data.streams, *names]
     one_sided = {"sync-audio": data.sync.audio}
     assert SyncCurves.find(one_sided, data.clips) is None
