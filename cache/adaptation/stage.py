@@ -30,9 +30,9 @@ from unmask.cache.encoders import find_given_weights, make_encoder
 from unmask.cache.profile_choice import list_parts
 from unmask.cache.weights.trained_on import (
     TrainedOn,
+    describe_files,
     find_finished,
     find_trained_on,
-    hash_files,
     write_trained_on,
 )
 from unmask.core.errors import UsageError
@@ -166,22 +166,18 @@ def _announce(inputs: _Inputs, model: TunableEncoder, precision: str) -> None:
 
 
 def _make_record(inputs: _Inputs, model: TunableEncoder, standing: Standing) -> TrainedOn:
-    spec, manifest = inputs.encoder.spec, inputs.manifest
-    tuned, every = model.count()
-    clips = {"train": inputs.train, "val": inputs.val}
+    spec, (tuned, every) = inputs.encoder.spec, model.count()
+    files = {"train": inputs.train.media_ids, "val": inputs.val.media_ids}
     return TrainedOn(
         key=inputs.key,
         encoder=inputs.choice,
         weights=spec.weights,
         weights_hash=spec.weights_hash,
         media=inputs.media,
-        split_hash=manifest.split_hash,
-        split_scheme=", ".join(sorted(set(manifest.table.column("split_scheme").to_pylist()))),
         settings=inputs.settings.model_dump(mode="json"),
         tuned=tuned,
         parameters=every,
-        items={split: len(of_split.media_ids) for split, of_split in clips.items()},
         best_epoch=standing.best_epoch,
         epochs=list(standing.epochs),
-        seen={split: hash_files(manifest, of_split.media_ids) for split, of_split in clips.items()},
+        **describe_files(inputs.manifest, files),
     )

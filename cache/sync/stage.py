@@ -21,7 +21,7 @@ from unmask.cache.sync.networks import CONFIG, MODEL_TYPE, VERSION
 from unmask.cache.sync.settings import SyncSettings
 from unmask.cache.sync.windows import SyncClips
 from unmask.cache.weights.checkpoint import write_weights
-from unmask.cache.weights.trained_on import TrainedOn, find_finished, hash_files, write_trained_on
+from unmask.cache.weights.trained_on import TrainedOn, describe_files, find_finished, write_trained_on
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.core.hashing import fingerprint
@@ -104,21 +104,18 @@ def _announce(inputs: _Inputs, device: torch.device) -> None:
 
 
 def _make_record(inputs: _Inputs, key: str, learned: Learned) -> TrainedOn:
-    manifest, numbers = inputs.manifest, sum(weights.numel() for weights in learned.networks.parameters())
-    seen = {"train": inputs.train, "val": inputs.val}
+    numbers = sum(weights.numel() for weights in learned.networks.parameters())
+    seen = {"train": inputs.train.media_ids, "val": inputs.val.media_ids}
     return TrainedOn(
         key=key,
         encoder=EncoderChoice(name=SYNC),
         weights="random",
         weights_hash=fingerprint("sync", VERSION),
         media=inputs.media,
-        split_hash=manifest.split_hash,
-        split_scheme=", ".join(sorted(set(manifest.table.column("split_scheme").to_pylist()))),
         settings=inputs.settings.model_dump(mode="json"),
         tuned=numbers,
         parameters=numbers,
-        items={split: len(clips.media_ids) for split, clips in seen.items()},
         best_epoch=len(learned.epochs),
         epochs=learned.epochs,
-        seen={split: hash_files(manifest, clips.media_ids) for split, clips in seen.items()},
+        **describe_files(inputs.manifest, seen),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,6 +105,16 @@ def hash_files(manifest: Manifest, media_ids: Sequence[str]) -> list[str]:
     chosen = set(media_ids)
     media = manifest.table.column("media_id").to_pylist()
     return hash_links(manifest.table.filter([one in chosen for one in media]))
+
+
+def describe_files(manifest: Manifest, media_ids: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Fields of TrainedOn about the files of each split, "train" and "val"."""
+    return {
+        "split_hash": manifest.split_hash,
+        "split_scheme": ", ".join(sorted(set(manifest.table.column("split_scheme").to_pylist()))),
+        "items": {split: len(names) for split, names in media_ids.items()},
+        "seen": {split: hash_files(manifest, names) for split, names in media_ids.items()},
+    }
 
 
 def count_seen(record: TrainedOn, manifest: Manifest) -> dict[str, int]:
