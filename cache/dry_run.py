@@ -137,7 +137,8 @@ def _make_inputs(spec: EncoderSpec, profile: Profile, count: int) -> Any:
         shape = (count, round(settings.clip_seconds * MOUTH_FPS), MOUTH_SIDE, MOUTH_SIDE)
         return torch.randint(0, 256, shape, dtype=torch.uint8)
     if spec.modality == "image":
-        return torch.randint(0, 256, (count, settings.face_size, settings.face_size, 3), dtype=torch.uint8)
+        frames = (settings.frames_per_clip,) if spec.input == "clip" else ()
+        return torch.randint(0, 256, (count, *frames, settings.face_size, settings.face_size, 3), dtype=torch.uint8)
     if spec.modality == "audio":
         return torch.randn(count, round(settings.clip_seconds * settings.sample_rate)) / 10
     return ["a sentence of ten words or so, as people say"] * count if spec.modality == "text" else [{}] * count

@@ -80,6 +80,17 @@ def _encode_images(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     return [ShardTokens(tokens.reshape(-1, tokens.shape[2]), times, list(lengths)) for tokens in asked.encode(faces)]
 
 
+def _encode_clips(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
+    """Clips with equally many faces are batched together, so that no padding is ever encoded."""
+    lengths = np.diff(media.face_offsets)
+    made = [np.zeros((len(media.faces), width), np.float16) for width in asked.widths]
+    for length in sorted(set(lengths[lengths > 0].tolist())):
+        rows = media.face_offsets[:-1][lengths == length, None] + np.arange(length)
+        for of_output, tokens in zip(made, asked.encode(_FaceBatches(media, rows)), strict=True):
+            of_output[rows] = tokens
+    return [ShardTokens(tokens, media.face_times, lengths.tolist()) for tokens in made]
+
+
 def _encode_audio(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     """Clips of equal length are batched together, so that no padding is ever encoded."""
     lengths = np.diff(media.audio_offsets)
@@ -132,6 +143,7 @@ def select_frames(count: int, fps: float) -> NDArray[np.int64]:
 
 ENCODE_INPUT: dict[Input, Callable[[ShardMedia, _Pass], list[ShardTokens]]] = {
     "image": _encode_images,
+    "clip": _encode_clips,
     "mouth": _encode_mouths,
     "audio": _encode_audio,
     "text": _encode_texts,
@@ -169,6 +181,22 @@ class _AudioBatches:
         starts = [int(self.media.audio_offsets[clip]) for clip in self.clips[part]]
         audio = torch.from_numpy(self.media.audio) if self.media.audio_there is None else self.media.audio_there
         return stack_waves(audio, starts, self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class _FaceBatches:
+    """Faces of clips of one length as a sequence: a slice of it is a batch (B, F, S, S, 3)."""
+
+    media: ShardMedia
+    rows: NDArray[np.int64]
+    """(N, F) rows of `media.faces`, one line per clip."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice) -> torch.Tensor:
+        faces = torch.from_numpy(self.media.faces) if self.media.faces_there is None else self.media.faces_there
+        return faces[torch.from_numpy(self.rows[part]).to(faces.device)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from unmask.cache.augmentations import AUGMENTATIONS, name_augmentation
+from unmask.cache.augmentations import AUGMENTED_INPUTS, name_augmentation
 from unmask.cache.encoders import find_given_weights, find_stream_name, make_encoder
 from unmask.cache.projections.pca import list_train_items, name_pca
 from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection, projection
@@ -119,7 +119,7 @@ def _plan_stores(manifest: Manifest, profile: Profile, work: WorkFolder, device:
         if name == PCA:
             clean = make_encoder(choice.model_copy(update={"projection": NATIVE}), device)
             name = name_pca(clean.spec.fingerprint(media), list_train_items(manifest))
-        for view in range(profile.views.count + 1 if clean.spec.input in AUGMENTATIONS else 1):
+        for view in range(profile.views.count + 1 if clean.spec.input in AUGMENTED_INPUTS else 1):
             encoder = clean if view == 0 else make_encoder(_get_native_choice(choice), device)
             encoder.spec = replace(encoder.spec, view=name_augmentation(profile.views, view, clean.spec.modality))
             made = _make_job(choice, encoder, work, media, view)

@@ -64,7 +64,7 @@ class ShardMedia:
         return cls(
             keys=shard.clip_keys,
             starts=shard.spans[:, 0],
-            faces=shard.array("faces") if "image" in wanted else nothing,
+            faces=shard.array("faces") if wanted & {"image", "clip"} else nothing,
             face_times=shard.array("face_times"),
             face_offsets=shard.face_offsets,
             audio=shard.array("audio") if "audio" in wanted else nothing,

@@ -11,8 +11,8 @@ import torch
 from unmask.core.hashing import fingerprint
 
 Modality = Literal["image", "audio", "text", "metadata"]
-Input = Literal["image", "audio", "text", "metadata", "mouth"]
-"""What an encoder reads of a clip: the arrays of its modality, or the mouth crops."""
+Input = Literal["image", "audio", "text", "metadata", "mouth", "clip"]
+"""What an encoder reads of a clip: the arrays of its modality, the mouth crops, or its face crops all together."""
 
 TOKEN_WIDTH = 512
 """Width of every stored token, unless the encoder's projection is `native`."""
@@ -53,8 +53,8 @@ class EncoderSpec:
     """Name of the augmentation of the input; "" for the clean clip."""
     version: int = 1
     """Increased when the code of this encoder gives other tokens."""
-    reads: Literal["", "mouth"] = ""
-    """mouth: the mouth crops of a clip in order, instead of its faces one by one."""
+    reads: Literal["", "mouth", "clip"] = ""
+    """mouth: the mouth crops of a clip in order, instead of its faces one by one; clip: its faces in order."""
 
     def __post_init__(self) -> None:
         if isinstance(self.layer, list):  # as JSON gives it back
@@ -94,6 +94,7 @@ class Encoder(Protocol):
     """A frozen encoder: a spec and one method. B inputs of equal length, T tokens per input, D = spec.native_dim.
 
     image  (B, S, S, 3) uint8 RGB                          -> (B, T, D) float32, T = spec.tokens_per_frame
+    clip   (B, F, S, S, 3) uint8 RGB, F faces of a clip    -> (B, F, D) float32
     mouth  (B, M, S, S) uint8 gray, MOUTH_FPS per second    -> (B, T, D) float32, T = M / MOUTH_FPS * tokens_per_second
     audio  (B, A) float32 in [-1, 1] at 16 kHz             -> (B, T, D) float32, T = A / 16000 * tokens_per_second,
                                                               rounded, at least 1

@@ -10,7 +10,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_validator, mode
 from unmask.core.errors import UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
-from unmask.preprocess.encoder_names import SYNC, TWO_SIDED, UNSAFE, make_file_safe
+from unmask.preprocess.encoder_names import AV, RANDOM, SYNC, TWO_SIDED, UNSAFE, has_sides, make_file_safe
 
 
 class PreprocessSettings(Settings):
@@ -114,8 +114,8 @@ class EncoderChoice(Settings):
     of them come from one pass of the network, and a training may use any of them.
     """
     side: Literal["image", "audio"] | None = None
-    """Of an encoder of image and audio together, such as `sync`: whose tokens these are. None: those of both, each an
-    encoder of the profile by itself, `sync-image` and `sync-audio`.
+    """Of an encoder of image and audio together, `sync` or `av:<weights>`: whose tokens these are. None: those of both,
+    each an encoder of the profile by itself, `sync-image` and `sync-audio`.
     """
     grid: int | None = None
     """Image tokens per frame: grid x grid."""
@@ -141,11 +141,11 @@ class EncoderChoice(Settings):
     @property
     def network_name(self) -> str:
         """`alias_or_name` without what `split_layers` or `split_sides` added: what its parts are called together."""
-        return self.alias_or_name.removesuffix(f"-l{self.layer}").removesuffix(f"-{self.side}")
+        return self.alias_or_name.removesuffix(f"-{self.side}").removesuffix(f"-l{self.layer}")
 
     @property
     def reads_mouth(self) -> bool:
-        return self.name == SYNC and self.side != "audio"
+        return self.name.removeprefix(RANDOM) == SYNC and self.side != "audio"
 
     @model_validator(mode="before")
     @classmethod
@@ -176,36 +176,39 @@ def split_layers(choice: EncoderChoice) -> tuple[EncoderChoice, ...]:
         asked = "none" if choice.layer is None else list(layers) or choice.layer
         problem = f"encoder {choice.alias_or_name}: layers: apart, and layer is {asked}"
         raise UsageError(problem, "list at least two layers, each once: layer: [6, 9, 12]")
-    name = choice.alias or UNSAFE.sub("-", make_file_safe(choice.name))
-    return tuple(choice.model_copy(update=_name_layer(name, layer)) for layer in layers)
+    return tuple(choice.model_copy(update=_name_layer(choice, layer)) for layer in layers)
 
 
-def _name_layer(name: str, layer: int) -> dict[str, Any]:
-    suffix = f"-l{layer}"
-    return {"layer": layer, "layers": MEAN, "alias": name[: LONGEST_ALIAS - len(suffix)] + suffix}
+def _name_layer(choice: EncoderChoice, layer: int) -> dict[str, Any]:
+    return {"layer": layer, "layers": MEAN, "alias": _name_part(choice, f"-l{layer}")}
 
 
 def split_sides(choice: EncoderChoice) -> tuple[EncoderChoice, ...]:
     """One choice per side of an encoder of image and audio, else `choice` itself.
 
-    Their tokens are compared with each other, so they keep the encoder's own width unless a projection is asked for.
-    `UsageError` for a side of an encoder that has none.
+    The tokens of `sync` are compared with each other, so they keep the encoder's own width unless a projection is asked
+    for. `UsageError` for a side of an encoder that has none.
     """
-    if choice.name not in TWO_SIDED:
+    if not has_sides(choice.name):
         if choice.side is not None:
-            known = ", ".join(TWO_SIDED)
+            known = ", ".join((*TWO_SIDED, f"{AV}<weights>"))
             raise UsageError(f"encoder {choice.name}: has no side {choice.side}", f"encoders with sides: {known}")
         return (choice,)
     is_default = choice.projection == EncoderChoice.model_fields["projection"].default
-    native = {"projection": "native"} if is_default else {}
+    is_compared = choice.name.removeprefix(RANDOM) == SYNC
+    native = {"projection": "native"} if is_default and is_compared else {}
     if choice.side is not None:
         return (choice.model_copy(update=native),)
     return tuple(choice.model_copy(update=native | _name_side(choice, side)) for side in ("image", "audio"))
 
 
 def _name_side(choice: EncoderChoice, side: str) -> dict[str, Any]:
-    suffix = f"-{side}"
-    return {"side": side, "alias": choice.alias_or_name[: LONGEST_ALIAS - len(suffix)] + suffix}
+    return {"side": side, "alias": _name_part(choice, f"-{side}")}
+
+
+def _name_part(choice: EncoderChoice, suffix: str) -> str:
+    name = choice.alias or UNSAFE.sub("-", make_file_safe(choice.name))
+    return name[: LONGEST_ALIAS - len(suffix)] + suffix
 
 
 class AugmentationSettings(Settings):

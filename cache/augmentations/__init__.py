@@ -13,13 +13,15 @@ from unmask.cache.augmentations.random_draws import Augmentation
 from unmask.core.hashing import fingerprint
 from unmask.preprocess.profiles import AugmentationSettings
 
-__all__ = ["AUGMENTATIONS", "augment_audio", "augment_faces", "name_augmentation"]
+__all__ = ["AUGMENTATIONS", "AUGMENTED_INPUTS", "augment_audio", "augment_faces", "name_augmentation"]
 
 VERSION = 1
 """Increased when shared code, or a library, gives other pixels or samples. Changes the key of all augmented tokens."""
 
 AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {"image": IMAGE_AUGMENTATIONS, "audio": AUDIO_AUGMENTATIONS}
 """Modality -> its augmentations, in the order they are applied."""
+AUGMENTED_INPUTS = ("image", "clip", "audio")
+"""What encoders read of a clip (`cache.spec.Input`) that augmentations change."""
 
 _FIRST = {
     "image": ["color 1", "blur 1", "resize 1", "noise 1", "jpeg 1"],

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from unmask.cache.encoders.own_encoder import make_own_encoder
 from unmask.cache.weights.sources import (
+    AUDIO_VISUAL_FILES,
     CTRANSLATE2_FILES,
     SENTENCE_FILES,
     SPEECH_FILES,
@@ -160,6 +161,9 @@ BY_TYPE: dict[str, EncoderEntry] = {
     "whisper:": EncoderEntry("whisper_tiny:whisper_tiny", Source(files=WHISPER_FILES), example="openai/whisper-small"),
     "clip:": EncoderEntry(
         "families.vision_tower:from_weights", Source(files=TOWER_FILES), example="openai/clip-vit-base-patch16"
+    ),
+    "av:": EncoderEntry(
+        "families.audio_visual:from_weights", Source(files=AUDIO_VISUAL_FILES), example="facebook/pe-av-large"
     ),
 }
 """Each of `encoder_names.BY_WEIGHTS` -> what reads these weights. Their config.json says what they are; the

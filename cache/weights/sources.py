@@ -63,6 +63,8 @@ MODULE_TENSORS = ("model.safetensors", "pytorch_model.bin")
 CONFIG = ("config.json",)
 RECIPE = ("preprocessor_config.json", "processor_config.json")
 """How an audio model wants its input. A processor saved by transformers 5 writes the second file only."""
+VIDEO_RECIPE = ("video_preprocessor_config.json",)
+"""How a video model wants its frames, where that is not in one of RECIPE."""
 VOCABULARY = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model", "spm.model")
 MODULES, PROMPTS = "modules.json", "config_sentence_transformers.json"
 SENTENCE_SETTINGS = (
@@ -76,6 +78,8 @@ TIMM_FILES = Files(tensors=TENSORS, needed=(CONFIG,), bare=True)
 SPEECH_FILES = Files(tensors=TENSORS, needed=(CONFIG, RECIPE))
 TOWER_FILES = Files(tensors=TENSORS, needed=(CONFIG,), extra=RECIPE)
 """Of a vision tower. A published detector has no recipe of its own; all others need one."""
+AUDIO_VISUAL_FILES = Files(tensors=TENSORS, needed=(CONFIG,), extra=(*RECIPE, *VIDEO_RECIPE))
+"""Of an audio-visual network. Audio and frames may have a recipe each, or one file together."""
 CTRANSLATE2_FILES = Files(tensors=("model.bin",), bare=True)
 WHISPER_FILES = Files(tensors=("model.bin", "model.safetensors", "model.safetensors.index.json"), bare=True)
 """As CTranslate2 or as transformers writes it; the latter with its config.json."""

@@ -44,11 +44,14 @@ class Candidate:
 
 
 def list_networks(profile: Profile, device: torch.device) -> list[tuple[EncoderChoice, Kind]]:
-    """Image and audio encoders of `profile`, each network once whatever layers and poolings it is there with."""
+    """Image and audio encoders of `profile`, each network once whatever layers and poolings it is there with.
+
+    Without those that read the crops of a clip together, because the sample has frames one by one.
+    """
     found: dict[str, tuple[EncoderChoice, Kind]] = {}
     for choice in profile.encoders:
         spec = make_encoder(choice, device).spec
-        if spec.modality in ("image", "audio"):
+        if spec.modality in ("image", "audio") and not spec.reads:
             alone = choice.model_copy(update={"layer": None, "alias": None, "pooling": None})
             found.setdefault(alone.model_dump_json(), (alone, spec.modality))
     if not found:

@@ -7,7 +7,9 @@ A processor that would resize it to more and cut the center out loses a border o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from unmask.cache.weights.folder_files import read_settings
@@ -44,7 +46,11 @@ class ImageRecipe:
             return None
         about = read_settings(path)
         part = about.get("image_processor")  # a processor's file holds the recipes of all its parts
-        about = part if isinstance(part, dict) else about
+        return cls.from_settings(part if isinstance(part, dict) else about, path)
+
+    @classmethod
+    def from_settings(cls, about: Mapping[str, Any], path: Path) -> Self:
+        """The recipe of an image or video processor, `about`, which `path` has. `MissingInput` as `read`."""
         try:
             return cls(**_read_fields(about))
         except (KeyError, TypeError, ValueError) as error:
@@ -71,7 +77,7 @@ class ImageRecipe:
         }
 
 
-def _read_fields(about: dict[str, Any]) -> dict[str, Any]:
+def _read_fields(about: Mapping[str, Any]) -> dict[str, Any]:
     for switch in ("do_resize", "do_rescale", "do_normalize"):
         if about.get(switch) is False:
             raise ValueError(f"{switch} false")

@@ -100,14 +100,22 @@ def load_exactly(kind: Any, config: Any, weights: Weights, *, anchor: str | None
 def take_network(tensors: Tensors, anchor: str, path: Path) -> Tensors:
     """The network's tensors by its own names, without heads: "vision_model.norm.weight" becomes "norm.weight".
 
+    A network that a checkpoint has twice, as a part of two others, is taken once where both copies are equal.
     `MissingInput` where no tensor, or more than one, has the name `anchor` after any prefix.
     """
     prefixes = [name.removesuffix(anchor) for name in tensors if name == anchor or name.endswith(f".{anchor}")]
-    if len(prefixes) != 1:
+    found = [
+        {name.removeprefix(start): values for name, values in tensors.items() if name.startswith(start)}
+        for start in prefixes
+    ]
+    if not found or any(not _are_equal(found[0], other) for other in found[1:]):
         problem = f"has no {anchor}" if not prefixes else f"has {len(prefixes)} tensors {anchor}"
         raise MissingInput(f"{path}: {problem}", "check `weights`, or fetch the folder again")
-    start = prefixes[0]
-    return {name.removeprefix(start): values for name, values in tensors.items() if name.startswith(start)}
+    return found[0]
+
+
+def _are_equal(one: Tensors, other: Tensors) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(values, other[name]) for name, values in one.items())
 
 
 def _load(kind: Any, config: Any, tensors: Tensors) -> Any:

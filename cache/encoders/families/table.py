@@ -5,12 +5,13 @@ This is where a new family is added. transformers is imported when one of its cl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-SPEECH, VISION = "ssl", "clip"
-"""Prefixes of the encoders that read them: `ssl:<weights>`, `clip:<weights>`."""
+SPEECH, VISION, AUDIO_VISUAL = "ssl", "clip", "av"
+"""Prefixes of the encoders that read them: `ssl:<weights>`, `clip:<weights>`, `av:<weights>`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class Family:
     """One `model_type`."""
 
     read_by: str
-    """SPEECH or VISION."""
+    """SPEECH, VISION or AUDIO_VISUAL."""
     config: str
     """Name of the class of its configuration in transformers."""
     model: str
@@ -35,6 +36,8 @@ class Family:
     """Its first token is the class token."""
     interpolates: bool = False
     """It takes images of another size than its own when it is asked to interpolate its positions."""
+    sides: Mapping[str, Family] = field(default_factory=dict)
+    """Of a network of image and audio together: "image" and "audio" -> the tower that reads it."""
 
     def load_class(self, name: str) -> Any:
         import transformers
@@ -68,6 +71,7 @@ _DINOV2: dict[str, Any] = {
     "norm": "layernorm",
     "class_token": True,
 }
+_PE_AV: dict[str, Any] = {"read_by": AUDIO_VISUAL, "layers": "layers", "norm": "norm", "class_token": True}
 
 FAMILIES: dict[str, Family] = {
     # wav2vec 2.0 (Baevski et al., NeurIPS 2020); also XLS-R, MMS and what was tuned from them.
@@ -98,6 +102,29 @@ FAMILIES: dict[str, Family] = {
         layers="model.layer",
         norm="norm",
         class_token=True,
+    ),
+    # Perception Encoder Audio-Video (Vyas et al., 2025).
+    "pe_audio_video": Family(
+        config="PeAudioVideoConfig",
+        model="PeAudioVideoModel",
+        anchor="audio_video_head.proj.weight",
+        sides={
+            "image": Family(
+                config="PeVideoEncoderConfig",
+                part="audio_video_config.video_config",
+                model="PeVideoEncoder",
+                anchor="embedder.proj.weight",
+                **_PE_AV,
+            ),
+            "audio": Family(
+                config="PeAudioEncoderConfig",
+                part="audio_video_config.audio_config",
+                model="PeAudioEncoder",
+                anchor="embedder.dac_encoder.conv1.weight",
+                **_PE_AV,
+            ),
+        },
+        **_PE_AV,
     ),
 }
 

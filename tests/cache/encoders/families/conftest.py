@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_models import SPEECH, TOWERS, save_model
+from small_models import AUDIO_VISUAL, SPEECH, TOWERS, save_model
 
 DEVIATIONS: dict[str, float] = {}
 
@@ -13,7 +13,7 @@ DEVIATIONS: dict[str, float] = {}
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Kind -> the folder of a small random model."""
     root = tmp_path_factory.mktemp("families")
-    return {kind: save_model(root / kind.replace(" ", "_"), kind) for kind in (*SPEECH, *TOWERS)}
+    return {kind: save_model(root / kind.replace(" ", "_"), kind) for kind in (*SPEECH, *TOWERS, *AUDIO_VISUAL)}
 
 
 @pytest.fixture(scope="session")

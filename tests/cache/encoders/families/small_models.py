@@ -24,10 +24,15 @@ SPEECH = (*(f"{name} {norm}" for name in BOTH_NORMS for norm in ("group", "layer
 """`group` and `layer`: the norm of the convolutional feature extractor."""
 TOWERS = ("clip", "clip_vision_model", "siglip", "siglip_vision_model", "dinov2", "dinov2_with_registers", "dinov3_vit")
 CLASSLESS = ("siglip", "siglip_vision_model")
+AUDIO_VISUAL = ("pe_audio_video",)
+AUDIO_HOP = 960
+"""Samples at 48 kHz per frame of the audio tower."""
 
 
 def save_model(folder: Path, kind: str) -> Path:
-    """Save a member of `kind` (of SPEECH or TOWERS) with the recipe of its input."""
+    """Save a member of `kind` (of SPEECH, TOWERS or AUDIO_VISUAL) with the recipes of its input."""
+    if kind in AUDIO_VISUAL:
+        return _save_audio_visual(folder)
     model, config, recipe = _describe(kind)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
@@ -85,3 +90,37 @@ def _describe_tower(kind: str) -> tuple[str, Any, Any]:
             config = transformers.DINOv3ViTConfig(**VISION, num_register_tokens=2)
             return "DINOv3ViTModel", config, transformers.DINOv3ViTImageProcessor(size=square)
     raise AssertionError(kind)
+
+
+def _save_audio_visual(folder: Path) -> Path:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        network = transformers.PeAudioVideoModel(_configure_audio_visual())
+        for name, values in network.named_parameters():  # its own initial weights would let nearly nothing through
+            is_scale = values.ndim < 2 or "alpha" in name
+            # Many sines after one another multiply rounding errors, unless their input is small.
+            gain = 0.5 if "dac" in name else 1.0
+            spread = 0.2 if is_scale else gain * values[0].numel() ** -0.5
+            center = float("alpha" in name or ("norm" in name and name.endswith("weight")))
+            torch.nn.init.normal_(values, mean=center, std=spread)
+    network.save_pretrained(folder)
+    square, half = {"height": SIDE, "width": SIDE}, [0.5] * 3
+    steps = {"do_resize": True, "do_rescale": True, "do_normalize": True, "do_sample_frames": False}
+    frames = transformers.PeVideoVideoProcessor(size=square, image_mean=half, image_std=half, **steps)
+    for recipe in (transformers.PeAudioFeatureExtractor(hop_length=AUDIO_HOP), frames):
+        recipe.save_pretrained(folder)
+    return folder
+
+
+def _configure_audio_visual() -> Any:
+    sizes = SIZES | {"head_dim": 16}
+    codec = {"downsampling_ratios": [8, 10, 12], "encoder_hidden_size": 4, "codebook_dim": 8, "hidden_size": 32}
+    image = {"embed_dim": 32, "depth": 1, "num_heads": 2, "img_size": SIDE}
+    frames = {"architecture": "vit_pe_core_tiny_patch16_384", "num_classes": 24, "model_args": image}
+    words = {"pad_token_id": 0, "bos_token_id": 1, "cls_token_id": 1, "eos_token_id": 2, "sep_token_id": 2}
+    towers = {
+        "audio_config": sizes | {"dac_config": codec},
+        "video_config": sizes | {"vision_config": frames},
+    }
+    text = TEXT | words | {"model_type": "modernbert"}
+    return transformers.PeAudioVideoConfig(text_config=text, audio_video_config=sizes | towers)

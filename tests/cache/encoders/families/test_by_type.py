@@ -1,4 +1,4 @@
-"""Encoders named by their weights: `ssl:`, `whisper:`, `clip:`. What a folder is, its config.json says."""
+"""Encoders named by their weights: `ssl:`, `whisper:`, `clip:`, `av:`. What a folder is, its config.json says."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def make(name: str, **settings: Any) -> Any:
         ("ssl:facebook/wav2vec2-xls-r-300m@main", "ssl-wav2vec2-xls-r-300m"),
         ("clip:/models/My Tower/", "clip-My-Tower"),
         ("whisper:openai/whisper-small", "whisper-whisper-small"),
+        ("av:facebook/pe-av-large", "av-pe-av-large"),
         ("timm:resnet18.a1_in1k", "timm-resnet18.a1_in1k"),
     ],
 )
@@ -76,7 +77,10 @@ def test_short_names_read_their_own_family_only(models: dict[str, Path]):
         make("wav2vec2_large", weights=str(models["hubert layer"]))
 
 
-@pytest.mark.parametrize(("prefix", "kind", "right"), [("ssl", "dinov2", "clip:"), ("clip", "wavlm group", "ssl:")])
+@pytest.mark.parametrize(
+    ("prefix", "kind", "right"),
+    [("ssl", "dinov2", "clip:"), ("clip", "wavlm group", "ssl:"), ("ssl", "pe_audio_video", "av:")],
+)
 def test_a_family_of_another_kind_names_who_reads_it(models: dict[str, Path], prefix: str, kind: str, right: str):
     with pytest.raises(MissingInput, match=f"model_type '{kind.split()[0]}'") as refused:
         make(f"{prefix}:{models[kind]}")
