@@ -64,6 +64,13 @@ def test_it_stands_in_a_profile_as_two_encoders_and_asks_for_mouths():
         offline().changed({"encoders": [{"name": "lfcc", "side": "image"}]})
 
 
+def test_shuffled_it_has_two_sides_too():
+    profile = offline().changed({"encoders": ["random:sync"]})
+    assert [choice.alias_or_name for choice in profile.encoders] == ["random-sync-image", "random-sync-audio"]
+    assert {choice.projection for choice in profile.encoders} == {"native"}
+    assert profile.preprocess.mouth_fps == 25
+
+
 def test_profiles_without_it_keep_their_fingerprint():
     assert '"side"' not in offline().model_dump_json()
 

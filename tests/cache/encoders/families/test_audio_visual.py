@@ -18,12 +18,14 @@ from safetensors.torch import load_file, save_file
 from small_models import AUDIO_HOP, LAYERS, SIDE
 from transformers import AutoConfig, AutoFeatureExtractor, AutoVideoProcessor, PeAudioVideoModel
 
+from unmask.cache.dry_run import estimate
 from unmask.cache.encoders import make_encoder
-from unmask.cache.encoders.families.audio_visual import ClipEncoder, PreparedFaces
+from unmask.cache.encoders.families.audio_visual import FRAMES_AT_ONCE, ClipEncoder, PreparedFaces
 from unmask.cache.profile_choice import replace_weights
 from unmask.cache.stage import extract, open_tokens
 from unmask.cache.weights.completeness import check_weights, list_checked_weights
 from unmask.core.errors import MissingInput, UsageError
+from unmask.evaluation.probe.features import list_networks
 from unmask.preprocess.profiles import EncoderChoice, Profile, offline
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
@@ -102,7 +104,7 @@ def test_frames_of_audio_are_transformers_hidden_states(folder: Path, deviations
         note(deviations, "audio", network(batch[:1]), alone[layer])
 
 
-@pytest.mark.parametrize("frames", [1, 5])
+@pytest.mark.parametrize("frames", [1, FRAMES_AT_ONCE - 3])
 @torch.inference_mode()
 def test_tokens_of_faces_are_transformers_hidden_states(folder: Path, deviations: dict[str, float], frames: int):
     model, recipe = load(folder), AutoVideoProcessor.from_pretrained(folder)
@@ -277,6 +279,19 @@ def test_shuffled_weights_give_other_tokens(folder: Path):
         shuffled: Any = make_encoder(EncoderChoice(name=f"random:av:{folder}", side=side), CPU)
         assert shuffled.spec.weights_hash != ours.spec.weights_hash
         assert (shuffled.encode(batch) - ours.encode(batch)).abs().max() > 1e-2
+
+
+def test_a_dry_run_counts_the_tokens_of_both_sides(media: Any, folder: Path):
+    media.profile = media.profile.changed({"encoders": [{"name": f"av:{folder}", "as": "av"}]})
+    media.add("video-1", "audio-2", "image-3")
+    found = estimate(media.manifest, media.profile, media.work, device=CPU)
+    assert {one.name: one.tokens for one in found.streams} == {"av-image": 9, "av-audio": 18}
+    assert all(one.seconds > 0 for one in found.streams)
+
+
+def test_the_probe_leaves_the_side_of_whole_clips_out(folder: Path):
+    profile = offline().changed({"encoders": [f"av:{folder}"]})
+    assert [choice.side for choice, _ in list_networks(profile, CPU)] == ["audio"]
 
 
 def test_a_media_file_has_the_tokens_of_its_sides(media: Any, folder: Path):
