@@ -47,6 +47,15 @@ def test_own_networks_are_shuffled_with_their_settings() -> None:
     assert second == EncoderChoice(name="random:timm:resnet18", weights="here", grid=2)
 
 
+def test_both_sides_of_an_audio_visual_network_are_shuffled() -> None:
+    profile = offline().changed({"encoders": ["av:facebook/pe-av-large", "sync"]})
+    modalities = {choice.alias_or_name: str(choice.side) for choice in profile.encoders}
+    found = make_random_profile(profile, modalities, "own").encoders
+    assert {one.name for one in found} == {"random:av:facebook/pe-av-large"}
+    assert [one.alias for one in found] == [f"random-av-pe-av-large-{side}" for side in ("image", "audio")]
+    assert [one.side for one in found] == ["image", "audio"]
+
+
 def test_a_modality_whose_encoders_have_no_weights_gets_the_tiny_network() -> None:
     profile = Profile(name="p", encoders=(EncoderChoice(name="lfcc"), EncoderChoice(name="vit_b16")))
     found = make_random_profile(profile, {"lfcc": "audio", "vit_b16": "image"}, "own")
