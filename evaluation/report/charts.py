@@ -112,7 +112,7 @@ def draw_sync(predictions: pa.Table) -> Chart | None:
         for name, style, part in parts
     ]
     axes = fit_axis("offset of the audio, ms", offset[known].tolist()), fit_axis("fit", fit[known].tolist())
-    drawn = draw_line_chart("Offset and fit of mouth and audio", series, *axes)
+    drawn = draw_line_chart("Offset and fit of mouth and audio", series, *axes, width=300, height=230)
     return Chart("Offset and fit per file", drawn, tuple((style, f"{name} files") for name, style, _ in parts))
 
 
