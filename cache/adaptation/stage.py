@@ -107,7 +107,8 @@ def adapt(
 def choose_encoder(profile: Profile, name: str) -> EncoderChoice:
     """Encoder `name` with the settings of the profile, if it has it, and with weights that were not adapted.
 
-    Of a network whose layers the profile keeps apart, with the mean of these layers.
+    Of a network whose layers the profile keeps apart, with the mean of these layers; with the deepest of them where they
+    cannot be averaged, as stages of a convolutional network.
     """
     choice = next((one for one in profile.encoders if one.alias_or_name == name), None) or _join_layers(profile, name)
     adapted = find_trained_on(find_given_weights(choice))
@@ -121,7 +122,13 @@ def _join_layers(profile: Profile, name: str) -> EncoderChoice:
     layers = [one for one in profile.encoders if one.alias_or_name in apart and isinstance(one.layer, int)]
     if not layers:
         return EncoderChoice(name=name)
-    return layers[0].model_copy(update={"alias": None, "layer": tuple(one.layer for one in layers)})
+    numbers = tuple(one.layer for one in layers if isinstance(one.layer, int))
+    joined = layers[0].model_copy(update={"alias": None, "layer": numbers})
+    try:
+        make_encoder(joined, torch.device("cpu"))  # its spec alone
+    except UsageError:
+        return joined.model_copy(update={"layer": max(numbers)})
+    return joined
 
 
 def _read_inputs(

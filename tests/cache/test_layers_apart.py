@@ -19,7 +19,7 @@ from unmask.cache.profile_choice import read_stored_profile, replace_weights, re
 from unmask.cache.stage import extract, open_tokens
 from unmask.core.errors import UsageError
 from unmask.core.work_folder import WorkFolder
-from unmask.preprocess.profiles import EncoderChoice, Profile
+from unmask.preprocess.profiles import EncoderChoice, Profile, offline
 from unmask.train.data.layer_mixtures import find_mixtures
 
 CPU = torch.device("cpu")
@@ -223,6 +223,10 @@ def test_an_encoder_with_layers_apart_is_adapted_by_their_mean(media: Any):
     assert choose_encoder(profile, "ear") == EncoderChoice(name="tiny_audio", layer=(0, 1, 2))
     assert choose_encoder(profile, "ear-l1").layer == 1
     assert choose_encoder(profile, "tiny_audio") == EncoderChoice(name="tiny_audio")
+
+
+def test_stages_of_a_convolutional_network_are_adapted_by_the_deepest():
+    assert choose_encoder(offline(), "efficientnet_lite0") == EncoderChoice(name="efficientnet_lite0", layer=5)
 
 
 def test_a_settings_file_says_it_and_later_calls_know_it(tmp_path: Path):
