@@ -107,7 +107,7 @@ def adapt(
 def choose_encoder(profile: Profile, name: str) -> EncoderChoice:
     """Encoder `name` with the settings of the profile, if it has it, and with weights that were not adapted.
 
-    Of a network whose layers the profile keeps apart, with the mean of these layers; with the deepest of them where they
+    Of a network whose layers the profile keeps apart, with the mean of these layers; with the deepest of them if they
     cannot be averaged, as stages of a convolutional network.
     """
     choice = next((one for one in profile.encoders if one.alias_or_name == name), None) or _join_layers(profile, name)
