@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.adaptation_table import AdaptationTable, adapt_encoder
-from unmask.arguments import ProfileSettings, check_reasons, choose_profile
+from unmask.arguments import ProfileSettings, check_reasons, choose_profile, select_encoders
 from unmask.core.file_lock import hold_lock
 from unmask.core.machine import choose_device
 from unmask.core.process_pool import count_cores
@@ -188,7 +188,7 @@ class Work(OpenWork):
 
         chosen = choose_profile(self.folder, profile, settings, say=self.say, keep=False)
         if encoders:
-            chosen = chosen.changed({"encoders": [{"name": name} for name in encoders]})
+            chosen = select_encoders(chosen, encoders)
         found = probe(
             self.read_manifest(),
             chosen,

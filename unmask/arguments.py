@@ -43,6 +43,15 @@ def choose_profile(
     return resolve_profile(work, profile, file, [*changes, *assignments], weights=weights or {}, say=say, keep=keep)
 
 
+def select_encoders(profile: Profile, names: Sequence[str]) -> Profile:
+    """`profile` with these encoders only: as it has them, by their name or alias there, the others with defaults."""
+    wanted = []
+    for name in names:
+        own = [one for one in profile.encoders if name in (one.alias_or_name, one.name, one.network_name)]
+        wanted += [one.model_dump(mode="json") for one in own] or [{"name": name}]
+    return profile.changed({"encoders": wanted})
+
+
 def check_reasons(names: Sequence[str]) -> tuple[str, ...]:
     """Reasons for which items failed; "all" is every one. `UsageError` for an unknown name."""
     unknown = sorted(set(names) - {*REASONS, "all"})
