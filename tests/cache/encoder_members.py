@@ -47,7 +47,7 @@ def on_this_machine(name: str) -> bool:
 
 
 APART = {"sync"}
-"""Tested in test_sync.py: two encoders in one, with weights that only `unmask adapt` makes."""
+"""Tested in test_sync_encoder.py: two encoders in one, with weights that only `unmask adapt` makes."""
 HERE = [name for name in ENCODERS if on_this_machine(name) and name not in APART]
 ABSENT = [name for name in ENCODERS if name not in HERE and name not in APART]
 MEMBERS = [*HERE, *(f"{name} (local)" for name in LOCAL), f"{DOCUMENTED} (documented)"]

@@ -140,7 +140,7 @@ def test_settings_of_earlier_versions_keep_their_fingerprint():
         "linear_term": False,
         "joint_means": False,
         "part_means": False,
-    } | {"mix_layers": False}
+    } | {"mix_layers": False, "sync": False, "fits_weight": 0}
     earlier = TrainConfig(joint_weight=0, calibrate_terms=False, ema=0, selection="best", **model)
     assert earlier.fingerprint() == "bb1176b08ee8ef17"
 
