@@ -17,6 +17,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers.utils import logging
 
+from unmask.cache.encoders.families.fairseq_names import has_convolution_bias, has_fairseq_names, rename_tensors
 from unmask.cache.encoders.families.table import FAMILIES, Family
 from unmask.cache.encoders.frozen import build_seeded
 from unmask.cache.weights.folder_files import read_settings
@@ -80,6 +81,9 @@ def load_exactly(kind: Any, config: Any, weights: Weights, *, anchor: str | None
     """
     logging.disable_progress_bar()  # one bar per stage is enough
     tensors = read_tensors(weights.tensors)
+    if has_fairseq_names(tensors):
+        tensors = rename_tensors(tensors, weights.tensors)
+        config.conv_bias = has_convolution_bias(tensors)
     if anchor is not None:
         tensors = take_network(tensors, anchor, weights.tensors)
     before = logging.get_verbosity()
