@@ -14,6 +14,7 @@ import torch
 
 from unmask.cache.augmentations import AUGMENTED_INPUTS, name_augmentation
 from unmask.cache.encoders import find_given_weights, find_stream_name, make_encoder
+from unmask.cache.encoders.audio_base import check_sample_rate
 from unmask.cache.projections.pca import list_train_items, name_pca
 from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection, projection
 from unmask.cache.spec import Encoder, EncoderSpec
@@ -29,8 +30,6 @@ from unmask.preprocess.profiles import EncoderChoice, Profile
 from unmask.preprocess.shards.shard_plan import hash_media_settings
 
 log = logging.getLogger("unmask")
-
-SAMPLE_RATE = 16_000
 
 
 @dataclass(eq=False)
@@ -73,7 +72,8 @@ def plan_stores(
     jobs = list(_plan_stores(manifest, profile, work, device))
     _refuse_equal_tokens(jobs)
     for job in jobs:
-        _check_rate(job, profile)
+        if job.spec.modality == "audio":
+            check_sample_rate(job.choice.alias_or_name, profile.preprocess)
         _count_finished(job, versions)
     for job in jobs:
         if job.native is not None and not job.missing:  # its native tokens are not needed
@@ -157,15 +157,6 @@ def _make_job(choice: EncoderChoice, encoder: Encoder, work: WorkFolder, media: 
     )
     folder = work.tokens / f"{encoder.spec.name}-{name}"
     return StoreJob(choice, encoder, folder, name, StageReport(label), view)
-
-
-def _check_rate(job: StoreJob, profile: Profile) -> None:
-    rate = profile.preprocess.sample_rate
-    if job.spec.modality == "audio" and rate != SAMPLE_RATE:
-        problem = (
-            f"encoder {job.choice.alias_or_name} needs audio at {SAMPLE_RATE} Hz, and the media shards have {rate} Hz"
-        )
-        raise UsageError(problem, f"--set preprocess.sample_rate={SAMPLE_RATE}, then preprocess again")
 
 
 def _count_finished(job: StoreJob, versions: dict[str, str]) -> None:

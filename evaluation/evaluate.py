@@ -98,7 +98,6 @@ def evaluate(
         evaluation = replace(evaluation, random=found[0])
     elif any(stream.spec.modality in TINY for stream in opened.data.streams.values()):
         evaluation = replace(evaluation, notes=(*evaluation.notes, MISSING))
-    log.info("evaluate: swap control")
     swaps = run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed)
     here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
     evaluation = replace(evaluation, swaps=swaps, sync=summarize_sync(items.rows, here))

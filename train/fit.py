@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from unmask.cache.adaptation.learning_rate import compute_lr
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
@@ -28,7 +29,7 @@ from unmask.train.monitor.tensorboard import Events
 from unmask.train.optim.compile import explain_compile_error
 from unmask.train.optim.distributed import World, join_world
 from unmask.train.optim.ema import compute_decay, update_average
-from unmask.train.optim.optimizer import autocast, clip, compute_lr, set_lr
+from unmask.train.optim.optimizer import autocast, clip, set_lr
 from unmask.train.run_choice import Purpose, record_purpose
 from unmask.train.run_folder import (
     INPUTS,
@@ -165,7 +166,7 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
     for number, batches in enumerate(prefetch(make, mine, ahead=_prefetches(setup))):
         # The middle of the step, so that the learning rate is above 0 in the first and last step.
         done = (epoch - 1 + (number + 0.5) / setup.steps) / config.epochs
-        lr, reversal = compute_lr(config, done), compute_reversal(config, done)
+        lr, reversal = compute_lr(config.lr, config.warmup, done), compute_reversal(config, done)
         set_lr(optimizer, lr)
         counts = world.sum_ranks(to_device(torch.from_numpy(objective.count(batches, model)), world.device))
         for batch, portion in zip(batches, mine[number], strict=True):

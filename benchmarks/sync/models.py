@@ -97,5 +97,6 @@ def _measure_fits(data: TokenData, head: SyncToken) -> float:
     genuine = (data.clips.split == "test") & (data.clips.label == 0)
     batch = data.batch(np.flatnonzero(genuine & data.sync.known), tuple(data.streams), device=CPU, sync=True)
     assert batch.sync is not None
-    right, wrong = (head.judge(curves).flatten().numpy() for curves in (batch.sync.curve_BL, batch.sync.wrong_BKL))
+    wrong_RKL = batch.sync.answer(np.arange(len(batch)))[1]
+    right, wrong = (head.judge(curves).flatten().numpy() for curves in (batch.sync.curve_BL, wrong_RKL))
     return auc(np.repeat([True, False], [len(right), len(wrong)]), np.concatenate([right, wrong]))

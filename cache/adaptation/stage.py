@@ -27,6 +27,7 @@ from unmask.cache.adaptation.tunable_encoder import TunableEncoder
 from unmask.cache.adaptation.tuning import Tuning
 from unmask.cache.augmentations import name_augmentation
 from unmask.cache.encoders import find_given_weights, make_encoder
+from unmask.cache.encoders.audio_base import check_sample_rate
 from unmask.cache.profile_choice import list_parts
 from unmask.cache.weights.trained_on import (
     TrainedOn,
@@ -140,6 +141,8 @@ def _read_inputs(
     if modality not in ("image", "audio") or getattr(encoder, "checkpoint", None) is None:
         remedy = "choose an image or audio encoder of the package that has weights (unmask doctor lists them)"
         raise UsageError(f"encoder {name} cannot be adapted", remedy)
+    if modality == "audio":
+        check_sample_rate(name, profile.preprocess)
     shards = find_shards(get_media_folder(work, profile.preprocess), manifest)
     return _Inputs(
         choice=choice,

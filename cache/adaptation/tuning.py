@@ -18,6 +18,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.nn import functional as F
 
 from unmask.cache.adaptation.labeled_clips import Draw, LabeledClips
+from unmask.cache.adaptation.learning_rate import compute_lr
 from unmask.cache.adaptation.progress_file import Standing, load_progress, save_progress
 from unmask.cache.adaptation.settings import AdaptSettings
 from unmask.cache.adaptation.tunable_encoder import TunableEncoder
@@ -114,7 +115,8 @@ class Tuning:
             for number, (step, clips) in enumerate(self._load(self.train, steps)):
                 # The middle of the step, so that the learning rate is above 0 in the first and last step.
                 done = (epoch - 1 + (number + 0.5) / len(steps)) / self.settings.epochs
-                total += self._train_step(step, clips, compute_lr(self.settings, done)) * len(step)
+                lr = compute_lr(self.settings.lr, self.settings.warmup, done)
+                total += self._train_step(step, clips, lr) * len(step)
                 bar.advance(len(step))
         if not math.isfinite(total):
             raise UsageError("the training loss is NaN or infinite", f"--set adapt.lr={self.settings.lr / 3:g}")
@@ -169,13 +171,6 @@ class Tuning:
                 ready = coming
                 coming = [pool.submit(load, draw) for later in steps[number + 1 : number + 2] for draw in later]
                 yield step, [future.result() for future in ready]
-
-
-def compute_lr(settings: AdaptSettings, progress: float) -> float:
-    """A line up from 0, then a cosine down to 0: a function of progress alone, so resuming restores no scheduler."""
-    if progress < settings.warmup:
-        return settings.lr * progress / settings.warmup
-    return settings.lr * 0.5 * (1 + math.cos(math.pi * (progress - settings.warmup) / (1 - settings.warmup)))
 
 
 def _announce(standing: Standing, epochs: int) -> None:

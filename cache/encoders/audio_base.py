@@ -18,11 +18,21 @@ from torch.nn import functional as F
 from unmask.cache.encoders.frozen import freeze
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.weights.checkpoint import Checkpoint
+from unmask.core.errors import UsageError
+from unmask.preprocess.profiles import PreprocessSettings
 
 SAMPLE_RATE = 16_000
 
 # 50 ms: room for at least one frame of every network here (wav2vec 2.0 needs 400 samples).
 MIN_SAMPLES = 800
+
+
+def check_sample_rate(encoder: str, settings: PreprocessSettings) -> None:
+    """`UsageError` when the media shards of `settings` have audio at another rate than networks here read."""
+    rate = settings.sample_rate
+    if rate != SAMPLE_RATE:
+        problem = f"encoder {encoder} needs audio at {SAMPLE_RATE} Hz, and the media shards have {rate} Hz"
+        raise UsageError(problem, f"--set preprocess.sample_rate={SAMPLE_RATE}, then preprocess again")
 
 
 def count_tokens(samples: int, rate: float) -> int:

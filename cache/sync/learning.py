@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
+from unmask.cache.adaptation.learning_rate import compute_lr
 from unmask.cache.adaptation.progress_file import load_progress, save_progress
 from unmask.cache.encoders.frozen import build_seeded
 from unmask.cache.sync.comparison import LEAST_TOKENS, center, compare_lags
@@ -105,7 +106,7 @@ class SyncLearning:
 
     def _run_step(self, step: int) -> torch.Tensor:
         for group in self.optimizer.param_groups:
-            group["lr"] = compute_lr(self.settings, (step + 0.5) / self.settings.steps)
+            group["lr"] = compute_lr(self.settings.lr, WARMUP, (step + 0.5) / self.settings.steps)
         mouths, mels, files = self.train.draw(step, self.settings)
         mouth_BTD = center(self.networks.mouth(mouths.to(self.device)))
         audio_BTD = center(self.networks.audio(mels.to(self.device)))
@@ -188,10 +189,3 @@ def measure_shift_auc(networks: SyncNetworks, clips: SyncClips, device: torch.de
     if not right:
         return None
     return auc(np.repeat([True, False], [len(right), len(wrong)]), np.array([*right, *wrong]))
-
-
-def compute_lr(settings: SyncSettings, progress: float) -> float:
-    """A line up from 0, then a cosine down to 0."""
-    if progress < WARMUP:
-        return settings.lr * progress / WARMUP
-    return settings.lr * 0.5 * (1 + math.cos(math.pi * (progress - WARMUP) / (1 - WARMUP)))

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from unmask.cache.adaptation.progress_file import PROGRESS
+from unmask.cache.encoders.audio_base import check_sample_rate
 from unmask.cache.sync.learning import Learned, SyncLearning
 from unmask.cache.sync.networks import CONFIG, MODEL_TYPE, VERSION
 from unmask.cache.sync.settings import SyncSettings
@@ -86,6 +87,7 @@ def _read_inputs(manifest: Manifest, profile: Profile, work: WorkFolder, setting
     if not profile.preprocess.mouth_fps:
         remedy = f"unmask preprocess --set preprocess.mouth_fps={MOUTH_FPS:g}"
         raise MissingInput("the profile has no mouth stream, which the sync encoder learns from", remedy)
+    check_sample_rate(SYNC, profile.preprocess)
     shards = find_shards(get_media_folder(work, profile.preprocess), manifest)
     train, val = (SyncClips.read(manifest, shards, split, settings) for split in ("train", "val"))
     if len(train.media_ids) < 2:

@@ -72,7 +72,7 @@ class SyncClips:
             chosen = np.random.default_rng(settings.seed).choice(len(places), settings.max_clips, replace=False)
             places = [places[place] for place in sorted(chosen.tolist())]
         mel = LogMel()
-        return cls([read_clip(opened[number], clip, mel) for _, number, clip in places])
+        return cls([read_clip(opened[number], clip, key, mel) for key, number, clip in places])
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -107,13 +107,14 @@ class SyncClips:
 
 
 def select_rows(manifest: Manifest, split: Split, settings: SyncSettings) -> dict[str, MediaRow]:
-    """Videos of `split` to learn from. `UsageError` for a dataset without any file there."""
-    rows = [row for row in manifest.rows() if row.split == split and row.status == "ok" and row.kind == "video"]
+    """Videos of `split` to learn from; none is no mistake in validation. `UsageError` for a dataset without videos."""
+    rows = [row for row in manifest.rows() if row.status == "ok" and row.kind == "video"]
     known = {row.dataset for row in rows}
     if missing := sorted(set(settings.datasets) - known):
         hint = f"{suggest(missing[0], known)}datasets with videos here: {', '.join(sorted(known)) or 'none'}"
-        raise UsageError(f"no {split} videos of {', '.join(missing)}", hint)
-    wanted = [row for row in rows if not settings.datasets or row.dataset in settings.datasets]
+        raise UsageError(f"no videos of {', '.join(missing)}", hint)
+    of_split = [row for row in rows if row.split == split]
+    wanted = [row for row in of_split if not settings.datasets or row.dataset in settings.datasets]
     return {row.media_id: row for row in wanted if teaches_sync(row, generated=settings.generated)}
 
 
@@ -124,8 +125,8 @@ def teaches_sync(row: MediaRow, *, generated: bool) -> bool:
     return generated and row.label == 1 and row.video_fake is True and not row.audio_fake
 
 
-def read_clip(shard: MediaShard, clip: int, mel: LogMel) -> SyncClip:
-    """At MOUTH_FPS, mouth and audio equally long."""
+def read_clip(shard: MediaShard, clip: int, key: tuple[str, int], mel: LogMel) -> SyncClip:
+    """At MOUTH_FPS, mouth and audio equally long. `key`: that of the clip."""
     first, last = shard.mouth_offsets[clip : clip + 2].tolist()
     fps = float(shard.settings.get("mouth_fps") or MOUTH_FPS)
     crops = shard.array("mouth", slice(first, last))[select_frames(last - first, fps)]
@@ -134,17 +135,19 @@ def read_clip(shard: MediaShard, clip: int, mel: LogMel) -> SyncClip:
     frames = mel(wave)[0].numpy()
     count = min(len(crops), len(frames) // FRAMES_PER_TOKEN)
     mouth = halve(torch.from_numpy(crops[None, :count]))[0].round().to(torch.uint8).numpy()
-    return SyncClip(shard.clip_keys[clip], mouth, frames[: count * FRAMES_PER_TOKEN])
+    return SyncClip(key, mouth, frames[: count * FRAMES_PER_TOKEN])
 
 
 def _list_usable(shard: MediaShard, media_ids: Set[str]) -> Iterator[tuple[tuple[str, int], int]]:
     mouths, samples = np.diff(shard.mouth_offsets), np.diff(shard.audio_offsets)
     fps, rate = float(shard.settings.get("mouth_fps") or MOUTH_FPS), float(shard.settings["sample_rate"])
     long_enough = (mouths >= LEAST_S * fps) & (samples >= LEAST_S * rate)
-    for clip in np.flatnonzero(long_enough).tolist():
-        key, place = shard.clip_keys[clip], slice(*shard.mouth_offsets[clip : clip + 2].tolist())
-        if key[0] in media_ids and shard.array("mouth_found", place).mean() >= LEAST_FOUND:
-            yield key, clip
+    keys, offsets = shard.clip_keys, shard.mouth_offsets.tolist()
+    wanted = [clip for clip in np.flatnonzero(long_enough).tolist() if keys[clip][0] in media_ids]
+    found = shard.array("mouth_found") if wanted else None
+    for clip in wanted:
+        if found is not None and found[offsets[clip] : offsets[clip + 1]].mean() >= LEAST_FOUND:
+            yield keys[clip], clip
 
 
 def _draw_window(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -27,6 +28,8 @@ DRAWS = 3
 CLIPS = 2
 """Per file."""
 
+log = logging.getLogger("unmask")
+
 
 def run_swap_control(
     opened: OpenRun, items: ItemSet, numbers: Mapping[str, int], *, device: torch.device, batch_size: int, seed: int
@@ -37,6 +40,7 @@ def run_swap_control(
     """
     if not all(_list_encoders(opened, part) for part in OTHER):
         return ()
+    log.info("evaluate: swap control")
     control = _Control(opened, items, numbers, device, batch_size, seed)
     return control.run("audio"), control.run("image")
 

@@ -5,7 +5,7 @@ B clips, N tokens of one encoder in the batch, D width of its tokens, L slots of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,10 +89,9 @@ class SyncBatch:
     curve_BL: torch.Tensor
     known_B: torch.Tensor
     """(B,) bool"""
-    right_BPL: torch.Tensor
-    """The same with the audio moved by each of P tolerated offsets."""
-    wrong_BKL: torch.Tensor
-    """With audio that does not fit, in K ways: moved further, or another clip's."""
+    answer: Callable[[NDArray[np.int64]], tuple[torch.Tensor, torch.Tensor]]
+    """Of R rows of the batch that show their own image and audio: curves (R, P, L) with the audio moved by each
+    tolerated offset, and (R, K, L) with audio that does not fit. Only the loss asks for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

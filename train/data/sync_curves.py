@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
@@ -110,22 +110,26 @@ class SyncCurves:
             for modality in ("image", "audio")
         )
         known = (images >= 0) & (audios >= 0) & self.known[images] & self.known[audios]
-        sync = self._collect(images, audios, known, batch.label.device)
+        curve = self._show(images, audios) * known[:, None]
+        curve_BL, known_B = (torch.from_numpy(part).to(batch.label.device) for part in (curve, known))
+        sync = SyncBatch(curve_BL, known_B, partial(self._answer, host.clips, batch.label.device))
         return replace(batch, sync=sync, host=replace(host, in_sync=known))
 
-    def _collect(
-        self, images: NDArray[np.int64], audios: NDArray[np.int64], known: NDArray[np.bool_], device: torch.device
-    ) -> SyncBatch:
-        """Of clips that show the image of `images` and the audio of `audios`, (B,) each, -1 for none."""
-        own, far = images == audios, FAR - REACH
-        at = np.where(own & (images >= 0), images, 0)
-        long = self._own[at]
-        curve = long[:, far : far + 2 * REACH + 1].copy()
+    def _show(self, images: NDArray[np.int64], audios: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(B, L) curves of the image of `images` with the audio of `audios`, (B,) clips each, -1 for none."""
+        own = images == audios
+        curve = _move(self._own[np.where(own & (images >= 0), images, 0)], (0,))[:, 0]
         curve[~own] = fill_lags(self.compare(images[~own], audios[~own], REACH))
-        right, shifted = (_move(long, moves) for moves in (range(-TOLERANCE, TOLERANCE + 1), SHIFTS))
-        wrong = np.concatenate([shifted, self._foreign[at]], axis=1)
-        parts = (curve * known[:, None], known, right, wrong)
-        return SyncBatch(*(torch.from_numpy(part).to(device) for part in parts))
+        return curve
+
+    def _answer(
+        self, clips: NDArray[np.int64], device: torch.device, rows: NDArray[np.int64]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """`SyncBatch.answer` of a batch of `clips`."""
+        chosen = clips[rows]
+        right, shifted = (_move(self._own[chosen], moves) for moves in (range(-TOLERANCE, TOLERANCE + 1), SHIFTS))
+        wrong = np.concatenate([shifted, self._foreign[chosen]], axis=1)
+        return torch.from_numpy(right).to(device), torch.from_numpy(wrong).to(device)
 
 
 def draw_partners(

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch, Columns
-from unmask.train.data.device_transfer import to_device
 from unmask.train.losses.term import LossTerm
 from unmask.train.models.detector import Detector, Outputs
 
@@ -28,8 +27,7 @@ def _value(outputs: Outputs, batch: Batch, model: Detector, config: TrainConfig)
     chosen = find_genuine(batch.host)
     if model.sync is None or batch.sync is None or not chosen.any():
         return torch.zeros((), device=batch.label.device)
-    rows = to_device(torch.from_numpy(np.flatnonzero(chosen)), batch.label.device)
-    right_RP, wrong_RK = model.sync.judge(batch.sync.right_BPL[rows]), model.sync.judge(batch.sync.wrong_BKL[rows])
+    right_RP, wrong_RK = map(model.sync.judge, batch.sync.answer(np.flatnonzero(chosen)))
     right_R, wrong_R = F.softplus(-right_RP).mean(dim=1), F.softplus(wrong_RK).mean(dim=1)
     return 0.5 * (right_R + wrong_R).sum()
 

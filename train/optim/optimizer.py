@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import nn
 
@@ -21,16 +19,6 @@ def make_optimizer(model: Detector, config: TrainConfig) -> torch.optim.AdamW:
         (plain if parameter.ndim < 2 or "bias" in name else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=config.lr, fused=True)
-
-
-def compute_lr(config: TrainConfig, progress: float) -> float:
-    """Learning rate when the share `progress` of all steps is done: a line up from 0, then a cosine down to 0.
-
-    A function of progress alone, so a resumed run has no scheduler to restore.
-    """
-    if progress < config.warmup:
-        return config.lr * progress / config.warmup
-    return config.lr * 0.5 * (1.0 + math.cos(math.pi * (progress - config.warmup) / (1.0 - config.warmup)))
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:

@@ -185,3 +185,11 @@ def test_a_genuine_picture_beside_a_forged_voice_is_genuine(media: Any) -> None:
     assert clips.fake.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]  # two clips per video
     with pytest.raises(UsageError, match="only manipulated clips with audio"):
         LabeledClips.read(make_manifest(rows), shards, "audio", "train", ())
+
+
+def test_audio_at_another_rate_is_refused(media: Any, labeled: Labeled, local_models: dict[str, str]):
+    manifest = labeled("audio")
+    settings = media.profile.preprocess.model_copy(update={"sample_rate": 8000})
+    media.profile = media.profile.model_copy(update={"preprocess": settings})
+    with pytest.raises(UsageError, match="encoder wav2vec2_base needs audio at 16000 Hz"):
+        run(media, manifest, "wav2vec2_base", local_models["wav2vec2_base"])

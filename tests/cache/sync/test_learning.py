@@ -59,7 +59,7 @@ def test_only_genuine_videos_with_mouth_and_audio_teach(media: Any, talking: Tal
     few = read(media, manifest, settings=QUICK.changed({"max_clips": 5}))
     assert len(few) == 5
     assert {clip.key for clip in few.clips} < {clip.key for clip in clips.clips}
-    with pytest.raises(UsageError, match="no train videos of dff"):
+    with pytest.raises(UsageError, match="no videos of dff"):
         read(media, manifest, settings=QUICK.changed({"datasets": ["dff"]}))
 
 
@@ -140,6 +140,19 @@ def test_what_it_needs_is_said(media: Any, talking: Talking):
     with pytest.raises(MissingInput, match="no mouth stream") as raised:
         learn(media, manifest)
     assert raised.value.hint == "unmask preprocess --set preprocess.mouth_fps=25"
+
+
+def test_a_dataset_without_videos_in_validation_is_no_mistake(media: Any, talking: Talking):
+    manifest = talking(6, ("train",))
+    assert len(read(media, manifest, "val", QUICK.changed({"datasets": ["archive"]}))) == 0
+
+
+def test_audio_at_another_rate_is_refused(media: Any, talking: Talking):
+    manifest = talking(4)
+    settings = media.profile.preprocess.model_copy(update={"sample_rate": 8000})
+    media.profile = media.profile.model_copy(update={"preprocess": settings})
+    with pytest.raises(UsageError, match="encoder sync needs audio at 16000 Hz, and the media shards have 8000 Hz"):
+        learn(media, manifest)
 
 
 def test_the_loss_is_lowest_where_each_mouth_fits_its_own_audio():

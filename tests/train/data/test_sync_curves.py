@@ -53,12 +53,13 @@ def test_dropped_and_swapped_parts(make_data, made_item, tmp_path):
 def test_right_and_wrong_answers(make_data, made_item, tmp_path):
     data = add_sync(make_data(talking(made_item)), tmp_path / "sync", LAGS)
     sync = data.batch(np.array([0, 1]), NAMES, device=CPU, sync=True).sync
-    assert peak(sync.right_BPL[0]) == list(range(-TOLERANCE, TOLERANCE + 1))
-    assert peak(sync.right_BPL[1]) == [3 + move for move in range(-TOLERANCE, TOLERANCE + 1)]
+    right_RPL, wrong_RKL = sync.answer(np.array([0, 1]))
+    assert peak(right_RPL[0]) == list(range(-TOLERANCE, TOLERANCE + 1))
+    assert peak(right_RPL[1]) == [3 + move for move in range(-TOLERANCE, TOLERANCE + 1)]
     near = [place for place, shift in enumerate(SHIFTS) if abs(shift) <= REACH]
-    assert peak(sync.wrong_BKL[0, near]) == [SHIFTS[place] for place in near]
-    assert sync.wrong_BKL.shape[1] == len(SHIFTS) + PARTNERS
-    assert sync.wrong_BKL[:, len(SHIFTS) :].abs().max() < 0.35
+    assert peak(wrong_RKL[0, near]) == [SHIFTS[place] for place in near]
+    assert wrong_RKL.shape[1] == len(SHIFTS) + PARTNERS
+    assert wrong_RKL[:, len(SHIFTS) :].abs().max() < 0.35
 
 
 def test_partners_are_other_files_of_the_same_split():

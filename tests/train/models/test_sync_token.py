@@ -85,7 +85,7 @@ def test_the_head_learns_from_genuine_clips_alone(data):
     assert losses[0] > 0.5
     assert losses[-1] < 0.1
     fits = torch.sigmoid(model.sync.judge(batch.sync.curve_BL[0]))
-    late = torch.sigmoid(model.sync.judge(batch.sync.wrong_BKL[0]))
+    late = torch.sigmoid(model.sync.judge(batch.sync.answer(np.array([0]))[1][0]))
     assert fits > 0.9
     assert late.max() < 0.5
 
