@@ -94,15 +94,21 @@ def evaluate(
     controls = [_restrict(control, known, split) for control in fitted]
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])
     evaluation = _summarize(opened, scope, model, controls, audit_results=work.audit_results, device=device, seed=seed)
-    if found:
-        evaluation = replace(evaluation, random=found[0])
-    elif any(stream.spec.modality in TINY for stream in opened.data.streams.values()):
-        evaluation = replace(evaluation, notes=(*evaluation.notes, MISSING))
+    evaluation = _add_random(evaluation, found[0] if found else None, opened)
     swaps = run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed)
     here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
     evaluation = replace(evaluation, swaps=swaps, sync=summarize_sync(items.rows, here))
     write_predictions(run, items, scores, opened.info.threshold, controls, here)
     write_evaluation(run, evaluation)
+    return evaluation
+
+
+def _add_random(evaluation: Evaluation, random: RandomNetworks | None, opened: OpenRun) -> Evaluation:
+    """With the name of the random networks compared with; a note where their tokens are missing and can be made."""
+    if random:
+        return replace(evaluation, random=random)
+    if any(stream.spec.modality in TINY for stream in opened.data.streams.values()):
+        return replace(evaluation, notes=(*evaluation.notes, MISSING))
     return evaluation
 
 
