@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from unmask.metrics.bootstrap import compute_weighted_auc, compute_weighted_balanced_accuracy
 from unmask.metrics.calibration import sum_bins
@@ -60,12 +59,16 @@ class Metric:
 
 def auc(is_fake: ArrayLike, score: ArrayLike) -> float:
     """Probability that a fake item scores above a real one, ties counting half."""
+    from sklearn.metrics import roc_auc_score  # here, because a prediction would wait for it and not use it
+
     fake, score = _check_arrays(is_fake, score)
     return float(roc_auc_score(fake, score)) if _has_both(fake) else math.nan
 
 
 def equal_error_rate(is_fake: ArrayLike, score: ArrayLike) -> float:
     """Rate at which missed fakes and false alarms are equal, interpolated between the points of the ROC curve."""
+    from sklearn.metrics import roc_curve
+
     fake, score = _check_arrays(is_fake, score)
     if not _has_both(fake):
         return math.nan
@@ -79,6 +82,8 @@ def equal_error_rate(is_fake: ArrayLike, score: ArrayLike) -> float:
 
 
 def average_precision(is_fake: ArrayLike, score: ArrayLike) -> float:
+    from sklearn.metrics import average_precision_score
+
     fake, score = _check_arrays(is_fake, score)
     return float(average_precision_score(fake, score)) if _has_both(fake) else math.nan
 
