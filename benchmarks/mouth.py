@@ -87,6 +87,7 @@ WAYS: dict[str, Callable[[_Window], _Found]] = {
     "full search of every frame": lambda window: _search_all(window),
     "third network, every frame": lambda window: _refine(window, 1e3),
     "third network, 12.5 per second": lambda window: _refine(window, 12.5),
+    "third network, 6.25 per second": lambda window: _refine(window, 6.25),
     "third network, 5 per second": lambda window: _refine(window, 5.0),
     "face frames only, 2 per second": lambda window: _use_face_frames(window),
 }

@@ -144,7 +144,6 @@ def _check(profile: Profile) -> None:
 
 def _list_changes(old: Profile, new: Profile) -> list[str]:
     """Dotted names of the settings that differ."""
-    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
-    changes = [key for key in ("name", "encoders") if before[key] != after[key]]
-    media_before, media_after = before["preprocess"], after["preprocess"]
-    return changes + [f"preprocess.{key}" for key in media_after if media_before[key] != media_after[key]]
+    changes = [key for key in ("name", "encoders") if getattr(old, key) != getattr(new, key)]
+    names = type(new.preprocess).model_fields
+    return changes + [f"preprocess.{k}" for k in names if getattr(old.preprocess, k) != getattr(new.preprocess, k)]

@@ -84,27 +84,28 @@ def _crop_upright(frame: NDArray[np.uint8], box: NDArray[np.float32], settings: 
     return Image.fromarray(frame).resize((settings.face_size, settings.face_size), FILTER, box=square)
 
 
-def crop_rotated(frame: NDArray[np.uint8], square: RotatedSquare, size: int, *, tight: bool = False) -> Image.Image:
+def crop_rotated(frame: NDArray[np.uint8], square: RotatedSquare, size: int, *, fast: bool = False) -> Image.Image:
     """The square of `frame` (H, W, 3) or (H, W), `size` pixels wide: reduced without aliasing, then rotated.
 
-    Rotated at the final scale. Outside the frame its edge pixels are repeated. `tight` reduces only what this tilt
-    needs: up to a third faster, with pixels that differ by rounding.
+    Rotated at the final scale. Outside the frame its edge pixels are repeated. `fast` reduces only what this tilt needs
+    and interpolates linearly: half of the time, with edges a tenth softer.
     """
     scale = square.side / size
     step = max(scale, 1.0)
     corner = square.side / np.sqrt(2)
-    if tight:
+    if fast:
         corner = square.side / 2 * (abs(np.cos(square.tilt)) + abs(np.sin(square.tilt)))
     reach = corner + 2 * step
     region, left, top = _cut_region(frame, square.x - reach, square.y - reach, square.x + reach, square.y + reach)
     small = round(region.width / step), round(region.height / step)
-    reduced = region.resize(small, FILTER) if step > 1 else region
+    reducing, rotating = (Image.Resampling.HAMMING, Image.Resampling.BILINEAR) if fast else (FILTER, FILTER)
+    reduced = region.resize(small, reducing) if step > 1 else region
     across, down = reduced.width / region.width, reduced.height / region.height
     # From a point of the crop to one of `reduced`: rotate around the crop's center, then move to the region's corner.
     cos, sin, half = np.cos(square.tilt) * scale, np.sin(square.tilt) * scale, size / 2
     x, y = square.x - left - (cos - sin) * half, square.y - top - (sin + cos) * half
     matrix = (cos * across, -sin * across, x * across, sin * down, cos * down, y * down)
-    return reduced.transform((size, size), Image.Transform.AFFINE, matrix, FILTER)
+    return reduced.transform((size, size), Image.Transform.AFFINE, matrix, rotating)
 
 
 def _cut_region(frame: NDArray[np.uint8], x0: float, y0: float, x1: float, y1: float) -> tuple[Image.Image, int, int]:

@@ -108,6 +108,14 @@ def test_settings_change_the_stored_profile_and_stay(choose, tmp_path: Path):
     assert Profile.model_validate(stored) == changed
 
 
+def test_a_setting_that_is_written_only_where_it_is_used_may_be_set_later(choose):
+    choose("offline")
+    profile = choose(None, "preprocess.mouth_fps=25")
+    assert profile.preprocess.mouth_fps == 25
+    assert "changed: preprocess.mouth_fps" in choose.said[0]
+    assert choose(None, "preprocess.mouth_fps=0").preprocess.mouth_fps == 0
+
+
 def test_an_explicit_name_starts_from_its_preset_and_says_what_changed(choose):
     choose("tiny", "preprocess.margin=0.5")
     assert choose("offline") == PROFILES["offline"]()
