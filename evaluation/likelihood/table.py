@@ -43,15 +43,11 @@ def describe_likelihood(likelihood: Likelihood) -> list[tuple[str, bool]]:
     counts = f"{likelihood.validation_real} real and {likelihood.validation_fake} fake validation files"
     if row.lowest == row.highest == 0:
         return [(f"The {counts} support no likelihood ratio other than 1.", True)]
-    said = [
-        (
-            f"Likelihood ratios ({likelihood.chosen}) stay between {format_ratio(row.lowest)} and "
-            f"{format_ratio(row.highest)}, because {counts} support no more: at most {name_support(row.highest)} "
-            f"support for fake and {name_support(row.lowest)} support for real.",
-            False,
-        )
-    ]
-    return said + _describe_cllr(row)
+    bounds = f"{format_ratio(row.lowest)} and {format_ratio(row.highest)}"
+    real, fake = name_support(row.lowest), name_support(row.highest)
+    support = f"{fake} support for either side" if real == fake else f"{fake} support for fake, {real} support for real"
+    said = f"Likelihood ratios ({likelihood.chosen}) stay between {bounds}, because {counts} support no more: at most "
+    return [(f"{said}{support}.", False), *_describe_cllr(row)]
 
 
 def _describe_cllr(row: LikelihoodRow) -> list[tuple[str, bool]]:
