@@ -73,5 +73,6 @@ def draw_pav(is_fake: NDArray[np.bool_], log10: NDArray[np.float64]) -> Chart:
         Series("model", log10[order].tolist(), np.clip(best[order], low, high).tolist(), "model"),
     ]
     drawn = draw_line_chart("PAV plot", lines, x, y, width=340)
-    caption = f"PAV plot ({CHOSEN}): above the line the LRs are too low, below it too high; the ends are infinite"
+    edge = "" if np.isfinite(best).all() else "; infinite ones are at the edge"
+    caption = f"PAV plot ({CHOSEN}): above the line the LRs are too low, below it too high{edge}"
     return Chart(caption, drawn, (("model", "model"), ("chance", "well calibrated")))
