@@ -6,6 +6,7 @@ N items of the split, B resamples
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -70,16 +71,19 @@ def measure_likelihood(
     seed: int,
 ) -> tuple[Likelihood, NDArray[np.float64] | None]:
     """Fit every method on `validation`, measure it on `items`; see `fit_likelihood_models` for the last but `seed`."""
-    counts = {
-        "validation_real": int((~validation.is_fake).sum()),
-        "validation_fake": int(validation.is_fake.sum()),
-        "n_real": int((~items.is_fake).sum()),
-        "n_fake": int(items.is_fake.sum()),
-    }
+    reals, fakes = int((~validation.is_fake).sum()), int(validation.is_fake.sum())
+    figures = partial(
+        Likelihood,
+        validation_real=reals,
+        validation_fake=fakes,
+        n_real=int((~items.is_fake).sum()),
+        n_fake=int(items.is_fake.sum()),
+    )
     if {row.media_id for row in validation.rows} & {row.media_id for row in items.rows}:
-        return Likelihood(**counts, reason=SAME_ITEMS), None
-    if min(counts["validation_real"], counts["validation_fake"]) < FEWEST:
-        return Likelihood(**counts, reason=_describe_few(**counts)), None
+        return figures(reason=SAME_ITEMS), None
+    if min(reals, fakes) < FEWEST:
+        few = f"Too few validation items: {reals} real and {fakes} fake; at least {FEWEST} of each are needed."
+        return figures(reason=few), None
     models = fit_likelihood_models(
         validation.is_fake, validation_logit, temperature=temperature, prior_log_odds=prior_log_odds
     )
@@ -88,7 +92,7 @@ def measure_likelihood(
     rows = [
         _measure_method(model, items, ratios[model.method], span) for model, span in zip(models, spans, strict=True)
     ]
-    return Likelihood(**counts, rows=tuple(rows)), ratios[CHOSEN]
+    return figures(rows=tuple(rows)), ratios[CHOSEN]
 
 
 def _measure_method(
@@ -127,10 +131,3 @@ def _compute_log_odds(is_fake: NDArray[np.bool_]) -> float:
 
 def _as_figure(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _describe_few(*, validation_real: int, validation_fake: int, **_: int) -> str:
-    return (
-        f"Too few validation items: {validation_real} real and {validation_fake} fake; "
-        f"at least {FEWEST} of each are needed."
-    )
