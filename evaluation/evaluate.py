@@ -98,7 +98,7 @@ def evaluate(
     evaluation = _add_random(evaluation, found[0] if found else None, opened)
     swaps = run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed)
     likelihood, llr = run_likelihood(
-        opened, known, items, scores.logit, numbers, device=device, batch_size=batch_size, seed=seed
+        opened, known, items, scores.logit, device=device, batch_size=batch_size, seed=seed
     )
     here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
     evaluation = replace(evaluation, swaps=swaps, sync=summarize_sync(items.rows, here), likelihood=likelihood)

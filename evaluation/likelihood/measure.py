@@ -33,7 +33,6 @@ def run_likelihood(
     known: ItemSet,
     items: ItemSet,
     logit: NDArray[np.float64],
-    numbers: dict[str, int],
     *,
     device: torch.device,
     batch_size: int,
@@ -41,13 +40,13 @@ def run_likelihood(
 ) -> tuple[Likelihood, NDArray[np.float64] | None]:
     """LLRs of `items` with `logit` (N,), fitted on the validation items among `known`: figures and the (N,) LLRs.
 
-    `numbers`: media_id -> number in the clip table. None instead of LLRs where the figures have a reason.
+    None instead of LLRs where the figures have a reason.
     """
     config = opened.loaded.config
     here = np.isin(known.dataset, config.datasets or known.datasets)
     validation = known.only((known.split == "val") & here)
-    wanted = [numbers[row.media_id] for row in validation.rows]
-    scores, _ = opened.score(wanted, device=device, batch_size=batch_size)
+    numbers = opened.list_scorable()
+    scores, _ = opened.score([numbers[row.media_id] for row in validation.rows], device=device, batch_size=batch_size)
     balance = 0.0 if config.balance else 1 - config.logit_adjustment
     return measure_likelihood(
         validation,
