@@ -15,8 +15,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
-from sklearn.isotonic import IsotonicRegression
 
 Method = Literal["temperature", "platt", "isotonic"]
 Transform = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -73,6 +71,8 @@ def fit_platt(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> Transfo
         return value, np.array([error @ scaled, error.sum()])
 
     options = {"ftol": 1e-15, "gtol": 1e-9, "maxiter": 500}
+    from scipy.optimize import minimize  # here, because a prediction would wait for it and not use it
+
     found = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=[(0, None), (None, None)], options=options)
     slope, offset = found.x.tolist()
     return lambda values: slope * (values - center) / spread + offset
@@ -83,6 +83,8 @@ def fit_isotonic(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> Tran
 
     Interpolated between the items. Infinite beyond the last item of the other class: `find_bounds` limits it.
     """
+    from sklearn.isotonic import IsotonicRegression
+
     model = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
     model.fit(logit, is_fake.astype(np.float64), sample_weight=_balance(is_fake))
     return lambda values: _log_odds(np.asarray(model.predict(values), np.float64))
