@@ -36,6 +36,7 @@ from unmask.evaluation.random_control import MISSING, TINY, RandomNetworks, open
 from unmask.evaluation.results import Evaluation, ScoreTable, read_evaluation, write_evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.sentences import describe_calls, describe_small
+from unmask.evaluation.slices.measure import measure_slices
 from unmask.evaluation.swap_control.control import run_swap_control
 from unmask.evaluation.sync.measure import measure_files
 from unmask.evaluation.sync.results import summarize_sync
@@ -97,7 +98,8 @@ def evaluate(
     evaluation = _add_random(evaluation, found[0] if found else None, opened)
     swaps = run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed)
     here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
-    evaluation = replace(evaluation, swaps=swaps, sync=summarize_sync(items.rows, here))
+    slices = measure_slices(items, scores, opened.info.threshold, seed=seed)
+    evaluation = replace(evaluation, swaps=swaps, sync=summarize_sync(items.rows, here), slices=slices)
     write_predictions(run, items, scores, opened.info.threshold, controls, here)
     write_evaluation(run, evaluation)
     return evaluation
