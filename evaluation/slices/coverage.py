@@ -10,8 +10,6 @@ from __future__ import annotations
 from unmask.core.errors import ItemsFailed
 from unmask.evaluation.results import Evaluation
 
-MIN_COVERAGE = 0.99
-
 
 def describe_coverage(evaluation: Evaluation) -> str:
     """For example "coverage 0.975: 39 of 40 expected items have a score"."""
