@@ -248,7 +248,7 @@ class EvaluationTable(Table):
         lost = [f"{path}: {reason}" for path, reason in sorted(about.failures.items())]
         counts = f"{about.given} items = {about.scored} scored + {about.out_of_scope} out of scope"
         shortcuts = [text for text, _ in (*describe_seen(about), *describe_shortcuts(about))]
-        meanings = (one.meaning for one in (*about.comparisons, *about.swaps))
+        meanings = [one.meaning for one in about.comparisons] + [one.meaning for one in about.swaps]
         return [*meanings, *shortcuts, *about.notes, f"{counts} + {len(lost)} without a score", *lost]
 
     def as_text(self) -> str:

@@ -12,9 +12,9 @@ from unmask.evaluation.results import Evaluation
 
 
 def describe_coverage(evaluation: Evaluation) -> str:
-    """For example "coverage 0.975: 39 of 40 expected items have a score"."""
+    """For example "coverage 0.975: 39 of 40 expected files have a score"."""
     scored, expected = evaluation.scored, evaluation.expected
-    text = f"coverage {evaluation.coverage:.3f}: {scored} of {expected} expected items have a score"
+    text = f"coverage {evaluation.coverage:.3f}: {scored} of {expected} expected files have a score"
     unread = scored + len(evaluation.failures) - expected
     return f"{text}; {unread} more hold nothing that it reads" if unread else text
 

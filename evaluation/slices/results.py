@@ -41,8 +41,9 @@ class SliceRow:
 
     def as_row(self) -> dict[str, Any]:
         """Flat: one column per field and metric, the ends of the interval apart."""
-        entry = asdict(self)
-        values, interval = entry.pop("values"), entry.pop("auc_interval") or (None, None)
+        entry: dict[str, Any] = asdict(self)
+        values: dict[str, Any] = entry.pop("values")
+        interval = entry.pop("auc_interval") or (None, None)
         return entry | {"auc_low": interval[0], "auc_high": interval[1]} | values
 
 

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 from tiny_chain import Chain
-from typer.testing import CliRunner
 
-from unmask.cli.app import app
+from unmask.cli.app import main
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.foreign.controls import NO_TOKENS
@@ -186,20 +185,25 @@ def test_without_tokens_the_controls_on_headers_remain(
     assert found.profile == "none"
 
 
+def call(*arguments: str) -> Any:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    return stopped.value.code
+
+
 def test_the_command_prints_the_tables_and_exits_3_below_the_coverage(
-    work: WorkFolder, rows: list[MediaRow], write: Write, tmp_path: Path
+    work: WorkFolder, rows: list[MediaRow], write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     path, out = write("a.txt", [row.media_id for row in rows], -draw(rows)), tmp_path / "out.txt"
     command = ["evaluate", "--work", str(work.root), "--scores", str(path), "--json", "--export", str(out)]
-    done = CliRunner().invoke(app, command)
-    value = json.loads(done.stdout)
-    assert done.exit_code == 3
+    assert call(*command) == 3
+    value = json.loads(capsys.readouterr().out)
     assert "coverage" in value["error"]
     assert len(out.read_text().splitlines()) == value["scored"], "everything is written before"
     assert (work.foreign / "a" / "evaluation.json").is_file()
-    assert CliRunner().invoke(app, [*command, "--min-coverage", "0.9"]).exit_code == 0
-    assert CliRunner().invoke(app, [*command, "--run", "x"]).exit_code == 2
-    assert CliRunner().invoke(app, [*command[:3], "--name", "x"]).exit_code == 2
+    assert call(*command, "--min-coverage", "0.9") == 0
+    assert call(*command, "--run", "x") == 2
+    assert call(*command[:3], "--name", "x") == 2
 
 
 def test_controls_leave_out_scored_files_without_tokens(work: WorkFolder, chain: Chain, write: Write, tmp_path: Path):

@@ -65,7 +65,7 @@ def test_a_row_has_the_figures_of_its_items_alone(
     assert row.audio_auc == roc_auc_score(fakes, scores.audio_score[chosen])
     assert row["recall"] == np.mean(scores.score[chosen][fakes] >= 0.5)
     assert row.auc_interval is not None
-    assert row.auc_interval[0] < row["auc"] < row.auc_interval[1]
+    assert row.auc_interval[0] < (row["auc"] or 0) < row.auc_interval[1]
     assert row["ece"] is None, "named as undefined"
 
 
@@ -117,7 +117,7 @@ def test_the_report_has_a_table_per_kind(page_data: PageData, rows: tuple[SliceR
     section = html.split('<section id="slices">')[1].split("</section>")[0]
     assert section.count("<table") == len({row.kind for row in rows})
     assert "only fake items" in section
-    assert "expected items have a score" in section
+    assert "expected files have a score" in section
     assert "No slices" in render(page_data)
 
 
@@ -127,7 +127,7 @@ def test_what_holds_nothing_to_read_is_not_expected(made: Made) -> None:
     evaluation = replace(made.evaluation, failures=lost, given=made.evaluation.given + 2)
     assert evaluation.expected == scored + 2
     assert describe_coverage(evaluation) == (
-        f"coverage {scored / (scored + 2):.3f}: {scored} of {scored + 2} expected items have a score; "
+        f"coverage {scored / (scored + 2):.3f}: {scored} of {scored + 2} expected files have a score; "
         "1 more hold nothing that it reads"
     )
 
