@@ -6,6 +6,7 @@ N ids
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,11 +47,17 @@ class ItemIds:
 
     def __init__(self, rows: Sequence[MediaRow]) -> None:
         self._full = [f"{row.dataset}/{row.path}" for row in rows]
-        paths = [row.path for row in rows]
+        self._paths = [row.path for row in rows]
         self._exact = {full: number for number, full in enumerate(self._full)}
         self._exact |= {row.media_id: number for number, row in enumerate(rows)}
-        self._named = _Ends(self._full, paths)
-        self._stems = _Ends([_cut_extension(full) for full in self._full], [_cut_extension(path) for path in paths])
+
+    @cached_property
+    def _named(self) -> _Ends:
+        return _Ends(self._full, self._paths)
+
+    @cached_property
+    def _stems(self) -> _Ends:
+        return _Ends(list(map(_cut_extension, self._full)), list(map(_cut_extension, self._paths)))
 
     def find(self, ids: Iterable[str]) -> NDArray[np.int64]:
         """(N,) position of each id's row, -1 for an unknown id. `UsageError` where an id fits several rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,6 +118,10 @@ def test_the_report_has_a_table_per_kind(page_data: PageData, rows: tuple[SliceR
     section = html.split('<section id="slices">')[1].split("</section>")[0]
     assert section.count("<table") == len({row.kind for row in rows})
     assert "only fake items" in section
+    for table in section.split("<table")[1:]:
+        headings = re.findall(r'<th scope="col"', table)
+        cells = [row.count("<td") + 1 for row in table.split("<tr")[2:]]
+        assert set(cells) == {len(headings)}
     assert "expected files have a score" in section
     assert "No slices" in render(page_data)
 
