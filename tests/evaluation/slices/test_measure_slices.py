@@ -143,3 +143,15 @@ def test_a_coverage_below_the_minimum_is_an_error_of_exit_code_3(made: Made) -> 
     with pytest.raises(ItemsFailed, match="--min-coverage 1") as caught:
         check_coverage(made.evaluation, 1.0)
     assert caught.value.exit_code == 3
+
+
+def test_many_parts_of_few_files_are_folded_away(page_data: PageData, rows: tuple[SliceRow, ...]) -> None:
+    (large, alone) = (pick(rows, "m1"), pick(rows, "lone"))
+    small = [replace(large, name=f"tiny{number}", n_fake=2) for number in range(12)]
+    html = render(replace(page_data, evaluation=replace(page_data.evaluation, slices=(large, alone, *small))))
+    shown, folded = html.split('<section id="slices">')[1].split("</section>")[0].split("<details>")
+    assert ">a: m1<" in shown
+    assert ">fakes: lone<" in shown, "it says why it has no AUC"
+    assert "tiny" not in shown
+    assert "12 parts with fewer than five files of a class" in folded
+    assert folded.count('<tr class="few">') == 12
