@@ -24,6 +24,7 @@ class WorkFolder:
     <root>/adapted/<id>/                     encoder weights that were adapted to the training split
     <root>/probe/                            results of probe, and the encoders that it recommends
     <root>/runs/<id>/                        trained models, their settings and evaluation results
+    <root>/foreign/<name>/                   scores of other systems, evaluated as those of a run
     <root>/ablations/<name>/                 tables of ablate, one folder per comparison
     <root>/locks/                            empty lock files that keep two commands of one stage apart
     <root>/audit.html                        report of audit
@@ -76,6 +77,10 @@ class WorkFolder:
     @property
     def runs(self) -> Path:
         return self.root / "runs"
+
+    @property
+    def foreign(self) -> Path:
+        return self.root / "foreign"
 
     @property
     def ablations(self) -> Path:

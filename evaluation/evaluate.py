@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -37,6 +37,7 @@ from unmask.evaluation.random_control import MISSING, TINY, RandomNetworks, open
 from unmask.evaluation.results import Evaluation, ScoreTable, read_evaluation, write_evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.sentences import describe_calls, describe_small
+from unmask.evaluation.slices.measure import measure_slices
 from unmask.evaluation.swap_control.control import run_swap_control
 from unmask.evaluation.sync.measure import measure_files
 from unmask.evaluation.sync.results import summarize_sync
@@ -96,12 +97,16 @@ def evaluate(
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])
     evaluation = _summarize(opened, scope, model, controls, audit_results=work.audit_results, device=device, seed=seed)
     evaluation = _add_random(evaluation, found[0] if found else None, opened)
-    swaps = run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed)
-    likelihood, llr = run_likelihood(
-        opened, known, items, scores.logit, device=device, batch_size=batch_size, seed=seed
-    )
+    at: Any = {"device": device, "batch_size": batch_size, "seed": seed}
+    likelihood, llr = run_likelihood(opened, known, items, scores.logit, **at)
     here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
-    evaluation = replace(evaluation, swaps=swaps, sync=summarize_sync(items.rows, here), likelihood=likelihood)
+    evaluation = replace(
+        evaluation,
+        swaps=run_swap_control(opened, items, numbers, **at),
+        sync=summarize_sync(items.rows, here),
+        slices=measure_slices(items, scores, opened.info.threshold, seed=seed),
+        likelihood=likelihood,
+    )
     write_predictions(run, items, scores, opened.info.threshold, controls, here, llr)
     write_evaluation(run, evaluation)
     return evaluation

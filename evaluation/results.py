@@ -12,6 +12,7 @@ from unmask.cache.weights.seen_datasets import SeenDataset
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
 from unmask.evaluation.likelihood.results import Likelihood, read_likelihood
+from unmask.evaluation.slices.results import SliceRow, read_slice
 from unmask.evaluation.swap_control.results import SwapControl, read_swap
 from unmask.evaluation.sync.results import SyncRow
 from unmask.manifests.audit.results import Shortcut
@@ -19,6 +20,8 @@ from unmask.metrics import binary
 
 FILE = "evaluation.json"
 VERSION = 1
+UNREAD = "no tokens of an encoder that the run was trained on"
+"""Reason of a whole file that has nothing of what the run reads."""
 
 POOLED = "pooled"
 MACRO = "macro"
@@ -183,6 +186,8 @@ class Evaluation:
     """How mouth and audio fit in time; empty without a sync encoder, and in evaluations of earlier versions."""
     likelihood: Likelihood | None = None
     """Log-likelihood ratios; None in evaluations of earlier versions."""
+    slices: tuple[SliceRow, ...] = ()
+    """The model per method, compression, category, ...; empty in evaluations of earlier versions."""
 
     def __post_init__(self) -> None:
         if self.given != self.scored + self.out_of_scope + len(self.failures):
@@ -191,9 +196,20 @@ class Evaluation:
                 f"{len(self.failures)} failed: an item is missing"
             )
 
+    @property
+    def expected(self) -> int:
+        """Items that should have a score: those with one, and the failures except UNREAD (see slices/coverage.py)."""
+        return self.scored + sum(reason != UNREAD for reason in self.failures.values())
+
+    @property
+    def coverage(self) -> float:
+        """scored / expected"""
+        return self.scored / self.expected if self.expected else 1.0
+
     def as_json(self) -> dict[str, Any]:
+        counts = {"expected": self.expected, "coverage": self.coverage}
         tables = {"model": self.model.as_json(), "controls": [table.as_json() for table in self.controls]}
-        return {"version": VERSION, **asdict(self), **tables}
+        return {"version": VERSION, **asdict(self), **counts, **tables}
 
 
 def write_evaluation(run: Path, evaluation: Evaluation) -> None:
@@ -212,10 +228,13 @@ def read_evaluation(run: Path) -> Evaluation:
     model, controls = _read_table(value.pop("model")), tuple(_read_table(table) for table in value.pop("controls"))
     comparisons = tuple(map(_read_comparison, value.pop("comparisons")))
     shortcuts = tuple(Shortcut(**one) for one in value.pop("shortcuts", ()))
+    for derived in ("expected", "coverage"):
+        value.pop(derived, None)
     swaps = tuple(read_swap(one) for one in value.pop("swaps", ()))
     sync = tuple(SyncRow(**one) for one in value.pop("sync", ()))
     likelihood = read_likelihood(value.pop("likelihood", None))
     seen = tuple(SeenDataset(**one) for one in value.pop("seen", ()))
+    slices = tuple(read_slice(one) for one in value.pop("slices", ()))
     return Evaluation(
         model=model,
         controls=controls,
@@ -225,6 +244,7 @@ def read_evaluation(run: Path) -> Evaluation:
         sync=sync,
         likelihood=likelihood,
         seen=seen,
+        slices=slices,
         **_with_tuples(value),
     )
 

@@ -5,6 +5,7 @@ N items, B resamples, D datasets
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +53,8 @@ class Scorer:
     """False for controls that do not look for manipulations."""
     is_random: bool = False
     """True for linear probes of random encoders."""
+    undefined: AbstractSet[str] = frozenset()
+    """Metrics that its scores do not define, such as the ECE of scores that are no probabilities."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +198,7 @@ def _measure_part(name: str, items: ItemSet, scorer: Scorer, part: NDArray[np.bo
     values: dict[str, float | None] = {metric.name: None for metric in binary.METRICS}
     intervals: dict[str, Interval | None] = dict.fromkeys(draws)
     if scorer.applies is None or scorer.applies[part].any():
-        values = point_figures(fakes, scorer.score[part], scorer.threshold)
+        values = point_figures(fakes, scorer.score[part], scorer.threshold, scorer.undefined)
         intervals = _compute_intervals(values, {metric: drawn[name] for metric, drawn in draws.items()}, fakes, group)
     return MetricRow(
         name=name,
@@ -207,11 +210,17 @@ def _measure_part(name: str, items: ItemSet, scorer: Scorer, part: NDArray[np.bo
     )
 
 
-def point_figures(is_fake: NDArray[np.bool_], score: NDArray[np.float64], threshold: float) -> dict[str, float | None]:
-    """Every metric of one set of items; None if it is undefined on them."""
+def point_figures(
+    is_fake: NDArray[np.bool_],
+    score: NDArray[np.float64],
+    threshold: float,
+    undefined: AbstractSet[str] = frozenset(),
+) -> dict[str, float | None]:
+    """Every metric of one set of items; None if it is undefined on them, or named in `undefined`."""
     both = bool(is_fake.any() and not is_fake.all())
-    values = {metric: metric(is_fake, score, threshold) for metric in binary.METRICS}
-    return {
+    defined = [metric for metric in binary.METRICS if metric.name not in undefined]
+    values = {metric: metric(is_fake, score, threshold) for metric in defined}
+    return dict.fromkeys((metric.name for metric in binary.METRICS), None) | {
         metric.name: float(value) if np.isfinite(value) and (both or not metric.needs_both_classes) else None
         for metric, value in values.items()
     }

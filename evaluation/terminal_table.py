@@ -10,6 +10,8 @@ from unmask.evaluation.likelihood import table as likelihood_table
 from unmask.evaluation.likelihood.results import Likelihood
 from unmask.evaluation.results import MACRO, SUMMARIES, Evaluation, Interval, MetricRow
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
+from unmask.evaluation.slices.coverage import describe_coverage
+from unmask.evaluation.slices.table import build_slices_table, describe_slices
 from unmask.evaluation.swap_control.results import SwapFigure
 from unmask.evaluation.swap_control.table import TITLE, list_rows
 from unmask.evaluation.sync.table import HEADINGS, MEANING, format_row, name_row
@@ -24,8 +26,11 @@ RANDOM = "AUC of the model, of controls, of a linear probe, and of one on random
 PARTIAL = "* mean over the datasets that the control can score; the differences below are over these datasets only"
 
 
-def render_evaluation(evaluation: Evaluation) -> RenderableType:
-    """Metrics per dataset, macro and pooled; then the controls, one sentence per control, and items without a score."""
+def render_evaluation(evaluation: Evaluation, *, slices: bool = False) -> RenderableType:
+    """Metrics per dataset, macro and pooled; then the controls, one sentence per control, and items without a score.
+
+    `slices`: also the table of the slices, of which there is one sentence otherwise.
+    """
     parts: list[RenderableType] = [_build_metrics_table(evaluation), Text(), _build_controls_table(evaluation)]
     if any("*" in format_beside(evaluation.model.row(MACRO), control.row(MACRO)) for control in evaluation.controls):
         parts.append(Text(PARTIAL))
@@ -37,9 +42,14 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
         parts += [Text(), _build_sync_table(evaluation), Text(f"- {MEANING}")]
     if evaluation.likelihood:
         parts += [Text(), *_render_likelihood(evaluation.likelihood)]
+    if slices and evaluation.slices:
+        parts += [Text(), build_slices_table(evaluation.slices)]
+    elif sliced := describe_slices(evaluation):
+        parts.append(Text(f"- {sliced}"))
     said = [*describe_seen(evaluation), *describe_shortcuts(evaluation)]
     parts += [Text(f"- {text}", style=RED if bad else "") for text, bad in said]
     parts += [Text(f"- {note}", style=RED if "LEAKS" in note else "") for note in evaluation.notes]
+    parts.append(Text(f"- {describe_coverage(evaluation)}"))
     scored, beyond, lost = evaluation.scored, evaluation.out_of_scope, len(evaluation.failures)
     parts.append(Text(f"{evaluation.given} items = {scored} scored + {beyond} out of scope + {lost} without a score"))
     parts += [Text(f"  {path}: {reason}") for path, reason in sorted(evaluation.failures.items())]

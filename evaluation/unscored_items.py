@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from unmask.evaluation.results import UNREAD
 from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.outcomes import Outcome, read_outcomes
 
@@ -33,6 +34,4 @@ def find_cause(row: MediaRow, outcome: Outcome | None) -> tuple[str, str | None]
         return "not preprocessed", None
     if outcome.reason:
         return outcome.reason, outcome.problem
-    return "no tokens of an encoder that the run was trained on" + (
-        f" ({outcome.problem})" if outcome.problem else ""
-    ), None
+    return UNREAD + (f" ({outcome.problem})" if outcome.problem else ""), None

@@ -42,6 +42,8 @@ class Metric:
     needs_threshold: bool = False
     needs_both_classes: bool = False
     """Tables show none for items of one class: a precision of 1 without any real item says nothing."""
+    needs_probability: bool = False
+    """Undefined for scores that are no probabilities, such as the log-likelihood ratios of another system."""
     lower_is_better: bool = False
     weighted: Weighted | None = None
     """The same metric of weighted items. With it, the metric gets a bootstrap interval."""
@@ -191,8 +193,23 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(name="recall", title="recall", short="rec", function=recall, needs_threshold=True),
     Metric(name="f1", title="F1", function=f1, needs_threshold=True, needs_both_classes=True, ablation=("macro",)),
-    Metric(name="ece", title="ECE", function=calibration_error, lower_is_better=True, ablation=("pooled",)),
-    Metric(name="brier", title="Brier", function=brier_score, lower_is_better=True, terminal=False, per_epoch=False),
+    Metric(
+        name="ece",
+        title="ECE",
+        function=calibration_error,
+        needs_probability=True,
+        lower_is_better=True,
+        ablation=("pooled",),
+    ),
+    Metric(
+        name="brier",
+        title="Brier",
+        function=brier_score,
+        needs_probability=True,
+        lower_is_better=True,
+        terminal=False,
+        per_epoch=False,
+    ),
     Metric(
         name="tpr_at_fpr_1",
         title="TPR at 1 % FPR",

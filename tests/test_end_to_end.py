@@ -77,6 +77,17 @@ def test_the_same_training_is_reused(finished, command: Command):
     assert again["run"] == finished["train"]["run"]
 
 
+def test_fakeavceleb_has_rows_per_category_and_person_and_everything_is_covered(finished):
+    found = finished["evaluate"]
+    assert found["coverage"] == found["scored"] / found["expected"] >= 0.99
+    rows = [row for row in found["slices"] if row["dataset"] == "fakeavceleb"]
+    categories = {row["name"]: row for row in rows if row["kind"] == "category"}
+    assert len(categories) >= 2
+    for row in categories.values():
+        assert (row["reason"] is None) == (row["n_real"] > 0 and row["n_fake"] > 0) == (row["image_auc"] is not None)
+    assert {row["name"].split(":")[0] for row in rows if row["kind"] == "attribute"} == {"gender", "race"}
+
+
 def test_evaluate_takes_the_run_that_train_named_last(finished, command: Command):
     other = command("train", "--set", "train.epochs=1")
     assert other["run"] != finished["train"]["run"]

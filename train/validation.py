@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn import config_context
 
 from unmask.core.errors import UsageError
 from unmask.metrics.binary import average_domains, measure, measure_by_domain
@@ -73,6 +72,8 @@ def validate_scores(scores: ClipScores, data: TokenData) -> Validation:
     if not np.isfinite(chance).all():
         raise UsageError("the scores are NaN or infinite", "use a smaller train.lr")
     # The inputs are checked already; scikit-learn's own checks take longer than a small validation split.
+    from sklearn import config_context  # here, because a prediction would wait for it and not use it
+
     with config_context(assume_finite=True, skip_parameter_validation=True):
         domains = measure_by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
         pooled = measure(is_fake, chance)

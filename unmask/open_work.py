@@ -12,7 +12,7 @@ from unmask.environment import set_environment
 from unmask.logs import show_log
 from unmask.near_duplicates import count_clusters
 from unmask.run import Run, RunTable, find_run, list_runs
-from unmask.tables import ManifestTable, StageTable
+from unmask.tables import EvaluationTable, ManifestTable, StageTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +59,24 @@ class OpenWork:
     def runs(self) -> RunTable:
         """Every run, newest first."""
         return list_runs(self.folder)
+
+    def evaluate_scores(
+        self,
+        path: str | Path,
+        split: Literal["test", "val"] = "test",
+        *,
+        name: str | None = None,
+        higher_is: Literal["fake", "real"] | None = None,
+        kind: Literal["probability", "logit", "raw"] | None = None,
+    ) -> EvaluationTable:
+        """`Run.evaluate` for the scores of another system in a file (docs/foreign-scores.md); no run is needed.
+
+        Also written to <work>/foreign/<name>. None: the file's name, and what the file suggests.
+        """
+        from unmask.evaluation.foreign.evaluate_scores import evaluate_scores
+
+        found = evaluate_scores(Path(path), self.folder, split=split, name=name, higher_is=higher_is, kind=kind)
+        return EvaluationTable(found)
 
     @property
     def manifest(self) -> ManifestTable:

@@ -116,6 +116,12 @@ class Run:
         at = choose_device(device)
         return EvaluationTable(evaluate(self.folder, self._work, device=at, split=split, random=random))
 
+    def export_scores(self, path: str | Path) -> None:
+        """Write the scores of the last `evaluate`: .csv with ids, or .txt or .tsv as ASVspoof (high is real)."""
+        from unmask.evaluation.foreign.export import export_scores
+
+        export_scores(self.folder, Path(path))
+
     def predict(self, files: Iterable[str | Path] | str | Path, *, device: str = "auto") -> VerdictTable:
         """Score images, audio files or videos: one `Verdict` per file, in their order.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from unmask.manifests.audit.results import Audit
     from unmask.manifests.manifest import Manifest
     from unmask.manifests.scan.staleness import Stale
+    from unmask.slice_table import SliceTable
 
 log = logging.getLogger("unmask")
 
@@ -220,6 +221,12 @@ class EvaluationTable(Table):
         about = self.details
         return f"{about.run}: {about.split} split, {about.split_scheme}, profile {about.profile}"
 
+    @property
+    def slices(self) -> SliceTable:
+        from unmask.slice_table import SliceTable
+
+        return SliceTable(self.details.slices)
+
     def as_rows(self) -> list[Row]:
         about = self.details.as_json()
         controls = {one["name"]: {row["name"]: row["auc"] for row in one["rows"]} for one in about["controls"]}
@@ -238,12 +245,11 @@ class EvaluationTable(Table):
         from unmask.evaluation.sentences import describe_seen, describe_shortcuts
 
         about = self.details
-        counts = f"{about.given} items = {about.scored} scored + {about.out_of_scope} out of scope"
         lost = [f"{path}: {reason}" for path, reason in sorted(about.failures.items())]
-        sentences = [comparison.meaning for comparison in about.comparisons]
+        counts = f"{about.given} items = {about.scored} scored + {about.out_of_scope} out of scope"
         shortcuts = [text for text, _ in (*describe_seen(about), *describe_shortcuts(about))]
-        sentences += [swap.meaning for swap in about.swaps]
-        return [*sentences, *shortcuts, *about.notes, f"{counts} + {len(lost)} without a score", *lost]
+        meanings = [one.meaning for one in about.comparisons] + [one.meaning for one in about.swaps]
+        return [*meanings, *shortcuts, *about.notes, f"{counts} + {len(lost)} without a score", *lost]
 
     def as_text(self) -> str:
         from unmask.evaluation.terminal_table import format_evaluation
@@ -288,8 +294,7 @@ class VerdictTable(Table, list["Verdict"]):
         super().__init__(verdicts)
 
     def as_rows(self) -> list[Row]:
-        rows = [verdict.as_json() for verdict in self]
-        return [row | {"clips": len(row["clips"])} for row in rows]
+        return [row | {"clips": len(row["clips"])} for row in (verdict.as_json() for verdict in self)]
 
     def as_text(self) -> str:
         return "\n".join(map(str, self))

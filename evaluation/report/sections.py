@@ -27,6 +27,7 @@ from unmask.evaluation.report.forest_plot import draw_forest, list_legend
 from unmask.evaluation.report.glossary import list_terms
 from unmask.evaluation.report.likelihood import show_likelihood
 from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.report.slices import show_slices
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
 from unmask.evaluation.swap_control.results import MOST_LOST
@@ -184,6 +185,7 @@ SECTIONS: tuple[Section, ...] = (
         json=lambda data: {"evaluation": data.evaluation.as_json()},
     ),
     Section(id="controls", title="Controls and the linear probe", context=show_controls),
+    Section(id="slices", title="Slices", context=show_slices),
     Section(id="swaps", title="Swap control", context=show_swaps),
     Section(id="sync", title="Mouth and audio in time", context=show_sync),
     Section(id="roc", title="ROC curves", context=show_roc),

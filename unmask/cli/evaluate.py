@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from unmask.cli.options import Call, Device, Ensemble, RunFolder, command
+from unmask.core.errors import UsageError
+
+MIN_COVERAGE = 0.99
 
 
 @command()
@@ -23,11 +27,70 @@ def evaluate(
             "shuffled weights (takes as long as extract), or tiny networks (faster).",
         ),
     ] = None,
+    slices: Annotated[
+        bool, typer.Option("--slices", help="Show the table per method, compression, category, media and person.")
+    ] = False,
+    min_coverage: Annotated[
+        float,
+        typer.Option(
+            "--min-coverage",
+            min=0,
+            max=1,
+            help="Exit with code 3 if a smaller share of the expected items has a score.",
+        ),
+    ] = MIN_COVERAGE,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--export",
+            help="Write the scores too: .csv with ids, high is fake; .txt or .tsv as ASVspoof, high is real "
+            "(repeatable).",
+        ),
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            "--scores", help='Evaluate this file of another system instead of a run: a .csv, or lines "id score".'
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="With --scores: folder under work/foreign (default: the file's name).")
+    ] = None,
+    higher_is: Annotated[
+        Literal["fake", "real"] | None,
+        typer.Option("--higher-is", help="With --scores: class of high scores (default: fake in a .csv, else real)."),
+    ] = None,
+    score_kind: Annotated[
+        Literal["probability", "logit", "raw"] | None,
+        typer.Option(
+            "--score-kind",
+            help="With --scores: logit is also a log-likelihood ratio (default: probability if all are in 0..1 and "
+            "high is fake, else raw).",
+        ),
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Compute metrics per file and dataset on the test split, beside simple controls."""
+    from unmask.evaluation.foreign.export import check_export, export_scores
+    from unmask.evaluation.slices.coverage import check_coverage
     from unmask.evaluation.terminal_table import render_evaluation
 
-    found = call.choose_run(run, ensemble).evaluate(split, random=random, device=device)
-    call.console.show(render_evaluation(found.details))
+    for path in export or ():
+        check_export(path)
+    if scores is None:
+        if name or higher_is or score_kind:
+            raise UsageError("--name, --higher-is and --score-kind are about a file of scores", "add --scores FILE")
+        chosen = call.choose_run(run, ensemble)
+        folder, found = chosen.folder, chosen.evaluate(split, random=random, device=device)
+    else:
+        if run or ensemble or random:
+            raise UsageError("--run, --ensemble and --random are about a run, --scores about a file", "use one of both")
+        found = call.work.evaluate_scores(scores, split, name=name, higher_is=higher_is, kind=score_kind)
+        folder = call.work.folder.foreign / found.details.run
+        call.console.say(f"scores: {folder}")
+    call.console.show(render_evaluation(found.details, slices=slices))
     call.console.result |= found.details.as_json()
+    for path in export or ():
+        export_scores(folder, path)
+        call.console.say(f"{path}: {found.details.scored} scores")
+    check_coverage(found.details, min_coverage)

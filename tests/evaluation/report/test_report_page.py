@@ -27,6 +27,7 @@ from unmask.train.config import TrainConfig
 HEADINGS = [
     "Results on the test split",
     "Controls and the linear probe",
+    "Slices",
     "Swap control",
     "Mouth and audio in time",
     "ROC curves",
