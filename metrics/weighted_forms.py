@@ -20,7 +20,7 @@ def find_weighted_form(metric: Metric) -> Weighted | None:
 
 
 def repeat_items(metric: Metric) -> Weighted:
-    """The metric computed on the items repeated by whole weights: of any metric, and far slower than a weighted form."""
+    """The metric computed on the items repeated by whole weights: for any metric; slower than a weighted form."""
 
     def measure(is_fake: Flags, score: NDArray[np.generic], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array([_measure_repeated(metric, is_fake, score, times) for times in weights.astype(np.int64)])
@@ -103,7 +103,7 @@ def _measure_repeated(metric: Metric, is_fake: Flags, score: NDArray[np.generic]
 def _sum_above(
     is_fake: Flags, score: Scores, weights: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(B, U + 1) weight of the fakes and of the reals at or above each score, from none to all: a ROC curve's points."""
+    """(B, U + 1) weight of the fakes and of the reals at or above each score, from none to all, as in a ROC curve."""
     order = np.argsort(-score, kind="stable")
     fakes, drawn = is_fake[order], weights[:, order]
     starts = np.flatnonzero(np.diff(score[order], prepend=np.nan) != 0)  # the first of each run of equal scores
