@@ -107,14 +107,18 @@ class PairedItems:
 def read_scored_run(run: Path, name: str) -> ScoredRun:
     """The stored evaluation and predictions of `run`; `MissingInput` unless both are of its present weights."""
     evaluation = find_evaluation(run)
-    hint = f"unmask evaluate --run {run.name}"
     if evaluation is None:
-        raise MissingInput(f"{name}: no evaluation of its present weights", hint)
+        raise MissingInput(f"{name}: no evaluation of its present weights", f"unmask evaluate --run {run.name}")
+    return load_scored_run(run, name, evaluation)
+
+
+def load_scored_run(run: Path, name: str, evaluation: Evaluation) -> ScoredRun:
+    """The predictions of `run` that belong to `evaluation`; `MissingInput` for those of another one."""
     columns = read_predictions(run).select(["media_id", "dataset", "path", "split", "group", "label", "score"])
     table = columns.to_pydict()
     items = tuple(table["media_id"])
     if len(items) != evaluation.scored or set(table["split"]) != {evaluation.split}:
-        raise MissingInput(f"{run / FILE}: not of the same evaluation as evaluation.json", hint)
+        raise MissingInput(f"{run / FILE}: not of this evaluation", f"unmask evaluate --run {run.name}")
     return ScoredRun(
         name=name,
         folder=run,
