@@ -90,7 +90,9 @@ def _format_pipes(headings: list[str], lines: list[list[str]]) -> str:
 
 
 def _join_latex(cells: list[str]) -> str:
-    return " & ".join(map(_escape_latex, cells)) + r" \\"
+    """Names, then numbers: their minus sign is one, not a hyphen."""
+    names, numbers = map(_escape_latex, cells[:2]), map(_escape_latex, cells[2:])
+    return " & ".join([*names, *(re.sub(r"-(?=\d)", "$-$", cell) for cell in numbers)]) + r" \\"
 
 
 def _escape_latex(text: str) -> str:

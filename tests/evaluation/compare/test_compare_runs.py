@@ -185,6 +185,9 @@ def test_the_table_and_the_files_have_every_run_and_row(found: RunComparison, tm
     latex = (tmp_path / "out" / "comparison.tex").read_text()
     assert latex.count(r"\midrule") == 3
     assert r"fakes\_only & 0 & 100 & n/a" in latex
+    worse = next(line for line in latex.splitlines() if line.startswith("worse-s0 & pooled"))
+    assert " & $-$0." in worse
+    assert "[$-$0." in worse
 
 
 def test_delong_beside_is_that_of_the_two_scores(found: RunComparison, runs: list[ScoredRun]):
