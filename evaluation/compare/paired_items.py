@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -108,7 +109,7 @@ def read_scored_run(run: Path, name: str) -> ScoredRun:
     """The stored evaluation and predictions of `run`; `MissingInput` unless both are of its present weights."""
     evaluation = find_evaluation(run)
     if evaluation is None:
-        raise MissingInput(f"{name}: no evaluation of its present weights", f"unmask evaluate --run {run.name}")
+        raise MissingInput(f"{name}: no evaluation of its present weights", _suggest_evaluation(run))
     return load_scored_run(run, name, evaluation)
 
 
@@ -118,7 +119,7 @@ def load_scored_run(run: Path, name: str, evaluation: Evaluation) -> ScoredRun:
     table = columns.to_pydict()
     items = tuple(table["media_id"])
     if len(items) != evaluation.scored or set(table["split"]) != {evaluation.split}:
-        raise MissingInput(f"{run / FILE}: not of this evaluation", f"unmask evaluate --run {run.name}")
+        raise MissingInput(f"{run / FILE}: not of this evaluation", _suggest_evaluation(run))
     return ScoredRun(
         name=name,
         folder=run,
@@ -141,7 +142,7 @@ def pair_items(runs: Sequence[ScoredRun], *, common: bool = False) -> PairedItem
     for run in others:
         if run.split != base.split:
             problem = f"{base.name} is evaluated on {base.split}, {run.name} on {run.split}"
-            raise UsageError(problem, f"unmask evaluate --run {run.folder.name} --on {base.split}")
+            raise UsageError(problem, f"{_suggest_evaluation(run.folder)} --on {base.split}")
     shared = set(base.items).intersection(*(run.items for run in others))
     if not shared:
         raise UsageError("no item was scored by all of these runs", "compare runs of the same test items")
@@ -154,6 +155,11 @@ def pair_items(runs: Sequence[ScoredRun], *, common: bool = False) -> PairedItem
     for run in taken[1:]:
         _check_labels(taken[0], run)
     return PairedItems(tuple(taken), tuple(len(run.items) - len(chosen) for run in runs))
+
+
+def _suggest_evaluation(run: Path) -> str:
+    """With the work folder, which need not be that of the base."""
+    return f"unmask evaluate --work {shlex.quote(str(run.parent.parent))} --run {run.name}"
 
 
 def _describe_gaps(base: ScoredRun, others: Sequence[ScoredRun]) -> list[str]:
