@@ -169,7 +169,8 @@ def number_differences(ablation: Ablation, row: AblationRow) -> dict[str, float 
     numbers: dict[str, float | None] = {}
     for title in COMPARED if ablation.base else ():
         one = row.differences.get(title)
-        numbers |= {f"{title} minus {ablation.base}": one and one.difference, f"{title} p": one and one.corrected}
+        numbers[f"{title} minus {ablation.base}"] = one.difference if one else None
+        numbers[f"{title} p"] = one.corrected if one else None
     return numbers
 
 

@@ -120,7 +120,7 @@ def measure_rows(
     for row in panel.rows:
         fakes = panel.is_fake[row.inside]
         single = len(row.parts) == 1 and row.name not in (MACRO, MACRO_LARGE)
-        test = compare_aucs(fakes, *(scorers[at].score[row.inside] for at in (run, 0))) if single else None
+        test = compare_aucs(fakes, scorers[run].score[row.inside], scorers[0].score[row.inside]) if single else None
         rows.append(
             RowDifference(
                 name=row.name,

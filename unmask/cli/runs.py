@@ -121,8 +121,8 @@ def _describe(run: Run) -> dict[str, Any]:
     from unmask.train.run_folder import INPUTS
     from unmask.train.run_upkeep import measure_run
 
-    keys = ("preset", "seed", "members", "epochs", "best_epoch", "validation_macro_auc", "datasets", "split_scheme")
-    keys += ("evaluated", *FIGURES, *INTERVAL)
+    about = ("preset", "seed", "members", "epochs", "best_epoch", "validation_macro_auc", "datasets", "split_scheme")
+    keys = (*about, "evaluated", *FIGURES, *INTERVAL)
     row: dict[str, Any] = {"run": run.name, "purpose": run.purpose, "finished": run.finished, "problem": None}
     try:
         row |= run.as_row()
