@@ -5,6 +5,8 @@ N items, B resamples, U different scores
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,17 +34,16 @@ def weigh_equal_error_rate(is_fake: Flags, score: Scores, weights: NDArray[np.fl
     """As `binary.equal_error_rate`: the crossing of the line between the last two points of the ROC curve."""
     if len(score) == 0:
         return np.full(len(weights), np.nan)
-    hits, alarms = _sum_above(is_fake, score, weights)
-    with np.errstate(invalid="ignore"):
-        missed, alarmed = 1 - hits / hits[:, -1:], alarms / alarms[:, -1:]
+    alarmed, found = _trace_rates(is_fake, score, weights)
+    missed = 1 - found
     rows = np.arange(len(weights))
     after = np.maximum(np.argmax(missed <= alarmed, axis=1), 1)
     before = after - 1
     gap_before = missed[rows, before] - alarmed[rows, before]
     gap_after = alarmed[rows, after] - missed[rows, after]
     share = _divide(gap_before, gap_before + gap_after)
-    found = missed[rows, before] + share * (missed[rows, after] - missed[rows, before])
-    return np.where((hits[:, -1] > 0) & (alarms[:, -1] > 0), found, np.nan)
+    rate = missed[rows, before] + share * (missed[rows, after] - missed[rows, before])
+    return np.where(np.isfinite(alarmed[:, -1] + found[:, -1]), rate, np.nan)
 
 
 def weigh_average_precision(is_fake: Flags, score: Scores, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,6 +82,28 @@ def weigh_calibration_error(is_fake: Flags, probability: Scores, weights: NDArra
     return _divide(np.abs(weights @ excess).sum(axis=1), weights.sum(axis=1))
 
 
+def weigh_brier_score(is_fake: Flags, probability: Scores, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean squared distance of the probability from the label (Brier 1950)."""
+    return _divide(weights @ (probability - is_fake) ** 2, weights.sum(axis=1))
+
+
+def weigh_tpr_at_fpr(
+    is_fake: Flags, score: Scores, weights: NDArray[np.float64], *, most: float
+) -> NDArray[np.float64]:
+    """Share of the fakes found at the best threshold that calls at most `most` (0..1) of the reals fake."""
+    alarmed, found = _trace_rates(is_fake, score, weights)
+    # As many reals as allowed may be a whole number that floats miss by their rounding.
+    best = np.where(alarmed <= most * (1 + 1e-12), found, 0.0).max(axis=1)
+    return np.where(np.isfinite(alarmed[:, -1] + found[:, -1]), best, np.nan)
+
+
+def weigh_minimum_detection_cost(is_fake: Flags, score: Scores, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Normalized cost of ASVspoof 5 (track 1) at the best threshold: (0.95 FPR + 0.5 FNR) / 0.5."""
+    alarmed, found = _trace_rates(is_fake, score, weights)
+    costs: NDArray[np.float64] = ((0.95 * alarmed + 0.5 * (1 - found)) / 0.5).min(axis=1)
+    return costs
+
+
 FORMS: dict[str, Weighted] = {
     "eer": weigh_equal_error_rate,
     "ap": weigh_average_precision,
@@ -89,8 +112,12 @@ FORMS: dict[str, Weighted] = {
     "recall": weigh_recall,
     "f1": weigh_f1,
     "ece": weigh_calibration_error,
+    "brier": weigh_brier_score,
+    "tpr_at_fpr_1": partial(weigh_tpr_at_fpr, most=0.01),
+    "tpr_at_fpr_5": partial(weigh_tpr_at_fpr, most=0.05),
+    "min_dcf": weigh_minimum_detection_cost,
 }
-"""Of METRICS without `weighted`, which would give them an interval in every evaluation too."""
+"""By the names of METRICS without `weighted`, which would give them an interval in every evaluation too."""
 
 
 def _measure_repeated(metric: Metric, is_fake: Flags, score: NDArray[np.generic], times: NDArray[np.int64]) -> float:
@@ -98,6 +125,15 @@ def _measure_repeated(metric: Metric, is_fake: Flags, score: NDArray[np.generic]
     if not len(repeated) or (metric.needs_both_classes and len(np.unique(repeated)) < 2):
         return float("nan")
     return metric.function(repeated, np.repeat(score, times))
+
+
+def _trace_rates(
+    is_fake: Flags, score: Scores, weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(B, U + 1) false and true positive rate as the threshold falls; NaN throughout without the class."""
+    hits, alarms = _sum_above(is_fake, score, weights)
+    with np.errstate(invalid="ignore"):
+        return alarms / alarms[:, -1:], hits / hits[:, -1:]
 
 
 def _sum_above(
