@@ -157,9 +157,10 @@ def describe_differences(ablation: Ablation) -> list[str]:
     }
     said = "; ".join(f"{word}: {', '.join(names)}" for word, names in named.items() if names)
     seeds = "" if len(ablation.seeds) == 1 else f", mean over {len(ablation.seeds)} seeds"
+    correction = f", by Holm's correction for {len(found)} rows," if len(found) > 1 else ""
     return [
         f"Compared with {ablation.base} by {title} on the same items{seeds}: {said}.",
-        f"*: the 95 % interval leaves out 0 and p, by Holm's correction for {len(found)} rows, is at most {LEVEL}. "
+        f"*: the 95 % interval leaves out 0 and p{correction} is at most {LEVEL}. "
         "Both resample groups of test files; other seeds are the deviation beside them in the CSV.",
     ]
 
