@@ -98,7 +98,10 @@ def weigh_tpr_at_fpr(
 
 
 def weigh_minimum_detection_cost(is_fake: Flags, score: Scores, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Normalized cost of ASVspoof 5 (track 1) at the best threshold: (0.95 FPR + 0.5 FNR) / 0.5."""
+    """Normalized cost of ASVspoof 5 (track 1) at the best threshold.
+
+    (0.95 false positive rate + 0.5 false negative rate) / 0.5.
+    """
     alarmed, found = _trace_rates(is_fake, score, weights)
     costs: NDArray[np.float64] = ((0.95 * alarmed + 0.5 * (1 - found)) / 0.5).min(axis=1)
     return costs
