@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from unmask.api import Work as Work
     from unmask.clip_dataset import ClipDataset as ClipDataset
     from unmask.clip_dataset import collate_clips as collate_clips
+    from unmask.comparison_table import ComparisonTable as ComparisonTable
     from unmask.core.errors import ItemsFailed as ItemsFailed
     from unmask.core.errors import MissingInput as MissingInput
     from unmask.core.errors import UnmaskError as UnmaskError
@@ -38,6 +39,7 @@ _MODULES = {
     "ProbeTable": "unmask.probe_table",
     "AuditTable": "unmask.tables",
     "ClipDataset": "unmask.clip_dataset",
+    "ComparisonTable": "unmask.comparison_table",
     "EpochTable": "unmask.run",
     "EvaluationTable": "unmask.tables",
     "ItemsFailed": "unmask.core.errors",

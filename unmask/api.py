@@ -257,17 +257,21 @@ class Work(OpenWork):
         seeds: Sequence[int] = (0, 1, 2),
         *,
         linear: bool = True,
+        base: str | None = None,
         device: str = "auto",
         **settings: Any,
     ) -> AblationTable:
-        """Train and evaluate `linear` and `presets` (none: all) with each of `seeds`, all with `settings`."""
+        """Train and evaluate `linear` and `presets` (none: all) with each of `seeds`, all with `settings`.
+
+        Each is compared with `base` (None: `linear`, else the first) over the same items and seeds.
+        """
         from unmask.evaluation.ablation.ablate import ablate
         from unmask.train.presets import PRESETS, begin_with_linear, make_preset
 
         named = presets if isinstance(presets, Mapping) else {name: make_preset(name) for name in presets or PRESETS}
         configs = {name: config.changed(settings) for name, config in named.items()}
         rows = begin_with_linear(configs, make_preset("linear").changed(settings)) if linear else configs
-        return AblationTable(ablate(self.folder, rows, seeds, device=choose_device(device)))
+        return AblationTable(ablate(self.folder, rows, seeds, device=choose_device(device), base=base))
 
     def evaluate(
         self,

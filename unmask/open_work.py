@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from unmask.comparison_table import ComparisonTable, compare_named
 from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
 from unmask.logs import show_log
@@ -77,6 +78,15 @@ class OpenWork:
 
         found = evaluate_scores(Path(path), self.folder, split=split, name=name, higher_is=higher_is, kind=kind)
         return EvaluationTable(found)
+
+    def compare(
+        self, runs: Sequence[Run | str | Path], base: RunName = None, *, common: bool = False, seed: int = 0
+    ) -> ComparisonTable:
+        """Evaluated `runs` minus `base` (None: the first) on the same items, by name or folder (docs/compare.md).
+
+        `common`: on the items that all of them scored; without it, `UsageError` for runs of different items.
+        """
+        return compare_named(self.folder, runs, base, common, seed)
 
     @property
     def manifest(self) -> ManifestTable:

@@ -32,6 +32,7 @@ FIGURES = {
     "probe_pooled_auc": ("linear probe", "pooled"),
 }
 """Column of `Work.runs()` -> scorer and row of the evaluation that its AUC is of."""
+INTERVAL = ("macro_auc_low", "macro_auc_high")
 
 
 class Run:
@@ -153,8 +154,11 @@ class Run:
             "epochs": done and done.epochs,
             "best_epoch": done and done.best_epoch,
             "validation_macro_auc": ((done and done.validation) or {}).get("macro", {}).get("auc"),
+            "datasets": self._list_datasets(),
+            "split_scheme": evaluation.get("split_scheme"),
             "evaluated": evaluation.get("split"),
             **_read_figures(evaluation),
+            **_read_interval(evaluation),
         }
 
     def _stored_evaluation(self) -> Row:
@@ -165,6 +169,12 @@ class Run:
         path, inputs = self.folder / FILE, _read(self.folder / INPUTS)
         evaluation = _read(path) if path.is_file() else {}
         return evaluation if all(evaluation.get(name) == inputs[name] for name in ("key", "best_epoch")) else {}
+
+    def _list_datasets(self) -> str | None:
+        """Of the training data, in one text; None in a run that does not say."""
+        from unmask.train.run_folder import INPUTS
+
+        return ", ".join(_read(self.folder / INPUTS).get("shape", {}).get("datasets", ())) or None
 
     def __repr__(self) -> str:
         return f"Run({self.name}, {'finished' if self.finished else 'unfinished'})"
@@ -236,6 +246,13 @@ def _read_figures(evaluation: Row) -> Row:
     tables = {table["name"]: table for table in [evaluation.get("model"), *evaluation.get("controls", ())] if table}
     found = {(name, row["name"]): row.get("auc") for name, table in tables.items() for row in table["rows"]}
     return {figure: found.get(place) for figure, place in FIGURES.items()}
+
+
+def _read_interval(evaluation: Row) -> Row:
+    """95 % interval of the model's macro AUC; None without one."""
+    rows = evaluation.get("model", {}).get("rows", ())
+    interval = next((row.get("auc_interval") for row in rows if row["name"] == "macro"), None)
+    return dict(zip(INTERVAL, interval or (None, None), strict=True))
 
 
 def _read(path: Path) -> Row:

@@ -264,20 +264,24 @@ class AblationTable(Table):
     details: Ablation
 
     def as_rows(self) -> list[Row]:
+        from unmask.evaluation.ablation.ablation_table import number_differences
+
         rows = []
-        for entry in self.details.as_json()["rows"]:
+        for about, entry in zip(self.details.rows, self.details.as_json()["rows"], strict=True):
             row = {"preset": entry["preset"], "items": entry["items"], "runs": len(entry["runs"])}
             for title, spread in entry["figures"].items():
                 row[title] = spread and spread["mean"]
                 row[f"{title} deviation"] = spread and spread["deviation"]
-            rows.append(row)
+            rows.append(row | number_differences(self.details, about))
         return rows
 
     def notes(self) -> list[str]:
+        from unmask.evaluation.ablation.ablation_table import describe_differences
+
         about = self.details.as_json()
         macro = {one["name"]: row["auc"] for one in about["controls"] for row in one["rows"] if row["name"] == "macro"}
         lines = [f"{row['preset']}: not trained: {row['problem']}" for row in about["rows"] if row["problem"]]
-        lines += self.details.shortcuts
+        lines += [*describe_differences(self.details), *self.details.shortcuts]
         return lines + [f"control {name}: macro AUC {_cell(auc)}" for name, auc in macro.items()]
 
     def as_text(self) -> str:

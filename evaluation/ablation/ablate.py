@@ -16,6 +16,7 @@ from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.ablation.ablation_files import name_ablation, write_ablation
 from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures
+from unmask.evaluation.ablation.differences import add_differences, choose_base
 from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.results import MACRO, Evaluation
@@ -38,9 +39,11 @@ def ablate(
     *,
     device: torch.device,
     split: Split = "test",
+    base: str | None = None,
 ) -> Ablation:
     """Train and evaluate the missing runs of `presets` x `seeds`; also written to a folder of its own.
 
+    Every row is compared with the row `base` (None: `linear`, else the first) over the same items and seeds.
     A preset that this data cannot train (no audio, for example) is a row with the problem; if none can be trained,
     raises `UsageError`. A stopped ablation is not written: an earlier table stays.
     """
@@ -48,21 +51,24 @@ def ablate(
     configs = {name: [config.changed({"seed": seed}) for seed in seeds] for name, config in presets.items()}
     if not presets or not seeds:
         raise UsageError("nothing to compare", "name at least one preset and one seed")
+    base = choose_base([*presets], base)
     began = time.time()
     manifest = read_manifest(work.manifest)
     data = TokenData.load(manifest, open_tokens(work, manifest))
     rows: list[AblationRow] = []
-    evaluated: dict[str, Evaluation] = {}
+    evaluated: dict[str, list[Evaluation]] = {}
     stopped = False
     for preset in presets:
         evaluations, problem, stopped = _train_preset(configs[preset], data, work, device, split)
         if stopped:
             break
         if evaluations:
-            evaluated[preset] = evaluations[0]
+            evaluated[preset] = evaluations
         rows.append(_build_row(preset, evaluations, work, problem))
     if not stopped and not any(row.runs for row in rows):
         raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
+    if base in evaluated and not stopped:
+        rows = list(add_differences(rows, base, evaluated, work.runs))
     # `linear` stands in every table, whatever the others read: its controls are only shown where there are no others.
     controls_of = next((preset for preset in evaluated if preset != "linear"), next(iter(evaluated), ""))
     ablation = Ablation(
@@ -72,11 +78,12 @@ def ablate(
         profile=data.profile.name,
         seeds=seeds,
         rows=tuple(rows),
-        controls=evaluated[controls_of].controls if evaluated else (),
+        controls=evaluated[controls_of][0].controls if evaluated else (),
         controls_of=controls_of,
         stores=store_uses(work, {run for row in rows for run in row.runs}, began),
         stopped=stopped,
         shortcuts=_list_warnings(evaluated, controls_of, work, manifest) if evaluated else (),
+        base=base if any(row.differences for row in rows) else "",
     )
     if not stopped:
         write_ablation(work.ablations / ablation.name, ablation)
@@ -84,11 +91,11 @@ def ablate(
 
 
 def _list_warnings(
-    evaluated: Mapping[str, Evaluation], controls_of: str, work: WorkFolder, manifest: Manifest
+    evaluated: Mapping[str, Sequence[Evaluation]], controls_of: str, work: WorkFolder, manifest: Manifest
 ) -> tuple[str, ...]:
     """What the encoders of any preset have seen, then the shortcuts in the data."""
-    audited = add_audit(evaluated[controls_of], work.audit_results, manifest)
-    seen = dict.fromkeys(text for one in evaluated.values() for text, _ in describe_seen(one))
+    audited = add_audit(evaluated[controls_of][0], work.audit_results, manifest)
+    seen = dict.fromkeys(text for one, *_ in evaluated.values() for text, _ in describe_seen(one))
     return (*seen, *(text for text, _ in describe_shortcuts(audited)))
 
 

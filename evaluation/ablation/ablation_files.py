@@ -19,10 +19,13 @@ from pathlib import Path
 from unmask.core.atomic_files import write_json, write_text
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
-from unmask.evaluation.ablation.ablation_table import Ablation, Spread, list_cells, write_notes
+from unmask.evaluation.ablation.ablation_table import COMPARED, Ablation, AblationRow, Spread, list_cells, write_notes
 
 LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$"}
 LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
+
+DIFFERENCE = ("minus base", "minus base low", "minus base high", "minus base deviation", "p", "p holm")
+"""Columns of the CSV per entry of COMPARED."""
 
 
 def write_ablation(folder: Path, ablation: Ablation) -> None:
@@ -41,7 +44,8 @@ def format_csv(ablation: Ablation) -> str:
     spreads = [f"{column} {part}" for column in columns for part in ("mean", "deviation", "seeds")]
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
-    table.writerow(["preset", "items", *spreads, "training seconds", "runs", "problem"])
+    compared = [f"{title} {part}" for title in COMPARED for part in DIFFERENCE] if ablation.base else []
+    table.writerow(["preset", "items", *spreads, "training seconds", "runs", "problem", *compared])
     for row in ablation.rows:
         found = [
             *(row.figures.get(name) for name in figures),
@@ -49,7 +53,8 @@ def format_csv(ablation: Ablation) -> str:
             row.validation,
         ]
         numbers = [cell for spread in found for cell in _list_numbers(spread)]
-        table.writerow([row.preset, row.items, *numbers, row.train_seconds, " ".join(row.runs), row.problem])
+        beside = _list_differences(row) if ablation.base else []
+        table.writerow([row.preset, row.items, *numbers, row.train_seconds, " ".join(row.runs), row.problem, *beside])
     return file.getvalue()
 
 
@@ -92,6 +97,15 @@ FORMS: dict[str, Callable[[Ablation], str]] = {
 def name_ablation(rows: list[str], key: str) -> str:
     """Name of an ablation's folder: "full+full-cdan-1a2b3c4d", or "15-rows-1a2b3c4d"."""
     return f"{'+'.join(rows) if len(rows) <= 3 else f'{len(rows)}-rows'}-{key[:8]}"
+
+
+def _list_differences(row: AblationRow) -> list[float | None]:
+    numbers: list[float | None] = []
+    for title in COMPARED:
+        one = row.differences.get(title)
+        figures = (one.difference, *(one.interval or (None, None)), one.deviation, one.p, one.corrected) if one else ()
+        numbers += figures or [None] * len(DIFFERENCE)
+    return numbers
 
 
 def _list_numbers(spread: Spread | None) -> tuple[float | None, float | None, int]:

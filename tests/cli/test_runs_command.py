@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from unmask.cli import app
+from unmask.cli.runs import _format_age
 from unmask.core.file_lock import hold_lock
 from unmask.train.config import TrainConfig
 
@@ -43,12 +44,17 @@ def make_run(
     aucs = {"macro": 0.75, "macro 5+": 0.72, "pooled": 0.71}
     evaluation = {
         **{"key": "k", "best_epoch": 2, "split": "test"},
-        "model": {"name": "model", "rows": [{"name": row, "auc": auc} for row, auc in aucs.items()]},
+        "split_scheme": "leak-free",
+        "model": {
+            "name": "model",
+            "rows": [{"name": row, "auc": auc, "auc_interval": [0.61, 0.83]} for row, auc in aucs.items()],
+        },
         "controls": [{"name": "linear probe", "rows": [{"name": "pooled", "auc": 0.69}]}],
     }
     files: dict[str, Any] = {
         "config.json": TrainConfig(**settings).model_dump(mode="json"),
         "inputs.json": {"key": "k", "best_epoch": 2, "streams": {"lfcc": {"fingerprint": "ab12"}}}
+        | {"shape": {"datasets": ["celeb_df", "dff", "deepvoice"]}}
         | {"members": [{"run": member} for member in members]},
         "evaluation.json": evaluation,
         **({"summary.json": summary} if finished else {}),
@@ -83,8 +89,19 @@ def test_ls_lists_what_each_run_is_and_how_good(capsys, work: Path):
     assert (oldest["validation_macro_auc"], oldest["macro_auc"], oldest["evaluated"]) == (0.875, 0.75, "test")
     assert (oldest["macro_5_auc"], oldest["pooled_auc"], oldest["probe_pooled_auc"]) == (0.72, 0.71, 0.69)
     assert oldest["bytes"] > 1500
+    assert (oldest["datasets"], oldest["split_scheme"]) == ("celeb_df, dff, deepvoice", "leak-free")
+    assert (oldest["macro_auc_low"], oldest["macro_auc_high"]) == (0.61, 0.83)
+    for said in ("0.750 [0.610, 0.830]", "leak-free", "3 datasets", " min"):
+        assert said in err
     for said in ("unfinished", "ablation", "0.875", "0.720", "0.710", "0.690", "3 runs, "):
         assert said in err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"), [(-5, "0 min"), (119 * 60, "119 min"), (2 * 3600, "2 h"), (48 * 3600, "2 days")]
+)
+def test_the_age_is_in_the_unit_that_says_most(seconds: int, age: str):
+    assert _format_age(seconds) == age
 
 
 def test_a_damaged_run_is_listed_with_its_problem(capsys, work: Path):

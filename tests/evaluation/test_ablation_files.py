@@ -13,6 +13,8 @@ import pytest
 from unmask.core.errors import UsageError
 from unmask.evaluation.ablation.ablation_files import FORMS, format_latex, name_ablation, write_ablation
 from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures, write_notes
+from unmask.evaluation.compare.results import MetricDifference
+from unmask.tables import AblationTable
 from unmask.train.presets import parse_variants
 
 FIGURES = [heading for *_, heading in list_figures()]
@@ -114,6 +116,44 @@ def test_a_variant_is_a_preset_with_settings_of_its_own():
     for wrong in ("train.lr=1e-4", "slow", "slow:", ":train.lr=1", "slow:train.lr"):
         with pytest.raises(UsageError, match="NAME:SETTING=VALUE"):
             parse_variants([wrong])
+
+
+@pytest.fixture
+def compared(made: Ablation) -> Ablation:
+    """50%_of_it is compared with full; the third row was not trained."""
+    one = MetricDifference(
+        metric="auc",
+        base=0.9,
+        run=0.8,
+        difference=-0.1,
+        interval=(-0.2, -0.01),
+        p=0.004,
+        corrected=0.008,
+        deviation=0.02,
+    )
+    found = {"macro AUC": one, "pooled AUC": replace(one, interval=(-0.2, 0.1), p=0.4, corrected=0.8)}
+    full, half, lacking = made.rows
+    return replace(made, base="full", rows=(full, replace(half, differences=found), lacking))
+
+
+def test_differences_to_the_base_are_in_every_form(compared: Ablation):
+    *_, half, lacking = csv.DictReader(FORMS["table.csv"](compared).splitlines())
+    assert (half["macro AUC minus base"], half["macro AUC minus base high"]) == ("-0.1", "-0.01")
+    assert (half["pooled AUC p holm"], half["macro AUC minus base deviation"]) == ("0.8", "0.02")
+    assert lacking["macro AUC minus base"] == ""
+    markdown = FORMS["table.md"](compared)
+    assert "| macro AUC minus full [95 %] | p |" in markdown
+    assert "| -0.100 [-0.200, -0.010]* | 0.008 | -0.100 [-0.200, +0.100] | 0.800 |" in markdown
+    assert "- Compared with full by macro AUC on the same items, mean over 2 seeds: worse: 50%_of_it.\n" in markdown
+    assert r"-0.100 [-0.200, -0.010]* & 0.008" in format_latex(compared)
+    assert "-0.100 [-0.200, +0.100]" in FORMS["table.html"](compared)
+
+
+def test_the_table_in_python_has_the_differences(compared: Ablation):
+    full, half, lacking = AblationTable(compared).as_rows()
+    assert (half["macro AUC minus full"], half["pooled AUC p"]) == (-0.1, 0.8)
+    assert full.keys() == half.keys() == lacking.keys()
+    assert lacking["macro AUC p"] is None
 
 
 def test_validation_prefers_a_row_among_those_of_the_same_items(made: Ablation):

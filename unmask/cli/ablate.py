@@ -35,6 +35,10 @@ def ablate(
     linear: Annotated[
         bool, typer.Option("--linear/--no-linear", help="Compare the linear probe too, in the first row.")
     ] = True,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", help="Row that the others are compared with (default: linear, else the first)."),
+    ] = None,
     seeds: Annotated[str, typer.Option("--seeds", help="Seeds to train each preset with, comma-separated.")] = "0,1,2",
     settings: SettingsFile = None,
     assignments: TrainAssignments = None,
@@ -57,7 +61,7 @@ def ablate(
         configs[name] = change_settings(variant, settings, [*(assignments or []), *changes])
     if linear:
         configs = begin_with_linear(configs, change_settings(make_preset("linear"), settings, assignments))
-    found = call.work.ablate(configs, split_numbers(seeds), linear=False, device=device).details
+    found = call.work.ablate(configs, split_numbers(seeds), linear=False, base=base, device=device).details
     call.console.show(render_ablation(found))
     call.console.result |= found.as_json()
     if found.stopped:

@@ -14,6 +14,7 @@ from unmask.cli import cache, runs
 from unmask.cli.ablate import ablate
 from unmask.cli.adapt import adapt
 from unmask.cli.audit import audit
+from unmask.cli.compare import compare
 from unmask.cli.datasets import datasets
 from unmask.cli.demo import demo
 from unmask.cli.demo_data import demo_data
@@ -51,6 +52,7 @@ COMMANDS = (
     predict,
     presets,
     ablate,
+    compare,
     datasets,
     demo_data,
     demo,

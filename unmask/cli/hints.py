@@ -26,13 +26,16 @@ TARGETS = {
 """Command -> make target. The other commands have none."""
 
 COMMAND = re.compile(
-    r"\bunmask (?P<name>cache [a-z]+|runs [a-z]+|audit|merge|predict|split|transcribe|"
-    rf"{'|'.join(TARGETS)})\b(?![/.])(?P<data> /path/to/datasets)?"
+    r"\bunmask (?P<name>cache [a-z]+|runs [a-z]+|audit|compare|merge|predict|split|transcribe|"
+    rf"{'|'.join(TARGETS)})\b(?![/.])(?P<data> /path/to/datasets)?(?! --work)"
 )
 
 
 def adapt_commands(text: str, work: Path) -> str:
-    """`text` with every "unmask COMMAND" in it as the user of the work folder `work` would type it."""
+    """`text` with every "unmask COMMAND" in it as the user of the work folder `work` would type it.
+
+    A command with a --work of its own stays as it is.
+    """
     by_make = os.environ.get(CALLER) == "make"
 
     def adapt(match: re.Match[str]) -> str:

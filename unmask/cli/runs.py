@@ -24,7 +24,7 @@ Names = Annotated[list[str], typer.Argument(help="Names of runs; `unmask runs ls
 @app.command()
 @command()
 def ls(call: Call) -> None:
-    """List runs, newest first: what each is for, epochs, AUC on validation and test, size."""
+    """List runs, newest first: preset, seed, training data, AUC with its interval on the evaluated split, age, size."""
     rows = [_describe(run) for run in call.work.runs()]
     if rows:
         call.console.show(make_run_table(rows))
@@ -93,18 +93,22 @@ def make_run_table(rows: Sequence[dict[str, Any]]) -> WideTable:
 
     shown = {
         "for": [row["purpose"] for row in rows],
+        "preset": [_format(row["preset"]) for row in rows],
+        "seed": [_format(row["seed"]) for row in rows],
+        "data": [_count_datasets(row["datasets"]) for row in rows],
+        "split": [_format(row["split_scheme"]) for row in rows],
         "epochs": [_format(row["epochs"]) if row["finished"] else "unfinished" for row in rows],
         "best": [_format(row["best_epoch"]) for row in rows],
         "val macro AUC": [_format(row["validation_macro_auc"]) for row in rows],
-        "macro AUC": [_format(row["macro_auc"]) for row in rows],
+        "macro AUC [95 %]": [_format_auc(row) for row in rows],
         "macro 5+": [_format(row["macro_5_auc"]) for row in rows],
         "pooled AUC": [_format(row["pooled_auc"]) for row in rows],
         "probe AUC": [_format(row["probe_pooled_auc"]) for row in rows],
         "on": [row["evaluated"] or "" for row in rows],
         "size": [format_size(row["bytes"]).strip() for row in rows],
-        "last asked for": [row["changed"] for row in rows],
+        "age": [_format_age(row["age_seconds"]) for row in rows],
     }
-    left = ("for", "on", "last asked for")
+    left = ("for", "preset", "data", "split", "on")
     columns = [Column(heading=heading, cells=cells, left=heading in left) for heading, cells in shown.items()]
     return WideTable(names=Column(heading="run", cells=[row["run"] for row in rows]), columns=columns)
 
@@ -113,18 +117,24 @@ def _describe(run: Run) -> dict[str, Any]:
     """Its row in `Work.runs()` with size and time; a damaged run has only its problem."""
     from datetime import datetime
 
-    from unmask.run import FIGURES
+    from unmask.run import FIGURES, INTERVAL
     from unmask.train.run_folder import INPUTS
     from unmask.train.run_upkeep import measure_run
 
-    keys = ("preset", "seed", "members", "epochs", "best_epoch", "validation_macro_auc", "evaluated", *FIGURES)
+    about = ("preset", "seed", "members", "epochs", "best_epoch", "validation_macro_auc", "datasets", "split_scheme")
+    keys = (*about, "evaluated", *FIGURES, *INTERVAL)
     row: dict[str, Any] = {"run": run.name, "purpose": run.purpose, "finished": run.finished, "problem": None}
     try:
         row |= run.as_row()
     except (MissingInput, ValueError) as error:
         row |= dict.fromkeys(keys) | {"purpose": "damaged", "problem": str(error).partition("\n")[0]}
     changed = datetime.fromtimestamp((run.folder / INPUTS).stat().st_mtime)
-    return row | {"bytes": measure_run(run.folder), "changed": changed.strftime("%Y-%m-%d %H:%M")}
+    age = round((datetime.now() - changed).total_seconds())
+    return row | {
+        "bytes": measure_run(run.folder),
+        "changed": changed.strftime("%Y-%m-%d %H:%M"),
+        "age_seconds": age,
+    }
 
 
 def _describe_member(member: Run) -> str:
@@ -148,6 +158,29 @@ def _read_encoders(run: Run) -> dict[str, str]:
     from unmask.train.token_usage import name_stores
 
     return name_stores(read_inputs(run.folder).get("streams") or {})
+
+
+def _count_datasets(names: str | None) -> str:
+    """The names of one or two datasets, or how many there are."""
+    if names is None:
+        return "n/a"
+    count = names.count(", ") + 1
+    return names if count <= 2 else f"{count} datasets"
+
+
+def _format_auc(row: dict[str, Any]) -> str:
+    from unmask.evaluation.terminal_table import format_with_interval
+
+    low, high = row["macro_auc_low"], row["macro_auc_high"]
+    return format_with_interval(row["macro_auc"], None if low is None else (low, high))
+
+
+def _format_age(seconds: int) -> str:
+    """Since the run was trained or asked for: "5 min", "3 h", "12 days"."""
+    minutes = max(0, seconds) // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
 
 
 def _format(value: Any) -> str:

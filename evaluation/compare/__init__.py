@@ -1,0 +1,1 @@
+"""Runs compared on the items that all of them scored: `unmask compare`."""
