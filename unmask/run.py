@@ -127,7 +127,7 @@ class Run:
     ) -> RobustnessTable:
         """AUC on the evaluated items under corruptions (docs/robustness.md); also written to the run folder.
 
-        `only`: names such as "jpeg", `strengths`: some of 1, 2, 3; none: all. Corrupted tokens are kept for later calls.
+        `only`: names such as "jpeg", `strengths`: some of 1, 2, 3; none: all. Corrupted tokens are kept.
         `MissingInput` for a run that was not evaluated, and where split, media or encoders are not its own.
         """
         from unmask.robustness_table import measure_run

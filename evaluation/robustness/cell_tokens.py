@@ -84,23 +84,27 @@ def list_changed(opened: OpenRun, stream: Stream) -> list[str]:
 def encode_cells(
     opened: OpenRun,
     work: WorkFolder,
-    media_ids: Collection[str],
+    media_ids: Mapping[Stream, Collection[str]],
     cells: Sequence[Cell],
     *,
     device: torch.device,
     batch_size: int,
 ) -> CellTokens:
-    """Encode what is not kept yet of `cells`, for the items `media_ids` and the encoders that each cell changes.
+    """Encode what is not kept yet of `cells`, with the encoders that each cell changes.
+
+    `media_ids`: stream -> evaluated items that have it.
 
     Every finished shard is kept, so that a stopped call is continued.
     """
     with hold_lock(work.locks / LOCK, "another robustness"):
         jobs = {cell: _plan_jobs(opened, work, cell, device) for cell in cells}
-        shards = list(_list_shards(opened, media_ids))
+        shards = {stream: list(_list_shards(opened, ids)) for stream, ids in media_ids.items()}
         _prepare(opened, work, jobs, shards)
         encoded = _encode(jobs, shards, device, batch_size)
-    names = [one.shard.path.name for one in shards]
-    stores = {cell: {job.stream: TokenStore(job.folder, names) for job in of_cell} for cell, of_cell in jobs.items()}
+    stores = {}
+    for cell, of_cell in jobs.items():
+        names = [one.shard.path.name for one in shards[cell.corruption.stream]]
+        stores[cell] = {job.stream: TokenStore(job.folder, names) for job in of_cell}
     return CellTokens(stores=stores, encoded=encoded)
 
 
@@ -140,27 +144,34 @@ def _list_shards(opened: OpenRun, media_ids: Collection[str]) -> Iterator[_Shard
 
 
 def _prepare(
-    opened: OpenRun, work: WorkFolder, jobs: Mapping[Cell, list[StoreJob]], shards: Sequence[_ShardClips]
+    opened: OpenRun,
+    work: WorkFolder,
+    jobs: Mapping[Cell, list[StoreJob]],
+    shards: Mapping[Stream, Sequence[_ShardClips]],
 ) -> None:
     """Create the stores, and find out which shards each of them lacks."""
     if (opened.run / PROJECTIONS).is_dir():
         shutil.copytree(opened.run / PROJECTIONS, work.robustness / PROJECTIONS, dirs_exist_ok=True)
-    for job in (job for of_cell in jobs.values() for job in of_cell):
+    for cell, job in ((cell, job) for cell, of_cell in jobs.items() for job in of_cell):
         create_store(job.folder, job.spec, opened.data.media)
         remove_leftovers(job.folder)
-        for one in shards:
+        for one in shards[cell.corruption.stream]:
             finished = Finished.read(job.folder / one.shard.path.name, job.fingerprint)
             if finished is None or finished.source != one.version or any(map(is_crash, finished.failed.values())):
                 job.missing.add(one.shard.path.name)
 
 
 def _encode(
-    jobs: Mapping[Cell, list[StoreJob]], shards: Sequence[_ShardClips], device: torch.device, batch_size: int
+    jobs: Mapping[Cell, list[StoreJob]],
+    shards: Mapping[Stream, Sequence[_ShardClips]],
+    device: torch.device,
+    batch_size: int,
 ) -> int:
     """Shard by shard, so that the media of each are read once. Returns clips times cells."""
     todo = [
-        (one, [cell for cell, of_cell in jobs.items() if any(one.shard.path.name in job.missing for job in of_cell)])
-        for one in shards
+        (one, [cell for cell in jobs if cell.corruption.stream == stream and _lacks(jobs[cell], one)])
+        for stream, of_stream in shards.items()
+        for one in of_stream
     ]
     total = sum(len(one.clips) * len(cells) for one, cells in todo)
     networks = _Networks(device, batch_size)
@@ -176,6 +187,10 @@ def _encode(
                 failed = networks.encode(media, lacking, one)
                 bar.advance(len(one.clips), failed=failed)
     return total
+
+
+def _lacks(jobs: Sequence[StoreJob], one: _ShardClips) -> bool:
+    return any(one.shard.path.name in job.missing for job in jobs)
 
 
 def _read(one: _ShardClips, jobs: Sequence[StoreJob]) -> ShardMedia:

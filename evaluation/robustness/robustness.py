@@ -75,7 +75,7 @@ def measure_robustness(
             f"--only {','.join(one.name for one in CORRUPTIONS if test.touched(one.stream).any())}",
         )
     cells = [Cell(corruption, strength) for corruption in possible for strength in steps]
-    media_ids = {row.media_id for row in test.items.rows}
+    media_ids = {stream: {row.media_id for row in test.items.only(test.touched(stream)).rows} for stream in STREAMS}
     tokens = encode_cells(test.opened, work, media_ids, cells, device=device, batch_size=batch_size)
     log.info("robustness: %d corrupted clips encoded, %d conditions scored", tokens.encoded, len(cells))
     results = [test.measure(one, 0, test.clean) for one in possible]

@@ -28,7 +28,7 @@ def render_robustness(found: Robustness) -> RenderableType:
             Column(heading="macro", cells=[number(one and one.auc) for one in macro]),
             Column(heading="change [95 %]", cells=[format_change(one) for one in macro]),
         ],
-        styles=[RED if _is_lower(cell) else "" for cell in cells],
+        styles=[RED if is_lower(cell) else "" for cell in cells],
     )
     lines = [Text(f"- {note}") for note in found.notes]
     return Group(table, Text("- Red: pooled AUC lower than of the clean files, beyond the 95 % interval."), *lines)
@@ -50,6 +50,7 @@ def format_change(figure: Figure | None) -> str:
     return f"{figure.difference:+.3f} [{span[0]:+.3f}, {span[1]:+.3f}]" if span else f"{figure.difference:+.3f}"
 
 
-def _is_lower(cell: CellResult) -> bool:
+def is_lower(cell: CellResult) -> bool:
+    """Is the pooled AUC lower than the clean one, beyond the interval of their difference?"""
     figure = cell.find(POOLED)
     return bool(figure and figure.difference_interval and figure.difference_interval[1] < 0)
