@@ -8,6 +8,7 @@ F faces of a clip, S pixels per side
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -62,7 +63,7 @@ def compress_h264(faces: Faces, crf: float, random: np.random.Generator) -> Face
 def _encode(faces: Faces, crf: float) -> list[Any]:
     writer = _open_context("libx264", "w")
     writer.height, writer.width = faces.shape[1:3]
-    writer.pix_fmt, writer.framerate = "yuv420p", FPS
+    writer.pix_fmt, writer.framerate = "yuv420p", Fraction(FPS)
     writer.options = {"crf": f"{crf:g}", "preset": "medium"}
     packets = []
     for number, face in enumerate(faces):
@@ -75,7 +76,7 @@ def _encode(faces: Faces, crf: float) -> list[Any]:
 def _decode(packets: list[Any]) -> Iterator[Faces]:
     reader = _open_context("h264", "r")
     for packet in (*packets, None):
-        yield from (frame.to_ndarray(format="rgb24") for frame in reader.decode(packet))
+        yield from (np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in reader.decode(packet))
 
 
 def _open_context(codec: str, mode: Any) -> VideoCodecContext:

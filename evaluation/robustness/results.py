@@ -161,4 +161,5 @@ def _read_figures(cell: Mapping[str, Any]) -> tuple[Figure, ...]:
 
 
 def _read_figure(value: Mapping[str, Any]) -> Figure:
-    return Figure(**{name: tuple(entry) if isinstance(entry, list) else entry for name, entry in value.items()})
+    known: dict[str, Any] = {name: tuple(entry) if isinstance(entry, list) else entry for name, entry in value.items()}
+    return Figure(**known)

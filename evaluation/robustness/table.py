@@ -25,7 +25,7 @@ def render_robustness(found: Robustness) -> RenderableType:
             Column(heading="items", cells=[str(cell.items) for cell in cells]),
             Column(heading="pooled [95 %]", cells=[format_auc(one) for one in pooled]),
             Column(heading="change [95 %]", cells=[format_change(one) for one in pooled]),
-            Column(heading="macro", cells=[number(one and one.auc) for one in macro]),
+            Column(heading="macro", cells=[number(one.auc if one else None) for one in macro]),
             Column(heading="change [95 %]", cells=[format_change(one) for one in macro]),
         ],
         styles=[RED if is_lower(cell) else "" for cell in cells],
