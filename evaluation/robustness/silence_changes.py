@@ -14,6 +14,9 @@ from unmask.media.audio.silence import compute_rms, compute_silence_limit, get_f
 
 Samples = NDArray[np.int16]
 
+LEAST_S = 0.25
+"""As `preprocess.min_seconds`: encoders need some audio to read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
@@ -30,7 +33,8 @@ class Window:
 def trim_silence(audio: Samples, below_db: float, window: Window, rate: int) -> tuple[Samples, int]:
     """The audio without the frames of 10 ms at its ends that are at least `below_db` quieter than its loudest sound.
 
-    Second: samples by which the rest begins later. A clip without a louder frame stays whole.
+    Second: samples by which the rest begins later. A clip without a louder frame, or with less than LEAST_S of them,
+    stays whole.
     """
     rms = compute_rms(audio, rate)
     loud = np.flatnonzero(rms > compute_silence_limit([rms], -below_db)) if rms.any() else np.zeros(0, np.int64)
@@ -40,6 +44,8 @@ def trim_silence(audio: Samples, below_db: float, window: Window, rate: int) -> 
     begin = int(loud[0]) * frame if window.is_first else 0
     whole = not window.is_last or int(loud[-1]) == len(rms) - 1
     end = len(audio) if whole else (int(loud[-1]) + 1) * frame
+    if end - begin < LEAST_S * rate:
+        return audio, 0
     return audio[begin:end], begin if window.has_frames else 0
 
 

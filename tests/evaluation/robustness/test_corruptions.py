@@ -132,6 +132,13 @@ def test_trimmed_speech_begins_anew_and_a_film_stays_in_step(media):
     assert trimmed.starts[2:].tolist() == [0, 2]
 
 
+def test_a_click_is_not_all_that_trimming_leaves(media):
+    click = np.zeros(WINDOW, np.int16)
+    click[RATE : RATE + 400] = 9000
+    alone = replace(select_clips(media, np.array([0])), audio=click)
+    np.testing.assert_array_equal(corrupt(alone, find_one("trim-silence"), 3, WINDOW).audio, click)
+
+
 def test_added_silence_fills_the_window_of_speech_and_precedes_a_film(media):
     longer = corrupt(media, find_one("add-silence"), 2, WINDOW)
     half = RATE // 2
