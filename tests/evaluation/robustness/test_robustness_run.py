@@ -199,6 +199,19 @@ def test_changed_media_are_refused(fresh):
         measure(fresh, *FEW)
 
 
+def test_an_encoder_of_other_weights_is_refused(fresh, monkeypatch):
+    whole = cell_tokens.make_encoder
+
+    def make_other(choice: Any, device: torch.device) -> Any:
+        encoder = whole(choice, device)
+        encoder.spec = replace(encoder.spec, weights_hash="0" * 16)
+        return encoder
+
+    monkeypatch.setattr(cell_tokens, "make_encoder", make_other)
+    with pytest.raises(MissingInput, match="tiny_image differ from those of its tokens"):
+        measure(fresh, "blur")
+
+
 def test_a_stream_that_the_run_does_not_read_is_refused(fresh, monkeypatch):
     monkeypatch.setattr(robustness._Test, "touched", lambda self, stream: np.zeros(len(self.items), np.bool_))
     with pytest.raises(UsageError, match="no evaluated item has a stream"):
