@@ -16,7 +16,7 @@ RED = "bold red"
 
 def render_robustness(found: Robustness) -> RenderableType:
     """One row per corruption and strength, with the AUC of the items that have the stream; then the notes."""
-    cells = found.cells
+    cells = list_shown(found)
     pooled, macro = ([cell.find(scope) for cell in cells] for scope in (POOLED, MACRO))
     table = WideTable(
         title=f"{found.run}: AUC on the {found.split} split under corruptions of the image and of the audio",
@@ -34,8 +34,17 @@ def render_robustness(found: Robustness) -> RenderableType:
     return Group(table, Text("- Red: pooled AUC lower than of the clean files, beyond the 95 % interval."), *lines)
 
 
+def list_shown(found: Robustness) -> list[CellResult]:
+    """Without the clean cells that repeat: those of all corruptions of a stream are equal."""
+    shown: list[CellResult] = []
+    for cell in found.cells:
+        if cell.strength or not any(one.stream == cell.stream and not one.strength for one in shown):
+            shown.append(cell)
+    return shown
+
+
 def name_cell(cell: CellResult) -> str:
-    return f"{cell.title}: {cell.value}"
+    return f"{cell.title}: {cell.value}" if cell.strength else f"clean, files with {cell.stream}"
 
 
 def format_auc(figure: Figure | None) -> str:

@@ -61,7 +61,8 @@ def test_the_page_has_a_chart_with_a_band_per_corruption_and_a_row_per_strength(
     assert section.count("<svg") == len(CORRUPTIONS)
     assert section.count('class="band model"') == section.count('class="band c3"') == len(CORRUPTIONS)
     for one in CORRUPTIONS:
-        assert section.count(f"{one.title}: ") >= 4
+        assert section.count(f"{one.title}: ") == 3
+    assert section.count("clean, files with") == 2, "one per stream"
     assert "&lt;b&gt;a note&lt;/b&gt;" in section
 
 
@@ -89,7 +90,9 @@ def test_a_dataset_of_one_class_has_no_auc(found: Robustness):
 
 def test_the_terminal_has_one_row_per_corruption_and_strength(found: Robustness):
     shown = format_plain(render_robustness(found), 400)
-    assert [line for one in found.cells if (line := f"{one.title}: {one.value}") not in shown] == []
+    corrupted = [one for one in found.cells if one.strength]
+    assert [line for one in corrupted if (line := f"{one.title}: {one.value}") not in shown] == []
+    assert shown.count("clean, files with image") == shown.count("clean, files with audio") == 1
 
 
 def test_new_cells_replace_old_ones_in_the_order_of_the_registry(found: Robustness):
