@@ -11,7 +11,7 @@ from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import MACRO, POOLED
 from unmask.evaluation.robustness.corruptions import STRENGTHS
 from unmask.evaluation.robustness.results import CellResult, Robustness, list_rows
-from unmask.evaluation.robustness.table import format_auc, format_change, is_lower, list_shown, name_cell
+from unmask.evaluation.robustness.table import is_lower, list_shown, name_cell
 
 CURVES = ((POOLED, "model"), (MACRO, "c3"))
 """Scope and CSS class of the curves of a chart."""
@@ -24,12 +24,7 @@ def show_robustness(data: PageData) -> dict[str, Any]:
         "robustness_charts": _draw_charts(found) if found else [],
         "robustness_keys": [(style, scope) for scope, style in CURVES],
         "robustness_rows": [
-            (
-                name_cell(cell),
-                cell,
-                *(text for scope in (POOLED, MACRO) for text in _format(cell, scope)),
-                is_lower(cell),
-            )
+            (name_cell(cell), cell, cell.find(POOLED), cell.find(MACRO), is_lower(cell))
             for cell in (list_shown(found) if found else ())
         ],
     }
@@ -37,11 +32,6 @@ def show_robustness(data: PageData) -> dict[str, Any]:
 
 def export_robustness(data: PageData) -> dict[str, Any]:
     return {"robustness": list_rows(data.robustness)} if data.robustness else {}
-
-
-def _format(cell: CellResult, scope: str) -> tuple[str, str]:
-    figure = cell.find(scope)
-    return format_auc(figure), format_change(figure)
 
 
 def _draw_charts(found: Robustness) -> list[Chart]:
