@@ -26,6 +26,7 @@ class WorkFolder:
     <root>/runs/<id>/                        trained models, their settings and evaluation results
     <root>/foreign/<name>/                   scores of other systems, evaluated as those of a run
     <root>/ablations/<name>/                 tables of ablate, one folder per comparison
+    <root>/robustness/                       tokens of corrupted test items, kept for the next call of robustness
     <root>/locks/                            empty lock files that keep two commands of one stage apart
     <root>/audit.html                        report of audit
     <root>/audit.json                        its results, which evaluate shows beside its own
@@ -85,6 +86,10 @@ class WorkFolder:
     @property
     def ablations(self) -> Path:
         return self.root / "ablations"
+
+    @property
+    def robustness(self) -> Path:
+        return self.root / "robustness"
 
     @property
     def locks(self) -> Path:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from unmask.demo import write_demo as write_demo
     from unmask.evaluation.predict import Verdict as Verdict
     from unmask.probe_table import ProbeTable as ProbeTable
+    from unmask.robustness_table import RobustnessTable as RobustnessTable
     from unmask.run import EpochTable as EpochTable
     from unmask.run import Run as Run
     from unmask.run import RunTable as RunTable
@@ -37,6 +38,7 @@ _MODULES = {
     "AblationTable": "unmask.tables",
     "AdaptationTable": "unmask.adaptation_table",
     "ProbeTable": "unmask.probe_table",
+    "RobustnessTable": "unmask.robustness_table",
     "AuditTable": "unmask.tables",
     "ClipDataset": "unmask.clip_dataset",
     "ComparisonTable": "unmask.comparison_table",

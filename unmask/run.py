@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from unmask.manifests.manifest import Manifest
+    from unmask.robustness_table import RobustnessTable
     from unmask.train.config import TrainConfig
     from unmask.train.run_choice import Purpose
     from unmask.train.run_info import RunSummary
@@ -122,6 +123,24 @@ class Run:
         from unmask.evaluation.foreign.export import export_scores
 
         export_scores(self.folder, Path(path))
+
+    def robustness(
+        self,
+        only: Sequence[str] = (),
+        strengths: Sequence[int] = (),
+        *,
+        device: str = "auto",
+        batch_size: int = 64,
+    ) -> RobustnessTable:
+        """AUC on the evaluated items under corruptions (docs/robustness.md); also written to the run folder.
+
+        `only`: names such as "jpeg", `strengths`: some of 1, 2, 3; none: all. Corrupted tokens are kept.
+        `MissingInput` for a run that was not evaluated, and where split, media or encoders are not its own.
+        """
+        from unmask.robustness_table import measure_run
+
+        at = choose_device(device)
+        return measure_run(self.folder, self._work, only, strengths, device=at, batch_size=batch_size)
 
     def predict(self, files: Iterable[str | Path] | str | Path, *, device: str = "auto") -> VerdictTable:
         """Score images, audio files or videos: one `Verdict` per file, in their order.

@@ -35,6 +35,9 @@ class Series:
     """Draw a dot at every point too."""
     joined: bool = True
     """False: dots without a line; then all points are drawn."""
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    """Bounds of a band around the line, one per point; NaN where there is none. (): no band."""
 
 
 UNIT_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -79,6 +82,7 @@ def draw_line_chart(
         parts.append(frame.draw_marker(*marker))
     if diagonal:
         parts.append(frame.draw_path([0.0, 1.0], [0.0, 1.0], "chance"))
+    parts += [frame.draw_band(line.x, line.low, line.high, line.style) for line in series if line.low]
     for line in series:
         xs, ys = thin_points(line.x, line.y) if line.joined else (line.x, line.y)
         if line.joined:
@@ -174,6 +178,14 @@ class _Frame:
         steps = "L".join(f"{self.map_x(a):.1f} {self.map_y(b):.1f}" for a, b in points)
         title = Markup("<title>{}</title>").format(label) if label else Markup("")
         return Markup('<path class="line {}" d="M{}">{}</path>').format(style, steps, title) if points else Markup("")
+
+    def draw_band(self, x: Sequence[float], low: Sequence[float], high: Sequence[float], style: str) -> Markup:
+        points = [one for one in zip(x, low, high, strict=True) if all(map(math.isfinite, one))]
+        if len(points) < 2:
+            return Markup("")
+        upper = [f"{self.map_x(at):.1f} {self.map_y(top):.1f}" for at, _, top in points]
+        lower = [f"{self.map_x(at):.1f} {self.map_y(bottom):.1f}" for at, bottom, _ in reversed(points)]
+        return Markup('<path class="band {}" d="M{}Z"/>').format(style, "L".join([*upper, *lower]))
 
     def draw_dots(self, x: Sequence[float], y: Sequence[float], style: str) -> Markup:
         points = zip(x, y, strict=True)

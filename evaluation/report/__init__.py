@@ -25,6 +25,7 @@ from unmask.evaluation.report.stage_counts import (
     list_failures,
     read_finished_shards,
 )
+from unmask.evaluation.robustness.robustness import find_robustness
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.manifests.manifest import read_manifest
 from unmask.train.run_folder import load_finished, load_run, read_metrics
@@ -66,6 +67,7 @@ def report(work: WorkFolder, run: Path) -> Path:
         faces=make_sheet(media, rows),
         missed=find_missed_faces(media, rows, known) if searched else None,
         lost=group_lost(lost, known, find_shards(media, lost)),
+        robustness=find_robustness(run, evaluation),
     )
     write_page(work.report, data)
     return work.report

@@ -45,7 +45,7 @@ def render(data: PageData) -> str:
         flagged=list_flagged(data.evaluation),
         seen=list(dict.fromkeys(one.dataset for one in data.evaluation.seen)),
         leaks=count_allowed_leaks(data.evaluation.split_scheme),
-        sections=[_render_section(section, data, templates) for section in sections.SECTIONS],
+        sections=[_render_section(section, data, templates) for section in sections.SECTIONS if section.is_shown(data)],
         json=json,
     )
     return prepare_tables(page, list_terms(data.evaluation))

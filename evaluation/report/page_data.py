@@ -14,6 +14,7 @@ from unmask.evaluation.report.failed_files import LostGroup
 from unmask.evaluation.report.missing_faces import Missed
 from unmask.evaluation.report.stage_counts import DatasetLine, FailureLine, StageLine
 from unmask.evaluation.results import Evaluation
+from unmask.evaluation.robustness.results import Robustness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,3 +45,5 @@ class PageData:
     missed: Sequence[Missed] | None
     """None if no face detector was used."""
     lost: Sequence[LostGroup]
+    robustness: Robustness | None = None
+    """Of the evaluated weights and items; None if it was not measured."""

@@ -27,6 +27,7 @@ from unmask.evaluation.report.forest_plot import draw_forest, list_legend
 from unmask.evaluation.report.glossary import list_terms
 from unmask.evaluation.report.likelihood import show_likelihood
 from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.report.robustness import export_robustness, show_robustness
 from unmask.evaluation.report.slices import show_slices
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
@@ -57,6 +58,8 @@ class Section:
     """Variables of the template part. `evaluation` is always there."""
     json: Callable[[PageData], Context] = _add_nothing
     """Keys of the page's JSON that the section adds."""
+    is_shown: Callable[[PageData], bool] = lambda data: True
+    """False: the page is without the section."""
 
 
 def show_results(data: PageData) -> Context:
@@ -188,6 +191,13 @@ SECTIONS: tuple[Section, ...] = (
     Section(id="slices", title="Slices", context=show_slices),
     Section(id="swaps", title="Swap control", context=show_swaps),
     Section(id="sync", title="Mouth and audio in time", context=show_sync),
+    Section(
+        id="robustness",
+        title="Robustness",
+        context=show_robustness,
+        json=export_robustness,
+        is_shown=lambda data: data.robustness is not None,
+    ),
     Section(id="roc", title="ROC curves", context=show_roc),
     Section(id="scores", title="Scores and calibration", context=show_scores),
     Section(id="likelihood", title="Likelihood ratios", context=show_likelihood),

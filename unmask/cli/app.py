@@ -28,6 +28,7 @@ from unmask.cli.preprocess import preprocess
 from unmask.cli.presets import presets
 from unmask.cli.probe import probe
 from unmask.cli.report import report
+from unmask.cli.robustness import robustness
 from unmask.cli.scan import scan
 from unmask.cli.split import split
 from unmask.cli.train import train
@@ -48,6 +49,7 @@ COMMANDS = (
     extract,
     train,
     evaluate,
+    robustness,
     report,
     predict,
     presets,
