@@ -65,7 +65,8 @@ ENTRIES: dict[str, str] = {
   howpublished = {Kaggle, manjilkarki/deepfake-and-real-images}
 }""",
     "le2021openforensics": """@inproceedings{le2021openforensics,
-  title = {{OpenForensics}: Large-Scale Challenging Dataset for Multi-Face Forgery Detection and Segmentation In-the-Wild},
+  title = {{OpenForensics}: Large-Scale Challenging Dataset for Multi-Face Forgery Detection and Segmentation
+    In-the-Wild},
   author = {Le, Trung-Nghia and Nguyen, Huy H. and Yamagishi, Junichi and Echizen, Isao},
   booktitle = {IEEE/CVF International Conference on Computer Vision (ICCV)},
   year = {2021}

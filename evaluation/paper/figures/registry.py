@@ -43,7 +43,8 @@ FIGURES: tuple[PaperFigure, ...] = (
     PaperFigure(
         name="forest",
         caption="AUC per dataset: the model with its 95 % interval from resampling whole groups of linked items, and "
-        "controls. *: fewer than five items of a class, mostly luck. macro: mean over datasets; macro 5+: over those without *.",
+        "controls. *: fewer than five items of a class, mostly luck. macro: mean over datasets; macro 5+: over those "
+        "without *.",
         draw=bars.draw_forest,
     ),
     PaperFigure(
