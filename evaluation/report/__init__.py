@@ -9,11 +9,13 @@ import torch
 from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput
 from unmask.core.work_folder import WorkFolder
+from unmask.evaluation.ablation.newest_ablation import find_newest
 from unmask.evaluation.evaluate import add_audit, find_evaluation
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report.class_differences import compare_labels
 from unmask.evaluation.report.failed_files import find_lost_rows, group_lost
 from unmask.evaluation.report.missing_faces import find_missed_faces, find_shards, make_sheet
+from unmask.evaluation.report.model_inside import look_inside
 from unmask.evaluation.report.page import write_page
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.provenance import list_commands, list_dates, list_settings
@@ -66,6 +68,9 @@ def report(work: WorkFolder, run: Path) -> Path:
         faces=make_sheet(media, rows),
         missed=find_missed_faces(media, rows, known) if searched else None,
         lost=group_lost(lost, known, find_shards(media, lost)),
+        preset=loaded.config.preset,
+        inside=look_inside(loaded),
+        ablation=find_newest(work.ablations, loaded.config.preset),
     )
     write_page(work.report, data)
     return work.report

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from made_ablation import make_ablation
 from made_evaluation import Made, make_page_data
 from matplotlib.figure import Figure
 from PIL import Image
 
-from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread
 from unmask.evaluation.paper.figure_data import FigureData
 from unmask.evaluation.paper.figures import bars, curves
 from unmask.evaluation.paper.figures.registry import CAPTIONS, FIGURES, write_figures
@@ -21,23 +21,6 @@ from unmask.evaluation.paper.figures.style import COLUMNS, apply_style
 
 SQUARE = {"roc-pooled", "reliability"}
 """Not stretched over two columns."""
-
-
-def make_ablation() -> Ablation:
-    figures = {"linear": 0.7, "full": 0.9}
-    rows = tuple(
-        AblationRow(
-            preset=preset,
-            runs=(f"{preset}-s0-1",),
-            items=9,
-            same_items="x",
-            figures={"macro AUC": Spread(mean=mean, deviation=0.02, seeds=2)},
-            datasets={},
-        )
-        for preset, mean in figures.items()
-    )
-    facts = {"split_hash": "5f", "profile": "tiny", "controls": (), "controls_of": "full", "stores": ()}
-    return Ablation(name="a", split="test", seeds=(0, 1), rows=rows, stopped=False, **facts)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,8 @@ HEADINGS = [
     "ROC curves",
     "Scores and calibration",
     "Training",
+    "Encoders, layers and modalities",
+    "Ablation",
     "Run and machine",
     "Data",
     "Extracted faces",
