@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 
 from unmask.cache.spec import EncoderSpec
 from unmask.evaluation.paper.bibliography import DATASETS, ENCODERS, ENTRIES, UNPUBLISHED
@@ -38,3 +39,9 @@ def cite_encoder(spec: EncoderSpec) -> tuple[str, ...] | None:
     words = re.sub(r"[_ ]", "-", f"{spec.name} {spec.weights}".lower()).replace("wav2vec-2", "wav2vec2")
     # Whole words only: a folder "clips" is no CLIP.
     return next((keys for word, keys in ENCODERS if re.search(rf"(?<![a-z]){word}(?![a-z])", words)), None)
+
+
+def name_weights(spec: EncoderSpec) -> str:
+    """Where the weights are from, without the folders of this machine: they help no reader, the hash tells them."""
+    path = PurePath(spec.weights)
+    return f"folder {path.name}" if path.is_absolute() else spec.weights

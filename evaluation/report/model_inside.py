@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from unmask.evaluation.paper.references import name_weights
 from unmask.train.run_folder import LoadedRun
 
 
@@ -49,7 +50,7 @@ def look_inside(loaded: LoadedRun) -> ModelInside:
             name=name,
             modality=stream.spec.modality,
             layer=", ".join(map(str, stream.spec.layers)),
-            weights=stream.spec.weights,
+            weights=name_weights(stream.spec),
             weights_hash=stream.spec.weights_hash,
             share=shares.get(name),
         )

@@ -12,9 +12,9 @@ from unmask.core.atomic_files import write_text
 from unmask.core.errors import MissingInput
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
+from unmask.evaluation.paper.first_sentence import describe_beaten
 from unmask.evaluation.report import sections
 from unmask.evaluation.report.class_differences import figure
-from unmask.evaluation.report.first_sentence import describe_beaten
 from unmask.evaluation.report.glossary import list_terms
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import MACRO, MACRO_LARGE, POOLED, SUMMARIES, Evaluation, Interval, MetricRow

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from made_evaluation import Made
 
-from unmask.evaluation.report.first_sentence import describe_beaten
+from unmask.evaluation.paper.first_sentence import describe_beaten
 from unmask.evaluation.report.page import render
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import Comparison, Evaluation, Outcome, ScoreTable

@@ -1,4 +1,4 @@
-"""The first sentence of the report: whether the model beats its controls, or that this cannot be told."""
+"""The first sentence of the report and the model card: whether the model beats its controls, where that is known."""
 
 from __future__ import annotations
 
