@@ -35,7 +35,7 @@ def format_csv(ablation: Ablation) -> str:
     datasets = list(dict.fromkeys(name for row in ablation.rows for name in row.datasets))
     columns = [*figures, *(f"{name} AUC" for name in datasets), "validation AUC"]
     spreads = [f"{column} {part}" for column in columns for part in ("mean", "deviation", "seeds")]
-    rows = []
+    lines: list[list[object]] = [["preset", "items", *spreads, "training seconds", "runs", "problem"]]
     for row in ablation.rows:
         found = [
             *(row.figures.get(name) for name in figures),
@@ -43,8 +43,8 @@ def format_csv(ablation: Ablation) -> str:
             row.validation,
         ]
         numbers = [cell for spread in found for cell in _list_numbers(spread)]
-        rows.append([row.preset, row.items, *numbers, row.train_seconds, " ".join(row.runs), row.problem])
-    return text_table.format_csv(["preset", "items", *spreads, "training seconds", "runs", "problem"], rows)
+        lines.append([row.preset, row.items, *numbers, row.train_seconds, " ".join(row.runs), row.problem])
+    return text_table.format_csv(lines)
 
 
 def format_markdown(ablation: Ablation) -> str:

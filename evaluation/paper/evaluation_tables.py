@@ -22,8 +22,8 @@ def write_tables(folder: Path, evaluation: Evaluation) -> list[Path]:
         "comparisons": (make_comparisons(evaluation), list_comparisons(evaluation)),
     }
     written = []
-    for name, (table, (headings, *rows)) in made.items():
-        texts = {".tex": format_latex(table), ".md": format_markdown(table), ".csv": format_csv(headings, rows)}
+    for name, (table, lines) in made.items():
+        texts = {".tex": format_latex(table), ".md": format_markdown(table), ".csv": format_csv(lines)}
         for suffix, text in texts.items():
             written.append(folder / f"{name}{suffix}")
             write_text(written[-1], text)
@@ -63,7 +63,7 @@ def make_controls(evaluation: Evaluation) -> TextTable:
 
     def list_cells(row: MetricRow) -> list[str]:
         found = [table.find(row.name) for table in tables]
-        return [row.name, *(number(one and one.auc) for one in found)]
+        return [row.name, *(number(one.auc if one else None) for one in found)]
 
     headings = ["dataset", *(table.name for table in tables)]
     blocks = _cut_rows(evaluation.model, list_cells)

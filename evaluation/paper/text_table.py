@@ -46,12 +46,10 @@ def format_latex(table: TextTable) -> str:
     return "\n".join([*notes, begin, *parts, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def format_csv(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """Comma-separated values, not rounded; None is an empty cell."""
+def format_csv(lines: Iterable[Iterable[object]]) -> str:
+    """Comma-separated values, not rounded; the first line is the headings, None an empty cell."""
     file = io.StringIO()
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow(list(headings))
-    table.writerows(list(row) for row in rows)
+    csv.writer(file, lineterminator="\n").writerows(list(line) for line in lines)
     return file.getvalue()
 
 

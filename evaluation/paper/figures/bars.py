@@ -13,6 +13,7 @@ from unmask.evaluation.results import MACRO, SUMMARIES
 def draw_forest(data: FigureData, width: float) -> Figure:
     """AUC per dataset: the model with its interval, and the controls as marks."""
     rows = [row for row in data.evaluation.model.rows if row.auc is not None]
+    areas = [row.auc for row in rows if row.auc is not None]
     figure = make_figure(width, 0.55 + 0.2 * len(rows) + (0.35 if width > COLUMNS["1col"] else 0.6))
     axes = figure.add_subplot()
     axes.axvline(0.5, color=GREY, linewidth=0.7, linestyle=(0, (3, 3)), zorder=0)
@@ -26,7 +27,7 @@ def draw_forest(data: FigureData, width: float) -> Figure:
     for row in rows:
         if span := row.interval("auc"):
             axes.plot(span, [places[row.name]] * 2, color=MODEL, linewidth=1.6, solid_capstyle="butt", zorder=1)
-    axes.plot([row.auc for row in rows], list(places.values()), "o", color=MODEL, markersize=4, label="model", zorder=3)
+    axes.plot(areas, list(places.values()), "o", color=MODEL, markersize=4, label="model", zorder=3)
     axes.set(xlim=(-0.02, 1.02), ylim=(min(places.values()) - 0.6, 0.6), xlabel="AUC (0.5: chance)")
     axes.set_yticks(list(places.values()), labels=[f"{row.name}*" if row.is_small else row.name for row in rows])
     axes.tick_params(axis="y", length=0)

@@ -79,10 +79,10 @@ def _draw_roc(axes: Axes, data: FigureData, name: str, part: NDArray[np.bool_], 
             scores.append((table.name, read_column(data.predictions, CONTROL + table.name)[part], table.row(name).auc))
     for number, (label, score, auc) in enumerate(scores):
         alarms, hits, _ = roc_curve(is_fake, score)
-        style = {"color": MODEL, "zorder": 3} if not number else {"color": OTHERS[number - 1], "linewidth": 0.9}
-        dashes = "solid" if not number else DASHES[number - 1]
         text = f"{label}, AUC {auc:.3f}" if named else label
-        axes.plot(alarms, hits, label=text, linestyle=dashes, **style)
+        (line,) = axes.plot(alarms, hits, label=text, color=MODEL, zorder=3)
+        if number:
+            line.set(color=OTHERS[number - 1], linewidth=0.9, linestyle=DASHES[number - 1], zorder=2)
 
 
 def draw_reliability(data: FigureData, width: float) -> Figure:
@@ -105,9 +105,18 @@ def draw_score_histogram(data: FigureData, width: float) -> Figure:
     axes = figure.add_subplot()
     is_fake, score = read_labels(data.predictions), read_column(data.predictions, "score")
     for label, values, color, hatch in (("real", score[~is_fake], REAL, None), ("fake", score[is_fake], FAKE, "////")):
-        shown = {"label": f"{label} ({len(values)})", "color": color, "hatch": hatch, "alpha": 0.55, "linewidth": 0}
-        weights = np.full(len(values), 1 / max(1, len(values)))
-        axes.hist(values, SCORE_BINS, range=(0, 1), weights=weights, **shown)
+        weights, named = np.full(len(values), 1 / max(1, len(values))), f"{label} ({len(values)})"
+        axes.hist(
+            values,
+            SCORE_BINS,
+            range=(0, 1),
+            weights=weights,
+            label=named,
+            color=color,
+            hatch=hatch,
+            alpha=0.55,
+            linewidth=0,
+        )
     threshold = data.evaluation.model.threshold
     axes.axvline(threshold, color=GREY, linewidth=0.8, linestyle=(0, (3, 3)), label=f"threshold {threshold:.3f}")
     axes.set(xlim=(0, 1), xlabel="probability of fake", ylabel="share of the class")
