@@ -6,13 +6,16 @@ Only specs are made; no network is loaded.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from unmask.cache.augmentations import AUGMENTED_INPUTS, name_augmentation
+from unmask.cache.encode_shard import count_expected_tokens
 from unmask.cache.encoders import find_given_weights, find_stream_name, make_encoder
 from unmask.cache.encoders.audio_base import check_sample_rate
 from unmask.cache.projections.pca import list_train_items, name_pca
@@ -27,7 +30,8 @@ from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice, Profile
-from unmask.preprocess.shards.shard_plan import hash_media_settings
+from unmask.preprocess.shards.media_shard import MediaShard
+from unmask.preprocess.shards.shard_plan import get_media_folder, hash_media_settings
 
 log = logging.getLogger("unmask")
 
@@ -62,14 +66,36 @@ class StoreJob:
         return projection(self.spec.native_dim, self.spec.projection, self.folder.parent / FOLDER)
 
 
+@dataclass
+class NothingToEncode:
+    """Stands for an encoder that finds nothing in the media shards, so that neither it nor its libraries are loaded."""
+
+    spec: EncoderSpec
+
+    def encode(self, batch: Any) -> torch.Tensor:
+        raise AssertionError(f"{self.spec.name}: there was nothing to encode")
+
+
 def plan_stores(
-    manifest: Manifest, profile: Profile, work: WorkFolder, versions: dict[str, str], device: torch.device
+    manifest: Manifest,
+    profile: Profile,
+    work: WorkFolder,
+    versions: dict[str, str],
+    device: torch.device,
+    known: Mapping[str, EncoderSpec] | None = None,
 ) -> list[StoreJob]:
     """List the stores of every encoder and augmentation of `profile`; a native store comes before its projections.
 
-    `versions`: media shard -> hash of its content. Finished shards are counted; nothing is written.
+    `versions`: media shard -> hash of its content. Finished shards are counted; nothing is written. `known`: specs by
+    stream, as `extract` has them.
     """
-    jobs = list(_plan_stores(manifest, profile, work, device))
+    media = [MediaShard(get_media_folder(work, profile.preprocess) / name) for name in versions]
+    unneeded = {
+        name: spec
+        for name, spec in (known or {}).items()
+        if not any(map(partial(count_expected_tokens, spec=spec), media))
+    }
+    jobs = list(_plan_stores(manifest, profile, work, device, unneeded))
     _refuse_equal_tokens(jobs)
     for job in jobs:
         if job.spec.modality == "audio":
@@ -111,9 +137,14 @@ def list_folders(jobs: Sequence[StoreJob]) -> tuple[dict[str, str], dict[str, li
     return clean, views, {job.folder.name for job in jobs if id(job) in natives}
 
 
-def _plan_stores(manifest: Manifest, profile: Profile, work: WorkFolder, device: torch.device) -> Iterator[StoreJob]:
+def _plan_stores(
+    manifest: Manifest, profile: Profile, work: WorkFolder, device: torch.device, unneeded: Mapping[str, EncoderSpec]
+) -> Iterator[StoreJob]:
     media = hash_media_settings(profile.preprocess)
     for choice in profile.encoders:
+        if spec := unneeded.get(find_stream_name(choice)):
+            yield _make_job(choice, NothingToEncode(spec), work, media, 0)
+            continue
         clean = make_encoder(choice, device)
         name = clean.spec.projection
         if name == PCA:

@@ -22,6 +22,7 @@ from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER
 from unmask.cache.shard_media import ShardMedia
 from unmask.cache.single_clips import augment_safely
+from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.inventory import LOCK
 from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tokens, write_index
 from unmask.cache.store.token_store import TokenStore, write_tokens
@@ -52,24 +53,32 @@ def extract(
     device: torch.device,
     batch_size: int = 64,
     latest: bool = True,
+    known: Mapping[str, EncoderSpec] | None = None,
 ) -> list[StageReport]:
     """Fill the token stores of every encoder and augmentation of `profile`. One report per store, counted in clips.
 
     Finished shards are kept, so it can be stopped and run again. A clip that raises fails alone, and its shard is
     encoded again by the next call. `batch_size` is an upper limit (smaller on a CPU and when memory is short). Batch
-    size, device and order change no key. `latest`: these are the tokens that `train` takes from now on. `MissingInput`
-    when `preprocess` has not run or weights are missing.
+    size, device and order change no key. `latest`: these are the tokens that `train` takes from now on. `known`: specs
+    by stream; an encoder with one is not loaded where there is nothing for it to encode. `MissingInput` when
+    `preprocess` has not run or weights are missing.
     """
     with hold_lock(work.locks / LOCK, "another extract or gc"):
-        return _extract(manifest, profile, work, device, batch_size, latest)
+        return _extract(manifest, profile, work, device, batch_size, latest, known)
 
 
 def _extract(
-    manifest: Manifest, profile: Profile, work: WorkFolder, device: torch.device, batch_size: int, latest: bool
+    manifest: Manifest,
+    profile: Profile,
+    work: WorkFolder,
+    device: torch.device,
+    batch_size: int,
+    latest: bool,
+    known: Mapping[str, EncoderSpec] | None,
 ) -> list[StageReport]:
     shards = find_shards(get_media_folder(work, profile.preprocess), manifest)
     versions = {shard.name: hash_media(shard) for shard in shards}
-    jobs = plan_stores(manifest, profile, work, versions, device)
+    jobs = plan_stores(manifest, profile, work, versions, device, known)
     prepare_stores(jobs, profile, len(shards))
     for seen in filter(
         None, (describe_seen(job.choice.alias_or_name, job.folder, manifest) for job in jobs if not job.view)

@@ -12,8 +12,10 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import islice
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing import get_context
+from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import ModuleType
@@ -94,18 +96,19 @@ def run_isolated(
     initializer: Callable[[], None] | None = None,
     preload: Sequence[str] = (),
     memory_gib: float | None = None,
+    fork: bool = False,
 ) -> Iterator[tuple[Item, Result | Failure]]:
     """Yield (item, result or Failure) in the order of `items`.
 
     `function` must be importable by a new process. Workers are forked from a clean server process, so they inherit
     none of this process's locks, threads or decoder handles. `preload` names modules that the server imports once for
     all workers and for those that replace a dead one; it counts when this process has not started the server before.
-    `memory_gib`: what a worker may allocate beyond what it starts with. Any exception of the function, a timeout, too
-    little memory and a died process become a `Failure`; only what concerns the whole run (core.crashes.as_run_error)
-    is raised here.
+    `fork`: where `can_fork`, workers are copies of this process, which imports `preload` itself; a few files then do
+    not wait until a second process has loaded the same libraries. `memory_gib`: what a worker may allocate beyond what
+    it starts with. Any exception of the function, a timeout, too little memory and a died process become a `Failure`;
+    only what concerns the whole run (core.crashes.as_run_error) is raised here.
     """
-    context = _Context()
-    context.set_forkserver_preload(list(preload))
+    context = _make_context(preload, fork=fork and can_fork())
     rest, pending, breaks = iter(items), deque[_Pending](), 0
     while True:
         with ProcessPool(
@@ -130,6 +133,22 @@ def run_isolated(
             except BaseException:
                 pool.stop()
                 raise
+
+
+def can_fork() -> bool:
+    """Has this process one thread, and not used a GPU? A copy of it then holds no lock that nobody gives back."""
+    torch = sys.modules.get("torch")
+    return threading.active_count() == 1 and not (torch and torch.cuda.is_initialized())
+
+
+def _make_context(preload: Sequence[str], *, fork: bool) -> BaseContext:
+    if not fork:
+        context = _Context()
+        context.set_forkserver_preload(list(preload))
+        return context
+    for name in preload:
+        import_module(name)
+    return get_context("fork")
 
 
 def _is_lost(entry: _Pending) -> bool:

@@ -30,6 +30,7 @@ from unmask.evaluation.controls import (
     score_text,
 )
 from unmask.evaluation.item_set import ItemSet, select_labeled
+from unmask.evaluation.likelihood.measure import run_likelihood
 from unmask.evaluation.open_run import OpenRun, check_split, open_run
 from unmask.evaluation.predictions import write_predictions
 from unmask.evaluation.random_control import MISSING, TINY, RandomNetworks, open_random_tokens, score_random_encoders
@@ -96,9 +97,12 @@ def evaluate(
     evaluation = _summarize(opened, scope, model, controls, audit_results=work.audit_results, device=device, seed=seed)
     evaluation = _add_random(evaluation, found[0] if found else None, opened)
     swaps = run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed)
+    likelihood, llr = run_likelihood(
+        opened, known, items, scores.logit, device=device, batch_size=batch_size, seed=seed
+    )
     here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
-    evaluation = replace(evaluation, swaps=swaps, sync=summarize_sync(items.rows, here))
-    write_predictions(run, items, scores, opened.info.threshold, controls, here)
+    evaluation = replace(evaluation, swaps=swaps, sync=summarize_sync(items.rows, here), likelihood=likelihood)
+    write_predictions(run, items, scores, opened.info.threshold, controls, here, llr)
     write_evaluation(run, evaluation)
     return evaluation
 

@@ -30,7 +30,7 @@ from unmask.preprocess.outcomes import Outcome
 from unmask.preprocess.profiles import AugmentationSettings, Profile
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import get_media_folder
-from unmask.preprocess.stage import preprocess
+from unmask.preprocess.stage import Limits, preprocess
 from unmask.train.run_folder import LoadedRun, load_run
 from unmask.train.run_info import RunInfo
 from unmask.train.scoring import ClipScores, compute_probability
@@ -122,7 +122,7 @@ def predict(files: Sequence[str | Path], run: Path, *, device: torch.device) -> 
     those of the training.
     """
     names = expand_files(map(str, files))
-    loaded = load_run(run, device)
+    loaded = load_run(run, torch.device("cpu"))  # the GPU is left alone until the workers have started
     refused = {name: _refuse(name, loaded) for name in names}
     accepted = [Path(name) for name, verdict in refused.items() if verdict is None]
     scored: dict[Path, Verdict] = {}
@@ -152,14 +152,15 @@ def _run_stages(
     manifest = probed.with_table(probed.table.filter([verdict is None for verdict in verdicts.values()]))
     if not len(manifest):
         return {path: verdict for path, verdict in verdicts.items() if verdict}
-    preprocess(manifest, profile.preprocess, work)
+    preprocess(manifest, profile.preprocess, work, Limits(fork=True))
     if (run / PROJECTIONS).is_dir():
         shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
     known = load_outcomes(get_media_folder(work, profile.preprocess))
     scored: dict[str, Verdict] = {}
     crashed: dict[str, str] = {}
     if any(outcome.outcome == "done" for outcome in known.values()):
-        reports = extract(manifest, profile, work, device=device)
+        specs = {name: stream.spec for name, stream in loaded.info.streams.items()}
+        reports = extract(manifest, profile, work, device=device, known=specs)
         crashed = {clip.partition("/")[0]: reason for one in reports for clip, reason in one.failed.items()}
         streams = open_tokens(work, manifest, profile)
         if any(store.lengths.any() for store in streams.stores.values()):

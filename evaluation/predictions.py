@@ -53,10 +53,11 @@ def write_predictions(
     threshold: float,
     controls: list[Scorer],
     sync: Sequence[FileSync | None] = (),
+    llr: NDArray[np.float64] | None = None,
 ) -> None:
     """One row per item, in the order of `items`, with one column `control: <name>` per control.
 
-    `sync`: of each item, if the profile has a sync encoder.
+    `sync`: of each item, if the profile has a sync encoder. `llr`: (N,) ln p(score | fake) - ln p(score | real).
     """
     columns: dict[str, pa.Array] = {
         name: pa.array([getattr(row, name) for row in items.rows], pa.string())
@@ -72,6 +73,8 @@ def write_predictions(
         "clips": pa.array(scores.clips),
         "verdict": pa.array(np.where(scores.score >= threshold, "fake", "real")),
     }
+    if llr is not None:
+        columns["llr"] = pa.array(llr)
     if any(sync):
         columns |= {
             "sync_offset_ms": pa.array([one and one.sync.offset_ms for one in sync], pa.int64()),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from unmask.cache.weights.seen_datasets import SeenDataset
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
+from unmask.evaluation.likelihood.results import Likelihood, read_likelihood
 from unmask.evaluation.swap_control.results import SwapControl, read_swap
 from unmask.evaluation.sync.results import SyncRow
 from unmask.manifests.audit.results import Shortcut
@@ -180,6 +181,8 @@ class Evaluation:
     """Of audio and image; empty for a run that does not read both, and in evaluations of earlier versions."""
     sync: tuple[SyncRow, ...] = ()
     """How mouth and audio fit in time; empty without a sync encoder, and in evaluations of earlier versions."""
+    likelihood: Likelihood | None = None
+    """Log-likelihood ratios; None in evaluations of earlier versions."""
 
     def __post_init__(self) -> None:
         if self.given != self.scored + self.out_of_scope + len(self.failures):
@@ -211,6 +214,7 @@ def read_evaluation(run: Path) -> Evaluation:
     shortcuts = tuple(Shortcut(**one) for one in value.pop("shortcuts", ()))
     swaps = tuple(read_swap(one) for one in value.pop("swaps", ()))
     sync = tuple(SyncRow(**one) for one in value.pop("sync", ()))
+    likelihood = read_likelihood(value.pop("likelihood", None))
     seen = tuple(SeenDataset(**one) for one in value.pop("seen", ()))
     return Evaluation(
         model=model,
@@ -219,6 +223,7 @@ def read_evaluation(run: Path) -> Evaluation:
         shortcuts=shortcuts,
         swaps=swaps,
         sync=sync,
+        likelihood=likelihood,
         seen=seen,
         **_with_tuples(value),
     )

@@ -6,6 +6,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from unmask.core.terminal.wide_table import Column, WideTable, format_plain
+from unmask.evaluation.likelihood import table as likelihood_table
+from unmask.evaluation.likelihood.results import Likelihood
 from unmask.evaluation.results import MACRO, SUMMARIES, Evaluation, Interval, MetricRow
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
 from unmask.evaluation.swap_control.results import SwapFigure
@@ -33,6 +35,8 @@ def render_evaluation(evaluation: Evaluation) -> RenderableType:
         parts += [Text(f"- {swap.meaning}", style=RED if swap.loses else "") for swap in evaluation.swaps]
     if evaluation.sync:
         parts += [Text(), _build_sync_table(evaluation), Text(f"- {MEANING}")]
+    if evaluation.likelihood:
+        parts += [Text(), *_render_likelihood(evaluation.likelihood)]
     said = [*describe_seen(evaluation), *describe_shortcuts(evaluation)]
     parts += [Text(f"- {text}", style=RED if bad else "") for text, bad in said]
     parts += [Text(f"- {note}", style=RED if "LEAKS" in note else "") for note in evaluation.notes]
@@ -59,9 +63,9 @@ def format_with_interval(value: float | None, interval: Interval | None) -> str:
 
 
 def _build_metrics_table(evaluation: Evaluation) -> WideTable:
-    """The interval of the first metric only; all of them are in the report and in the JSON."""
+    """The interval of the first metric only; all intervals and metrics are in the report and in the JSON."""
     rows = evaluation.model.rows
-    first, *others = binary.METRICS
+    first, *others = (metric for metric in binary.METRICS if metric.terminal)
     compared = [format_with_interval(row[first.name], row.interval(first.name)) for row in rows]
     return WideTable(
         title=f"{evaluation.run}: {evaluation.split} split, {evaluation.split_scheme}, profile {evaluation.profile}",
@@ -113,6 +117,23 @@ def _build_sync_table(evaluation: Evaluation) -> WideTable:
         names=Column(heading="", cells=list(map(name_row, evaluation.sync))),
         columns=[Column(heading=heading, cells=list(column)) for heading, column in zip(HEADINGS, cells, strict=True)],
     )
+
+
+def _render_likelihood(likelihood: Likelihood) -> list[RenderableType]:
+    said = likelihood_table.describe_likelihood(likelihood)
+    lines: list[RenderableType] = [Text(f"- {text}", style=RED if bad else "") for text, bad in said]
+    if not likelihood.rows:
+        return lines
+    cells = list(zip(*map(likelihood_table.format_row, likelihood.rows), strict=True))
+    table = WideTable(
+        title=likelihood_table.TITLE,
+        names=Column(heading="", cells=[row.method for row in likelihood.rows]),
+        columns=[
+            Column(heading=heading, cells=list(column))
+            for heading, column in zip(likelihood_table.HEADINGS, cells, strict=True)
+        ],
+    )
+    return [table, *lines]
 
 
 def format_change(figure: SwapFigure | None) -> str:

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from unmask.metrics.bootstrap import compute_weighted_auc, compute_weighted_balanced_accuracy
 from unmask.metrics.calibration import sum_bins
+from unmask.metrics.operating_points import minimum_detection_cost, tpr_at_1_percent_fpr, tpr_at_5_percent_fpr
 
 ECE_BINS = 15
 # Items of each class. The AUC of two real and two fake items takes only five values.
@@ -49,6 +49,10 @@ class Metric:
     """Figures of the cards at the top of the report."""
     ablation: tuple[Summary, ...] = ()
     """Columns of the ablation table."""
+    terminal: bool = True
+    """Is a column of the terminal's table and of the report's first one; the others are in a second table there."""
+    per_epoch: bool = True
+    """Is computed at every validation, for metrics.jsonl and TensorBoard. False for what only evaluations need."""
 
     def __call__(self, is_fake: ArrayLike, score: ArrayLike, threshold: float) -> float:
         return self.function(is_fake, np.asarray(score) >= threshold if self.needs_threshold else score)
@@ -60,12 +64,16 @@ class Metric:
 
 def auc(is_fake: ArrayLike, score: ArrayLike) -> float:
     """Probability that a fake item scores above a real one, ties counting half."""
+    from sklearn.metrics import roc_auc_score  # here, because a prediction would wait for it and not use it
+
     fake, score = _check_arrays(is_fake, score)
     return float(roc_auc_score(fake, score)) if _has_both(fake) else math.nan
 
 
 def equal_error_rate(is_fake: ArrayLike, score: ArrayLike) -> float:
     """Rate at which missed fakes and false alarms are equal, interpolated between the points of the ROC curve."""
+    from sklearn.metrics import roc_curve
+
     fake, score = _check_arrays(is_fake, score)
     if not _has_both(fake):
         return math.nan
@@ -79,6 +87,8 @@ def equal_error_rate(is_fake: ArrayLike, score: ArrayLike) -> float:
 
 
 def average_precision(is_fake: ArrayLike, score: ArrayLike) -> float:
+    from sklearn.metrics import average_precision_score
+
     fake, score = _check_arrays(is_fake, score)
     return float(average_precision_score(fake, score)) if _has_both(fake) else math.nan
 
@@ -90,6 +100,12 @@ def calibration_error(is_fake: ArrayLike, probability: ArrayLike, bins: int = EC
         return math.nan
     predicted, observed, _ = sum_bins(fake, probability, bins)
     return float(np.abs(predicted - observed).sum() / len(fake))
+
+
+def brier_score(is_fake: ArrayLike, probability: ArrayLike) -> float:
+    """Mean squared distance of the probability of fake from the label (Brier 1950); a constant 0.5 has 0.25."""
+    fake, probability = _check_arrays(is_fake, probability)
+    return float(np.mean((probability - fake) ** 2)) if len(fake) else math.nan
 
 
 # The same figures as scikit-learn's, which take 100 times as long: 40 ms of each epoch's validation on nine datasets.
@@ -176,13 +192,39 @@ METRICS: tuple[Metric, ...] = (
     Metric(name="recall", title="recall", short="rec", function=recall, needs_threshold=True),
     Metric(name="f1", title="F1", function=f1, needs_threshold=True, needs_both_classes=True, ablation=("macro",)),
     Metric(name="ece", title="ECE", function=calibration_error, lower_is_better=True, ablation=("pooled",)),
+    Metric(name="brier", title="Brier", function=brier_score, lower_is_better=True, terminal=False, per_epoch=False),
+    Metric(
+        name="tpr_at_fpr_1",
+        title="TPR at 1 % FPR",
+        function=tpr_at_1_percent_fpr,
+        needs_both_classes=True,
+        terminal=False,
+        per_epoch=False,
+    ),
+    Metric(
+        name="tpr_at_fpr_5",
+        title="TPR at 5 % FPR",
+        function=tpr_at_5_percent_fpr,
+        needs_both_classes=True,
+        terminal=False,
+        per_epoch=False,
+    ),
+    Metric(
+        name="min_dcf",
+        title="minDCF",
+        function=minimum_detection_cost,
+        needs_both_classes=True,
+        lower_is_better=True,
+        terminal=False,
+        per_epoch=False,
+    ),
 )
 """In the order of the tables' columns. The first is the one that runs and controls are compared by."""
 
 
 def measure(is_fake: ArrayLike, probability: ArrayLike, threshold: float = 0.5) -> dict[str, float]:
-    """Name -> value of every metric; an item is called fake if its probability is at least `threshold`."""
-    return {metric.name: metric(is_fake, probability, threshold) for metric in METRICS}
+    """Name -> value of every `per_epoch` metric; an item is called fake if its probability is at least `threshold`."""
+    return {metric.name: metric(is_fake, probability, threshold) for metric in METRICS if metric.per_epoch}
 
 
 def measure_by_domain(
@@ -204,7 +246,7 @@ def measure_by_domain(
 def average_domains(rows: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """Mean of each metric over the datasets that define it; NaN if none does."""
     listed = list(rows)
-    return {metric.name: _average([row[metric.name] for row in listed]) for metric in METRICS}
+    return {metric.name: _average([row[metric.name] for row in listed]) for metric in METRICS if metric.per_epoch}
 
 
 def _average(values: list[float]) -> float:

@@ -6,8 +6,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from sklearn.metrics import roc_curve
 
 # Below 1 a temperature makes the model more certain than it was trained to be. A few validation items that happen to be
 # separable would ask for that, and a genuine file of another kind would come out as "fake, 1.000".
@@ -24,6 +22,8 @@ def fit_temperature(is_fake: NDArray[np.bool_], logit: NDArray[np.float64]) -> f
     The most probable T given the items and the prior above. The targets are those of Platt (1999), (n + 1) / (n + 2)
     for a class of n items instead of 1: seven items of a class that are all right do not show a certainty beyond 8/9.
     """
+    from scipy.optimize import minimize_scalar  # here, because a prediction would wait for it and not use it
+
     fakes = int(np.count_nonzero(is_fake))
     reals = len(is_fake) - fakes
     if not fakes or not reals:
@@ -53,6 +53,8 @@ def fit_threshold(is_fake: NDArray[np.bool_], probability: NDArray[np.float64]) 
 
     Among equally good thresholds, the one nearest to 0.5.
     """
+    from sklearn.metrics import roc_curve
+
     if len(np.unique(is_fake)) < 2:
         return 0.5
     alarms, hits, cuts = roc_curve(is_fake, probability, drop_intermediate=False)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
 
 # exp(-30) is below what float32 can tell from no suspicion at all; the logarithm of the sum stays finite.
 LOWEST = -30.0
@@ -36,6 +34,9 @@ def fit_lines(
     term with known labels, and of the noisy-or. In each of them both classes weigh the same (Platt 1999), and one whose
     items are of one class is left out. The most probable lines given the items and the priors above.
     """
+    from scipy.optimize import minimize  # here, because a prediction would wait for it and not use it
+    from scipy.special import expit
+
     present_NT = ~np.isnan(logit_NT)
     x_NT = np.where(present_NT, logit_NT, 0.0).astype(np.float64)
     part_weight_NT = np.stack(

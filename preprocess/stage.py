@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,6 +44,8 @@ class Limits:
     """Wall-clock seconds per item."""
     memory_gib: float = 4.0
     """Memory per item."""
+    fork: bool = False
+    """Copies of this process where it can be copied (core/process_pool.py): for few files."""
 
 
 def preprocess(
@@ -102,6 +104,7 @@ def run_in_workers(
         memory_gib=limits.memory_gib,
         initializer=_start_worker,
         preload=PRELOADED,
+        fork=limits.fork,
     )
 
 
@@ -110,6 +113,8 @@ def _write_shards(
 ) -> None:
     """Write the shards of `jobs` in order, from one iterator: the cores stay busy while a shard is written."""
     items = _track_progress(preprocess_items([tasks[key] for job in jobs for key in job.keys], limits), len(tasks))
+    # Workers start with the first item, which is asked for here: the threads that write a shard would forbid a fork.
+    items = chain(list(islice(items, 1)), items)
     for job in jobs:
         complete = job.complete(folder, islice(items, len(job.keys)))
         if complete is not None:

@@ -141,3 +141,11 @@ def test_starting_loads_no_stage(module: str):
     assert module in loaded
     assert not {name.split(".")[0] for name in loaded} & {"torch", "numpy", "pyarrow", "transformers", *STAGES}
     assert not {name for name in loaded for stage in STAGES - {"core"} if name.startswith(f"unmask.{stage}")}
+
+
+def test_a_prediction_waits_for_no_library_that_it_does_not_use():
+    program = "import sys, unmask.evaluation.predict; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = set(done.stdout.split())
+    assert "torch" in loaded
+    assert not loaded & {"sklearn", "scipy.optimize", "scipy.signal", "transformers", "timm", "matplotlib"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 MARGIN_S = 0.1
@@ -14,6 +13,8 @@ LOW_ORDER, HIGH_ORDER = 8, 4
 
 def limit_band(wave: NDArray[np.float32], rate: int, lowest: float, highest: float) -> NDArray[np.float32]:
     """(A,) -> (A,), band-pass: 3 dB lower at the two frequencies in Hz. 0 and infinity limit nothing."""
+    import scipy.fft  # here, because a prediction never needs it, and it takes half a second to load
+
     length = scipy.fft.next_fast_len(len(wave) + int(MARGIN_S * rate), real=True)
     frequencies = scipy.fft.rfftfreq(length, 1 / rate)
     low = 1 / np.sqrt(1 + (frequencies / highest) ** (2 * LOW_ORDER))
@@ -32,6 +33,8 @@ def generate_noise(
 
     Below `corner` Hz it is flat: otherwise pink noise would have most of its power below the range of microphones.
     """
+    import scipy.fft
+
     length = scipy.fft.next_fast_len(samples, real=True)
     white = random.standard_normal(length, dtype=np.float32)
     frequencies = np.maximum(scipy.fft.rfftfreq(length, 1 / rate), corner)

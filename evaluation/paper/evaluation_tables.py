@@ -32,7 +32,8 @@ def write_tables(folder: Path, evaluation: Evaluation) -> list[Path]:
 
 def make_results(evaluation: Evaluation) -> TextTable:
     """One row per dataset, then the summaries; intervals beside the metrics that have them."""
-    shown = [metric for metric in binary.METRICS if not metric.needs_threshold or metric.weighted]
+    # The rest is in the .csv: more columns fit no page.
+    shown = [one for one in binary.METRICS if one.terminal and (one.weighted or not one.needs_threshold)]
     headings = ["dataset", "real", "fake", *(metric.heading for metric in shown)]
 
     def list_cells(row: MetricRow) -> list[str]:

@@ -18,6 +18,10 @@ TERMS = {
     "ROC curve": "Share of the fakes that are found against the share of real files that are called fake, as the "
     "threshold falls. The diagonal is chance.",
     "calibration": "Probabilities are calibrated when, of all files with a probability of 0.8, 80 % are fake.",
+    "Tippett plot": "Share of the real and of the fake files with at least an LR, as the LR rises. Good ratios "
+    "keep the real files left of LR 1 and the fake ones right of it.",
+    "PAV plot": "The LRs against those that the labels of the same files would give them, keeping their order. On "
+    "the diagonal an LR of 20 is 20 times more frequent among fakes; below it LRs are too high.",
     "domain discriminators": "Networks that guess from the model's features which dataset a clip is from. Near chance, "
     "the features do not tell the dataset.",
     "center crops": "Crops of the middle of a frame in which no face was found.",

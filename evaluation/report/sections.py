@@ -26,6 +26,7 @@ from unmask.evaluation.report.class_differences import FACTS, list_facts
 from unmask.evaluation.report.contact_sheet import Face
 from unmask.evaluation.report.forest_plot import draw_forest, list_legend
 from unmask.evaluation.report.glossary import list_terms
+from unmask.evaluation.report.likelihood import show_likelihood
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
@@ -60,8 +61,10 @@ class Section:
 
 def show_results(data: PageData) -> Context:
     styles = _assign_styles(data.evaluation)
+    ordered = sorted(binary.METRICS, key=lambda metric: metric.weighted is None)
     return {
-        "columns": sorted(binary.METRICS, key=lambda metric: metric.weighted is None),
+        "columns": [metric for metric in ordered if metric.terminal],
+        "more_columns": [metric for metric in ordered if not metric.terminal],
         "forest": draw_forest(data.evaluation, styles),
         "legend": list_legend(data.evaluation, styles),
         "flagged": list_flagged(data.evaluation),
@@ -201,6 +204,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(id="sync", title="Mouth and audio in time", context=show_sync),
     Section(id="roc", title="ROC curves", context=show_roc),
     Section(id="scores", title="Scores and calibration", context=show_scores),
+    Section(id="likelihood", title="Likelihood ratios", context=show_likelihood),
     Section(
         id="training", title="Training", context=show_training, json=lambda data: {"training": list(data.training)}
     ),

@@ -76,9 +76,12 @@ class Chunk:
 
 
 def probe_rows(
-    rows: Iterable[tuple[MediaRow, Path]], *, total: int, workers: int, full_content: bool = False
+    rows: Iterable[tuple[MediaRow, Path]], *, total: int, workers: int, full_content: bool = False, fork: bool = False
 ) -> Iterator[MediaRow]:
-    """The rows with their header fields, in the same order; bad files get `status` failed and a `reason`."""
+    """The rows with their header fields, in the same order; bad files get `status` failed and a `reason`.
+
+    `fork`: as in `run_isolated`.
+    """
     if not total:
         return
     waiting: deque[list[MediaRow]] = deque()
@@ -86,7 +89,8 @@ def probe_rows(
     # Reading whole files takes longer than any header.
     timeout_s = FULL_TIMEOUT_S if full_content else TIMEOUT_S
     with Progress("scan", total, "files") as progress:
-        for chunk, result in run_isolated(probe_chunk, chunks, workers=workers, timeout_s=2 * timeout_s, preload=HEAVY):
+        results = run_isolated(probe_chunk, chunks, workers=workers, timeout_s=2 * timeout_s, preload=HEAVY, fork=fork)
+        for chunk, result in results:
             probes = _probe_singly(chunk, workers, timeout_s) if isinstance(result, Failure) else result
             for row, probe in zip(waiting.popleft(), probes, strict=True):
                 progress.advance(failed=int(probe.reason is not None))

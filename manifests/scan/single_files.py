@@ -29,7 +29,7 @@ def make_file_manifest(files: Sequence[Path]) -> Manifest:
     root = Path(os.path.commonpath([path.parent for path in paths]))
     rows = [(_make_row(path, path.relative_to(root).as_posix()), path) for path in paths]
     workers = min(len(rows), count_cores())
-    return from_rows(probe_rows(rows, total=len(rows), workers=workers), {DATASET: str(root)})
+    return from_rows(probe_rows(rows, total=len(rows), workers=workers, fork=True), {DATASET: str(root)})
 
 
 def _check_path(path: Path) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from unmask.media.audio.silence import SILENT_BELOW_DB, compute_silence_limit
@@ -71,6 +70,8 @@ def to_db(amplitude: float) -> float:
 
 def sum_power(samples: NDArray[np.float32], window: NDArray[np.float64]) -> NDArray[np.float64]:
     """(K,) power spectrum, summed over the windows of (A,) samples; shorter samples are padded."""
+    import scipy.fft  # here, because images never need it, and it takes half a second to load
+
     size = len(window)
     whole = samples[: max(1, len(samples) // size) * size]
     frames = np.pad(whole, (0, -len(whole) % size)).reshape(-1, size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
 
 from unmask.media.audio.silence import SILENT_BELOW_DB, compute_rms, compute_silence_limit
@@ -20,6 +19,8 @@ HIGHEST_PEAK = 0.99
 
 def limit_band(samples: NDArray[np.float32], rate: int, highest_hz: float) -> NDArray[np.float32]:
     """(A,) with all above `highest_hz` at -80 dB or less; unchanged if that is no less than half the rate."""
+    import scipy.signal  # here, because most files never need it, and it takes half a second to load
+
     if highest_hz >= rate / 2 or not len(samples):
         return samples
     window = ("kaiser", scipy.signal.kaiser_beta(STOP_DB))

@@ -140,3 +140,37 @@ def test_a_script_without_a_main_guard_is_not_run_again_by_the_workers(tmp_path:
     environment = os.environ | {"PYTHONPATH": str(Path(unmask.__file__).parents[1])}
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
     assert done.stdout == "the script runs\n[('/a/b', 'b')]\n", done.stderr
+
+
+FORKED = """
+import os, sys, threading, time
+import unmask.core.process_pool as pool
+
+big = bytearray(10**6)
+
+def behave(item):
+    if item == "hang": time.sleep(60)
+    if item == "crash": os.abort()
+    return f"{item} {len(big)} {'statistics' in sys.modules}"
+
+assert pool.can_fork()
+big.extend(b"1")  # only a copy of this process knows
+items = ["a", "crash", "hang", "b"]
+for pair in pool.run_isolated(behave, items, workers=2, timeout_s=3, preload=["statistics"], fork=True):
+    print(*pair)
+thread = threading.Timer(60, print)
+thread.start()
+assert not pool.can_fork()
+thread.cancel()
+"""
+
+
+def test_workers_may_be_copies_of_a_process_with_one_thread(tmp_path: Path):
+    script = tmp_path / "experiment.py"
+    script.write_text(FORKED)
+    environment = os.environ | {"PYTHONPATH": str(Path(unmask.__file__).parents[1])}
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
+    a, crash, hang, b = done.stdout.splitlines()
+    assert (a, b) == ("a a 1000001 True", "b b 1000001 True"), done.stderr
+    assert "died (exit code" in crash
+    assert "not finished within 3 s" in hang

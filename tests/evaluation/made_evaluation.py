@@ -14,6 +14,7 @@ from PIL import Image
 
 from unmask.evaluation.controls import score_headers, score_majority
 from unmask.evaluation.item_set import ItemSet
+from unmask.evaluation.likelihood.measure import measure_likelihood
 from unmask.evaluation.predictions import Predictions, read_predictions, write_predictions
 from unmask.evaluation.report.class_differences import Difference, LabelLine
 from unmask.evaluation.report.contact_sheet import Face
@@ -86,6 +87,8 @@ def make_evaluation(run: Path) -> Made:
         for control in (score_majority(known), score_headers(known, seed=0))
     ]
     ours, theirs = measure(items, model, seed=0), [measure(items, control, seed=0) for control in controls]
+    fitted_on = known.only(~test), scored.only(~test).logit
+    likelihood, llr = measure_likelihood(*fitted_on, items, scores.logit, temperature=1.0, prior_log_odds=0.0, seed=0)
     few = {"part": "image", "n_real": 40, "n_fake": 3, "groups": 43, "partners": 9, "draws": 3}
     evaluation = Evaluation(
         run="full-s0-0123abcd",
@@ -113,8 +116,9 @@ def make_evaluation(run: Path) -> Made:
         ),
         audit="audit",
         swaps=(make_swap("audio", -0.141), SwapControl(**few, figures=(), meaning="too few files")),
+        likelihood=likelihood,
     )
-    write_predictions(run, items, scores, 0.5, controls)
+    write_predictions(run, items, scores, 0.5, controls, llr=llr)
     return Made(items, scores, evaluation, read_predictions(run))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from tiny_chain import CPU, DAMAGED, Chain
 
+from unmask.cache.encoders import make_encoder
 from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.terminal.wide_table import format_plain
@@ -153,6 +154,24 @@ def silent(tmp_path: Path) -> Path:
     """A video without an audio track."""
     write_video(tmp_path / "silent.mp4", [np.full((64, 64, 3), 90 + n, np.uint8) for n in range(25)], None, 30)
     return tmp_path / "silent.mp4"
+
+
+def test_encoders_of_other_media_than_the_given_files_are_not_loaded(chain: Chain, monkeypatch) -> None:
+    made = []
+
+    def record(choice, device):
+        made.append(choice.name)
+        return make_encoder(choice, device)
+
+    monkeypatch.setattr("unmask.cache.extraction_plan.make_encoder", record)
+    image = next(row for row in chain.manifest.rows() if row.kind == "image" and row.status == "ok")
+    (verdict,) = predict([chain.manifest.locate(image)], chain.run, device=CPU)
+    assert verdict.score is not None
+    streams = load_run(chain.run, CPU).info.streams
+    of_audio = {name for name, stream in streams.items() if stream.spec.modality == "audio"}
+    assert of_audio
+    assert made
+    assert not of_audio & set(made)
 
 
 def test_a_media_kind_that_the_run_was_not_trained_on_is_named_and_not_called_unreadable(

@@ -55,7 +55,7 @@ def test_a_dataset_of_one_class_has_no_ranking_and_no_part_in_the_mean() -> None
     table = measure(items, scorer([0.9, 0.8, 0.2, 0.1, 0.9, 0.9, 0.2]), seed=0).table
     row = table.row("c")
     assert {name for name, value in row.values.items() if value is None} == {
-        "auc", "eer", "ap", "balanced_accuracy", "precision", "f1",
+        "auc", "eer", "ap", "balanced_accuracy", "precision", "f1", "tpr_at_fpr_1", "tpr_at_fpr_5", "min_dcf",
     }  # fmt: skip
     assert row.intervals == {"auc": None, "balanced_accuracy": None}
     assert row["recall"] == pytest.approx(2 / 3)

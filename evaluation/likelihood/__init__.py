@@ -1,0 +1,1 @@
+"""Log-likelihood ratios of the evaluated items: fitted on validation, measured on the split."""
