@@ -288,6 +288,6 @@ class Work(OpenWork):
         """`Run.predict` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).predict(files, device=device)
 
-    def report(self, run: RunName = None) -> Path:
+    def report(self, run: RunName = None, *, figures: str | Path | None = None) -> Path:
         """`Run.report` of a run by its name or folder; None: the newest of `train`."""
-        return self.run(run).report()
+        return self.run(run).report(figures)

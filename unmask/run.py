@@ -153,11 +153,15 @@ class Run:
         with _only_progress():  # the stages' other log lines name a temporary folder
             return VerdictTable(predict(names, self.folder, device=choose_device(device)))
 
-    def report(self) -> Path:
-        """Write the HTML report about this run, which must have been evaluated; the page's path."""
+    def report(self, figures: str | Path | None = None) -> Path:
+        """Write the HTML report about this run, which must have been evaluated; the page's path.
+
+        Its model card is written to the run's folder. `figures`: a folder for figures, tables and references for a
+        paper (docs/reading-results.md).
+        """
         from unmask.evaluation.report import report
 
-        return report(self._work, self.folder)
+        return report(self._work, self.folder, None if figures is None else Path(figures))
 
     def as_row(self) -> Row:
         """Its row in `Work.runs()`."""

@@ -10,9 +10,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,9 +17,8 @@ from unmask.core.atomic_files import write_json, write_text
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
 from unmask.evaluation.ablation.ablation_table import COMPARED, Ablation, AblationRow, Spread, list_cells, write_notes
-
-LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$"}
-LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
+from unmask.evaluation.paper import text_table
+from unmask.evaluation.paper.text_table import TextTable
 
 DIFFERENCE = ("minus base", "minus base low", "minus base high", "minus base deviation", "p", "p holm")
 """Columns of the CSV per entry of COMPARED."""
@@ -42,10 +38,8 @@ def format_csv(ablation: Ablation) -> str:
     datasets = list(dict.fromkeys(name for row in ablation.rows for name in row.datasets))
     columns = [*figures, *(f"{name} AUC" for name in datasets), "validation AUC"]
     spreads = [f"{column} {part}" for column in columns for part in ("mean", "deviation", "seeds")]
-    file = io.StringIO()
-    table = csv.writer(file, lineterminator="\n")
     compared = [f"{title} {part}" for title in COMPARED for part in DIFFERENCE] if ablation.base else []
-    table.writerow(["preset", "items", *spreads, "training seconds", "runs", "problem", *compared])
+    lines: list[list[object]] = [["preset", "items", *spreads, "training seconds", "runs", "problem", *compared]]
     for row in ablation.rows:
         found = [
             *(row.figures.get(name) for name in figures),
@@ -54,28 +48,25 @@ def format_csv(ablation: Ablation) -> str:
         ]
         numbers = [cell for spread in found for cell in _list_numbers(spread)]
         beside = _list_differences(row) if ablation.base else []
-        table.writerow([row.preset, row.items, *numbers, row.train_seconds, " ".join(row.runs), row.problem, *beside])
-    return file.getvalue()
+        lines.append([row.preset, row.items, *numbers, row.train_seconds, " ".join(row.runs), row.problem, *beside])
+    return text_table.format_csv(lines)
 
 
 def format_markdown(ablation: Ablation) -> str:
     """A table with pipes, then the notes as a list."""
-    headings, rows = list_cells(ablation)
-    lines = [headings, ["---", *("---:" for _ in headings[1:])], *rows]
-    table = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
-    return "\n".join([*table, "", *(f"- {note}" for note in write_notes(ablation))]) + "\n"
+    return text_table.format_markdown(make_table(ablation))
 
 
 def format_latex(ablation: Ablation) -> str:
     """A tabular with the rules of booktabs; the notes are comments."""
+    return text_table.format_latex(make_table(ablation))
+
+
+def make_table(ablation: Ablation) -> TextTable:
+    """The presets, then the controls."""
     headings, rows = list_cells(ablation)
-    body = [" & ".join(map(_escape_latex, cells)) + r" \\" for cells in [headings, *rows]]
-    trained = 1 + len(ablation.rows)
-    parts = [r"\toprule", body[0], r"\midrule", *body[1:trained]]
-    parts += [r"\midrule", *body[trained:]] if body[trained:] else []
-    notes = [f"% {note}" for note in write_notes(ablation)]
-    begin = r"\begin{tabular}{l" + "r" * (len(headings) - 1) + "}"
-    return "\n".join([*notes, begin, *parts, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    trained = len(ablation.rows)
+    return TextTable(headings=headings, blocks=(rows[:trained], rows[trained:]), notes=write_notes(ablation))
 
 
 def format_html(ablation: Ablation) -> str:
@@ -110,7 +101,3 @@ def _list_differences(row: AblationRow) -> list[float | None]:
 
 def _list_numbers(spread: Spread | None) -> tuple[float | None, float | None, int]:
     return (None, None, 0) if spread is None else (spread.mean, spread.deviation, spread.seeds)
-
-
-def _escape_latex(text: str) -> str:
-    return re.sub("|".join(map(re.escape, LATEX)), lambda found: LATEX[found[0]], text)

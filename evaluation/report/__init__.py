@@ -1,19 +1,26 @@
-"""One self-contained HTML page about a run and the data behind it."""
+"""One self-contained HTML page about a run and the data behind it, with its model card; figures for a paper."""
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
 from unmask.cache.stage import open_tokens
+from unmask.core.atomic_files import write_text
 from unmask.core.errors import MissingInput
 from unmask.core.work_folder import WorkFolder
+from unmask.evaluation.ablation.newest_ablation import find_newest
 from unmask.evaluation.evaluate import add_audit, find_evaluation
+from unmask.evaluation.model_card.card import FILE, CardData, format_card
+from unmask.evaluation.paper.figure_data import FigureData
+from unmask.evaluation.paper.files import write_paper
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report.class_differences import compare_labels
 from unmask.evaluation.report.failed_files import find_lost_rows, group_lost
 from unmask.evaluation.report.missing_faces import find_missed_faces, find_shards, make_sheet
+from unmask.evaluation.report.model_inside import look_inside
 from unmask.evaluation.report.page import write_page
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.provenance import list_commands, list_dates, list_settings
@@ -33,8 +40,11 @@ from unmask.train.run_folder import load_finished, load_run, read_metrics
 __all__ = ["report"]
 
 
-def report(work: WorkFolder, run: Path) -> Path:
-    """Write `work.report` about `run`; raise `MissingInput` if the run has not been evaluated."""
+def report(work: WorkFolder, run: Path, figures: Path | None = None) -> Path:
+    """Write `work.report` about `run` and its model card; raise `MissingInput` if the run has not been evaluated.
+
+    `figures`: also write figures, tables and references for a paper into this folder.
+    """
     evaluation, predictions = find_evaluation(run), read_predictions(run)
     if evaluation is None:
         raise MissingInput(f"{run.name}: its current weights have not been evaluated", "unmask evaluate")
@@ -68,6 +78,31 @@ def report(work: WorkFolder, run: Path) -> Path:
         missed=find_missed_faces(media, rows, known) if searched else None,
         lost=group_lost(lost, known, find_shards(media, lost)),
         robustness=find_robustness(run, evaluation),
+        preset=loaded.config.preset,
+        inside=look_inside(loaded),
+        ablation=find_newest(work.ablations, loaded.config.preset),
     )
     write_page(work.report, data)
+    encoders = {name: stream.spec for name, stream in loaded.info.streams.items()}
+    card = CardData(
+        evaluation=evaluation,
+        config=loaded.config,
+        summary=summary,
+        encoders=encoders,
+        rows=rows,
+        trained_on=loaded.info.shape.datasets,
+        commands=data.commands,
+        synthetic=data.synthetic,
+        version=version("unmask"),
+    )
+    write_text(run / FILE, format_card(card))
+    if figures is not None:
+        paper = FigureData(
+            evaluation=evaluation,
+            predictions=predictions,
+            training=data.training,
+            preset=data.preset,
+            ablation=data.ablation,
+        )
+        write_paper(figures, paper, encoders, card.version)
     return work.report

@@ -50,13 +50,13 @@ def list_small_sets(evaluation: Evaluation) -> list[MetricRow]:
 def _draw_roc(
     name: str, predictions: pa.Table, part: NDArray[np.bool_], evaluation: Evaluation, styles: dict[str, str]
 ) -> Chart:
-    is_fake = _read_labels(predictions)[part]
+    is_fake = read_labels(predictions)[part]
     series = []
     for control in BESIDE:
         if _has_auc(evaluation, control, name):
-            score = _read_column(predictions, CONTROL + control)[part]
+            score = read_column(predictions, CONTROL + control)[part]
             series.append(Series(control, *_compute_roc(is_fake, score), f"thin {styles[control]}"))
-    series.append(Series("model", *_compute_roc(is_fake, _read_column(predictions, "score")[part]), "model"))
+    series.append(Series("model", *_compute_roc(is_fake, read_column(predictions, "score")[part]), "model"))
     x, y = make_unit_axis("false positive rate"), make_unit_axis("true positive rate")
     chart = draw_line_chart(f"ROC, {name}", series, x, y, width=280, height=250, diagonal=True)
     row = evaluation.model.row(name)
@@ -74,7 +74,7 @@ def _has_auc(evaluation: Evaluation, control: str, row: str) -> bool:
 
 
 def draw_scores(predictions: pa.Table) -> Chart:
-    is_fake, score = _read_labels(predictions), _read_column(predictions, "score")
+    is_fake, score = read_labels(predictions), read_column(predictions, "score")
     real, fake = count_shares(score[~is_fake]), count_shares(score[is_fake])
     y = fit_axis("share of the class", [0.0, *real, *fake])
     bars = [("real", "real", real), ("fake", "fake", fake)]
@@ -90,7 +90,7 @@ def count_shares(score: NDArray[np.float64]) -> list[float]:
 
 
 def draw_calibration(evaluation: Evaluation, predictions: pa.Table) -> Chart:
-    x, y = bin_reliability(_read_labels(predictions), _read_column(predictions, "score"))
+    x, y = bin_reliability(read_labels(predictions), read_column(predictions, "score"))
     line = Series("model", x, y, "model", marks=True)
     axes = make_unit_axis("mean probability of fake"), make_unit_axis("share of fakes")
     drawn = draw_line_chart("Calibration", [line], *axes, diagonal=True)
@@ -104,8 +104,8 @@ def draw_sync(predictions: pa.Table) -> Chart | None:
     """Offset and fit of each compared file; None without a sync encoder."""
     if "sync_fit" not in predictions.column_names:
         return None
-    is_fake, fit = _read_labels(predictions), _read_column(predictions, "sync_fit")
-    offset = _read_column(predictions, "sync_offset_ms")
+    is_fake, fit = read_labels(predictions), read_column(predictions, "sync_fit")
+    offset = read_column(predictions, "sync_offset_ms")
     known, parts = ~np.isnan(fit), (("genuine", "real", ~is_fake), ("fake", "fake", is_fake))
     series = [
         Series(name, offset[known & part].tolist(), fit[known & part].tolist(), style, joined=False)
@@ -124,16 +124,16 @@ def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
     best = lines[-1]["best_epoch"]
     marker = (float(best), f"kept {best}")
     losses = [
-        Series("training", epochs, _read_values(lines, "train", "fake"), "training"),
-        Series("validation", epochs, _read_values(lines, "validation", "loss"), "model"),
+        Series("training", epochs, read_values(lines, "train", "fake"), "training"),
+        Series("validation", epochs, read_values(lines, "validation", "loss"), "model"),
     ]
     areas = [
-        Series("macro", epochs, _read_values(lines, "validation", "macro", "auc"), "model"),
-        Series("pooled", epochs, _read_values(lines, "validation", "pooled", "auc"), "training"),
+        Series("macro", epochs, read_values(lines, "validation", "macro", "auc"), "model"),
+        Series("pooled", epochs, read_values(lines, "validation", "pooled", "auc"), "training"),
     ]
     domains = [
-        Series("discriminators", epochs, _read_values(lines, "validation", "domain_accuracy"), "model"),
-        Series("chance", epochs, _read_values(lines, "validation", "domain_chance"), "chance"),
+        Series("discriminators", epochs, read_values(lines, "validation", "domain_accuracy"), "model"),
+        Series("chance", epochs, read_values(lines, "validation", "domain_chance"), "chance"),
     ]
     told = "Validation accuracy of the domain discriminators; near chance, the features do not tell the dataset"
     charts = [
@@ -142,7 +142,7 @@ def draw_training(lines: Sequence[dict[str, Any]]) -> list[Chart]:
         (told, domains, "accuracy"),
     ]
     if criterion := lines[-1].get("criterion"):
-        deciding = [Series("decides", epochs, _read_values(lines, "deciding"), "model")]
+        deciding = [Series("decides", epochs, read_values(lines, "deciding"), "model")]
         unit = "AUC" if criterion in ("macro_auc", "auc") else "cross-entropy (nats)"
         charts.insert(0, (f"Chooses the epoch: {describe_choice(criterion)}: epoch {best}", deciding, unit))
     return [_draw_lines(caption, series, epochs, y, marker) for caption, series, y in charts]
@@ -157,7 +157,7 @@ def _draw_lines(
     return Chart(caption, drawn, tuple((line.style, line.label) for line in series))
 
 
-def _read_values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:
+def read_values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:
     """One value per epoch; NaN, a gap in the line, if an epoch has none."""
     values = []
     for line in lines:
@@ -168,14 +168,14 @@ def _read_values(lines: Sequence[dict[str, Any]], *keys: str) -> list[float]:
     return values
 
 
-def _read_labels(predictions: pa.Table) -> NDArray[np.bool_]:
+def read_labels(predictions: pa.Table) -> NDArray[np.bool_]:
     return np.array([label == 1 for label in predictions.column("label").to_pylist()], np.bool_)
 
 
-def _read_column(predictions: pa.Table, name: str) -> NDArray[np.float64]:
+def read_column(predictions: pa.Table, name: str) -> NDArray[np.float64]:
     return np.array(predictions.column(name).to_pylist(), np.float64)
 
 
 def _has_both(predictions: pa.Table, part: NDArray[np.bool_]) -> bool:
-    is_fake = _read_labels(predictions)[part]
+    is_fake = read_labels(predictions)[part]
     return bool(is_fake.any() and not is_fake.all())

@@ -12,6 +12,7 @@ from unmask.core.atomic_files import write_text
 from unmask.core.errors import MissingInput
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
+from unmask.evaluation.paper.first_sentence import describe_beaten
 from unmask.evaluation.report import sections
 from unmask.evaluation.report.class_differences import figure
 from unmask.evaluation.report.glossary import list_terms
@@ -40,6 +41,7 @@ def render(data: PageData) -> str:
         evaluation=data.evaluation,
         dates=data.dates,
         commands=data.commands,
+        beaten=describe_beaten(data.evaluation),
         cards=_list_cards(data.evaluation),
         synthetic=data.synthetic,
         flagged=list_flagged(data.evaluation),

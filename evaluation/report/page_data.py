@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from unmask.evaluation.ablation.ablation_table import Ablation
 from unmask.evaluation.report.class_differences import Difference, LabelLine
 from unmask.evaluation.report.contact_sheet import Cell, Face
 from unmask.evaluation.report.failed_files import LostGroup
 from unmask.evaluation.report.missing_faces import Missed
+from unmask.evaluation.report.model_inside import ModelInside
 from unmask.evaluation.report.stage_counts import DatasetLine, FailureLine, StageLine
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.robustness.results import Robustness
@@ -47,3 +49,7 @@ class PageData:
     lost: Sequence[LostGroup]
     robustness: Robustness | None = None
     """Of the evaluated weights and items; None if it was not measured."""
+    preset: str = ""
+    inside: ModelInside = field(default_factory=ModelInside)
+    ablation: Ablation | None = None
+    """The newest that has the run's preset."""

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from unmask.evaluation.ablation.ablation_table import list_cells, write_notes
 from unmask.evaluation.random_control import TOGETHER
 from unmask.evaluation.report.charts import (
     BESIDE,
@@ -130,6 +131,21 @@ def show_training(data: PageData) -> Context:
     return {"training": draw_training(data.training), "members": data.members}
 
 
+def show_model(data: PageData) -> Context:
+    return {"inside": data.inside, "mixed": any(one.share is not None for one in data.inside.encoders)}
+
+
+def show_ablation(data: PageData) -> Context:
+    headings, rows = list_cells(data.ablation) if data.ablation else ([], [])
+    return {
+        "ablation": data.ablation,
+        "preset": data.preset,
+        "ablation_headings": headings,
+        "ablation_rows": rows,
+        "ablation_notes": write_notes(data.ablation) if data.ablation else [],
+    }
+
+
 def show_run(data: PageData) -> Context:
     return {"facts": [*data.dates, *data.headline], "commands": data.commands, "settings": data.settings}
 
@@ -203,6 +219,18 @@ SECTIONS: tuple[Section, ...] = (
     Section(id="likelihood", title="Likelihood ratios", context=show_likelihood),
     Section(
         id="training", title="Training", context=show_training, json=lambda data: {"training": list(data.training)}
+    ),
+    Section(
+        id="model",
+        title="Encoders, layers and modalities",
+        context=show_model,
+        json=lambda data: {"model": asdict(data.inside)},
+    ),
+    Section(
+        id="ablation",
+        title="Ablation",
+        context=show_ablation,
+        json=lambda data: {"ablation": data.ablation and data.ablation.as_json()},
     ),
     Section(id="run", title="Run and machine", context=show_run, json=export_run),
     Section(id="data", title="Data", context=show_datasets, json=export_datasets),

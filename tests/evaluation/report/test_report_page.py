@@ -34,6 +34,8 @@ HEADINGS = [
     "Scores and calibration",
     "Likelihood ratios",
     "Training",
+    "Encoders, layers and modalities",
+    "Ablation",
     "Run and machine",
     "Data",
     "Extracted faces",
@@ -324,7 +326,7 @@ def test_dates_commands_and_settings_of_the_run_are_named(page_data: PageData, m
     assert [name for name, _ in dates] == ["trained"]
     html = render(replace(page_data, dates=dates, commands=commands, settings=list_settings(config)))
     assert f"Trained {dates[0][1]}." in html
-    assert "unmask train --preset full-cdan --seed 3" in html.split("<nav")[0]
+    assert "unmask train --preset full-cdan --seed 3" in html.split("<section")[0]
     assert "<dt>train.lr</dt><dd>0.001</dd>" in html
     assert json.loads(Page(html).scripts[0])["settings"]["train.domain_loss"] == "cdan"
 

@@ -1,0 +1,57 @@
+"""The newest ablation that has a preset, read back from its ablation.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from unmask.evaluation.ablation.ablation_table import VERSION, Ablation, AblationRow, Spread
+
+FILE = "ablation.json"
+
+
+def find_newest(ablations: Path, preset: str) -> Ablation | None:
+    """The ablation under `ablations` that was written last and has a trained row `preset`; None without one.
+
+    Those of another version, and files that cannot be read, are passed over.
+    """
+    paths = sorted(ablations.glob(f"*/{FILE}"), key=lambda path: (path.stat().st_mtime, path.parent.name), reverse=True)
+    found = (_read_ablation(path) for path in paths)
+    return next((one for one in found if one and any(row.preset == preset and row.runs for row in one.rows)), None)
+
+
+def _read_ablation(path: Path) -> Ablation | None:
+    """Without its controls and store uses."""
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if value.get("version") != VERSION:
+            return None
+        rows = tuple(map(_read_row, value["rows"]))
+        known = _keep_fields(value, Ablation)
+        seeds, shortcuts = tuple(value["seeds"]), tuple(value.get("shortcuts", ()))
+        return Ablation(**known | {"rows": rows, "controls": (), "stores": (), "seeds": seeds, "shortcuts": shortcuts})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _read_row(value: Mapping[str, Any]) -> AblationRow:
+    spreads = {name: _read_spreads(value[name]) for name in ("figures", "datasets")}
+    validation = value.get("validation")
+    return AblationRow(
+        **_keep_fields(value, AblationRow)
+        | spreads
+        | {"runs": tuple(value["runs"]), "validation": Spread(**validation) if validation else None}
+    )
+
+
+def _read_spreads(value: Mapping[str, Any]) -> dict[str, Spread | None]:
+    return {name: Spread(**one) if one else None for name, one in value.items()}
+
+
+def _keep_fields(value: Mapping[str, Any], kind: type) -> dict[str, Any]:
+    """Only what this version knows: others may have added to the file."""
+    names = {field.name for field in fields(kind)}
+    return {name: one for name, one in value.items() if name in names}

@@ -1,0 +1,1 @@
+"""A model card in Markdown, made from the numbers of an evaluation."""

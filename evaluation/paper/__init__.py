@@ -1,0 +1,1 @@
+"""Tables, vector figures and references for a paper."""

@@ -1,0 +1,1 @@
+"""Vector figures with matplotlib, which only this folder imports."""
