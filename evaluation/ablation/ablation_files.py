@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from unmask.core.atomic_files import write_json, write_text
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
-from unmask.evaluation.ablation.ablation_table import Ablation, Spread, list_cells, write_notes
-
-LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$"}
-LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
+from unmask.evaluation.ablation.ablation_table import Ablation, list_cells, write_notes
+from unmask.evaluation.tables import text_tables
+from unmask.evaluation.tables.spread import Spread
+from unmask.evaluation.tables.text_tables import RowGroup, TextTable
 
 
 def write_ablation(folder: Path, ablation: Ablation) -> None:
@@ -55,22 +54,20 @@ def format_csv(ablation: Ablation) -> str:
 
 def format_markdown(ablation: Ablation) -> str:
     """A table with pipes, then the notes as a list."""
-    headings, rows = list_cells(ablation)
-    lines = [headings, ["---", *("---:" for _ in headings[1:])], *rows]
-    table = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
-    return "\n".join([*table, "", *(f"- {note}" for note in write_notes(ablation))]) + "\n"
+    return text_tables.format_markdown(_make_table(ablation))
 
 
 def format_latex(ablation: Ablation) -> str:
     """A tabular with the rules of booktabs; the notes are comments."""
+    return text_tables.format_latex(_make_table(ablation))
+
+
+def _make_table(ablation: Ablation) -> TextTable:
+    """The presets, then the controls."""
     headings, rows = list_cells(ablation)
-    body = [" & ".join(map(_escape_latex, cells)) + r" \\" for cells in [headings, *rows]]
-    trained = 1 + len(ablation.rows)
-    parts = [r"\toprule", body[0], r"\midrule", *body[1:trained]]
-    parts += [r"\midrule", *body[trained:]] if body[trained:] else []
-    notes = [f"% {note}" for note in write_notes(ablation)]
-    begin = r"\begin{tabular}{l" + "r" * (len(headings) - 1) + "}"
-    return "\n".join([*notes, begin, *parts, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    trained = len(ablation.rows)
+    groups = [RowGroup(rows=rows[:trained]), RowGroup(rows=rows[trained:])]
+    return TextTable(headings=headings, groups=groups, notes=write_notes(ablation))
 
 
 def format_html(ablation: Ablation) -> str:
@@ -96,7 +93,3 @@ def name_ablation(rows: list[str], key: str) -> str:
 
 def _list_numbers(spread: Spread | None) -> tuple[float | None, float | None, int]:
     return (None, None, 0) if spread is None else (spread.mean, spread.deviation, spread.seeds)
-
-
-def _escape_latex(text: str) -> str:
-    return re.sub("|".join(map(re.escape, LATEX)), lambda found: LATEX[found[0]], text)

@@ -10,22 +10,12 @@ from rich.text import Text
 
 from unmask.core.terminal.wide_table import Column, WideTable
 from unmask.evaluation.results import ScoreTable
+from unmask.evaluation.tables.spread import Spread
 from unmask.evaluation.terminal_table import NOTHING, number
 from unmask.evaluation.token_reuse import StoreUse, describe_token_reuse
 from unmask.metrics import binary
 
 VERSION = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    mean: float
-    deviation: float | None
-    """Sample standard deviation over the seeds; None for one seed."""
-    seeds: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f}" + ("" if self.deviation is None else f" ± {self.deviation:.3f}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

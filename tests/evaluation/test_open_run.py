@@ -20,7 +20,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.demo.encoding import write_video
 from unmask.evaluation.ablation.ablate import ablate
 from unmask.evaluation.ablation.ablation_files import FORMS
-from unmask.evaluation.ablation.ablation_table import Spread, render_ablation
+from unmask.evaluation.ablation.ablation_table import render_ablation
 from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.open_run import check_split
 from unmask.evaluation.predict import predict
