@@ -25,6 +25,7 @@ class WorkFolder:
     <root>/probe/                            results of probe, and the encoders that it recommends
     <root>/runs/<id>/                        trained models, their settings and evaluation results
     <root>/ablations/<name>/                 tables of ablate, one folder per comparison
+    <root>/suites/<name>/                    tables of suite; their trainings are in suites/cells/
     <root>/locks/                            empty lock files that keep two commands of one stage apart
     <root>/audit.html                        report of audit
     <root>/audit.json                        its results, which evaluate shows beside its own
@@ -80,6 +81,10 @@ class WorkFolder:
     @property
     def ablations(self) -> Path:
         return self.root / "ablations"
+
+    @property
+    def suites(self) -> Path:
+        return self.root / "suites"
 
     @property
     def locks(self) -> Path:

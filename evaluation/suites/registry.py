@@ -120,8 +120,8 @@ SUITES = {
         Suite(
             name="ffpp-cross",
             form="ffpp-cross",
-            description="train on FaceForensics++ c23 (published list), test on Celeb-DF-v2's official test list and on "
-            "DFD; frame AUC and video AUC",
+            description="train on FaceForensics++ c23 (published list), test on Celeb-DF-v2's official test list and "
+            "on DFD; frame AUC and video AUC",
             list_splits=list_ffpp_cross,
         ),
         Suite(

@@ -27,6 +27,7 @@ from unmask.evaluation.predict import predict
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report import report
 from unmask.evaluation.results import Evaluation, read_evaluation
+from unmask.evaluation.tables.spread import Spread
 from unmask.evaluation.terminal_table import format_evaluation
 from unmask.evaluation.token_reuse import store_uses
 from unmask.manifests.audit.audit import audit

@@ -29,6 +29,7 @@ from unmask.cli.probe import probe
 from unmask.cli.report import report
 from unmask.cli.scan import scan
 from unmask.cli.split import split
+from unmask.cli.suite import suite
 from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
 from unmask.core.crashes import as_run_error
@@ -51,6 +52,7 @@ COMMANDS = (
     predict,
     presets,
     ablate,
+    suite,
     datasets,
     demo_data,
     demo,
