@@ -11,6 +11,7 @@ from unmask.tables import Row, Table
 
 if TYPE_CHECKING:
     from unmask.evaluation.suites.results import SuiteResult
+    from unmask.evaluation.tables.spread import Spread
 
 
 @dataclass(repr=False)
@@ -24,21 +25,27 @@ class SuiteTable(Table):
     title = "suite"
 
     def as_rows(self) -> list[Row]:
-        from unmask.evaluation.suites.results import MEAN, average_cells, list_figures, spread_cell
+        from unmask.evaluation.suites.results import average_cells, list_figures, list_means, spread_cell
 
-        result, rows = self.details, []
+        result, figures = self.details, list_figures(self.details)
+        rows = []
         for preset in result.presets:
-            for split in (*(one.name for one in result.splits), MEAN):
-                row: Row = {"preset": preset, "split": split}
-                for figure in list_figures(result):
-                    mean = split == MEAN
-                    found = (
-                        average_cells(result, preset, figure) if mean else spread_cell(result, preset, split, figure)
-                    )
-                    row[figure.heading] = found and found.mean
-                    row[f"{figure.heading} deviation"] = found and found.deviation
-                rows.append(row)
+            for split in result.splits:
+                found = [spread_cell(result, preset, split.name, figure) for figure in figures]
+                rows.append(self._make_row(preset, split.name, found))
+            for name, splits in list_means(result, preset):
+                found = [average_cells(result, preset, figure, splits) for figure in figures]
+                rows.append(self._make_row(preset, name, found))
         return rows
+
+    def _make_row(self, preset: str, split: str, found: Sequence[Spread | None]) -> Row:
+        from unmask.evaluation.suites.results import list_figures
+
+        row: Row = {"preset": preset, "split": split}
+        for figure, spread in zip(list_figures(self.details), found, strict=True):
+            row[figure.heading] = spread and spread.mean
+            row[f"{figure.heading} deviation"] = spread and spread.deviation
+        return row
 
     def notes(self) -> Sequence[str]:
         from unmask.evaluation.suites.suite_table import write_notes

@@ -19,6 +19,7 @@ from unmask.core.atomic_files import write_json
 from unmask.core.hashing import fingerprint
 from unmask.evaluation.results import MACRO
 from unmask.evaluation.suites.registry import CellSplit
+from unmask.metrics.binary import ENOUGH_ITEMS
 from unmask.train.config import TrainConfig
 from unmask.train.extensions import hash_extensions
 
@@ -93,8 +94,13 @@ class CellResult:
     epochs: int = 0
     train_seconds: float = 0.0
     left_out: tuple[str, ...] = ()
-    """Modalities that no training file has: the model of this cell does not read them."""
+    """Modalities that test files have and no training file: the model of this cell does not read them."""
     frames: FrameFigures | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Too few items of a class for a figure that is not mostly luck."""
+        return min(self.n_real, self.n_fake) < ENOUGH_ITEMS
 
     def get(self, metric: str, row: str = MACRO) -> float | None:
         return self.figures.get(row, {}).get(metric)

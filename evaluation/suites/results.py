@@ -17,6 +17,8 @@ from unmask.metrics import binary
 VERSION = 1
 NOTHING = "-"
 MEAN = "mean"
+MEAN_LARGE = "mean 5+"
+"""Over the splits with ENOUGH_ITEMS real and fake test items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,20 @@ def average_cells(
     rows = [[figure.read(result.find(preset, split.name, seed)) for seed in result.seeds] for split in chosen]
     known = [row for row in rows if None not in row]
     return spread_over_seeds(np.array(known, np.float64).mean(axis=0).tolist()) if known else None
+
+
+def list_large(result: SuiteResult, preset: str) -> list[CellSplit]:
+    """Splits with ENOUGH_ITEMS real and fake test items with a score."""
+    large = {cell.split for cell in result.cells if cell.preset == preset and not cell.is_small}
+    return [split for split in result.splits if split.name in large]
+
+
+def list_means(result: SuiteResult, preset: str) -> list[tuple[str, list[CellSplit]]]:
+    """Name of each mean row and its splits; the second only where some but not all splits are small."""
+    large = list_large(result, preset)
+    known = {cell.split for cell in result.cells if cell.preset == preset and not cell.reason}
+    means = [(MEAN, list(result.splits))]
+    return [*means, (MEAN_LARGE, large)] if 0 < len(large) < len(known) else means
 
 
 def describe_items(result: SuiteResult, preset: str, split: str) -> str:

@@ -133,5 +133,5 @@ def _work_quietly(device: torch.device) -> Iterator[None]:
 
 def _shorten(reason: str) -> str:
     """Without the option that this command does not have, and the list of what leaks."""
-    head, leaks, _ = reason.removeprefix("--split ").partition(" would be in several splits")
+    head, leaks, _ = reason.removeprefix("--split").lstrip(": ").partition(" would be in several splits")
     return head + leaks

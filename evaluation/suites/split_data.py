@@ -63,7 +63,7 @@ def hash_files(manifest: Manifest, data: TokenData) -> str:
 
 
 def narrow_config(config: TrainConfig, data: TokenData) -> tuple[TrainConfig, tuple[Modality, ...]]:
-    """`config` without the modalities that no training clip has, and these.
+    """`config` without the modalities that no training clip has, and those of them that test clips have.
 
     An encoder that was never trained would only add noise to the scores. `UsageError` if the split has no two classes
     to train on, or none to test what is left.
@@ -78,7 +78,9 @@ def narrow_config(config: TrainConfig, data: TokenData) -> tuple[TrainConfig, tu
     kept = tuple(modality for modality in config.modalities if modality not in left_out)
     narrowed = config.changed({"modalities": list(kept)}) if left_out else config
     _check_test(narrowed, data)
-    return narrowed, left_out
+    tested = data.select(names, "test")
+    shown = {data.modality(name) for name in names if data.streams[name].lengths[tested].any()}
+    return narrowed, tuple(modality for modality in left_out if modality in shown)
 
 
 def _check_test(config: TrainConfig, data: TokenData) -> None:
@@ -96,7 +98,7 @@ def _select_rows(manifest: Manifest, split: CellSplit) -> Manifest:
         table = table.filter(pc.is_in(table.column("dataset"), value_set=pa.array(split.datasets, pa.string())))
     if split.compression:
         level = table.column("compression")
-        table = table.filter(pc.or_(pc.is_null(level), pc.equal(level, split.compression)))
+        table = table.filter(pc.or_kleene(pc.is_null(level), pc.equal(level, split.compression)))
         _check_compression(manifest, split.compression, split.scheme)
     return manifest.with_table(table)
 

@@ -122,7 +122,7 @@ def _run_cells(label: str, jobs: Sequence[CellJob], at_once: int) -> tuple[dict[
         with Progress(f"suite {label}", len(left), "cells") as bar:
             for result in _work(left, at_once):
                 found[result.key] = result
-                bar.advance(failed=bool(result.reason))
+                bar.advance()
     except KeyboardInterrupt:
         log.warning(STOPPED, len(found), len(jobs))
         stopped = True

@@ -16,6 +16,7 @@ from unmask.evaluation.suites.results import (
     describe_items,
     format_spread,
     list_figures,
+    list_means,
     spread_cell,
 )
 from unmask.evaluation.tables.text_tables import RowGroup, TextTable
@@ -79,7 +80,9 @@ def _make_rows(result: SuiteResult) -> tuple[list[str], list[RowGroup]]:
             ]
             for split in result.splits
         ]
-        rows.append([MEAN, "", *(format_spread(average_cells(result, preset, figure)) for figure in figures)])
+        for name, averaged in list_means(result, preset):
+            means = (average_cells(result, preset, figure, averaged) for figure in figures)
+            rows.append([name, "", *map(format_spread, means)])
         groups.append(RowGroup(rows=rows, title=preset))
     return ["split", "real+fake", *(figure.heading for figure in figures)], groups
 
@@ -135,7 +138,7 @@ def _describe_left_out(result: SuiteResult) -> list[str]:
 
 
 def _list_small(result: SuiteResult) -> list[str]:
-    small = (cell for cell in result.cells if not cell.reason and min(cell.n_real, cell.n_fake) < ENOUGH_ITEMS)
+    small = (cell for cell in result.cells if not cell.reason and cell.is_small)
     return list(dict.fromkeys(cell.split for cell in small))
 
 

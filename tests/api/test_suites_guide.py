@@ -6,13 +6,12 @@ import contextlib
 from typing import Any
 
 import pytest
-from conftest import Guide
 from guides import code_blocks
 
 from unmask.evaluation.suites.registry import SUITES
 
 
-def test_the_guide_to_suites_runs_and_its_own_suite_is_one_entry(guide: Guide):
+def test_the_guide_to_suites_runs_and_its_own_suite_is_one_entry(guide):
     names: dict[str, Any] = {"__name__": "guide"}
     before = guide.work.folder.manifest.read_bytes(), guide.work.runs().as_rows()
     with contextlib.chdir(guide.folder):

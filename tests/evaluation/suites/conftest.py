@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_chain import Chain, chain
@@ -31,9 +32,11 @@ def as_four_datasets(row: MediaRow) -> MediaRow:
 def as_ffpp(row: MediaRow) -> MediaRow:
     """Pictures of the published train and val as FaceForensics++, those of test as Celeb-DF and DFD."""
     number = int(Path(row.path).stem) if Path(row.path).stem.isdecimal() else 0
-    dataset = ("celeb_df", "dff")[number % 2] if row.official_split == "test" else "faceforensics"
-    level = "c23" if dataset == "faceforensics" else None
-    return replace(row, dataset=dataset, domain_id=DATASETS.index(dataset), compression=level)
+    published: Any = row.path.partition("/")[0]
+    dataset = ("celeb_df", "dff")[number % 2] if published == "test" else "faceforensics"
+    level: Any = "c23" if dataset == "faceforensics" else None
+    domain = DATASETS.index(dataset)
+    return replace(row, dataset=dataset, domain_id=domain, compression=level, official_split=published)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from unmask.evaluation.suites.registry import parse_suite
 from unmask.evaluation.suites.results import SuiteResult, average_cells, list_figures
 from unmask.evaluation.suites.suite_files import FORMS, draw_heat_maps
 from unmask.evaluation.suites.suite_table import make_table, render_suite, write_notes
+from unmask.suite_table import SuiteTable
 
 AUCS = {"within a": 0.99, "within b_2": 0.98, "a -> b_2": 0.7, "b_2 -> a": 0.6}
 
@@ -114,3 +116,13 @@ def test_a_heat_map_has_a_cell_per_figure_and_a_dash_for_none():
     assert svg.count("<rect") == 3
     assert "others -&gt; a, full: 0.85" in svg
     assert "others -&gt; b_2, full: -" in svg
+
+
+def test_small_splits_are_named_and_have_a_mean_without_them():
+    result = make("loo", {"others -> a": 0.8, "others -> b_2": 0.4})
+    cells = [replace(cell, n_real=1) if cell.split == "others -> b_2" else cell for cell in result.cells]
+    result = replace(result, cells=tuple(cells))
+    (group,) = make_table(result).groups
+    assert [(row[0], row[2][:5]) for row in group.rows[2:]] == [("mean", "0.650"), ("mean 5+", "0.850")]
+    assert "Fewer than 5 real or fake test items, mostly luck: others -> b_2." in write_notes(result)
+    assert [row["AUC"] for row in SuiteTable(result, Path()).as_rows()] == pytest.approx([0.85, 0.45, 0.65, 0.85])
