@@ -22,7 +22,7 @@ def test_the_guide_to_suites_runs_and_its_own_suite_is_one_entry(guide):
         ("linear", split) for split in ("fold 0 of 3", "fold 1 of 3", "fold 2 of 3", "mean")
     ]
     assert rows[-1]["AUC"] == pytest.approx(sum(row["AUC"] for row in rows[:3]) / 3)
-    assert (names["table"].folder / "suite.html").is_file()
+    assert (guide.folder / names["table"].folder / "suite.html").is_file()
     assert (guide.work.folder.manifest.read_bytes(), guide.work.runs().as_rows()) == before
     try:
         splits = SUITES["compressions"].list_splits((), None)
