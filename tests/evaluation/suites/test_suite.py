@@ -6,6 +6,8 @@ import csv
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.suites import run_cell, suite
 from unmask.evaluation.suites.cell import CellResult
 from unmask.evaluation.suites.results import SuiteResult
-from unmask.evaluation.suites.suite import run_suite
+from unmask.evaluation.suites.suite import choose_jobs, run_suite
 from unmask.evaluation.suites.suite_files import FORMS
 from unmask.metrics.binary import auc
 from unmask.train import fit as training
@@ -194,3 +196,15 @@ def test_nothing_to_train_and_unknown_suites_are_refused(make_work: Make, config
     with pytest.raises(UsageError, match="no such suite"):
         run(work, "lo", configs)
     assert not work.suites.exists()
+
+
+def test_as_many_cells_at_once_as_cores_and_memory_allow(monkeypatch: pytest.MonkeyPatch):
+    def choose(tokens: int, device: str) -> int:
+        data: Any = SimpleNamespace(all_streams={"eye": SimpleNamespace(bytes=tokens)})
+        return choose_jobs(data, torch.device(device))
+
+    monkeypatch.setattr(suite, "count_cores", lambda: 8)
+    monkeypatch.setattr(suite, "read_memory_gib", lambda: (32.0, 64.0))
+    assert (choose(0, "cpu"), choose(0, "cuda")) == (8, 1)
+    assert choose(4 * 2**30, "cpu") == 2
+    assert choose(400 * 2**30, "cpu") == 1
