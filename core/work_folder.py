@@ -27,6 +27,7 @@ class WorkFolder:
     <root>/foreign/<name>/                   scores of other systems, evaluated as those of a run
     <root>/ablations/<name>/                 tables of ablate, one folder per comparison
     <root>/robustness/                       tokens of corrupted test items, kept for the next call of robustness
+    <root>/suites/<name>/                    tables of suite; their trainings are in suites/cells/
     <root>/locks/                            empty lock files that keep two commands of one stage apart
     <root>/audit.html                        report of audit
     <root>/audit.json                        its results, which evaluate shows beside its own
@@ -90,6 +91,10 @@ class WorkFolder:
     @property
     def robustness(self) -> Path:
         return self.root / "robustness"
+
+    @property
+    def suites(self) -> Path:
+        return self.root / "suites"
 
     @property
     def locks(self) -> Path:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from unmask.run import EpochTable as EpochTable
     from unmask.run import Run as Run
     from unmask.run import RunTable as RunTable
+    from unmask.suite_table import SuiteTable as SuiteTable
     from unmask.tables import AblationTable as AblationTable
     from unmask.tables import AuditTable as AuditTable
     from unmask.tables import EvaluationTable as EvaluationTable
@@ -50,6 +51,7 @@ _MODULES = {
     "Run": "unmask.run",
     "RunTable": "unmask.run",
     "StageTable": "unmask.tables",
+    "SuiteTable": "unmask.suite_table",
     "Table": "unmask.tables",
     "TrainConfig": "unmask.train.config",
     "UnmaskError": "unmask.core.errors",

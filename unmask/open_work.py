@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.comparison_table import ComparisonTable, compare_named
+from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
 from unmask.logs import show_log
 from unmask.near_duplicates import count_clusters
 from unmask.run import Run, RunTable, find_run, list_runs
+from unmask.suite_table import SuiteTable
 from unmask.tables import EvaluationTable, ManifestTable, StageTable
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from unmask.clip_dataset import ClipDataset
     from unmask.manifests.manifest import Manifest
+    from unmask.train.config import TrainConfig
 
 log = logging.getLogger("unmask")
 
@@ -87,6 +90,33 @@ class OpenWork:
         `common`: on the items that all of them scored; without it, `UsageError` for runs of different items.
         """
         return compare_named(self.folder, runs, base, common, seed)
+
+    def suite(
+        self,
+        name: str,
+        presets: Sequence[str] | Mapping[str, TrainConfig] = ("full",),
+        seeds: Sequence[int] = (0, 1, 2),
+        *,
+        linear: bool = True,
+        split_seed: int = 0,
+        jobs: int | None = None,
+        device: str = "auto",
+        **settings: Any,
+    ) -> SuiteTable:
+        """Train and test `linear` and `presets` with each of `seeds` on every split of a suite (docs/suites.md).
+
+        `name`: "loo", "matrix", "folds:5", "ffpp-cross" or "fakeavceleb-mrdf". The manifest, its split and the runs
+        stay as they are. `jobs`: trainings at once; None: one on a GPU, else by cores and memory.
+        """
+        from unmask.evaluation.suites.suite import run_suite
+        from unmask.train.presets import begin_with_linear, make_preset
+
+        named = presets if isinstance(presets, Mapping) else {one: make_preset(one) for one in presets}
+        configs = {one: config.changed(settings) for one, config in named.items()}
+        rows = begin_with_linear(configs, make_preset("linear").changed(settings)) if linear else configs
+        at = choose_device(device)
+        found = run_suite(self.folder, name, rows, seeds, device=at, split_seed=split_seed, jobs=jobs)
+        return SuiteTable(found, self.folder.suites / found.name)
 
     @property
     def manifest(self) -> ManifestTable:

@@ -15,12 +15,13 @@ from unmask.core.errors import UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.ablation.ablation_files import name_ablation, write_ablation
-from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures
+from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, list_figures
 from unmask.evaluation.ablation.differences import add_differences, choose_base
 from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.results import MACRO, Evaluation
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts
+from unmask.evaluation.tables.spread import Spread, spread_over_seeds
 from unmask.evaluation.terminal_table import number
 from unmask.evaluation.token_reuse import store_uses
 from unmask.manifests.manifest import Manifest, Split, read_manifest
@@ -140,19 +141,11 @@ def _build_row(preset: str, evaluations: Sequence[Evaluation], work: WorkFolder,
         same_items=fingerprint(sorted(scored)),
         figures={title: _spread(evaluations, row, metric) for row, metric, title in list_figures()},
         datasets={name: _spread(evaluations, name, "auc") for name in names},
-        validation=_average([(summary.validation or {}).get("macro", {}).get("auc") for summary in summaries]),
+        validation=spread_over_seeds([(summary.validation or {}).get("macro", {}).get("auc") for summary in summaries]),
         train_seconds=float(np.mean([summary.train_seconds for summary in summaries])) if runs else None,
         problem=problem,
     )
 
 
 def _spread(evaluations: Sequence[Evaluation], row: str, metric: str) -> Spread | None:
-    return _average([evaluation.model.row(row)[metric] for evaluation in evaluations])
-
-
-def _average(values: Sequence[float | None]) -> Spread | None:
-    known = [value for value in values if value is not None]
-    if not known:
-        return None
-    deviation = float(np.std(known, ddof=1)) if len(known) > 1 else None
-    return Spread(mean=float(np.mean(known)), deviation=deviation, seeds=len(known))
+    return spread_over_seeds([evaluation.model.row(row)[metric] for evaluation in evaluations])

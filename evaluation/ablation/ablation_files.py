@@ -16,9 +16,10 @@ from pathlib import Path
 from unmask.core.atomic_files import write_json, write_text
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
-from unmask.evaluation.ablation.ablation_table import COMPARED, Ablation, AblationRow, Spread, list_cells, write_notes
-from unmask.evaluation.paper import text_table
-from unmask.evaluation.paper.text_table import TextTable
+from unmask.evaluation.ablation.ablation_table import COMPARED, Ablation, AblationRow, list_cells, write_notes
+from unmask.evaluation.tables import text_tables
+from unmask.evaluation.tables.spread import Spread
+from unmask.evaluation.tables.text_tables import TextTable, group_rows
 
 DIFFERENCE = ("minus base", "minus base low", "minus base high", "minus base deviation", "p", "p holm")
 """Columns of the CSV per entry of COMPARED."""
@@ -49,24 +50,25 @@ def format_csv(ablation: Ablation) -> str:
         numbers = [cell for spread in found for cell in _list_numbers(spread)]
         beside = _list_differences(row) if ablation.base else []
         lines.append([row.preset, row.items, *numbers, row.train_seconds, " ".join(row.runs), row.problem, *beside])
-    return text_table.format_csv(lines)
+    return text_tables.format_csv(lines)
 
 
 def format_markdown(ablation: Ablation) -> str:
     """A table with pipes, then the notes as a list."""
-    return text_table.format_markdown(make_table(ablation))
+    return text_tables.format_markdown(make_table(ablation))
 
 
 def format_latex(ablation: Ablation) -> str:
     """A tabular with the rules of booktabs; the notes are comments."""
-    return text_table.format_latex(make_table(ablation))
+    return text_tables.format_latex(make_table(ablation))
 
 
 def make_table(ablation: Ablation) -> TextTable:
     """The presets, then the controls."""
     headings, rows = list_cells(ablation)
     trained = len(ablation.rows)
-    return TextTable(headings=headings, blocks=(rows[:trained], rows[trained:]), notes=write_notes(ablation))
+    groups = group_rows(rows[:trained], rows[trained:])
+    return TextTable(headings=headings, groups=groups, notes=write_notes(ablation))
 
 
 def format_html(ablation: Ablation) -> str:

@@ -13,6 +13,7 @@ from unmask.evaluation.compare.results import LEVEL, MetricDifference
 from unmask.evaluation.compare.sentences import decide_outcome, format_p
 from unmask.evaluation.compare.table import format_change
 from unmask.evaluation.results import MACRO, POOLED, ScoreTable
+from unmask.evaluation.tables.spread import Spread
 from unmask.evaluation.terminal_table import NOTHING, number
 from unmask.evaluation.token_reuse import StoreUse, describe_token_reuse
 from unmask.metrics import binary
@@ -20,17 +21,6 @@ from unmask.metrics import binary
 VERSION = 5
 COMPARED = {f"{row} AUC": row for row in (MACRO, POOLED)}
 """Title -> row of the evaluation in which each preset is compared with the base; the first one decides."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    mean: float
-    deviation: float | None
-    """Sample standard deviation over the seeds; None for one seed."""
-    seeds: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f}" + ("" if self.deviation is None else f" ± {self.deviation:.3f}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from unmask.evaluation.ablation.ablation_table import VERSION, Ablation, AblationRow, Spread
+from unmask.evaluation.ablation.ablation_table import VERSION, Ablation, AblationRow
+from unmask.evaluation.tables.spread import Spread
 
 FILE = "ablation.json"
 

@@ -18,10 +18,9 @@ from pathlib import Path
 from unmask.core.atomic_files import write_json, write_text
 from unmask.evaluation.compare.results import RunComparison
 from unmask.evaluation.compare.table import list_cells, list_headings, list_other_metrics
+from unmask.evaluation.tables.text_tables import escape_latex
 from unmask.metrics import binary
 
-LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "<": "$<$", ">": "$>$"}
-LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 COUNTS = ("n_real", "n_fake", "groups")
 FIGURES = ("base_value", "run_value", "difference", "low", "high", "p", "p_holm")
 TESTS = ("delong_difference", "delong_low", "delong_high", "delong_p", "delong_p_holm")
@@ -91,9 +90,5 @@ def _format_pipes(headings: list[str], lines: list[list[str]]) -> str:
 
 def _join_latex(cells: list[str]) -> str:
     """Names, then numbers: their minus sign is one, not a hyphen."""
-    names, numbers = map(_escape_latex, cells[:2]), map(_escape_latex, cells[2:])
+    names, numbers = map(escape_latex, cells[:2]), map(escape_latex, cells[2:])
     return " & ".join([*names, *(re.sub(r"-(?=\d)", "$-$", cell) for cell in numbers)]) + r" \\"
-
-
-def _escape_latex(text: str) -> str:
-    return re.sub("|".join(map(re.escape, LATEX)), lambda found: LATEX[found[0]], text)

@@ -13,9 +13,9 @@ from unmask.evaluation.model_card.front_matter import format_front_matter
 from unmask.evaluation.paper.evaluation_tables import make_controls, make_results
 from unmask.evaluation.paper.first_sentence import describe_beaten
 from unmask.evaluation.paper.references import format_references, name_weights
-from unmask.evaluation.paper.text_table import TextTable, format_markdown
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts
+from unmask.evaluation.tables.text_tables import TextTable, format_markdown, group_rows
 from unmask.manifests.manifest import MediaRow
 from unmask.train.config import TrainConfig
 from unmask.train.run_info import RunSummary
@@ -77,7 +77,7 @@ def _describe_training(data: CardData) -> str:
     used = [row for row in data.rows if row.dataset in data.trained_on and row.kind in data.config.kinds]
     table = TextTable(
         headings=["dataset", "train real", "train fake", "val real", "val fake"],
-        blocks=([[name, *_count_files(used, name)] for name in data.trained_on],),
+        groups=group_rows([[name, *_count_files(used, name)] for name in data.trained_on]),
     )
     lines = [
         f"Files per dataset, from the manifest; split scheme `{evaluation.split_scheme}`, hash "
@@ -97,7 +97,7 @@ def _describe_model(data: CardData) -> str:
     size = f", {data.summary.size}, {data.summary.parameters / 1e6:.1f} M parameters" if data.summary else ""
     table = TextTable(
         headings=["encoder", "modality", "layers", "pooling", "weights", "hash of the weights"],
-        blocks=([_describe_encoder(name, spec) for name, spec in data.encoders.items()],),
+        groups=group_rows([_describe_encoder(name, spec) for name, spec in data.encoders.items()]),
     )
     about = f"Preset `{data.config.preset}`, seed {data.config.seed}{size}, on tokens of frozen encoders"
     return f"{about} (unmask {data.version}):\n\n{format_markdown(table)}"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from unmask.core.atomic_files import write_text
-from unmask.evaluation.paper.text_table import TextTable, format_csv, format_latex, format_markdown
 from unmask.evaluation.results import SUMMARIES, Comparison, Evaluation, Interval, MetricRow, ScoreTable
+from unmask.evaluation.tables.text_tables import TextTable, format_csv, format_latex, format_markdown, group_rows
 from unmask.evaluation.terminal_table import NOTHING, number
 from unmask.metrics import binary
 
@@ -41,7 +41,7 @@ def make_results(evaluation: Evaluation) -> TextTable:
         return [row.name, str(row.n_real), str(row.n_fake), *cells]
 
     notes = (f"{evaluation.run}, {evaluation.split} split, {evaluation.split_scheme}.", INTERVALS)
-    return TextTable(headings=headings, blocks=_cut_rows(evaluation.model, list_cells), notes=notes)
+    return TextTable(headings=headings, groups=group_rows(*_cut_rows(evaluation.model, list_cells)), notes=notes)
 
 
 def list_results(evaluation: Evaluation) -> list[Sequence[object]]:
@@ -68,7 +68,7 @@ def make_controls(evaluation: Evaluation) -> TextTable:
 
     headings = ["dataset", *(table.name for table in tables)]
     blocks = _cut_rows(evaluation.model, list_cells)
-    return TextTable(headings=headings, blocks=blocks, notes=("AUC; 0.5 is chance.",))
+    return TextTable(headings=headings, groups=group_rows(*blocks), notes=("AUC; 0.5 is chance.",))
 
 
 def list_controls(evaluation: Evaluation) -> list[Sequence[object]]:
@@ -86,7 +86,7 @@ def make_comparisons(evaluation: Evaluation) -> TextTable:
     rows = [_describe_comparison(one) for one in evaluation.comparisons]
     headings = ["control", "datasets", "model", "control AUC", "difference", "95 % interval", "outcome"]
     notes = tuple(f"{one.control}: {one.meaning}" for one in evaluation.comparisons)
-    return TextTable(headings=headings, blocks=(rows,), notes=notes)
+    return TextTable(headings=headings, groups=group_rows(rows), notes=notes)
 
 
 def list_comparisons(evaluation: Evaluation) -> list[Sequence[object]]:

@@ -250,3 +250,21 @@ def test_ablate_compares_presets_and_variants(capsys, tmp_path: Path, monkeypatc
     assert (slow.preset, slow.fusion, slow.lr, slow.epochs) == ("slow", "early", 1e-3, 5)
     code, _, err = run(capsys, "ablate", "--work", tmp_path, "--presets", "full", "--variant", "full:train.lr=1e-3")
     assert (code, "a preset of this name" in err) == (2, True)
+
+
+def test_suite_trains_linear_and_full_unless_told_otherwise(capsys, tmp_path: Path, monkeypatch):
+    from unmask.evaluation.suites import suite
+
+    asked: dict[str, Any] = {}
+
+    def stop(work, name, presets, seeds, **options):
+        asked.update(name=name, presets=presets, seeds=seeds, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(suite, "run_suite", stop)
+    assert run(capsys, "suite", "loo", "--work", tmp_path)[0] == 130
+    assert (list(asked["presets"]), asked["seeds"], asked["jobs"]) == (["linear", "full"], [0, 1, 2], None)
+    options = ("--presets", "gend", "--no-linear", "--seeds", "4", "--jobs", "3", "--split-seed", "5")
+    assert run(capsys, "suite", "folds:5", "--work", tmp_path, *options, "--set", "train.epochs=2")[0] == 130
+    assert (asked["name"], asked["seeds"], asked["jobs"], asked["split_seed"]) == ("folds:5", [4], 3, 5)
+    assert [(name, config.epochs) for name, config in asked["presets"].items()] == [("gend", 2)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread
+from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow
+from unmask.evaluation.tables.spread import Spread
 
 
 def make_ablation() -> Ablation:

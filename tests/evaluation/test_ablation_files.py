@@ -12,8 +12,9 @@ import pytest
 
 from unmask.core.errors import UsageError
 from unmask.evaluation.ablation.ablation_files import FORMS, format_latex, name_ablation, write_ablation
-from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures, write_notes
+from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, list_figures, write_notes
 from unmask.evaluation.compare.results import MetricDifference
+from unmask.evaluation.tables.spread import Spread
 from unmask.tables import AblationTable
 from unmask.train.presets import parse_variants
 

@@ -25,7 +25,8 @@ def show_evaluation(made: Made) -> RenderableType:
 
 
 def show_ablation(made: Made) -> RenderableType:
-    from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, Spread, list_figures, render_ablation
+    from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, list_figures, render_ablation
+    from unmask.evaluation.tables.spread import Spread
 
     figures = {heading: Spread(mean=0.123, deviation=0.045, seeds=3) for *_, heading in list_figures()}
     rows = [

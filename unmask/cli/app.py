@@ -31,6 +31,7 @@ from unmask.cli.report import report
 from unmask.cli.robustness import robustness
 from unmask.cli.scan import scan
 from unmask.cli.split import split
+from unmask.cli.suite import suite
 from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
 from unmask.core.crashes import as_run_error
@@ -55,6 +56,7 @@ COMMANDS = (
     presets,
     ablate,
     compare,
+    suite,
     datasets,
     demo_data,
     demo,

@@ -10,8 +10,8 @@ from pathlib import Path
 from made_evaluation import Made
 
 from unmask.evaluation.paper.evaluation_tables import make_results, write_tables
-from unmask.evaluation.paper.text_table import TextTable, format_latex, format_markdown
 from unmask.evaluation.results import SUMMARIES
+from unmask.evaluation.tables.text_tables import TextTable, format_latex, format_markdown, group_rows
 from unmask.metrics import binary
 
 LONE = re.compile(r"(?<!\\)[_#%]")
@@ -60,12 +60,12 @@ def test_latex_has_a_rule_before_the_summaries_and_no_lone_special_character(mad
 
 
 def test_a_name_in_brackets_is_no_length_after_a_rule() -> None:
-    table = TextTable(headings=["name", "x"], blocks=([["[a]", "1"], ["*b", "2"]],))
+    table = TextTable(headings=["name", "x"], groups=group_rows([["[a]", "1"], ["*b", "2"]]))
     assert "\n{[}a] & 1 \\\\\n{*}b & 2 \\\\\n" in format_latex(table)
 
 
 def test_a_pipe_in_a_name_is_no_column_in_markdown() -> None:
-    table = TextTable(headings=["name", "x"], blocks=([["a|b", "1"]],), notes=("so",))
+    table = TextTable(headings=["name", "x"], groups=group_rows([["a|b", "1"]]), notes=("so",))
     assert format_markdown(table) == "| name | x |\n| --- | ---: |\n| a\\|b | 1 |\n\n- so\n"
 
 

@@ -1,0 +1,61 @@
+"""`unmask suite`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from unmask.cli.options import (
+    Call,
+    Device,
+    SettingsFile,
+    TrainAssignments,
+    change_settings,
+    command,
+    split_list,
+    split_numbers,
+)
+from unmask.core.errors import Stopped, UsageError
+
+NAME = "loo, matrix, folds:5, ffpp-cross or fakeavceleb-mrdf (docs/suites.md)."
+
+
+@command()
+def suite(
+    call: Call,
+    name: Annotated[str, typer.Argument(metavar="SUITE", help=NAME)],
+    presets: Annotated[str, typer.Option("--presets", help="Presets to train, comma-separated.")] = "full",
+    linear: Annotated[
+        bool, typer.Option("--linear/--no-linear", help="Train the linear probe too, in the first rows.")
+    ] = True,
+    seeds: Annotated[str, typer.Option("--seeds", help="Seeds to train each preset with, comma-separated.")] = "0,1,2",
+    split_seed: Annotated[int, typer.Option("--split-seed", help="Random seed of the splits.")] = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", min=1, help="Trainings at once (default: 1 on a GPU, else by cores and memory)."),
+    ] = None,
+    settings: SettingsFile = None,
+    assignments: TrainAssignments = None,
+    device: Device = "auto",
+) -> None:
+    """Train and test presets x seeds on every split of a suite, without changing the split of the work folder."""
+    from unmask.evaluation.suites.suite_table import render_suite
+    from unmask.train.presets import begin_with_linear, make_preset
+
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        hint = "start one process per GPU: --device cuda:1 and another suite for each"
+        raise UsageError("suite cannot run under torchrun", hint)
+    configs = {one: change_settings(make_preset(one), settings, assignments) for one in split_list(presets)}
+    if linear:
+        configs = begin_with_linear(configs, change_settings(make_preset("linear"), settings, assignments))
+    found = call.work.suite(
+        name, configs, split_numbers(seeds), linear=False, split_seed=split_seed, jobs=jobs, device=device
+    )
+    call.console.show(render_suite(found.details))
+    call.console.result |= found.details.as_json()
+    if found.details.stopped:
+        raise typer.Exit(Stopped.exit_code)
+    call.console.result["folder"] = str(found.folder)
+    call.console.say(f"table as CSV, Markdown, LaTeX, HTML and JSON: {found.folder}")
