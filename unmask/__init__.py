@@ -6,23 +6,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unmask.adaptation_table import AdaptationTable as AdaptationTable
     from unmask.api import Work as Work
     from unmask.clip_dataset import ClipDataset as ClipDataset
     from unmask.clip_dataset import collate_clips as collate_clips
-    from unmask.comparison_table import ComparisonTable as ComparisonTable
     from unmask.core.errors import ItemsFailed as ItemsFailed
     from unmask.core.errors import MissingInput as MissingInput
     from unmask.core.errors import UnmaskError as UnmaskError
     from unmask.core.errors import UsageError as UsageError
     from unmask.demo import write_demo as write_demo
     from unmask.evaluation.predict import Verdict as Verdict
-    from unmask.probe_table import ProbeTable as ProbeTable
-    from unmask.robustness_table import RobustnessTable as RobustnessTable
+    from unmask.result_tables.adaptation_table import AdaptationTable as AdaptationTable
+    from unmask.result_tables.comparison_table import ComparisonTable as ComparisonTable
+    from unmask.result_tables.probe_table import ProbeTable as ProbeTable
+    from unmask.result_tables.robustness_table import RobustnessTable as RobustnessTable
+    from unmask.result_tables.suite_table import SuiteTable as SuiteTable
     from unmask.run import EpochTable as EpochTable
     from unmask.run import Run as Run
     from unmask.run import RunTable as RunTable
-    from unmask.suite_table import SuiteTable as SuiteTable
     from unmask.tables import AblationTable as AblationTable
     from unmask.tables import AuditTable as AuditTable
     from unmask.tables import EvaluationTable as EvaluationTable
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 # Where each name is defined. It is loaded when the name is first used, so that `import unmask` loads no stage.
 _MODULES = {
     "AblationTable": "unmask.tables",
-    "AdaptationTable": "unmask.adaptation_table",
-    "ProbeTable": "unmask.probe_table",
-    "RobustnessTable": "unmask.robustness_table",
+    "AdaptationTable": "unmask.result_tables.adaptation_table",
+    "ProbeTable": "unmask.result_tables.probe_table",
+    "RobustnessTable": "unmask.result_tables.robustness_table",
     "AuditTable": "unmask.tables",
     "ClipDataset": "unmask.clip_dataset",
-    "ComparisonTable": "unmask.comparison_table",
+    "ComparisonTable": "unmask.result_tables.comparison_table",
     "EpochTable": "unmask.run",
     "EvaluationTable": "unmask.tables",
     "ItemsFailed": "unmask.core.errors",
@@ -51,7 +51,7 @@ _MODULES = {
     "Run": "unmask.run",
     "RunTable": "unmask.run",
     "StageTable": "unmask.tables",
-    "SuiteTable": "unmask.suite_table",
+    "SuiteTable": "unmask.result_tables.suite_table",
     "Table": "unmask.tables",
     "TrainConfig": "unmask.train.config",
     "UnmaskError": "unmask.core.errors",

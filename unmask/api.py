@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from unmask.adaptation_table import AdaptationTable, adapt_encoder
 from unmask.arguments import ProfileSettings, check_reasons, choose_profile, select_encoders
 from unmask.core.file_lock import hold_lock
 from unmask.core.machine import choose_device
 from unmask.core.process_pool import count_cores
 from unmask.near_duplicates import cluster_files
 from unmask.open_work import OpenWork, RunName
-from unmask.probe_table import ProbeTable
+from unmask.result_tables.adaptation_table import AdaptationTable, adapt_encoder
+from unmask.result_tables.probe_table import ProbeTable
 from unmask.run import Run, train_run
 from unmask.tables import AblationTable, AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
 

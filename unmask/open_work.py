@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from unmask.comparison_table import ComparisonTable, compare_named
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
 from unmask.logs import show_log
 from unmask.near_duplicates import count_clusters
+from unmask.result_tables.comparison_table import ComparisonTable, compare_named
+from unmask.result_tables.suite_table import SuiteTable
 from unmask.run import Run, RunTable, find_run, list_runs
-from unmask.suite_table import SuiteTable
 from unmask.tables import EvaluationTable, ManifestTable, StageTable
 
 if TYPE_CHECKING:

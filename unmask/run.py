@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from unmask.manifests.manifest import Manifest
-    from unmask.robustness_table import RobustnessTable
+    from unmask.result_tables.robustness_table import RobustnessTable
     from unmask.train.config import TrainConfig
     from unmask.train.run_choice import Purpose
     from unmask.train.run_info import RunSummary
@@ -137,7 +137,7 @@ class Run:
         `only`: names such as "jpeg", `strengths`: some of 1, 2, 3; none: all. Corrupted tokens are kept.
         `MissingInput` for a run that was not evaluated, and where split, media or encoders are not its own.
         """
-        from unmask.robustness_table import measure_run
+        from unmask.result_tables.robustness_table import measure_run
 
         at = choose_device(device)
         return measure_run(self.folder, self._work, only, strengths, device=at, batch_size=batch_size)

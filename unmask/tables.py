@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from unmask.manifests.audit.results import Audit
     from unmask.manifests.manifest import Manifest
     from unmask.manifests.scan.staleness import Stale
-    from unmask.slice_table import SliceTable
+    from unmask.result_tables.slice_table import SliceTable
 
 log = logging.getLogger("unmask")
 
@@ -223,7 +223,7 @@ class EvaluationTable(Table):
 
     @property
     def slices(self) -> SliceTable:
-        from unmask.slice_table import SliceTable
+        from unmask.result_tables.slice_table import SliceTable
 
         return SliceTable(self.details.slices)
 

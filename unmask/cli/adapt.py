@@ -33,8 +33,8 @@ def adapt(
     device: Device = "auto",
 ) -> None:
     """Tune the norm layers of an encoder on the training split, or learn the sync encoder (writes work/adapted)."""
-    from unmask.adaptation_table import make_settings
     from unmask.core.settings import apply
+    from unmask.result_tables.adaptation_table import make_settings
 
     given = {"epochs": epochs, "seed": seed}
     changes = {name: value for name, value in given.items() if value is not None}

@@ -72,5 +72,5 @@ def test_a_pipe_in_a_name_is_no_column_in_markdown() -> None:
 def test_a_metric_without_groups_enough_has_no_interval(made: Made) -> None:
     row = replace(made.evaluation.model.rows[0], intervals={})
     alone = replace(made.evaluation, model=replace(made.evaluation.model, rows=(row,)))
-    cells = make_results(alone).rows[0]
+    cells = make_results(alone).groups[0].rows[0]
     assert cells[3] == f"{row.auc:.3f} [n/a]"

@@ -14,7 +14,7 @@ from unmask.evaluation.suites.registry import parse_suite
 from unmask.evaluation.suites.results import SuiteResult, average_cells, list_figures
 from unmask.evaluation.suites.suite_files import FORMS, draw_heat_maps
 from unmask.evaluation.suites.suite_table import make_table, render_suite, write_notes
-from unmask.suite_table import SuiteTable
+from unmask.result_tables.suite_table import SuiteTable
 
 AUCS = {"within a": 0.99, "within b_2": 0.98, "a -> b_2": 0.7, "b_2 -> a": 0.6}
 
