@@ -20,10 +20,10 @@ from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report.class_differences import compare_labels
 from unmask.evaluation.report.failed_files import find_lost_rows, group_lost
 from unmask.evaluation.report.missing_faces import find_missed_faces, find_shards, make_sheet
-from unmask.evaluation.report.model_inside import look_inside
 from unmask.evaluation.report.page import write_page
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.provenance import list_commands, list_dates, list_settings
+from unmask.evaluation.report.section_data.model_inside import look_inside
 from unmask.evaluation.report.stage_counts import (
     count_datasets,
     count_stages,
@@ -33,6 +33,7 @@ from unmask.evaluation.report.stage_counts import (
     read_finished_shards,
 )
 from unmask.evaluation.robustness.robustness import find_robustness
+from unmask.evaluation.suites.newest_suites import find_newest_suites
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.manifests.manifest import read_manifest
 from unmask.train.run_folder import load_finished, load_run, read_metrics
@@ -81,6 +82,7 @@ def report(work: WorkFolder, run: Path, figures: Path | None = None) -> Path:
         preset=loaded.config.preset,
         inside=look_inside(loaded),
         ablation=find_newest(work.ablations, loaded.config.preset),
+        suites=find_newest_suites(work.suites, loaded.config.preset),
     )
     write_page(work.report, data)
     encoders = {name: stream.spec for name, stream in loaded.info.streams.items()}

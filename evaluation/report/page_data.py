@@ -13,10 +13,11 @@ from unmask.evaluation.report.class_differences import Difference, LabelLine
 from unmask.evaluation.report.contact_sheet import Cell, Face
 from unmask.evaluation.report.failed_files import LostGroup
 from unmask.evaluation.report.missing_faces import Missed
-from unmask.evaluation.report.model_inside import ModelInside
+from unmask.evaluation.report.section_data.model_inside import ModelInside
 from unmask.evaluation.report.stage_counts import DatasetLine, FailureLine, StageLine
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.robustness.results import Robustness
+from unmask.evaluation.suites.results import SuiteResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +54,5 @@ class PageData:
     inside: ModelInside = field(default_factory=ModelInside)
     ablation: Ablation | None = None
     """The newest that has the run's preset."""
+    suites: Sequence[SuiteResult] = ()
+    """Of each suite the newest that has the run's preset."""

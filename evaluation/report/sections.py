@@ -26,10 +26,11 @@ from unmask.evaluation.report.class_differences import FACTS, list_facts
 from unmask.evaluation.report.contact_sheet import Face
 from unmask.evaluation.report.forest_plot import draw_forest, list_legend
 from unmask.evaluation.report.glossary import list_terms
-from unmask.evaluation.report.likelihood import show_likelihood
 from unmask.evaluation.report.page_data import PageData
-from unmask.evaluation.report.robustness import export_robustness, show_robustness
-from unmask.evaluation.report.slices import show_slices
+from unmask.evaluation.report.section_data.likelihood import show_likelihood
+from unmask.evaluation.report.section_data.robustness import export_robustness, show_robustness
+from unmask.evaluation.report.section_data.slices import show_slices
+from unmask.evaluation.report.section_data.suites import export_suites, show_suites
 from unmask.evaluation.results import Evaluation
 from unmask.evaluation.sentences import describe_seen, describe_shortcuts, list_flagged
 from unmask.evaluation.swap_control.results import MOST_LOST
@@ -231,6 +232,13 @@ SECTIONS: tuple[Section, ...] = (
         title="Ablation",
         context=show_ablation,
         json=lambda data: {"ablation": data.ablation and data.ablation.as_json()},
+    ),
+    Section(
+        id="suites",
+        title="Suites: other splits",
+        context=show_suites,
+        json=export_suites,
+        is_shown=lambda data: bool(data.suites),
     ),
     Section(id="run", title="Run and machine", context=show_run, json=export_run),
     Section(id="data", title="Data", context=show_datasets, json=export_datasets),

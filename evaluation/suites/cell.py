@@ -114,13 +114,17 @@ def read_cell(folder: Path, key: str) -> CellResult | None:
     """The finished cell of this key; None if there is none, or one that cannot be read."""
     try:
         value: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        if value.pop("version") != VERSION or value["key"] != key:
-            return None
-        frames, interval = value.pop("frames"), value.pop("interval")
-        return CellResult(
-            **value | {"left_out": tuple(value["left_out"])},
-            frames=FrameFigures(**frames) if frames else None,
-            interval=tuple(interval) if interval else None,
-        )
+        return parse_cell(value) if value.pop("version") == VERSION and value["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def parse_cell(value: Mapping[str, Any]) -> CellResult:
+    """From its fields as JSON has them."""
+    frames, interval = value["frames"], value["interval"]
+    changed = {
+        "left_out": tuple(value["left_out"]),
+        "frames": FrameFigures(**frames) if frames else None,
+        "interval": tuple(interval) if interval else None,
+    }
+    return CellResult(**{**value, **changed})

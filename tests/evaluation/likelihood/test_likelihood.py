@@ -18,9 +18,9 @@ from unmask.evaluation.likelihood.measure import SAME_ITEMS, measure_likelihood
 from unmask.evaluation.likelihood.results import Likelihood, LikelihoodRow
 from unmask.evaluation.likelihood.table import describe_likelihood, format_ratio, format_row
 from unmask.evaluation.predictions import read_predictions
-from unmask.evaluation.report.likelihood import count_shares
 from unmask.evaluation.report.page import render
 from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.report.section_data.likelihood import count_shares
 from unmask.evaluation.results import FILE, read_evaluation, write_evaluation
 from unmask.evaluation.terminal_table import format_evaluation
 from unmask.metrics.likelihood_ratios import measure_cllr, measure_minimum_cllr

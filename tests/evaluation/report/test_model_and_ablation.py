@@ -14,9 +14,9 @@ from tiny_chain import CPU, Chain
 
 from unmask.evaluation.ablation.ablation_files import write_ablation
 from unmask.evaluation.ablation.newest_ablation import FILE, find_newest
-from unmask.evaluation.report.model_inside import EncoderLine, ModelInside, TermLine, look_inside
 from unmask.evaluation.report.page import render
 from unmask.evaluation.report.page_data import PageData
+from unmask.evaluation.report.section_data.model_inside import EncoderLine, ModelInside, TermLine, look_inside
 from unmask.train.models.layer_mixing import LayerMixing
 from unmask.train.run_folder import load_run
 

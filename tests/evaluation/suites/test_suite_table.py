@@ -7,48 +7,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from made_suites import make
 
 from unmask.core.terminal.wide_table import format_plain
-from unmask.evaluation.suites.cell import CellResult, FrameFigures
+from unmask.evaluation.suites.cell import FrameFigures
 from unmask.evaluation.suites.registry import parse_suite
-from unmask.evaluation.suites.results import SuiteResult, average_cells, list_figures
+from unmask.evaluation.suites.results import average_cells, list_figures
 from unmask.evaluation.suites.suite_files import FORMS, draw_heat_maps
 from unmask.evaluation.suites.suite_table import make_table, render_suite, write_notes
 from unmask.result_tables.suite_table import SuiteTable
 
 AUCS = {"within a": 0.99, "within b_2": 0.98, "a -> b_2": 0.7, "b_2 -> a": 0.6}
-
-
-def make(suite: str, values: dict[str, float | None], presets: tuple[str, ...] = ("full",)) -> SuiteResult:
-    """Seed 1 is 0.1 better than seed 0; None: a cell without figures."""
-    chosen = parse_suite(suite)
-    cells = [
-        CellResult(
-            key=f"{split}{preset}{seed}",
-            split=split,
-            preset=preset,
-            seed=seed,
-            reason="" if value is not None else "no <real> files",
-            figures={} if value is None else {"macro": {"auc": value + 0.1 * seed}},
-            n_real=20,
-            n_fake=30,
-        )
-        for split, value in values.items()
-        for preset in presets
-        for seed in (0, 1)
-    ]
-    return SuiteResult(
-        name=f"{suite}-12345678",
-        suite=suite,
-        description="made",
-        grid=chosen.suite.grid,
-        split_seed=0,
-        profile="tiny",
-        presets=presets,
-        seeds=(0, 1),
-        splits=tuple(chosen.list_splits(("a", "b_2"))),
-        cells=tuple(cells),
-    )
 
 
 def test_a_grid_has_the_means_of_its_rows_and_columns_without_the_diagonal():
