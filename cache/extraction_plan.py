@@ -6,9 +6,8 @@ Only specs are made; no network is loaded.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +88,7 @@ def plan_stores(
     `versions`: media shard -> hash of its content. Finished shards are counted; nothing is written. `known`: specs by
     stream, as `extract` has them.
     """
-    media = [MediaShard(get_media_folder(work, profile.preprocess) / name) for name in versions]
-    unneeded = {
-        name: spec
-        for name, spec in (known or {}).items()
-        if not any(map(partial(count_expected_tokens, spec=spec), media))
-    }
+    unneeded = _find_unneeded(get_media_folder(work, profile.preprocess), versions, known or {})
     jobs = list(_plan_stores(manifest, profile, work, device, unneeded))
     _refuse_equal_tokens(jobs)
     for job in jobs:
@@ -105,6 +99,12 @@ def plan_stores(
         if job.native is not None and not job.missing:  # its native tokens are not needed
             job.native.missing.clear()
     return jobs
+
+
+def _find_unneeded(media: Path, shards: Iterable[str], known: Mapping[str, EncoderSpec]) -> dict[str, EncoderSpec]:
+    """Those of `known` with nothing to encode in the shards, which are opened only if there are any."""
+    opened = [MediaShard(media / name) for name in shards] if known else []
+    return {name: spec for name, spec in known.items() if not any(count_expected_tokens(one, spec) for one in opened)}
 
 
 def prepare_stores(jobs: Sequence[StoreJob], profile: Profile, shards: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from unmask.core.openmp import use_one_thread
+from unmask.evaluation.control_features import average_tokens, build_audio_table, measure_item_audio
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer, point_figures
 from unmask.evaluation.sync.measure import FileSync
@@ -23,7 +26,9 @@ from unmask.manifests.audit.shortcut_classifier import Table, balance_classes, p
 from unmask.manifests.audit.text_classifier import predict_from_text
 from unmask.manifests.header_features import encode_headers
 from unmask.manifests.manifest import Split
+from unmask.media.audio.silence import SILENCE_FEATURES
 from unmask.metrics.calibration import fit_threshold
+from unmask.train.data.token_data import TokenData
 
 # A linear model on frozen tokens gains nothing from more, and a fit takes less than a minute.
 MOST_TRAINING_ITEMS = 20_000
@@ -38,6 +43,52 @@ def limit_training_items(items: ItemSet, split: Split, *, seed: int) -> ItemSet:
     if surplus > 0:
         kept[np.random.default_rng(seed).choice(positions, surplus, replace=False)] = False
     return items.only(kept)
+
+
+def fit_controls(known: ItemSet, shards: Sequence[Path], data: TokenData | None, *, seed: int) -> list[Scorer]:
+    """Scores of every item of `known`, which contains all splits, by each control that reads one file.
+
+    `shards`: media shards with the items. `data` None: without the controls that read audio or tokens.
+    """
+    audio = _score_audio(known, shards, seed) if data else []
+    read = _score_tokens(known, data, seed) if data else []
+    with use_one_thread():
+        texts = [score_text(known)] if any(row.text is not None for row in known.rows) else []
+        return [score_majority(known), *read[:1], score_headers(known, seed=seed), *audio, *texts, *read[1:]]
+
+
+def _score_audio(known: ItemSet, shards: Sequence[Path], seed: int) -> list[Scorer]:
+    measured = measure_item_audio(shards, {row.media_id: row for row in known.rows})
+    audio = build_audio_table([row.media_id for row in known.rows], measured)
+    with use_one_thread():
+        return [
+            score_silence(known, audio[:, : len(SILENCE_FEATURES)], seed=seed),
+            score_level(known, audio[:, len(SILENCE_FEATURES) :], seed=seed),
+        ]
+
+
+def _score_tokens(known: ItemSet, data: TokenData, seed: int) -> list[Scorer]:
+    """Modality mask and linear probe, fitted on the items with tokens and undefined for the others."""
+    numbers = dict(zip(data.clips.media_id.tolist(), data.clips.item.tolist(), strict=True))
+    has_tokens = np.array([row.media_id in numbers for row in known.rows], np.bool_)
+    inner = known.only(has_tokens)
+    if not (inner.split == "train").any():
+        return []
+    means, present = average_tokens(data, tuple(data.streams), [numbers[row.media_id] for row in inner.rows])
+    with use_one_thread():
+        mask = score_modality_mask(inner, present)
+    # Its features are many: threads of BLAS help it.
+    probe = score_mean_tokens(inner, means, present, seed=seed)
+    return [_spread(mask, has_tokens), _spread(probe, has_tokens)]
+
+
+def _spread(scorer: Scorer, has_tokens: NDArray[np.bool_]) -> Scorer:
+    """`scorer` of the items that `has_tokens` (N,) names, for all N."""
+    if has_tokens.all():
+        return scorer
+    score = np.full(len(has_tokens), 0.5)
+    score[has_tokens] = scorer.score
+    return replace(scorer, score=score, applies=has_tokens)
 
 
 def score_majority(items: ItemSet) -> Scorer:

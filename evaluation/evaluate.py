@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -15,20 +15,8 @@ from unmask.cache.store.profile_index import read_index
 from unmask.cache.weights.seen_datasets import SeenDataset, find_seen_datasets
 from unmask.core.errors import MissingInput
 from unmask.core.machine import describe_device
-from unmask.core.openmp import use_one_thread
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.control_features import average_tokens, build_audio_table, measure_item_audio
-from unmask.evaluation.controls import (
-    limit_training_items,
-    score_headers,
-    score_level,
-    score_majority,
-    score_mean_tokens,
-    score_modality_mask,
-    score_silence,
-    score_sync,
-    score_text,
-)
+from unmask.evaluation.controls import fit_controls, limit_training_items, score_sync
 from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.likelihood.measure import run_likelihood
 from unmask.evaluation.open_run import OpenRun, check_split, open_run
@@ -39,15 +27,15 @@ from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.sentences import describe_calls, describe_small
 from unmask.evaluation.slices.measure import measure_slices
 from unmask.evaluation.swap_control.control import run_swap_control
-from unmask.evaluation.sync.measure import measure_files
+from unmask.evaluation.sync.measure import FileSync, measure_files
 from unmask.evaluation.sync.results import summarize_sync
 from unmask.evaluation.unscored_items import list_reasons, load_outcomes
 from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
 from unmask.manifests.audit.results import Shortcut
 from unmask.manifests.manifest import Manifest, MediaRow, Split, read_manifest
 from unmask.manifests.splits.leaks import count_allowed_leaks
-from unmask.media.audio.silence import SILENCE_FEATURES
 from unmask.preprocess.profiles import Profile
+from unmask.train.data.token_data import TokenData
 from unmask.train.run_folder import load_run
 from unmask.train.run_info import RunInfo
 
@@ -84,25 +72,21 @@ def evaluate(
         )
     log.info("evaluate: %d items of the %s split", len(items), split)
     scores, _ = opened.score([numbers[row.media_id] for row in items.rows], device=device, batch_size=batch_size)
-    about = f"fusion of {', '.join(opened.info.streams)}"
-    if opened.loaded.members:
-        about = f"mean of {len(opened.loaded.members)} runs, each a {about}"
-    model = Scorer(MODEL, about, scores.score, opened.info.threshold)
+    model = Scorer(MODEL, _describe_model(opened), scores.score, opened.info.threshold)
     log.info("evaluate: controls fitted on %d training items", int((known.split == "train").sum()))
-    fitted, found = _fit_controls(opened, known, numbers, seed), open_random_tokens(opened, work, random, device)
     sync = measure_files(opened.data, [numbers[row.media_id] for row in known.rows], opened.loaded)
-    fitted += [score_sync(known, sync, seed=seed)] if any(sync) else []
-    fitted += score_random_encoders(known, found[1], seed=seed) if found else []
-    controls = [_restrict(control, known, split) for control in fitted]
+    found = open_random_tokens(opened, work, random, device)
+    controls = [control.only(known.split == split) for control in _fit_controls(opened, known, sync, found, seed)]
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])
     evaluation = _summarize(opened, scope, model, controls, audit_results=work.audit_results, device=device, seed=seed)
     evaluation = _add_random(evaluation, found[0] if found else None, opened)
-    at: Any = {"device": device, "batch_size": batch_size, "seed": seed}
-    likelihood, llr = run_likelihood(opened, known, items, scores.logit, **at)
+    likelihood, llr = run_likelihood(
+        opened, known, items, scores.logit, device=device, batch_size=batch_size, seed=seed
+    )
     here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
     evaluation = replace(
         evaluation,
-        swaps=run_swap_control(opened, items, numbers, **at),
+        swaps=run_swap_control(opened, items, numbers, device=device, batch_size=batch_size, seed=seed),
         sync=summarize_sync(items.rows, here),
         slices=measure_slices(items, scores, opened.info.threshold, seed=seed),
         likelihood=likelihood,
@@ -110,6 +94,24 @@ def evaluate(
     write_predictions(run, items, scores, opened.info.threshold, controls, here, llr)
     write_evaluation(run, evaluation)
     return evaluation
+
+
+def _fit_controls(
+    opened: OpenRun,
+    known: ItemSet,
+    sync: Sequence[FileSync | None],
+    random: tuple[RandomNetworks, TokenData] | None,
+    seed: int,
+) -> list[Scorer]:
+    fitted = fit_controls(known, opened.shards, opened.data, seed=seed)
+    fitted += [score_sync(known, sync, seed=seed)] if any(sync) else []
+    return fitted + (score_random_encoders(known, random[1], seed=seed) if random else [])
+
+
+def _describe_model(opened: OpenRun) -> str:
+    about = f"fusion of {', '.join(opened.info.streams)}"
+    members = opened.loaded.members
+    return f"mean of {len(members)} runs, each a {about}" if members else about
 
 
 def _add_random(evaluation: Evaluation, random: RandomNetworks | None, opened: OpenRun) -> Evaluation:
@@ -171,31 +173,6 @@ def _describe_scope(opened: OpenRun, known: ItemSet, split: Split, of_split: lis
         missing=[row for row in in_scope if row.media_id not in scored],
         unseen=tuple(name for name in items.datasets if name not in trained),
     )
-
-
-def _fit_controls(opened: OpenRun, known: ItemSet, numbers: dict[str, int], seed: int) -> list[Scorer]:
-    """Scores of every item of `known`, which contains all splits, by each control."""
-    measured = measure_item_audio(opened.shards, {row.media_id: row for row in known.rows})
-    audio = build_audio_table([row.media_id for row in known.rows], measured)
-    names = tuple(opened.data.streams)
-    means, present = average_tokens(opened.data, names, [numbers[row.media_id] for row in known.rows])
-    with use_one_thread():
-        controls = [
-            score_majority(known),
-            score_modality_mask(known, present),
-            score_headers(known, seed=seed),
-            score_silence(known, audio[:, : len(SILENCE_FEATURES)], seed=seed),
-            score_level(known, audio[:, len(SILENCE_FEATURES) :], seed=seed),
-            *([score_text(known)] if any(row.text is not None for row in known.rows) else []),
-        ]
-    # Its features are many: threads of BLAS help it.
-    return [*controls, score_mean_tokens(known, means, present, seed=seed)]
-
-
-def _restrict(scorer: Scorer, known: ItemSet, split: Split) -> Scorer:
-    chosen = known.split == split
-    applies = None if scorer.applies is None else scorer.applies[chosen]
-    return replace(scorer, score=scorer.score[chosen], applies=applies)
 
 
 def _summarize(

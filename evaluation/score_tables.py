@@ -6,7 +6,7 @@ N items, B resamples, D datasets
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from unmask.evaluation.sentences import (
     describe_random,
 )
 from unmask.metrics import binary
-from unmask.metrics.bootstrap import Interval, compute_interval, resample_statistic
+from unmask.metrics.bootstrap import Interval, average_resamples, compute_interval, resample_statistic
 
 Draws = dict[str, dict[str, NDArray[np.float64]]]
 """Metric with a weighted form -> row of the table -> (B,) values, one per resample."""
@@ -55,6 +55,11 @@ class Scorer:
     """True for linear probes of random encoders."""
     undefined: AbstractSet[str] = frozenset()
     """Metrics that its scores do not define, such as the ECE of scores that are no probabilities."""
+
+    def only(self, chosen: NDArray[np.bool_]) -> Scorer:
+        """On these items alone."""
+        applies = None if self.applies is None else self.applies[chosen]
+        return replace(self, score=self.score[chosen], applies=applies)
 
 
 @dataclass(frozen=True)
@@ -262,13 +267,5 @@ def _average_datasets(name: str, items: ItemSet, rows: list[MetricRow], draws: D
 
 
 def _average_resamples(values: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """(B,) mean over the datasets, per resample without those that lost a class in it."""
-    if not values:
-        return np.zeros(0)
-    stacked = np.stack(list(values.values()))
-    present = np.isfinite(stacked)
-    total = np.where(present, stacked, 0.0).sum(axis=0)
-    counted = present.sum(axis=0)
-    means = np.full(total.shape, np.nan)
-    np.divide(total, counted, out=means, where=counted > 0)
-    return means
+    """(B,) mean over the datasets; empty without any."""
+    return average_resamples(np.stack(list(values.values()), axis=1)) if values else np.zeros(0)

@@ -6,6 +6,7 @@ N items, G groups, B resamples
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,15 +55,15 @@ def compute_weighted_auc(
     real = np.add.reduceat(drawn * ~fakes, starts, axis=1)
     fake = np.add.reduceat(drawn * fakes, starts, axis=1)
     below = np.cumsum(real, axis=1) - real / 2
-    return _divide((fake * below).sum(axis=1), real.sum(axis=1) * fake.sum(axis=1))
+    return divide((fake * below).sum(axis=1), real.sum(axis=1) * fake.sum(axis=1))
 
 
 def compute_weighted_balanced_accuracy(
     is_fake: NDArray[np.bool_], called_fake: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """(B,) mean of the recalls of the fake and of the real class; NaN if a class is absent."""
-    fakes = _divide(weights @ (is_fake & called_fake), weights @ is_fake.astype(np.float64))
-    reals = _divide(weights @ (~is_fake & ~called_fake), weights @ (~is_fake).astype(np.float64))
+    fakes = divide(weights @ (is_fake & called_fake), weights @ is_fake.astype(np.float64))
+    reals = divide(weights @ (~is_fake & ~called_fake), weights @ (~is_fake).astype(np.float64))
     return (fakes + reals) / 2
 
 
@@ -85,7 +86,14 @@ def compute_interval(
     return min(float(low), point), max(float(high), point)
 
 
-def _divide(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+def average_resamples(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(B, D) -> (B,) mean over the datasets, per resample without those that lost a class in it; NaN without any."""
+    present = np.isfinite(values)
+    return divide(np.where(present, values, 0.0).sum(axis=1), present.sum(axis=1))
+
+
+def divide(above: NDArray[np.float64], below: NDArray[np.number[Any]]) -> NDArray[np.float64]:
+    """NaN where `below` is not above 0."""
     out = np.full(below.shape, np.nan)
     np.divide(above, below, out=out, where=below > 0)
     return out

@@ -71,7 +71,7 @@ def minimum_detection_cost(is_fake: ArrayLike, score: ArrayLike) -> float:
     our FPR and FNR (see the top of the file). NaN for items of one class.
     """
     alarms, missed = trace_errors(is_fake, score)
-    costs = _weigh(alarms, missed)
+    costs = weigh_errors(alarms, missed)
     return float(costs.min()) if np.isfinite(costs).all() else math.nan
 
 
@@ -85,8 +85,8 @@ def actual_detection_cost(is_fake: ArrayLike, llr: ArrayLike) -> float:
     if not fake.any() or fake.all():
         return math.nan
     rejected = ratios > BAYES_THRESHOLD
-    return float(_weigh(rejected[~fake].mean(), (~rejected[fake]).mean()))
+    return float(weigh_errors(rejected[~fake].mean(), (~rejected[fake]).mean()))
 
 
-def _weigh(alarms: NDArray[np.float64], missed: NDArray[np.float64]) -> NDArray[np.float64]:
+def weigh_errors(alarms: NDArray[np.float64], missed: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray((COST_REAL * alarms + COST_FAKE * missed) / DEFAULT_COST, np.float64)

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.metrics.binary import ECE_BINS, Metric, Weighted
+from unmask.metrics.bootstrap import divide
+from unmask.metrics.operating_points import weigh_errors
 
 Scores = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -41,7 +43,7 @@ def weigh_equal_error_rate(is_fake: Flags, score: Scores, weights: NDArray[np.fl
     before = after - 1
     gap_before = missed[rows, before] - alarmed[rows, before]
     gap_after = alarmed[rows, after] - missed[rows, after]
-    share = _divide(gap_before, gap_before + gap_after)
+    share = divide(gap_before, gap_before + gap_after)
     rate = missed[rows, before] + share * (missed[rows, after] - missed[rows, before])
     return np.where(np.isfinite(alarmed[:, -1] + found[:, -1]), rate, np.nan)
 
@@ -51,26 +53,26 @@ def weigh_average_precision(is_fake: Flags, score: Scores, weights: NDArray[np.f
     if len(score) == 0:
         return np.full(len(weights), np.nan)
     hits, alarms = _sum_above(is_fake, score, weights)
-    precision = np.nan_to_num(_divide(hits[:, 1:], hits[:, 1:] + alarms[:, 1:]))
-    area = _divide((np.diff(hits, axis=1) * precision).sum(axis=1), hits[:, -1])
+    precision = np.nan_to_num(divide(hits[:, 1:], hits[:, 1:] + alarms[:, 1:]))
+    area = divide((np.diff(hits, axis=1) * precision).sum(axis=1), hits[:, -1])
     return np.where(alarms[:, -1] > 0, area, np.nan)
 
 
 def weigh_accuracy(is_fake: Flags, called_fake: Flags, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _divide(_sum_of(is_fake == called_fake, weights), weights.sum(axis=1))
+    return divide(_sum_of(is_fake == called_fake, weights), weights.sum(axis=1))
 
 
 def weigh_precision(is_fake: Flags, called_fake: Flags, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _divide(_sum_of(is_fake & called_fake, weights), _sum_of(called_fake, weights))
+    return divide(_sum_of(is_fake & called_fake, weights), _sum_of(called_fake, weights))
 
 
 def weigh_recall(is_fake: Flags, called_fake: Flags, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    return _divide(_sum_of(is_fake & called_fake, weights), _sum_of(is_fake, weights))
+    return divide(_sum_of(is_fake & called_fake, weights), _sum_of(is_fake, weights))
 
 
 def weigh_f1(is_fake: Flags, called_fake: Flags, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     fakes = _sum_of(is_fake, weights)
-    value = _divide(2 * _sum_of(is_fake & called_fake, weights), fakes + _sum_of(called_fake, weights))
+    value = divide(2 * _sum_of(is_fake & called_fake, weights), fakes + _sum_of(called_fake, weights))
     return np.where(fakes > 0, value, np.nan)
 
 
@@ -79,12 +81,12 @@ def weigh_calibration_error(is_fake: Flags, probability: Scores, weights: NDArra
     position = np.minimum((probability * ECE_BINS).astype(np.int64), ECE_BINS - 1)
     excess = np.zeros((len(probability), ECE_BINS))
     excess[np.arange(len(probability)), position] = probability - is_fake
-    return _divide(np.abs(weights @ excess).sum(axis=1), weights.sum(axis=1))
+    return divide(np.abs(weights @ excess).sum(axis=1), weights.sum(axis=1))
 
 
 def weigh_brier_score(is_fake: Flags, probability: Scores, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean squared distance of the probability from the label (Brier 1950)."""
-    return _divide(weights @ (probability - is_fake) ** 2, weights.sum(axis=1))
+    return divide(weights @ (probability - is_fake) ** 2, weights.sum(axis=1))
 
 
 def weigh_tpr_at_fpr(
@@ -98,12 +100,9 @@ def weigh_tpr_at_fpr(
 
 
 def weigh_minimum_detection_cost(is_fake: Flags, score: Scores, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Normalized cost of ASVspoof 5 (track 1) at the best threshold.
-
-    (0.95 false positive rate + 0.5 false negative rate) / 0.5.
-    """
+    """As `operating_points.minimum_detection_cost`."""
     alarmed, found = _trace_rates(is_fake, score, weights)
-    costs: NDArray[np.float64] = ((0.95 * alarmed + 0.5 * (1 - found)) / 0.5).min(axis=1)
+    costs: NDArray[np.float64] = weigh_errors(alarmed, 1 - found).min(axis=1)
     return costs
 
 
@@ -154,9 +153,3 @@ def _sum_above(
 def _sum_of(chosen: Flags, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     total: NDArray[np.float64] = weights @ chosen.astype(np.float64)
     return total
-
-
-def _divide(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-    out = np.full(np.shape(above), np.nan)
-    np.divide(above, below, out=out, where=below > 0)
-    return out

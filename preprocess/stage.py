@@ -112,6 +112,8 @@ def _write_shards(
     folder: Path, jobs: Sequence[Job], tasks: Mapping[str, Task], settings: PreprocessSettings, limits: Limits
 ) -> None:
     """Write the shards of `jobs` in order, from one iterator: the cores stay busy while a shard is written."""
+    if not jobs:
+        return
     items = _track_progress(preprocess_items([tasks[key] for job in jobs for key in job.keys], limits), len(tasks))
     # Workers start with the first item, which is asked for here: the threads that write a shard would forbid a fork.
     items = chain(list(islice(items, 1)), items)

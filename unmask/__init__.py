@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from unmask.core.errors import UnmaskError as UnmaskError
     from unmask.core.errors import UsageError as UsageError
     from unmask.demo import write_demo as write_demo
-    from unmask.evaluation.predict import Verdict as Verdict
+    from unmask.evaluation.verdict import Verdict as Verdict
+    from unmask.result_tables.ablation_table import AblationTable as AblationTable
     from unmask.result_tables.adaptation_table import AdaptationTable as AdaptationTable
     from unmask.result_tables.comparison_table import ComparisonTable as ComparisonTable
     from unmask.result_tables.probe_table import ProbeTable as ProbeTable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from unmask.run import EpochTable as EpochTable
     from unmask.run import Run as Run
     from unmask.run import RunTable as RunTable
-    from unmask.tables import AblationTable as AblationTable
     from unmask.tables import AuditTable as AuditTable
     from unmask.tables import EvaluationTable as EvaluationTable
     from unmask.tables import ManifestTable as ManifestTable
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # Where each name is defined. It is loaded when the name is first used, so that `import unmask` loads no stage.
 _MODULES = {
-    "AblationTable": "unmask.tables",
+    "AblationTable": "unmask.result_tables.ablation_table",
     "AdaptationTable": "unmask.result_tables.adaptation_table",
     "ProbeTable": "unmask.result_tables.probe_table",
     "RobustnessTable": "unmask.result_tables.robustness_table",
@@ -56,7 +56,7 @@ _MODULES = {
     "TrainConfig": "unmask.train.config",
     "UnmaskError": "unmask.core.errors",
     "UsageError": "unmask.core.errors",
-    "Verdict": "unmask.evaluation.predict",
+    "Verdict": "unmask.evaluation.verdict",
     "VerdictTable": "unmask.tables",
     "Work": "unmask.api",
     "collate_clips": "unmask.clip_dataset",

@@ -14,10 +14,11 @@ from unmask.core.machine import choose_device
 from unmask.core.process_pool import count_cores
 from unmask.near_duplicates import cluster_files
 from unmask.open_work import OpenWork, RunName
+from unmask.result_tables.ablation_table import AblationTable
 from unmask.result_tables.adaptation_table import AdaptationTable, adapt_encoder
 from unmask.result_tables.probe_table import ProbeTable
 from unmask.run import Run, train_run
-from unmask.tables import AblationTable, AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
+from unmask.tables import AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
 
 if TYPE_CHECKING:
     from unmask.preprocess.profiles import Profile

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rich.console import RenderableType
 
-    from unmask.evaluation.ablation.ablation_table import Ablation
-    from unmask.evaluation.predict import Verdict
     from unmask.evaluation.results import Evaluation
+    from unmask.evaluation.verdict import Verdict
     from unmask.manifests.audit.results import Audit
     from unmask.manifests.manifest import Manifest
     from unmask.manifests.scan.staleness import Stale
@@ -79,7 +78,9 @@ class Table(ABC):
         if shown:
             named = {name: [row[name] for row in shown] for name in shown[0]}
             columns = [
-                Column(heading=name, cells=list(map(_cell, values)), left=any(isinstance(one, str) for one in values))
+                Column(
+                    heading=name, cells=list(map(format_cell, values)), left=any(isinstance(one, str) for one in values)
+                )
                 for name, values in named.items()
             ]
             parts.insert(0, WideTable(title=self.title, names=columns[0], columns=columns[1:]))
@@ -92,7 +93,7 @@ class Table(ABC):
         rows = self.as_rows()
         head = "".join(f"<th>{escape(name)}</th>" for name in (rows[0] if rows else ()))
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(_cell(value))}</td>" for value in row.values()) + "</tr>"
+            "<tr>" + "".join(f"<td>{escape(format_cell(value))}</td>" for value in row.values()) + "</tr>"
             for row in rows[:ROWS_SHOWN]
         )
         notes = "".join(f"<li>{escape(note)}</li>" for note in self._beneath(rows))
@@ -104,7 +105,8 @@ class Table(ABC):
         return [f"{hidden} more rows: see .table"] * (hidden > 0) + list(self.notes())
 
 
-def _cell(value: Any) -> str:
+def format_cell(value: Any) -> str:
+    """A value of a row as text."""
     if value is None:
         return "n/a"
     if isinstance(value, float):
@@ -255,40 +257,6 @@ class EvaluationTable(Table):
         from unmask.evaluation.terminal_table import format_evaluation
 
         return format_evaluation(self.details)
-
-
-@dataclass(repr=False)
-class AblationTable(Table):
-    """Presets compared: mean and standard deviation over seeds."""
-
-    details: Ablation
-
-    def as_rows(self) -> list[Row]:
-        from unmask.evaluation.ablation.ablation_table import number_differences
-
-        rows = []
-        for about, entry in zip(self.details.rows, self.details.as_json()["rows"], strict=True):
-            row = {"preset": entry["preset"], "items": entry["items"], "runs": len(entry["runs"])}
-            for title, spread in entry["figures"].items():
-                row[title] = spread and spread["mean"]
-                row[f"{title} deviation"] = spread and spread["deviation"]
-            rows.append(row | number_differences(self.details, about))
-        return rows
-
-    def notes(self) -> list[str]:
-        from unmask.evaluation.ablation.ablation_table import describe_differences
-
-        about = self.details.as_json()
-        macro = {one["name"]: row["auc"] for one in about["controls"] for row in one["rows"] if row["name"] == "macro"}
-        lines = [f"{row['preset']}: not trained: {row['problem']}" for row in about["rows"] if row["problem"]]
-        lines += [*describe_differences(self.details), *self.details.shortcuts]
-        return lines + [f"control {name}: macro AUC {_cell(auc)}" for name, auc in macro.items()]
-
-    def as_text(self) -> str:
-        from unmask.core.terminal.wide_table import format_plain
-        from unmask.evaluation.ablation.ablation_table import render_ablation
-
-        return format_plain(render_ablation(self.details))
 
 
 class VerdictTable(Table, list["Verdict"]):

@@ -56,16 +56,7 @@ def ablate(
     began = time.time()
     manifest = read_manifest(work.manifest)
     data = TokenData.load(manifest, open_tokens(work, manifest))
-    rows: list[AblationRow] = []
-    evaluated: dict[str, list[Evaluation]] = {}
-    stopped = False
-    for preset in presets:
-        evaluations, problem, stopped = _train_preset(configs[preset], data, work, device, split)
-        if stopped:
-            break
-        if evaluations:
-            evaluated[preset] = evaluations
-        rows.append(_build_row(preset, evaluations, work, problem))
+    rows, evaluated, stopped = _train_presets(configs, data, work, device, split)
     if not stopped and not any(row.runs for row in rows):
         raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
     if base in evaluated and not stopped:
@@ -89,6 +80,22 @@ def ablate(
     if not stopped:
         write_ablation(work.ablations / ablation.name, ablation)
     return ablation
+
+
+def _train_presets(
+    configs: Mapping[str, Sequence[TrainConfig]], data: TokenData, work: WorkFolder, device: torch.device, split: Split
+) -> tuple[list[AblationRow], dict[str, list[Evaluation]], bool]:
+    """A row per preset, the evaluations of those that could be trained, and whether the user stopped."""
+    rows: list[AblationRow] = []
+    evaluated: dict[str, list[Evaluation]] = {}
+    for preset, chosen in configs.items():
+        evaluations, problem, stopped = _train_preset(chosen, data, work, device, split)
+        if stopped:
+            return rows, evaluated, True
+        if evaluations:
+            evaluated[preset] = evaluations
+        rows.append(_build_row(preset, evaluations, work, problem))
+    return rows, evaluated, False
 
 
 def _list_warnings(

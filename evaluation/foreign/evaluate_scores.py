@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from unmask.cache.store.profile_index import ProfileTokens
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import hash_file
 from unmask.core.machine import describe_device
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.controls import limit_training_items
-from unmask.evaluation.foreign.controls import NO_TOKENS, fit_controls, open_last_tokens
+from unmask.evaluation.controls import fit_controls, limit_training_items
 from unmask.evaluation.foreign.export import build_logits
+from unmask.evaluation.foreign.last_tokens import NO_TOKENS, open_last_tokens
 from unmask.evaluation.foreign.notes import write_notes
 from unmask.evaluation.foreign.placed_scores import PlacedScores, place_scores
 from unmask.evaluation.foreign.score_file import Side, read_scores
@@ -28,6 +29,7 @@ from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.slices.measure import measure_slices
 from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
 from unmask.manifests.manifest import Manifest, MediaRow, Split, read_manifest
+from unmask.train.data.token_data import TokenData
 
 log = logging.getLogger("unmask")
 
@@ -63,12 +65,11 @@ def evaluate_scores(
     validation = ItemSet(tuple(row for row in rows if row.split == "val" and row in placed))
     threshold = choose_threshold(placed.kind, validation.is_fake, placed.take(validation.rows))
     score = placed.take(scope.items.rows)
-    about = f"scores of {path.name}"
-    model = Scorer("model", about, score, threshold.value, undefined=threshold.undefined)
+    model = Scorer("model", f"scores of {path.name}", score, threshold.value, undefined=threshold.undefined)
     tokens = open_last_tokens(work, manifest)
     known = _select_known(rows, scope, split, seed)
-    fitted = fit_controls(work, manifest, tokens, known, seed=seed)
-    controls = [_restrict(control, known, split) for control in fitted]
+    fitted = _fit_controls(work, manifest, tokens, known, seed)
+    controls = [control.only(known.split == split) for control in fitted]
     empty = np.full(len(score), np.nan)
     logit = build_logits(score, placed.kind == "probability")
     scores = Predictions(logit, score, empty, empty, np.zeros(len(score), np.int64))
@@ -129,10 +130,13 @@ def _select_known(rows: list[MediaRow], scope: _Scope, split: Split, seed: int) 
     return limit_training_items(select_labeled(chosen), split, seed=seed)
 
 
-def _restrict(scorer: Scorer, known: ItemSet, split: Split) -> Scorer:
-    chosen = known.split == split
-    applies = None if scorer.applies is None else scorer.applies[chosen]
-    return replace(scorer, score=scorer.score[chosen], applies=applies)
+def _fit_controls(
+    work: WorkFolder, manifest: Manifest, tokens: ProfileTokens | None, known: ItemSet, seed: int
+) -> list[Scorer]:
+    if tokens is None:
+        return fit_controls(known, (), None, seed=seed)
+    shards = [work.media / tokens.media / name for name in tokens.shards]
+    return fit_controls(known, shards, TokenData.load(manifest, tokens), seed=seed)
 
 
 def _summarize(

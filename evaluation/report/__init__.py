@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from unmask.cache.spec import EncoderSpec
 from unmask.cache.stage import open_tokens
 from unmask.core.atomic_files import write_text
 from unmask.core.errors import MissingInput
@@ -32,13 +33,16 @@ from unmask.evaluation.report.stage_counts import (
     list_failures,
     read_finished_shards,
 )
+from unmask.evaluation.results import Evaluation
 from unmask.evaluation.robustness.robustness import find_robustness
 from unmask.evaluation.suites.newest_suites import find_newest_suites
 from unmask.evaluation.unscored_items import load_outcomes
-from unmask.manifests.manifest import read_manifest
-from unmask.train.run_folder import load_finished, load_run, read_metrics
+from unmask.manifests.manifest import Manifest, MediaRow, read_manifest
+from unmask.train.run_folder import LoadedRun, load_finished, load_run, read_metrics
 
 __all__ = ["report"]
+
+PACKAGE = "unmask"
 
 
 def report(work: WorkFolder, run: Path, figures: Path | None = None) -> Path:
@@ -46,32 +50,50 @@ def report(work: WorkFolder, run: Path, figures: Path | None = None) -> Path:
 
     `figures`: also write figures, tables and references for a paper into this folder.
     """
-    evaluation, predictions = find_evaluation(run), read_predictions(run)
+    evaluation = find_evaluation(run)
     if evaluation is None:
         raise MissingInput(f"{run.name}: its current weights have not been evaluated", "unmask evaluate")
     manifest, loaded = read_manifest(work.manifest), load_run(run, torch.device("cpu"))
-    evaluation = add_audit(evaluation, work.audit_results, manifest)
+    evaluation, rows = add_audit(evaluation, work.audit_results, manifest), list(manifest.rows())
+    page = _collect_page(work, run, loaded, evaluation, manifest, rows)
+    write_page(work.report, page)
+    write_text(run / FILE, format_card(_collect_card(run, loaded, page, rows)))
+    if figures is not None:
+        paper = FigureData(
+            evaluation=evaluation,
+            predictions=page.predictions,
+            training=page.training,
+            preset=page.preset,
+            ablation=page.ablation,
+        )
+        write_paper(figures, paper, _list_specs(loaded), version(PACKAGE))
+    return work.report
+
+
+def _collect_page(
+    work: WorkFolder, run: Path, loaded: LoadedRun, evaluation: Evaluation, manifest: Manifest, rows: list[MediaRow]
+) -> PageData:
     streams = open_tokens(work, manifest, loaded.info.profile)
-    rows, media = list(manifest.rows()), work.media / streams.media
+    media = work.media / streams.media
     known, tokens = load_outcomes(media), read_finished_shards(streams)
-    summary, lost = load_finished(run, loaded.info.key), find_lost_rows(rows, known)
-    searched = streams.profile.preprocess.detector != "none"
+    lost, searched = find_lost_rows(rows, known), streams.profile.preprocess.detector != "none"
     lines, differences = compare_labels(rows, known, searched=searched)
-    data = PageData(
+    config = loaded.config
+    return PageData(
         evaluation=evaluation,
         headline=[
-            *describe_run(evaluation, loaded.config.preset, loaded.config.seed, summary),
+            *describe_run(evaluation, config.preset, config.seed, load_finished(run, loaded.info.key)),
             *(("layers mixed", line) for line in loaded.model.describe_layers()),
         ],
         dates=list_dates(run),
-        commands=list_commands(loaded.config, evaluation, members=len(loaded.members)),
+        commands=list_commands(config, evaluation, members=len(loaded.members)),
         members=[member.run for member in loaded.info.members],
-        settings=list_settings(loaded.config),
+        settings=list_settings(config),
         synthetic=is_synthetic(manifest),
         datasets=count_datasets(rows, known),
         stages=count_stages(rows, known, streams, tokens, evaluation),
         failures=list_failures(rows, known, tokens),
-        predictions=predictions,
+        predictions=read_predictions(run),
         training=read_metrics(run),
         by_label=lines,
         differences=differences,
@@ -79,32 +101,26 @@ def report(work: WorkFolder, run: Path, figures: Path | None = None) -> Path:
         missed=find_missed_faces(media, rows, known) if searched else None,
         lost=group_lost(lost, known, find_shards(media, lost)),
         robustness=find_robustness(run, evaluation),
-        preset=loaded.config.preset,
+        preset=config.preset,
         inside=look_inside(loaded),
-        ablation=find_newest(work.ablations, loaded.config.preset),
-        suites=find_newest_suites(work.suites, loaded.config.preset),
+        ablation=find_newest(work.ablations, config.preset),
+        suites=find_newest_suites(work.suites, config.preset),
     )
-    write_page(work.report, data)
-    encoders = {name: stream.spec for name, stream in loaded.info.streams.items()}
-    card = CardData(
-        evaluation=evaluation,
+
+
+def _collect_card(run: Path, loaded: LoadedRun, page: PageData, rows: list[MediaRow]) -> CardData:
+    return CardData(
+        evaluation=page.evaluation,
         config=loaded.config,
-        summary=summary,
-        encoders=encoders,
+        summary=load_finished(run, loaded.info.key),
+        encoders=_list_specs(loaded),
         rows=rows,
         trained_on=loaded.info.shape.datasets,
-        commands=data.commands,
-        synthetic=data.synthetic,
-        version=version("unmask"),
+        commands=page.commands,
+        synthetic=page.synthetic,
+        version=version(PACKAGE),
     )
-    write_text(run / FILE, format_card(card))
-    if figures is not None:
-        paper = FigureData(
-            evaluation=evaluation,
-            predictions=predictions,
-            training=data.training,
-            preset=data.preset,
-            ablation=data.ablation,
-        )
-        write_paper(figures, paper, encoders, card.version)
-    return work.report
+
+
+def _list_specs(loaded: LoadedRun) -> dict[str, EncoderSpec]:
+    return {name: stream.spec for name, stream in loaded.info.streams.items()}

@@ -12,7 +12,7 @@ from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.results import MACRO, POOLED
 from unmask.evaluation.robustness.results import Figure
 from unmask.metrics import binary
-from unmask.metrics.bootstrap import compute_interval, compute_weighted_auc, resample_statistic
+from unmask.metrics.bootstrap import average_resamples, compute_interval, compute_weighted_auc, resample_statistic
 
 Scores = NDArray[np.float64]
 KIND = "kind: "
@@ -78,16 +78,8 @@ def _average(figures: list[Figure], items: ItemSet, draws: dict[str, Scores], co
         float(np.mean([value for value in values if value is not None])) if chosen else np.nan
         for values in ([one.clean for one in chosen], [one.auc for one in chosen])
     ]
-    drawn = [_mean_of_known(draws[one][:, numbers]) for one in ("clean", "corrupted")]
+    drawn = [average_resamples(draws[one][:, numbers]) for one in ("clean", "corrupted")]
     return _make_figure(MACRO, items.is_fake[inside], items.group[inside], points, drawn)
-
-
-def _mean_of_known(values: Scores) -> Scores:
-    """(B, D) -> (B,) mean of what is not NaN; NaN where nothing is left."""
-    known = np.isfinite(values)
-    count = known.sum(axis=1)
-    total = np.where(known, values, 0.0).sum(axis=1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _make_figure(

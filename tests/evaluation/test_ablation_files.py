@@ -15,7 +15,7 @@ from unmask.evaluation.ablation.ablation_files import FORMS, format_latex, name_
 from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, list_figures, write_notes
 from unmask.evaluation.compare.results import MetricDifference
 from unmask.evaluation.tables.spread import Spread
-from unmask.tables import AblationTable
+from unmask.result_tables.ablation_table import AblationTable
 from unmask.train.presets import parse_variants
 
 FIGURES = [heading for *_, heading in list_figures()]

@@ -11,7 +11,7 @@ import pytest
 
 from unmask.cli import app
 from unmask.evaluation.input_files import expand_files, explain_absence
-from unmask.evaluation.predict import Verdict
+from unmask.evaluation.verdict import Verdict
 from unmask.tables import VerdictTable
 
 

@@ -10,7 +10,7 @@ import torch
 
 from unmask.core.errors import MissingInput
 from unmask.evaluation import predict as module
-from unmask.evaluation.predict import Verdict
+from unmask.evaluation.verdict import Verdict
 from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.outcomes import Outcome
 

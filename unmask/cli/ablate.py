@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,10 +9,14 @@ import typer
 from unmask.cli.options import (
     Call,
     Device,
+    Linear,
+    Seeds,
     SettingsFile,
     TrainAssignments,
     change_settings,
     command,
+    make_configs,
+    refuse_torchrun,
     split_list,
     split_numbers,
 )
@@ -32,14 +35,12 @@ def ablate(
             "base. Repeat it for several settings or rows; without --presets, they are compared with `full`.",
         ),
     ] = None,
-    linear: Annotated[
-        bool, typer.Option("--linear/--no-linear", help="Compare the linear probe too, in the first row.")
-    ] = True,
+    linear: Linear = True,
     base: Annotated[
         str | None,
         typer.Option("--base", help="Row that the others are compared with (default: linear, else the first)."),
     ] = None,
-    seeds: Annotated[str, typer.Option("--seeds", help="Seeds to train each preset with, comma-separated.")] = "0,1,2",
+    seeds: Seeds = "0,1,2",
     settings: SettingsFile = None,
     assignments: TrainAssignments = None,
     device: Device = "auto",
@@ -48,19 +49,17 @@ def ablate(
     from unmask.evaluation.ablation.ablation_table import render_ablation
     from unmask.train.presets import PRESETS, begin_with_linear, make_preset, parse_variants
 
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        hint = "start one process per GPU: --device cuda:1 and other --presets for each"
-        raise UsageError("ablate cannot run under torchrun", hint)
+    refuse_torchrun("ablate", "other --presets")
     own = parse_variants(variants or [])
     names = split_list(presets) or (["full"] if own else list(PRESETS))
     if taken := sorted(own.keys() & {*names, *(["linear"] if linear else [])}):
         raise UsageError(f"--variant {taken[0]}: a preset of this name is compared too", "choose another name")
-    configs = {name: change_settings(make_preset(name), settings, assignments) for name in names}
+    configs = make_configs(names, settings, assignments)
     for name, (base, changes) in own.items():
         variant = make_preset(base).changed({"preset": name})
         configs[name] = change_settings(variant, settings, [*(assignments or []), *changes])
     if linear:
-        configs = begin_with_linear(configs, change_settings(make_preset("linear"), settings, assignments))
+        configs = begin_with_linear(configs, *make_configs(["linear"], settings, assignments).values())
     found = call.work.ablate(configs, split_numbers(seeds), linear=False, base=base, device=device).details
     call.console.show(render_ablation(found))
     call.console.result |= found.as_json()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -54,6 +54,8 @@ MaxFailures = Annotated[
     float,
     typer.Option("--max-failures", min=0, max=1, help="Exit with code 3 if a larger fraction of the items failed."),
 ]
+Linear = Annotated[bool, typer.Option("--linear/--no-linear", help="Train the linear probe too, in the first rows.")]
+Seeds = Annotated[str, typer.Option("--seeds", help="Seeds to train each preset with, comma-separated.")]
 Device = Annotated[str, typer.Option("--device", help="auto (a GPU if there is one), cpu, cuda or cuda:N.")]
 RunFolder = Annotated[
     Path | None,
@@ -154,3 +156,17 @@ def split_numbers(text: str) -> list[int]:
         return [int(name) for name in split_list(text)]
     except ValueError as error:
         raise UsageError(f"--seeds {text}: not whole numbers", "--seeds 0,1,2") from error
+
+
+def make_configs(names: Sequence[str], settings: Path | None, assignments: list[str] | None) -> dict[str, TrainConfig]:
+    """The presets of these names, changed by --settings, then by --set."""
+    from unmask.train.presets import make_preset
+
+    return {name: change_settings(make_preset(name), settings, assignments) for name in names}
+
+
+def refuse_torchrun(command: str, other: str) -> None:
+    """`UsageError` for a command that trains many models, under torchrun; `other`: what differs between processes."""
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        hint = f"start one process per GPU: --device cuda:1 and {other} for each"
+        raise UsageError(f"{command} cannot run under torchrun", hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -10,14 +9,17 @@ import typer
 from unmask.cli.options import (
     Call,
     Device,
+    Linear,
+    Seeds,
     SettingsFile,
     TrainAssignments,
-    change_settings,
     command,
+    make_configs,
+    refuse_torchrun,
     split_list,
     split_numbers,
 )
-from unmask.core.errors import Stopped, UsageError
+from unmask.core.errors import Stopped
 
 NAME = "loo, matrix, folds:5, ffpp-cross or fakeavceleb-mrdf (docs/suites.md)."
 
@@ -27,10 +29,8 @@ def suite(
     call: Call,
     name: Annotated[str, typer.Argument(metavar="SUITE", help=NAME)],
     presets: Annotated[str, typer.Option("--presets", help="Presets to train, comma-separated.")] = "full",
-    linear: Annotated[
-        bool, typer.Option("--linear/--no-linear", help="Train the linear probe too, in the first rows.")
-    ] = True,
-    seeds: Annotated[str, typer.Option("--seeds", help="Seeds to train each preset with, comma-separated.")] = "0,1,2",
+    linear: Linear = True,
+    seeds: Seeds = "0,1,2",
     split_seed: Annotated[int, typer.Option("--split-seed", help="Random seed of the splits.")] = 0,
     jobs: Annotated[
         int | None,
@@ -42,14 +42,12 @@ def suite(
 ) -> None:
     """Train and test presets x seeds on every split of a suite, without changing the split of the work folder."""
     from unmask.evaluation.suites.suite_table import render_suite
-    from unmask.train.presets import begin_with_linear, make_preset
+    from unmask.train.presets import begin_with_linear
 
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        hint = "start one process per GPU: --device cuda:1 and another suite for each"
-        raise UsageError("suite cannot run under torchrun", hint)
-    configs = {one: change_settings(make_preset(one), settings, assignments) for one in split_list(presets)}
+    refuse_torchrun("suite", "another suite")
+    configs = make_configs(split_list(presets), settings, assignments)
     if linear:
-        configs = begin_with_linear(configs, change_settings(make_preset("linear"), settings, assignments))
+        configs = begin_with_linear(configs, *make_configs(["linear"], settings, assignments).values())
     found = call.work.suite(
         name, configs, split_numbers(seeds), linear=False, split_seed=split_seed, jobs=jobs, device=device
     )

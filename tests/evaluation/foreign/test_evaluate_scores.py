@@ -17,8 +17,8 @@ from tiny_chain import Chain
 from unmask.cli.app import main
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
-from unmask.evaluation.foreign.controls import NO_TOKENS
 from unmask.evaluation.foreign.evaluate_scores import NO_SCORE, evaluate_scores
+from unmask.evaluation.foreign.last_tokens import NO_TOKENS
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.results import read_evaluation

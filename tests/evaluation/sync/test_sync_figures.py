@@ -12,13 +12,14 @@ import torch
 from unmask.evaluation.controls import score_sync
 from unmask.evaluation.evaluate import evaluate
 from unmask.evaluation.item_set import select_labeled
-from unmask.evaluation.predict import SyncVerdict, _describe_sync
+from unmask.evaluation.predict import _describe_sync
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report import report
 from unmask.evaluation.results import read_evaluation
 from unmask.evaluation.sync.measure import FileSync, measure_files, trace_fit
 from unmask.evaluation.sync.results import ALL, find_category, summarize_sync
 from unmask.evaluation.terminal_table import format_evaluation
+from unmask.evaluation.verdict import SyncVerdict
 
 CPU = torch.device("cpu")
 
