@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.evaluation.ablation.ablation_table import VERSION, Ablation, AblationRow
+from unmask.evaluation.compare.results import MetricDifference
 from unmask.evaluation.tables.spread import Spread
 
 FILE = "ablation.json"
@@ -45,6 +46,14 @@ def _read_row(value: Mapping[str, Any]) -> AblationRow:
         **_keep_fields(value, AblationRow)
         | spreads
         | {"runs": tuple(value["runs"]), "validation": Spread(**validation) if validation else None}
+        | {"differences": {name: _read_difference(one) for name, one in value["differences"].items()}}
+    )
+
+
+def _read_difference(value: Mapping[str, Any]) -> MetricDifference:
+    interval = value["interval"]
+    return MetricDifference(
+        **_keep_fields(value, MetricDifference) | {"interval": tuple(interval) if interval else None}
     )
 
 

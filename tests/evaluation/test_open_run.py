@@ -260,6 +260,17 @@ def test_presets_are_trained_once_and_compared(chain: Chain, tmp_path: Path) -> 
     assert baseline.out_of_scope == sum(row.split == "test" and row.kind != "image" for row in chain.manifest.rows())
 
 
+def test_the_report_shows_an_ablation_with_its_differences(chain: Chain, tmp_path: Path) -> None:
+    work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
+    presets = {name: make_preset(name).changed({"epochs": 2}) for name in ("linear", "early-fusion")}
+    found = ablate(work, presets, [0], device=CPU)
+    assert found.base == "linear"
+    page = report(work, work.runs / found.rows[1].runs[0]).read_text(encoding="utf-8")
+    section = page[page.index('id="ablation"') : page.index('id="run"')]
+    assert "early-fusion" in section
+    assert "minus linear" in section
+
+
 def test_tokens_computed_while_a_table_is_made_are_counted(chain: Chain, tmp_path: Path) -> None:
     work = WorkFolder(Path(shutil.copytree(chain.work.root, tmp_path / "work")))
     began = time.time()
