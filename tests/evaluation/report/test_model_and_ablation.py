@@ -62,7 +62,7 @@ def test_what_others_added_to_the_file_does_not_matter(tmp_path: Path) -> None:
 def test_the_section_shows_the_table_and_whether_the_split_is_another(page_data: PageData) -> None:
     shown = replace(page_data, ablation=make_ablation(), preset="full")
     section = read_section(render(shown), "ablation")
-    assert '<tr class="total"><th scope="row">full</th>' in section
+    assert '<th scope="row">full (this run)</th>' in section
     assert "0.900 ± 0.020" in section
     assert "made on another split (hash 5f)" in section
     same = replace(make_ablation(), split_hash=page_data.evaluation.split_hash)
