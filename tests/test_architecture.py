@@ -144,7 +144,7 @@ def test_starting_loads_no_stage(module: str):
 
 
 def test_a_prediction_waits_for_no_library_that_it_does_not_use():
-    program = "import sys, unmask.evaluation.predict; print(*sys.modules)"
+    program = "import sys, unmask.evaluation.verdicts.predict; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = set(done.stdout.split())
     assert "torch" in loaded

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from unmask.core.errors import UnmaskError as UnmaskError
     from unmask.core.errors import UsageError as UsageError
     from unmask.demo import write_demo as write_demo
-    from unmask.evaluation.verdict import Verdict as Verdict
+    from unmask.evaluation.verdicts.verdict import Verdict as Verdict
     from unmask.result_tables.ablation_table import AblationTable as AblationTable
     from unmask.result_tables.adaptation_table import AdaptationTable as AdaptationTable
     from unmask.result_tables.comparison_table import ComparisonTable as ComparisonTable
@@ -56,7 +56,7 @@ _MODULES = {
     "TrainConfig": "unmask.train.config",
     "UnmaskError": "unmask.core.errors",
     "UsageError": "unmask.core.errors",
-    "Verdict": "unmask.evaluation.verdict",
+    "Verdict": "unmask.evaluation.verdicts.verdict",
     "VerdictTable": "unmask.tables",
     "Work": "unmask.api",
     "collate_clips": "unmask.clip_dataset",

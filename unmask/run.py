@@ -147,7 +147,7 @@ class Run:
 
         A folder stands for the media files in and below it, a pattern ("clips/*.mp4") for the files that match it.
         """
-        from unmask.evaluation.predict import predict
+        from unmask.evaluation.verdicts.predict import predict
 
         names = [files] if isinstance(files, str | Path) else list(files)
         with _only_progress():  # the stages' other log lines name a temporary folder

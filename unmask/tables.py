@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from unmask.evaluation.results import Evaluation
-    from unmask.evaluation.verdict import Verdict
+    from unmask.evaluation.verdicts.verdict import Verdict
     from unmask.manifests.audit.results import Audit
     from unmask.manifests.manifest import Manifest
     from unmask.manifests.scan.staleness import Stale

@@ -11,7 +11,7 @@ import pytest
 
 from unmask.cli import app
 from unmask.evaluation.input_files import expand_files, explain_absence
-from unmask.evaluation.verdict import Verdict
+from unmask.evaluation.verdicts.verdict import Verdict
 from unmask.tables import VerdictTable
 
 
@@ -95,7 +95,7 @@ def test_of_the_stages_only_progress_and_warnings_are_logged(monkeypatch, tmp_pa
 
     log = logging.getLogger("unmask")
 
-    def stages(files, run, *, device):
+    def stages(files, run, *, device, options=None):
         log.info("extract: /tmp/unmask-1234/tokens")
         log.warning("a warning")
         clock[0] = 60.0
@@ -106,7 +106,7 @@ def test_of_the_stages_only_progress_and_warnings_are_logged(monkeypatch, tmp_pa
 
     clock = [0.0]
     monkeypatch.setattr("unmask.core.progress.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("unmask.evaluation.predict.predict", stages)
+    monkeypatch.setattr("unmask.evaluation.verdicts.predict.predict", stages)
     show_log(logging.INFO)
     Run(tmp_path, WorkFolder(tmp_path)).predict("a.mp4", device="cpu")
     log.info("after it")

@@ -24,13 +24,13 @@ from unmask.evaluation.ablation.ablation_files import FORMS
 from unmask.evaluation.ablation.ablation_table import render_ablation
 from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.open_run import check_split
-from unmask.evaluation.predict import predict
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report import report
 from unmask.evaluation.results import Evaluation, read_evaluation
 from unmask.evaluation.tables.spread import Spread
 from unmask.evaluation.terminal_table import format_evaluation
 from unmask.evaluation.token_reuse import store_uses
+from unmask.evaluation.verdicts.predict import predict
 from unmask.manifests.audit.audit import audit
 from unmask.manifests.audit.known_shortcuts import write_audit
 from unmask.manifests.manifest import from_rows, read_manifest, write_manifest

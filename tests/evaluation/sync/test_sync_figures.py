@@ -12,14 +12,15 @@ import torch
 from unmask.evaluation.controls import score_sync
 from unmask.evaluation.evaluate import evaluate
 from unmask.evaluation.item_set import select_labeled
-from unmask.evaluation.predict import _describe_sync
 from unmask.evaluation.predictions import read_predictions
 from unmask.evaluation.report import report
 from unmask.evaluation.results import read_evaluation
 from unmask.evaluation.sync.measure import FileSync, measure_files, trace_fit
 from unmask.evaluation.sync.results import ALL, find_category, summarize_sync
 from unmask.evaluation.terminal_table import format_evaluation
-from unmask.evaluation.verdict import SyncVerdict
+from unmask.evaluation.verdicts.options import PredictOptions
+from unmask.evaluation.verdicts.scored_files import ScoredFiles, describe_sync
+from unmask.evaluation.verdicts.verdict import SyncVerdict
 
 CPU = torch.device("cpu")
 
@@ -130,7 +131,8 @@ def test_evaluation_files_tables_and_report(talking_run: Any):
 
 def test_a_verdict_tells_offset_and_fit(opened: Any):
     numbers = opened.list_scorable()
-    found = _describe_sync(opened, numbers)
+    items, clips = opened.score(list(numbers.values()), device=CPU)
+    found = describe_sync(ScoredFiles(opened, numbers, items, clips, {}, CPU, PredictOptions()))
     assert set(found) == set(numbers)
     one = next(iter(found.values()))
     assert one.fits is not None

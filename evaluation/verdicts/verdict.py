@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from unmask.cache.sync.comparison import CLEAR_FIT
+from unmask.evaluation.verdicts.findings import Custody, Evidence, Explanation, FaceVerdict, Pictures, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +61,29 @@ class Verdict:
     """Why the file was not scored, or what part of it could not be read."""
     run: str = ""
     """Name of the run that scored it."""
+    evidence: Evidence | None = None
+    """None without a score, and for a run that was not evaluated."""
+    image_evidence: Evidence | None = None
+    audio_evidence: Evidence | None = None
+    scope: Scope | None = None
+    """None without a score, and for a run that was not evaluated."""
+    judged: tuple[str, ...] = ()
+    """Modalities that the score is of."""
+    not_judged: tuple[str, ...] = ()
+    """What could not be judged, and why, such as "audio: silence"."""
+    faces: tuple[FaceVerdict, ...] = ()
+    """Empty unless there are several."""
+    explanation: Explanation | None = None
+    custody: Custody | None = None
+    pictures: Pictures | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without bytes: pictures and thumbnails are for pages."""
+        value = asdict(replace(self, pictures=None))
+        del value["pictures"]
+        for face in value["faces"]:
+            del face["thumbnail"]
+        return value
 
     def __str__(self) -> str:
         if self.score is None:

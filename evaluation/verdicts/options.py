@@ -1,0 +1,17 @@
+"""What `predict` is asked for beside the score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from unmask.preprocess.stage import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictOptions:
+    explain: bool = False
+    """Fill `Verdict.explanation`: contributions, maps over the faces, nearest training clips."""
+    pictures: bool = False
+    """Fill `Verdict.pictures`, for a page."""
+    limits: Limits = field(default_factory=lambda: Limits(fork=True))
+    """Of the worker processes, per file."""

@@ -1,0 +1,147 @@
+"""From the tokens of new files to their verdicts: each part of a verdict is described by one function."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from unmask.core.crashes import CRASHED, as_run_error, describe_crash
+from unmask.evaluation.open_run import OpenRun
+from unmask.evaluation.predictions import Predictions
+from unmask.evaluation.sync.measure import measure_files, trace_fit
+from unmask.evaluation.verdicts.options import PredictOptions
+from unmask.evaluation.verdicts.unscored_files import make_unscored
+from unmask.evaluation.verdicts.verdict import ClipVerdict, SyncVerdict, Verdict
+from unmask.preprocess.outcomes import Outcome
+from unmask.preprocess.shards.media_shard import MediaShard
+from unmask.train.scoring import ClipScores, compute_probability
+
+
+@dataclass(frozen=True)
+class ScoredFiles:
+    """Files that the model scored, in one work folder, with all that describes them. I items, C clips."""
+
+    opened: OpenRun
+    numbers: Mapping[str, int]
+    """media_id -> number in the clip table, ascending."""
+    items: Predictions
+    """(I,) in the order of `numbers`."""
+    clips: ClipScores
+    """(C,) of all their clips."""
+    known: Mapping[str, Outcome]
+    """media_id -> outcome of preprocessing."""
+    device: torch.device
+    options: PredictOptions
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """media_id -> index into `items`."""
+        return {media_id: position for position, media_id in enumerate(self.numbers)}
+
+
+def score_safely(
+    opened: OpenRun, known: Mapping[str, Outcome], device: torch.device, options: PredictOptions
+) -> dict[str, Verdict]:
+    """media_id -> verdict of every item that the model can score; one by one if that fails for all together."""
+    numbers = opened.list_scorable()
+    try:
+        return score_items(opened, numbers, known, device, options)
+    except Exception as error:
+        if ending := as_run_error(error):
+            raise ending from error
+    return {media_id: _score_item(opened, media_id, numbers[media_id], known, device, options) for media_id in numbers}
+
+
+def _score_item(
+    opened: OpenRun,
+    media_id: str,
+    number: int,
+    known: Mapping[str, Outcome],
+    device: torch.device,
+    options: PredictOptions,
+) -> Verdict:
+    try:
+        return score_items(opened, {media_id: number}, known, device, options)[media_id]
+    except Exception as error:
+        if ending := as_run_error(error):
+            raise ending from error
+        return make_unscored(opened.loaded, "unreadable", CRASHED + describe_crash(error))
+
+
+def score_items(
+    opened: OpenRun,
+    numbers: Mapping[str, int],
+    known: Mapping[str, Outcome],
+    device: torch.device,
+    options: PredictOptions,
+) -> dict[str, Verdict]:
+    """media_id -> verdict of the items with these numbers in the clip table."""
+    items, clips = opened.score(list(numbers.values()), device=device)
+    ordered = dict(sorted(numbers.items(), key=lambda pair: pair[1]))
+    return describe_files(ScoredFiles(opened, ordered, items, clips, known, device, options))
+
+
+def describe_files(files: ScoredFiles) -> dict[str, Verdict]:
+    """media_id -> verdict."""
+    windows, sync = list_windows(files), describe_sync(files)
+    items, threshold = files.items, files.opened.info.threshold
+    return {
+        media_id: Verdict(
+            path="",
+            verdict="fake" if items.score[position] >= threshold else "real",
+            threshold=threshold,
+            score=float(items.score[position]),
+            video_score=_replace_nan(items.video_score[position]),
+            audio_score=_replace_nan(items.audio_score[position]),
+            clips=tuple(windows[media_id]),
+            sync=sync.get(media_id),
+            faces_found=_share_of_faces(files.known[media_id]),
+            reason=files.known[media_id].problem,
+        )
+        for media_id, position in files.positions.items()
+    }
+
+
+def describe_sync(files: ScoredFiles) -> dict[str, SyncVerdict]:
+    """media_id -> how its mouth and audio fit, of the items in which they could be compared."""
+    opened = files.opened
+    found = measure_files(opened.data, list(files.numbers.values()), opened.loaded)
+    return {
+        media_id: SyncVerdict(
+            offset_ms=one.sync.offset_ms,
+            fit=one.sync.fit,
+            fits=one.fits,
+            over_time=tuple(trace_fit(opened.data, number, one.sync.offset_s)),
+        )
+        for (media_id, number), one in zip(files.numbers.items(), found, strict=True)
+        if one is not None
+    }
+
+
+def list_windows(files: ScoredFiles) -> dict[str, list[ClipVerdict]]:
+    """media_id -> its clips with their scores, by start time."""
+    opened, scores = files.opened, files.clips
+    spans: dict[tuple[str, int], tuple[float, float]] = {}
+    for path in opened.shards:
+        shard = MediaShard(path)
+        spans |= {key: (start, end) for key, (start, end) in zip(shard.clip_keys, shard.spans.tolist(), strict=True)}
+    table, windows = opened.data.clips, defaultdict(list)
+    scored = compute_probability(scores.fake.astype(np.float64), opened.info.temperature)
+    for clip, score in zip(scores.clips.tolist(), scored.tolist(), strict=True):
+        media_id = str(table.media_id[clip])
+        start, end = spans[media_id, int(table.clip[clip])]
+        windows[media_id].append(ClipVerdict(start_s=start, end_s=end, score=score))
+    return {media_id: sorted(clips, key=lambda clip: clip.start_s) for media_id, clips in windows.items()}
+
+
+def _share_of_faces(outcome: Outcome) -> float | None:
+    return 1 - outcome.fallback_faces / outcome.faces if outcome.faces else None
+
+
+def _replace_nan(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
