@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from unmask.core.files.regular_files import open_regular
+
 QUICK_BLOCK = 64 * 1024
 
 
@@ -33,7 +35,7 @@ def hash_quickly(path: Path) -> str:
     """
     size = path.stat().st_size
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for start in sorted({0, max(0, size // 2 - QUICK_BLOCK // 2), max(0, size - QUICK_BLOCK)}):
             file.seek(start, os.SEEK_SET)
             digest.update(file.read(QUICK_BLOCK))
@@ -42,5 +44,5 @@ def hash_quickly(path: Path) -> str:
 
 def hash_file(path: Path) -> str:
     """64 hex digits of SHA-256 over the whole file."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

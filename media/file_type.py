@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from unmask.core.errors import BadMedia
+from unmask.core.files.regular_files import open_regular
 
 HEAD_BYTES = 4096
 # A file with fewer bytes has no header of any format.
@@ -136,7 +137,7 @@ MP3_HZ = (44_100, 48_000, 32_000)
 def identify_file(path: Path) -> FileType | None:
     """Format of a file; None if it is unknown or the file cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return identify(file.read(HEAD_BYTES))
     except OSError:
         return None
@@ -164,7 +165,7 @@ def explain_type(path: Path, found: FileType | None) -> BadMedia:
     if found is not None:
         return BadMedia(path, "unsupported", f"{found.name} is not read here", found.remedy or CONVERT)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         return BadMedia(path, "unreadable", error.strerror or str(error), GET_AGAIN)

@@ -41,8 +41,9 @@ DECODER_ERRORS = (
 VARIANT = ("unknown pixel mode", "unknown data organization", "cannot handle", "unsupported", "not supported")
 # Pillow's names of formats.
 PLUGINS = {"JPEG 2000": "JPEG2000", "WebP": "WEBP", "PNM": "PPM"}
-# Run other programs on the file, or only recognize it.
-NOT_OPENED = {"EPS", "WMF", "MPEG", "HDF5", "GRIB", "BUFR"}
+# Formats of photographs and of exported pictures. Pillow has many more, some of which run other programs on the file
+# (EPS), decode what was never meant (a font, a satellite's map), or have few readers and so few testers.
+OPENED = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "DIB", "TIFF", "JPEG2000", "PPM", "TGA", "PSD", "QOI", "DDS", "ICO", "ICNS", "PCX", "SGI")  # fmt: skip  # noqa: E501
 ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 
 DAMAGED = "Copy it from its source again"
@@ -135,7 +136,7 @@ def _list_formats() -> tuple[str, ...]:
 
         register_heif_opener()
     Image.init()
-    return tuple(name for name in Image.ID if name not in NOT_OPENED)
+    return tuple(name for name in OPENED if name in Image.OPEN)
 
 
 def _open(path: Path) -> ImageFile.ImageFile:

@@ -112,9 +112,9 @@ def list_folders(root: Path) -> Iterator[Path]:
 
 
 def list_files(folder: Path) -> Iterator[Path]:
-    """Entries directly in `folder` that are no folders, without hidden ones; none when it cannot be read."""
+    """Files and links to files directly in `folder`, without hidden ones; none when it cannot be read."""
     for entry in list_entries(folder) or ():
-        if is_shown(entry.name) and not is_folder(entry):
+        if is_shown(entry.name) and is_regular_file(entry):
             yield folder / entry.name
 
 
@@ -127,6 +127,14 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a loop of links, or a target behind a folder that may not be entered
+        return False
+
+
+def is_regular_file(entry: os.DirEntry[str]) -> bool:
+    """Is it a file or a link to one? Opening anything else, such as a named pipe, would wait for ever."""
+    try:
+        return entry.is_file()
+    except OSError:
         return False
 
 
@@ -146,6 +154,8 @@ def _find_problem(entry: os.DirEntry[str], inside: Path) -> str | None:
         target = Path(entry.path).resolve(strict=True)
         if target.is_dir():
             return "link to a folder"
+        if not target.is_file():  # opening a pipe or a socket would wait for ever
+            return "neither file nor folder"
     except (OSError, RuntimeError):  # RuntimeError: Python 3.11 and 3.12 report a loop of links this way
         return "broken link"
     return None if target.is_relative_to(inside) else "link that leads out of the dataset"

@@ -26,7 +26,8 @@ _TIMING = re.compile(r"-->")
 # A number in any notation, "x1=12" and "nan" included.
 _NUMBER = re.compile(r"([a-z_]\w*[=:])?[-+]?(\d[\d.]*(e[-+]?\d+)?|nan|inf)%?|0x[0-9a-f]+", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[\s,;|()\[\]{}\"']+")
-_MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
+# Without an opening bracket inside: else each of many unclosed ones would be followed to the end of the text.
+_MARKUP = re.compile(r"<[^<>]*>|\{\\[^{}]*\}")
 
 
 @dataclass(frozen=True, slots=True)

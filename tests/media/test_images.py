@@ -279,3 +279,12 @@ def test_without_its_package_heic_is_unsupported_with_the_remedy(tmp_path, monke
     with pytest.raises(BadMedia, match="pillow-heif") as caught:
         read_image(tmp_path / "phone.heic", max_pixels=LIMIT)
     assert caught.value.reason == "unsupported"
+
+
+@pytest.mark.parametrize(("format", "mode"), [("EPS", "L"), ("XBM", "1"), ("SPIDER", "F"), ("MSP", "1")])
+def test_formats_that_are_no_photographs_reach_no_plugin_whatever_their_name_says(tmp_path, monkeypatch, format, mode):
+    path = tmp_path / "a.jpg"
+    Image.new(mode, (64, 64)).save(path, format=format)
+    monkeypatch.setitem(Image.OPEN, format, (lambda *_: pytest.fail("opened"), lambda head: True))
+    with pytest.raises(BadMedia), images.open_image(path):
+        pass

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unmask.core.errors import UsageError
+from unmask.core.files.regular_files import open_regular
 from unmask.manifests.manifest import FORMAT as MANIFEST
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -94,7 +95,7 @@ def map_read_errors(path: Path) -> Iterator[None]:
 
 def find_encoding(path: Path) -> str:
     """By the byte order mark; without one by the zero bytes, of which UTF-8 text has none."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(HEAD)
     if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
         return "utf-32"

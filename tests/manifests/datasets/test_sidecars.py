@@ -200,3 +200,10 @@ def test_a_lone_file_gets_the_text_that_a_scan_gives_it(make_tree):
     assert [row.text for row in rows][1:] == ["Nearer", parse_subtitles(SRT), None, "The nearer table"]
     for row in LAYOUTS["celeb_df"].scan(root).rows:
         assert read_text_beside(root / row.path) == row.text
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("unclosed", ["<", "{\\", "<a {\\"])
+def test_brackets_that_are_never_closed_are_read_in_linear_time(unclosed):
+    words = unclosed * 200_000 + " <i>late</i>"
+    assert (parse_subtitles(f"1\n00:01 --> 00:02\n{words}") or "").endswith("late")

@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,21 @@ def test_pipes_and_sockets_are_neither_read_nor_waited_for(tmp_path):
     os.mkfifo(tmp_path / "real/pipe.png")
     assert walk(tmp_path).left_out == [("real/pipe.png", "neither file nor folder")]
     assert "not a file" in (probe_file(tmp_path / "real/pipe.png", "image").reason or "")
+
+
+LISTS = ("labels.csv", "transcripts.csv", "meta_data.csv", "List_of_testing_videos.txt", "real/a.txt", "real/b.png")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("folder", ["mine", "FakeAVCeleb", "Celeb-DF-v2", "DEEP-VOICE", "DFF"])
+def test_links_to_pipes_are_not_waited_for_whatever_their_names(tmp_path, folder):
+    root = tmp_path / folder
+    picture(root / "real/real.png", 0)
+    picture(root / "fake/fake.png", 1)
+    os.mkfifo(root / "pipe")
+    for name in LISTS:
+        (root / name).symlink_to(root / "pipe")
+    with suppress(MissingInput):  # these are not the folders of every dataset
+        manifest, report = scan(root, say=lambda line: None)
+        assert {Path(row.path).name for row in manifest.rows()} <= {"fake.png", "real.png"}
+        assert "neither file nor folder" in {one.reason for one in report.ignored}
