@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """`path` opened to read bytes. `OSError` for anything but a file or a link to one.
 
     A named pipe would wait for ever for someone who writes to it, and a device may act on being opened.
