@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from threading import Lock
 
 from unmask.core.atomic_files import write_json
+from unmask.core.errors import MissingInput
 from unmask.core.hashing import hash_file
 
 FILE = "checksums.json"
@@ -17,7 +20,7 @@ def write_checksums(folder: Path) -> None:
 
 
 def find_damage(folder: Path) -> list[str]:
-    """Names of files that are missing, added or changed since `seal`; empty if the folder is intact."""
+    """Names of files that are missing, added or changed since `write_checksums`; empty if the folder is intact."""
     try:
         sealed: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -26,6 +29,34 @@ def find_damage(folder: Path) -> list[str]:
     damaged = set(sealed) ^ set(present)
     damaged |= {name for name in present if name in sealed and hash_file(folder / name) != sealed[name]}
     return sorted(damaged)
+
+
+class CheckedFiles:
+    """The files of a sealed folder, each compared with its checksum before it is first used. For any thread."""
+
+    def __init__(self, folder: Path, remedy: str) -> None:
+        """`MissingInput` with this remedy where the folder was never finished."""
+        self.folder, self._remedy = folder, remedy
+        self._checked: set[str] = set()
+        self._lock = Lock()
+        try:
+            self._sealed: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise MissingInput(f"{folder}: without readable {FILE}", remedy) from error
+
+    def check(self, names: Iterable[str]) -> None:
+        """Compare files, by their paths in the folder. A file may be absent if it was absent when it was sealed.
+
+        `MissingInput` for one that is missing, was added or has changed; `OSError` where it cannot be read.
+        """
+        for name in names:
+            if name in self._checked:
+                continue
+            path, sealed = self.folder / name, self._sealed.get(name)
+            if (hash_file(path) if path.is_file() else None) != sealed:
+                raise MissingInput(f"{path}: damaged since it was written", self._remedy)
+            with self._lock:
+                self._checked.add(name)
 
 
 def _names(folder: Path) -> list[str]:

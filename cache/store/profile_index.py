@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from unmask.cache.store.first_open import check_first_open
 from unmask.cache.store.token_store import REMEDY, TokenStore
 from unmask.cache.weights.trained_on import describe_seen
 from unmask.core.atomic_files import write_json
@@ -85,7 +86,7 @@ def write_index(
 def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = None) -> ProfileTokens:
     """Open the tokens of `manifest` from every encoder of `profile` (None: the last one extracted).
 
-    `MissingInput` when a shard is missing, damaged in size, foreign, or older than the media it was made from, and when
+    `MissingInput` when a shard is missing, damaged, foreign, or older than the media it was made from, and when
     an encoder was adapted on files that `manifest` holds out.
     """
     path = work.tokens / (LATEST if profile is None else f"{profile.fingerprint()}.json")
@@ -105,7 +106,10 @@ def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = 
         encoder: [TokenStore(work.tokens / folder, names) for folder in of_views]
         for encoder, of_views in read_augmented_folders(path).items()
     }
-    _refuse_stale(needed, [*stores.values(), *chain.from_iterable(views.values())])
+    opened = [*stores.values(), *chain.from_iterable(views.values())]
+    _refuse_stale(needed, opened)
+    for store in opened:
+        check_first_open(store.folder, names)
     return ProfileTokens(profile, media, names, stores, views)
 
 

@@ -9,6 +9,7 @@ tokens/<encoder>-<fingerprint>/
         times    (T,)          float32 seconds, the clock of the recording
         offsets  (C + 1,)      int64   clip c has the tokens offsets[c] : offsets[c + 1]
         checksums.json         written last
+    checked.json               the shards that were found whole (first_open.py)
 """
 
 from __future__ import annotations

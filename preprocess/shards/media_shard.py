@@ -40,7 +40,7 @@ from zarr.codecs import ZstdCodec
 from zarrs import ZarrsCodecPipeline
 
 from unmask.core.atomic_files import create_folder
-from unmask.core.checksums import find_damage, write_checksums
+from unmask.core.checksums import CheckedFiles, find_damage, write_checksums
 from unmask.core.errors import MissingInput
 from unmask.media.audio.quality import Quality
 from unmask.preprocess.shards.appendable_array import AppendableArray
@@ -51,6 +51,7 @@ VERSION = 2
 
 SMALL_ARRAYS = ZstdCodec(level=3)
 MOUTH_ARRAYS = ("mouth", "mouth_found")
+REMEDY = "unmask cache verify --repair, then unmask preprocess"
 
 
 def write_shard(path: Path, items: Iterable[MediaItem], *, face_size: int, settings: dict[str, Any]) -> None:
@@ -137,10 +138,10 @@ def _make_entry(item: MediaItem) -> dict[str, Any]:
 
 
 class MediaShard:
-    """A finished shard, opened for reading."""
+    """A finished shard, opened for reading. Each chunk is compared with its checksum when it is first read."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `MissingInput` if `path` is not a media shard of this version."""
+        """Raises `MissingInput` if `path` is not a media shard of this version, here and later if it is damaged."""
         try:
             self._group = zarr.open_group(str(path), mode="r", zarr_format=3)
         except (FileNotFoundError, ValueError) as error:
@@ -149,6 +150,8 @@ class MediaShard:
         if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
             raise MissingInput(f"{path}: not a media shard of format {VERSION}", "run `unmask preprocess` again")
         self.path = path
+        self._files = CheckedFiles(path, REMEDY)
+        self._files.check(["zarr.json"])
         self.settings: dict[str, Any] = about["settings"]  # type: ignore[assignment]
         self.entries: list[dict[str, Any]] = about["items"]  # type: ignore[assignment]
         self.clip_item: NDArray[np.int32] = self._read_all("clip_item")
@@ -244,7 +247,17 @@ class MediaShard:
         return self._read_all("item_thumbnails")
 
     def _read(self, name: str, section: slice) -> NDArray[Any]:
+        self._files.check(self._list_files(name, section))
         return np.asarray(_use_zarrs(self._group[name])[section])
+
+    def _list_files(self, name: str, section: slice) -> list[str]:
+        """The files that hold a section of an array; chunks divide the first axis alone."""
+        array: Any = self._group[name]
+        begin, end, _ = section.indices(array.shape[0])
+        length = (array.shards or array.chunks)[0]
+        chunks = range(begin // length, -(-end // length)) if end > begin else range(0)
+        inner = "/0" * (array.ndim - 1)
+        return [f"{name}/zarr.json", *(f"{name}/c/{chunk}{inner}" for chunk in chunks)]
 
     def _read_all(self, name: str) -> NDArray[Any]:
         return self._read(name, slice(None))

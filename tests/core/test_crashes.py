@@ -50,7 +50,7 @@ def test_a_crash_is_described_by_type_message_and_place(tmp_path: Path):
     with pytest.raises(FileNotFoundError) as caught:
         hash_file(tmp_path / "a.mp4")
     text = describe_crash(caught.value, tmp_path / "a.mp4")
-    assert text.startswith("FileNotFoundError: [Errno 2] No such file or directory: 'a.mp4' (core.hashing:")
+    assert text.startswith("FileNotFoundError: [Errno 2] No such file or directory: 'a.mp4' (core.files.regular_files:")
 
 
 def test_a_description_fits_on_one_line_whatever_the_exception_says():
