@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from unmask.core.atomic_files import write_json
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.hashing import hash_file
 
 FILE = "checksums.json"
@@ -23,7 +23,8 @@ def find_damage(folder: Path) -> list[str]:
     """Names of files that are missing, added or changed since `write_checksums`; empty if the folder is intact."""
     try:
         sealed: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        raise_read_failure(error)
         return [FILE]
     present = _names(folder)
     damaged = set(sealed) ^ set(present)
@@ -42,6 +43,7 @@ class CheckedFiles:
         try:
             self._sealed: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
+            raise_read_failure(error)
             raise MissingInput(f"{folder}: without readable {FILE}", remedy) from error
 
     def check(self, names: Iterable[str]) -> None:

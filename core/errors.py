@@ -102,6 +102,39 @@ class BadMedia(Exception):
         return f"{self.path}: {self.problem}. {self.remedy}".rstrip()
 
 
+# The disk, the network or the rights failed, which says nothing of the file's content.
+READ_FAILURES = frozenset(
+    getattr(errno, name)
+    for name in (
+        *(
+            "EIO",
+            "ESTALE",
+            "EACCES",
+            "EPERM",
+            "ETIMEDOUT",
+            "ENODEV",
+            "ENXIO",
+            "EBUSY",
+            "EMFILE",
+            "ENFILE",
+            "ENOMEM",
+            "EAGAIN",
+        ),
+        *("ENOLINK", "EREMOTEIO", "ENOTCONN", "ECONNRESET", "ECONNABORTED", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN"),
+    )
+    if hasattr(errno, name)
+)
+
+# What the process lacks: core/crashes.py has their remedies.
+NO_MACHINE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+
+
+def raise_read_failure(error: BaseException) -> None:
+    """Raise `error` again if the file could not be read at all: it is not damaged, and nothing replaces it."""
+    if isinstance(error, OSError) and error.errno in READ_FAILURES:
+        raise error
+
+
 def as_user_error(error: BaseException) -> UnmaskError | None:
     """Convert an exception that the user can fix to an UnmaskError; return None for bugs."""
     if isinstance(error, UnmaskError):
@@ -112,4 +145,8 @@ def as_user_error(error: BaseException) -> UnmaskError | None:
         named = isinstance(error.filename, str | bytes)
         problem = f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)
         return NotAllowed(problem, "check who may read and write there, or give another --work")
+    if isinstance(error, OSError) and error.errno in READ_FAILURES - NO_MACHINE:
+        named = isinstance(error.filename, str | bytes)
+        problem = f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)
+        return MachineFailed(problem, "check the disk or the network, then run the same command again: nothing is lost")
     return None

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import create_file
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash
-from unmask.core.errors import BadMedia, MissingInput
+from unmask.core.errors import BadMedia, MissingInput, raise_read_failure
+from unmask.core.files import sealed_tables
+from unmask.core.files.sealed_tables import Damaged
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
 
@@ -113,8 +113,9 @@ def complete_table(
 def read_table(spec: FactTable, path: Path) -> pa.Table:
     """The rows of `path` that need no second try; none if the file is missing, foreign, damaged or outdated."""
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException):
+        table = sealed_tables.read_table(path)
+    except (OSError, Damaged, pa.ArrowException) as error:
+        raise_read_failure(error)
         return spec.schema.empty_table()
     about = json.loads((table.schema.metadata or {}).get(spec.format.encode(), b"{}"))
     table = table.replace_schema_metadata(None)
@@ -236,7 +237,6 @@ def _save(spec: FactTable, path: Path, known: pa.Table, fresh: list[Facts]) -> p
     """Write `known` and `fresh` to `path`, sorted, so that an interrupted call ends with the same bytes."""
     table = pa.concat_tables([known, pa.Table.from_pylist(fresh, schema=spec.schema)]).combine_chunks()
     table = table.sort_by([(name, "ascending") for name in spec.key])
-    with create_file(path) as temporary:
-        about = {spec.format: json.dumps(dict(spec.about))}
-        pq.write_table(table.replace_schema_metadata(about), temporary, compression="zstd")
+    about = {spec.format: json.dumps(dict(spec.about))}
+    sealed_tables.write_table(path, table.replace_schema_metadata(about))
     return table

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from unmask.core.atomic_files import create_file
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.files import sealed_tables
+from unmask.core.files.sealed_tables import Damaged
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer
 from unmask.evaluation.sync.measure import FileSync
@@ -82,13 +82,13 @@ def write_predictions(
             "sync_fits": pa.array([one and one.fits for one in sync], pa.float64()),
         }
     columns |= {CONTROL + control.name: pa.array(control.score) for control in controls}
-    with create_file(run / FILE) as temporary:
-        pq.write_table(pa.table(columns), temporary, compression="zstd")
+    sealed_tables.write_table(run / FILE, pa.table(columns))
 
 
 def read_predictions(run: Path) -> pa.Table:
     """Raise `MissingInput` if the run has not been evaluated."""
     try:
-        return pq.read_table(run / FILE)
-    except (OSError, pa.ArrowException) as error:
+        return sealed_tables.read_table(run / FILE)
+    except (OSError, Damaged, pa.ArrowException) as error:
+        raise_read_failure(error)
         raise MissingInput(f"{run / FILE}: no readable predictions", "unmask evaluate") from error

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import create_file
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash, is_crash, read_message
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.files import sealed_tables
+from unmask.core.files.sealed_tables import Damaged
 from unmask.core.stage_report import StageReport
 
 FILE = "findings.parquet"
@@ -98,18 +98,18 @@ def write_findings(path: Path, report: ScanReport) -> None:
         _add(columns, "conflict", conflict.dataset, conflict.path, conflict.problem, conflict.remedy)
     for ignored in report.ignored:
         _add(columns, "ignored", ignored.dataset, ignored.path, ignored.reason, "")
-    with create_file(path) as temporary:
-        pq.write_table(pa.table(columns, schema=SCHEMA), temporary, compression="zstd")
+    sealed_tables.write_table(path, pa.table(columns, schema=SCHEMA))
 
 
 def read_findings(path: Path) -> tuple[list[Ignored], list[Conflict]]:
     """`MissingInput` when the table is missing or of another kind."""
     remedy = "unmask scan /path/to/datasets"
     try:
-        table = pq.read_table(path)
+        table = sealed_tables.read_table(path)
     except FileNotFoundError as error:
         raise MissingInput(f"{path}: the findings of the scan are missing", remedy) from error
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, Damaged, pa.ArrowException) as error:
+        raise_read_failure(error)
         raise MissingInput(f"{path}: not a readable Parquet file ({error})", remedy) from error
     if table.schema.names != SCHEMA.names:
         raise MissingInput(f"{path}: not the findings of a scan", remedy)

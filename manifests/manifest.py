@@ -14,8 +14,9 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from unmask.core.atomic_files import create_file
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.files import sealed_tables
+from unmask.core.files.sealed_tables import Damaged
 from unmask.core.hashing import fingerprint
 
 FORMAT = "unmask-manifest"
@@ -217,8 +218,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     about: dict[str, Any] = {"format": FORMAT, "version": VERSION, "probe": PROBE_REVISION, "roots": manifest.roots}
     about |= {"linked": sorted(manifest.linked)} if manifest.linked else {}
     table = manifest.table.replace_schema_metadata({FORMAT: json.dumps(about, sort_keys=True)})
-    with create_file(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    sealed_tables.write_table(path, table)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -227,8 +227,9 @@ def read_manifest(path: Path) -> Manifest:
     if not path.is_file():
         raise MissingInput(f"{path}: no manifest", remedy)
     try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        table = sealed_tables.read_table(path)
+    except (OSError, Damaged, pa.ArrowException) as error:
+        raise_read_failure(error)
         raise MissingInput(f"{path}: not a readable Parquet file ({error})", remedy) from error
     about = _read_about(table.schema)
     if about.get("version") == EARLIER:

@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from unmask.core.atomic_files import create_file
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.files import sealed_tables
+from unmask.core.files.sealed_tables import Damaged
 from unmask.core.stage_report import StageReport
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.shards.media_shard import MediaShard
@@ -119,8 +119,7 @@ def make_report(outcomes: Sequence[Outcome], fresh: set[str], manifest: Manifest
 
 def write_outcomes(folder: Path, outcomes: Sequence[Outcome]) -> None:
     table = pa.Table.from_pylist([asdict(outcome) for outcome in outcomes], schema=SCHEMA)
-    with create_file(folder / FILE) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    sealed_tables.write_table(folder / FILE, table)
 
 
 def read_outcomes(folder: Path) -> list[Outcome]:
@@ -128,7 +127,13 @@ def read_outcomes(folder: Path) -> list[Outcome]:
     path = folder / FILE
     if not path.is_file():
         raise MissingInput(f"{path}: nothing was preprocessed", "run `unmask preprocess`")
-    return [Outcome(**values) for values in pq.read_table(path).to_pylist()]
+    try:
+        return [Outcome(**values) for values in sealed_tables.read_table(path).to_pylist()]
+    except (OSError, Damaged, pa.ArrowException) as error:
+        raise_read_failure(error)
+        raise MissingInput(
+            f"{path}: not readable ({error})", "run `unmask preprocess`, which writes it again"
+        ) from error
 
 
 def _count_ambiguous_fakes(outcomes: Sequence[Outcome], manifest: Manifest) -> dict[str, int]:

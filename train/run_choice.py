@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unmask.core.atomic_files import write_json
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import MissingInput, UsageError, raise_read_failure
 from unmask.core.suggestions import suggest
 from unmask.train.run_folder import CONFIG, INPUTS, PURPOSE, REMEDY
 
@@ -105,6 +105,7 @@ def _list_names(found: list[Path]) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        raise_read_failure(error)
         return {}
     return value if isinstance(value, dict) else {}

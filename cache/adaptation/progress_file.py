@@ -14,6 +14,7 @@ import torch
 
 from unmask.cache.adaptation.validation import Scores
 from unmask.core.atomic_files import create_file
+from unmask.core.errors import raise_read_failure
 
 log = logging.getLogger("unmask")
 
@@ -57,6 +58,7 @@ def load_progress(
     except FileNotFoundError:
         return None
     except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
+        raise_read_failure(error)
         log.warning("%s: not readable (%s), starting over", folder / PROGRESS, error)
         return None
     if set(state) != parts or state["key"] != key:

@@ -29,7 +29,7 @@ from unmask.cache.store.ragged import REMEDY, REPAIR, ClipKey, Piece, Ragged, co
 from unmask.core.atomic_files import create_folder, write_json
 from unmask.core.checksums import FILE as CHECKSUMS
 from unmask.core.checksums import find_damage, write_checksums
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 
 __all__ = ["REMEDY", "ClipKey", "Finished", "TokenStore", "create_store", "read_spec", "write_tokens"]
 
@@ -51,6 +51,7 @@ def read_spec(folder: Path) -> tuple[EncoderSpec, str]:
         about = json.loads((folder / SPEC).read_text(encoding="utf-8"))
         spec, media = EncoderSpec(**about["spec"]), str(about["media"])
     except (OSError, ValueError, TypeError, KeyError) as error:
+        raise_read_failure(error)
         raise MissingInput(f"{folder}: no token store of this version ({error})", REMEDY) from error
     if about.get("fingerprint") != spec.fingerprint(media):
         raise MissingInput(f"{folder}: its spec.json was edited", f"remove the folder, then {REMEDY}")
@@ -131,7 +132,8 @@ class Finished:
                 return None
             keys = [(str(media_id), int(clip)) for media_id, clip in about["keys"]]
             return cls(about["source"], keys, about["failed"]) if (path / CHECKSUMS).is_file() else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise_read_failure(error)
             return None
 
 

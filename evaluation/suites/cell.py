@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.atomic_files import write_json
+from unmask.core.errors import raise_read_failure
 from unmask.core.hashing import fingerprint
 from unmask.evaluation.results import MACRO
 from unmask.evaluation.suites.registry import CellSplit
@@ -115,7 +116,8 @@ def read_cell(folder: Path, key: str) -> CellResult | None:
     try:
         value: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return parse_cell(value) if value.pop("version") == VERSION and value["key"] == key else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise_read_failure(error)
         return None
 
 
