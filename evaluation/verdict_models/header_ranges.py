@@ -37,20 +37,20 @@ def fit_header_ranges(rows: Sequence[MediaRow]) -> dict[Kind, HeaderRange]:
 
 
 def describe_differences(row: MediaRow, ranges: dict[Kind, HeaderRange]) -> Iterator[str]:
-    """Sentence parts on what no training file of this kind was."""
+    """What no training file of this kind had, such as "container webp"."""
     known = ranges.get(row.kind)
     if known is None:
         return
     for name, word in NAMES.items():
         value = _read_name(row, name)
         if value is not None and value not in known.names[name]:
-            yield f"{word} {value}, which no training file had"
+            yield f"{word} {value}"
     numbers = _read_numbers(row)
     for name, (low, high) in known.numbers.items():
         value = numbers.get(name)
         if value is not None and not low / FACTOR <= value <= high * FACTOR:
             form = NUMBERS[name]
-            yield f"{form.format(value)}, training files {form.format(low).split()[0]} to {form.format(high)}"
+            yield f"{form.format(value)} (training: {form.format(low).split()[0]} to {form.format(high).split()[0]})"
 
 
 def read_header_range(value: dict[str, Any]) -> HeaderRange:

@@ -66,7 +66,7 @@ class ScopeModel:
                 for space in known
                 if math.isfinite(self.limit)
             ),
-            notes=(*self._describe_limits(row.kind, real, fake, known), *describe_differences(row, self.headers)),
+            notes=tuple(self._list_notes(row, real, fake, known)),
         )
 
     def _judge_faces(self, outcome: Outcome) -> list[str]:
@@ -75,13 +75,14 @@ class ScopeModel:
             return []
         return [f"a face was found in only {share:.0%} of the frames" if share else "no face was found"]
 
-    def _describe_limits(self, kind: Kind, real: int, fake: int, known: Sequence[TokenSpace]) -> list[str]:
+    def _list_notes(self, row: MediaRow, real: int, fake: int, known: Sequence[TokenSpace]) -> list[str]:
         notes = []
         if real and fake and min(real, fake) < FEWEST_TESTED:
-            notes.append(f"the run was tested on only {real} real and {fake} fake {PLURALS[kind]}")
+            notes.append(f"the run was tested on only {real} real and {fake} fake {PLURALS[row.kind]}")
         if not math.isfinite(self.limit) or not known:
             notes.append("too few training or validation files to say whether this one is like them")
-        return notes
+        differences = list(describe_differences(row, self.headers))
+        return notes + [f"no training file had {', '.join(differences)}"] * bool(differences)
 
 
 def fit_scope(

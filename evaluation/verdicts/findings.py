@@ -52,7 +52,7 @@ class Scope:
     """Why it is not reliable, each a sentence part such as "no face was found"."""
     distances: tuple[TokenDistance, ...] = ()
     notes: tuple[str, ...] = ()
-    """Told without making the score unreliable, such as "container webp, which no training file had"."""
+    """Told without making the score unreliable, such as "no training file had container webp"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
