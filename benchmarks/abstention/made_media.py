@@ -74,7 +74,7 @@ def play_music(random: np.random.Generator) -> Wave:
     for number, start in enumerate(np.arange(0, SECONDS, 2 * beat)):
         since = times - start
         envelope = np.exp(-3 * np.clip(since, 0, None)) * (since >= 0)
-        for step in (0, 4, 7)[: 1 + number % 3] + (int(random.integers(0, 12)),):
+        for step in (*(0, 4, 7)[: 1 + number % 3], int(random.integers(0, 12))):
             tone = root * 2 ** ((step + (0, 5, 7, 2)[number % 4]) / 12)
             wave += sum(np.sin(2 * np.pi * tone * k * since) / k for k in range(1, 6)) * envelope
     drum = np.exp(-40 * (times % beat)) * random.normal(0, 1, len(times))

@@ -60,7 +60,7 @@ def _list_parts(verdict: Verdict, score: float) -> Iterator[str]:
         yield from _describe_clips(verdict)
         if verdict.faces:
             scores = ", ".join(f"{face.score:.3f}" for face in verdict.faces)
-            yield f"{len(verdict.faces)} faces scored apart: {scores}"
+            yield f"{len(verdict.faces)} faces, each alone: score {scores}"
     if verdict.sync is not None:
         yield str(verdict.sync)
     if verdict.faces_found is not None:
