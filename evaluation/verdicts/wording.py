@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from unmask.evaluation.likelihood.table import format_ratio
 from unmask.evaluation.verdicts.findings import Evidence
 
 if TYPE_CHECKING:
@@ -30,13 +30,6 @@ def name_finding(verdict: Verdict) -> str:
     if verdict.evidence is None:
         return f"{verdict.verdict} by its score, of unknown weight"
     return str(verdict.evidence)
-
-
-def format_ratio(llr: float) -> str:
-    """LR of a natural logarithm: 1/35, 1, 4.2, 120, 1,500."""
-    size = math.exp(min(abs(llr), 700.0))
-    text = "1" if size < 1.05 else f"{size:.1f}" if size < 9.95 else f"{size:,.0f}"
-    return text if llr >= 0 or text == "1" else f"1/{text}"
 
 
 def describe_numbers(evidence: Evidence) -> str:
