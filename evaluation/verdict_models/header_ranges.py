@@ -47,10 +47,10 @@ def describe_differences(row: MediaRow, ranges: dict[Kind, HeaderRange]) -> Iter
             yield f"{word} {value}"
     numbers = _read_numbers(row)
     for name, (low, high) in known.numbers.items():
-        value = numbers.get(name)
-        if value is not None and not low / FACTOR <= value <= high * FACTOR:
+        number = numbers.get(name)
+        if number is not None and not low / FACTOR <= number <= high * FACTOR:
             form = NUMBERS[name]
-            yield f"{form.format(value)} (training: {form.format(low).split()[0]} to {form.format(high).split()[0]})"
+            yield f"{form.format(number)} (training: {form.format(low).split()[0]} to {form.format(high).split()[0]})"
 
 
 def read_header_range(value: dict[str, Any]) -> HeaderRange:

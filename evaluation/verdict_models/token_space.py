@@ -45,7 +45,8 @@ class TokenSpace:
         kept = self.kept.astype(np.float64)
         placed = (means.astype(np.float64) - self.mean) / self.deviation
         blocks = [_average_nearest(placed[start : start + BLOCK], kept) for start in range(0, len(placed), BLOCK)]
-        return np.concatenate([np.zeros(0), *blocks]) / np.sqrt(len(self.mean)) / self.unit
+        found = np.concatenate([np.zeros(0), *blocks])
+        return np.asarray(found / np.sqrt(len(self.mean)) / self.unit, np.float64)
 
 
 def fit_token_space(stream: str, modality: Modality, means: NDArray[np.float32], *, seed: int) -> TokenSpace | None:

@@ -91,7 +91,7 @@ def _list_fields(model: EvidenceModel) -> dict[str, Any]:
 
 def _read_scope(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> ScopeModel:
     spaces = [
-        TokenSpace(**one, **{name: arrays[f"{name}-{number}"] for name in SPACE_ARRAYS})
+        TokenSpace(**(one | {name: arrays[f"{name}-{number}"] for name in SPACE_ARRAYS}))
         for number, one in enumerate(about["spaces"])
     ]
     return ScopeModel(

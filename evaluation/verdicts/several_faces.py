@@ -29,7 +29,7 @@ from unmask.preprocess.outcomes import Outcome
 from unmask.preprocess.profiles import Profile
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.stage import Limits, preprocess
-from unmask.train.data.batch import MODALITIES
+from unmask.train.data.batch import MODALITIES, Sources
 from unmask.train.data.token_data import TokenData
 from unmask.train.ensemble import score_run
 from unmask.train.run_folder import LoadedRun
@@ -132,7 +132,7 @@ def _score_clips(
     streams = open_tokens(work, manifest, profile)
     data = TokenData.load(manifest, streams)
     clips = data.select([name for name in loaded.model.shape.streams if data.modality(name) == "image"])
-    hidden = {modality: np.full(len(clips), -1) for modality in MODALITIES if modality != "image"}
+    hidden: Sources = {modality: np.full(len(clips), -1, np.int64) for modality in MODALITIES if modality != "image"}
     scores = score_run(loaded, data, clips, device=device, sources=hidden)
     keys = zip(data.clips.media_id[clips].tolist(), data.clips.clip[clips].tolist(), strict=True)
     logits = dict(zip(keys, scores.video.tolist(), strict=True))
