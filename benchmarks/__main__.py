@@ -24,6 +24,7 @@ from benchmarks import (
     stage,
     training,
 )
+from benchmarks.abstention import command as abstention
 from benchmarks.claims import command as claims
 from benchmarks.models import command as models
 from benchmarks.sync import command as sync
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
 }
 # They take options of their own, and run only when they are named.
 COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {
+    "abstention": abstention.main,
     "claims": claims.main,
     "models": models.main,
     "sync": sync.main,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
 from unmask.cache.encoders import find_stream_name
@@ -30,6 +31,8 @@ from unmask.evaluation.swap_control.control import run_swap_control
 from unmask.evaluation.sync.measure import FileSync, measure_files
 from unmask.evaluation.sync.results import summarize_sync
 from unmask.evaluation.unscored_items import list_reasons, load_outcomes
+from unmask.evaluation.verdict_models.fit_models import fit_verdict_models
+from unmask.evaluation.verdict_models.verdict_models import write_verdict_models
 from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
 from unmask.manifests.audit.results import Shortcut
 from unmask.manifests.manifest import Manifest, MediaRow, Split, read_manifest
@@ -80,9 +83,11 @@ def evaluate(
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])
     evaluation = _summarize(opened, scope, model, controls, audit_results=work.audit_results, device=device, seed=seed)
     evaluation = _add_random(evaluation, found[0] if found else None, opened)
-    likelihood, llr = run_likelihood(
-        opened, known, items, scores.logit, device=device, batch_size=batch_size, seed=seed
-    )
+    train, validation = (_select_trained(opened, known, name) for name in ("train", "val"))
+    of_validation = [numbers[row.media_id] for row in validation.rows]
+    calibration, clips = opened.score(of_validation, device=device, batch_size=batch_size)
+    likelihood, llr = run_likelihood(opened, train, validation, calibration.logit, items, scores.logit, seed=seed)
+    models = fit_verdict_models(opened, train, validation, clips, items, seed=seed)
     here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
     evaluation = replace(
         evaluation,
@@ -93,7 +98,13 @@ def evaluate(
     )
     write_predictions(run, items, scores, opened.info.threshold, controls, here, llr)
     write_evaluation(run, evaluation)
+    write_verdict_models(run, models, opened.info)
     return evaluation
+
+
+def _select_trained(opened: OpenRun, known: ItemSet, split: Split) -> ItemSet:
+    """Items of `split` of the datasets that the run was trained on."""
+    return known.only((known.split == split) & np.isin(known.dataset, opened.loaded.config.datasets or known.datasets))
 
 
 def _fit_controls(

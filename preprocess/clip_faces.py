@@ -34,6 +34,8 @@ class ClipFaces:
     faces: list[ClipFace]
     ambiguous: bool
     """Several are of similar size, and no mask says which one is manipulated."""
+    several: bool = False
+    """There is more than one, whether it is cropped or not."""
 
 
 def extract_faces(frames: NDArray[np.uint8], settings: PreprocessSettings, region: Region | None = None) -> ClipFaces:
@@ -44,11 +46,11 @@ def extract_faces(frames: NDArray[np.uint8], settings: PreprocessSettings, regio
     detections = [] if settings.detector == "none" else detect(frames, settings)
     masked = measure_regions(detections, region, *frames.shape[1:3])
     tracks = track_faces(detections, max(2, settings.max_faces), masked)
-    ambiguous = masked is None and is_ambiguous(tracks)
+    ambiguous, several = masked is None and is_ambiguous(tracks), len(tracks) > 1
     if not tracks and (settings.detector == "none" or settings.no_face == "centre"):
         tracks = [make_center_track(*frames.shape[:3])]
     faces = [ClipFace(crop_faces(frames, each, settings), each) for each in tracks[: settings.max_faces]]
-    return ClipFaces(faces, ambiguous)
+    return ClipFaces(faces, ambiguous, several)
 
 
 def add_mouths(

@@ -50,6 +50,8 @@ class Outcome:
     """Seconds of silence trimmed at the beginning and at the end."""
     ambiguous_windows: int = 0
     """Windows with several faces of similar size, and no mask that says which one is manipulated."""
+    windows_of_several_faces: int = 0
+    """Windows with a second face in half of the frames; 0 in media shards of earlier versions, which did not count."""
     mouth_share: float | None = None
     """Share of the mouth frames with landmarks; None without a mouth stream."""
     nan_share: float | None = None
@@ -61,7 +63,7 @@ class Outcome:
 
 
 _NUMBERS = ("audio_s", "cut_start_s", "cut_end_s", "mouth_share", "nan_share", "clipped_share", "silent_share", "dc")
-_INTEGERS = ("clips", "faces", "fallback_faces", "ambiguous_windows")
+_INTEGERS = ("clips", "faces", "fallback_faces", "ambiguous_windows", "windows_of_several_faces")
 _TYPES = {
     **{one.name: pa.string() for one in fields(Outcome)},
     **dict.fromkeys(_INTEGERS, pa.int32()),

@@ -117,7 +117,9 @@ def _preprocess_image(task: Task) -> MediaItem:
         _make_clip(window, face, np.zeros(1), NO_AUDIO, settings, number) for number, face in enumerate(found.faces)
     ]
     item = _make_item(path, clips, "pillow", ClipPlan((window,)))
-    return replace(item, problem=problem, ambiguous_windows=int(found.ambiguous))
+    return replace(
+        item, problem=problem, ambiguous_windows=int(found.ambiguous), windows_of_several_faces=int(found.several)
+    )
 
 
 def _preprocess_video(task: Task) -> MediaItem:
@@ -154,6 +156,7 @@ def _preprocess_film(task: Task, timeline: Timeline) -> MediaItem:
         problem="; ".join(filter(None, (track.problem, unused))) or None,
         quality=audio.quality if audio else None,
         ambiguous_windows=sum(each.ambiguous for each in found),
+        windows_of_several_faces=sum(each.several for each in found),
     )
 
 

@@ -52,6 +52,7 @@ LAST = "last.pth"
 SUMMARY = "summary.json"
 LOCK = "lock"
 PURPOSE = "purpose.json"
+OF_EVALUATION = ("predictions.parquet", "evaluation.json", "verdict-models.json", "verdict-models.npz")
 
 REMEDY = "unmask train"
 STATE = {"key", "config", "standing", "model", "average", "optimiser", "scaler"}
@@ -273,7 +274,7 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
 
 def clear(run: Path) -> None:
     """Remove the files of an earlier training and its evaluation."""
-    names = (SUMMARY, LAST, BEST, METRICS, INPUTS, CONFIG, "predictions.parquet", "evaluation.json")
+    names = (SUMMARY, LAST, BEST, METRICS, INPUTS, CONFIG, *OF_EVALUATION)
     for path in [run / name for name in names] + sorted(run.glob("events.out.tfevents.*")):
         path.unlink(missing_ok=True)
 

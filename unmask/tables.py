@@ -266,7 +266,9 @@ class VerdictTable(Table, list["Verdict"]):
         super().__init__(verdicts)
 
     def as_rows(self) -> list[Row]:
-        return [row | {"clips": len(row["clips"])} for row in (verdict.as_json() for verdict in self)]
+        from unmask.result_tables.verdict_rows import flatten_verdict
+
+        return [flatten_verdict(verdict) for verdict in self]
 
     def as_text(self) -> str:
         return "\n".join(map(str, self))

@@ -9,7 +9,6 @@ import math
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from unmask.evaluation.item_set import ItemSet
@@ -30,31 +29,27 @@ SAME_ITEMS = "The evaluated items are the validation items that the likelihood r
 
 def run_likelihood(
     opened: OpenRun,
-    known: ItemSet,
+    train: ItemSet,
+    validation: ItemSet,
+    validation_logit: NDArray[np.float64],
     items: ItemSet,
     logit: NDArray[np.float64],
     *,
-    device: torch.device,
-    batch_size: int,
     seed: int,
 ) -> tuple[Likelihood, NDArray[np.float64] | None]:
-    """LLRs of `items` with `logit` (N,), fitted on the validation items among `known`: figures and the (N,) LLRs.
+    """LLRs of `items` with `logit` (N,), fitted on the run's `validation` items: figures and the (N,) LLRs.
 
     None instead of LLRs where the figures have a reason.
     """
     config = opened.loaded.config
-    here = np.isin(known.dataset, config.datasets or known.datasets)
-    validation = known.only((known.split == "val") & here)
-    numbers = opened.list_scorable()
-    scores, _ = opened.score([numbers[row.media_id] for row in validation.rows], device=device, batch_size=batch_size)
     balance = 0.0 if config.balance else 1 - config.logit_adjustment
     return measure_likelihood(
         validation,
-        scores.logit,
+        validation_logit,
         items,
         logit,
         temperature=opened.info.temperature,
-        prior_log_odds=balance * _compute_log_odds(known.is_fake[(known.split == "train") & here]),
+        prior_log_odds=balance * _compute_log_odds(train.is_fake),
         seed=seed,
     )
 

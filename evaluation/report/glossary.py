@@ -24,6 +24,8 @@ TERMS = {
     "the diagonal an LR of 20 is 20 times more frequent among fakes; below it LRs are too high.",
     "domain discriminators": "Networks that guess from the model's features which dataset a clip is from. Near chance, "
     "the features do not tell the dataset.",
+    "verdict": "Words for the LR of one file, in four steps; none for a file unlike those of the training, without a "
+    "face, or of a kind that was not tested.",
     "center crops": "Crops of the middle of a frame in which no face was found.",
     "out of scope": "Files of a media kind that the run does not score: they are left out of all figures.",
     "split scheme": "Rule by which files were assigned to training, validation and test (docs/splits.md).",

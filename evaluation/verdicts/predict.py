@@ -19,6 +19,7 @@ from unmask.evaluation.open_run import open_run
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.evaluation.verdicts.options import PredictOptions
 from unmask.evaluation.verdicts.scored_files import score_safely
+from unmask.evaluation.verdicts.several_faces import score_faces
 from unmask.evaluation.verdicts.unscored_files import explain_missing_score, judge_header, make_unscored
 from unmask.evaluation.verdicts.verdict import Verdict
 from unmask.manifests.scan.single_files import make_file_manifest
@@ -77,6 +78,8 @@ def judge_files(
         streams = open_tokens(work, manifest, profile)
         if any(store.lengths.any() for store in streams.stores.values()):
             scored = score_safely(open_run(run, work, manifest, device, profile=profile), known, device, options)
+            faces = score_faces(manifest, profile, loaded, run, work, known, device=device, limits=options.limits)
+            scored = {one: replace(verdict, faces=faces.get(one, ())) for one, verdict in scored.items()}
     for row in manifest.rows():
         found = scored.get(row.media_id) or explain_missing_score(loaded, row, known, crashed)
         verdicts[manifest.locate(row).resolve()] = found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -14,11 +14,17 @@ from unmask.core.crashes import CRASHED, as_run_error, describe_crash
 from unmask.evaluation.open_run import OpenRun
 from unmask.evaluation.predictions import Predictions
 from unmask.evaluation.sync.measure import measure_files, trace_fit
+from unmask.evaluation.verdict_models.scope_model import measure_faces
+from unmask.evaluation.verdict_models.verdict_models import VerdictModels, read_verdict_models
+from unmask.evaluation.verdicts.judged_parts import list_judged, list_not_judged
 from unmask.evaluation.verdicts.options import PredictOptions
 from unmask.evaluation.verdicts.unscored_files import make_unscored
 from unmask.evaluation.verdicts.verdict import ClipVerdict, SyncVerdict, Verdict
+from unmask.evaluation.verdicts.weighed_files import Weighed, weigh_files
+from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.outcomes import Outcome
 from unmask.preprocess.shards.media_shard import MediaShard
+from unmask.train.data.batch import MODALITIES
 from unmask.train.scoring import ClipScores, compute_probability
 
 
@@ -37,6 +43,16 @@ class ScoredFiles:
     """media_id -> outcome of preprocessing."""
     device: torch.device
     options: PredictOptions
+
+    @cached_property
+    def rows(self) -> dict[str, MediaRow]:
+        """media_id -> row of the manifest, of all files of the work folder."""
+        return {row.media_id: row for row in self.opened.manifest.rows()}
+
+    @cached_property
+    def models(self) -> VerdictModels | None:
+        """None for a run that was not evaluated."""
+        return read_verdict_models(self.opened.run, self.opened.info)
 
     @cached_property
     def positions(self) -> dict[str, int]:
@@ -88,7 +104,12 @@ def score_items(
 
 def describe_files(files: ScoredFiles) -> dict[str, Verdict]:
     """media_id -> verdict."""
-    windows, sync = list_windows(files), describe_sync(files)
+    windows, sync, parts, weighed = (
+        list_windows(files),
+        describe_sync(files),
+        describe_parts(files),
+        describe_weight(files),
+    )
     items, threshold = files.items, files.opened.info.threshold
     return {
         media_id: Verdict(
@@ -100,10 +121,43 @@ def describe_files(files: ScoredFiles) -> dict[str, Verdict]:
             audio_score=_replace_nan(items.audio_score[position]),
             clips=tuple(windows[media_id]),
             sync=sync.get(media_id),
-            faces_found=_share_of_faces(files.known[media_id]),
+            faces_found=measure_faces(files.known[media_id]),
             reason=files.known[media_id].problem,
+            evidence=weighed[media_id].evidence,
+            evidence_note=weighed[media_id].note,
+            image_evidence=weighed[media_id].image,
+            audio_evidence=weighed[media_id].audio,
+            scope=weighed[media_id].scope,
+            judged=parts[media_id][0],
+            not_judged=parts[media_id][1],
         )
         for media_id, position in files.positions.items()
+    }
+
+
+def describe_weight(files: ScoredFiles) -> dict[str, Weighed]:
+    """media_id -> evidence and scope."""
+    return weigh_files(files.opened, files.numbers, files.clips, files.rows, files.known, files.models)
+
+
+def describe_parts(files: ScoredFiles) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """media_id -> modalities that the score is of, and what was not judged and why."""
+    opened = files.opened
+    read = {opened.info.streams[name].spec.modality for name in opened.loaded.model.shape.streams}
+    patterns: dict[str, int] = defaultdict(int)
+    ids = opened.data.clips.media_id[files.clips.clips].tolist()
+    for media_id, pattern in zip(ids, files.clips.pattern.tolist(), strict=True):
+        patterns[media_id] |= pattern
+    explain = partial(
+        list_not_judged,
+        read=[modality for modality in MODALITIES if modality in read],
+        min_seconds=opened.info.profile.preprocess.min_seconds,
+        expects_text=any(space.modality == "text" for space in files.models.scope.spaces) if files.models else False,
+    )
+    judged = {media_id: list_judged(pattern) for media_id, pattern in patterns.items()}
+    return {
+        media_id: (judged[media_id], explain(files.rows[media_id], files.known[media_id], judged[media_id]))
+        for media_id in files.numbers
     }
 
 
@@ -137,10 +191,6 @@ def list_windows(files: ScoredFiles) -> dict[str, list[ClipVerdict]]:
         start, end = spans[media_id, int(table.clip[clip])]
         windows[media_id].append(ClipVerdict(start_s=start, end_s=end, score=score))
     return {media_id: sorted(clips, key=lambda clip: clip.start_s) for media_id, clips in windows.items()}
-
-
-def _share_of_faces(outcome: Outcome) -> float | None:
-    return 1 - outcome.fallback_faces / outcome.faces if outcome.faces else None
 
 
 def _replace_nan(value: float) -> float | None:

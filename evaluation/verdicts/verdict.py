@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from unmask.cache.sync.comparison import CLEAR_FIT
 from unmask.evaluation.verdicts.findings import Custody, Evidence, Explanation, FaceVerdict, Pictures, Scope
+from unmask.evaluation.verdicts.wording import describe_verdict, name_finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,9 @@ class Verdict:
     run: str = ""
     """Name of the run that scored it."""
     evidence: Evidence | None = None
-    """None without a score, and for a run that was not evaluated."""
+    """None without a score, for a run that was not evaluated, and with too few validation items."""
+    evidence_note: str = ""
+    """Why there is no evidence; "" where there is."""
     image_evidence: Evidence | None = None
     audio_evidence: Evidence | None = None
     scope: Scope | None = None
@@ -85,18 +88,10 @@ class Verdict:
             del face["thumbnail"]
         return value
 
+    @property
+    def words(self) -> str:
+        """The finding in a few words: "moderate evidence of fake", "no evidence either way", "no verdict"."""
+        return name_finding(self)
+
     def __str__(self) -> str:
-        if self.score is None:
-            return f"{self.path}: {self.verdict} ({self.reason})"
-        parts = [f"{len(self.clips)} clip{'s' * (len(self.clips) != 1)}"]
-        if self.video_score is not None:
-            parts.append(f"image {self.video_score:.3f}")
-        if self.audio_score is not None:
-            parts.append(f"audio {self.audio_score:.3f}")
-        if self.sync is not None:
-            parts.append(str(self.sync))
-        if self.faces_found is not None:
-            parts.append(f"face in {self.faces_found:.0%} of frames")
-        if self.reason:
-            parts.append(self.reason)
-        return f"{self.path}: {self.verdict}, {self.score:.3f} (threshold {self.threshold:.3f}; {', '.join(parts)})"
+        return describe_verdict(self)

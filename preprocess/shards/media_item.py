@@ -71,3 +71,5 @@ class MediaItem:
     """Small JPEG of a failed item; empty if nothing can be decoded."""
     ambiguous_windows: int = 0
     """Windows in which several faces are of similar size, and no mask says which one is manipulated."""
+    windows_of_several_faces: int = 0
+    """Windows in which a second face is there in half of the frames, whether it is cropped or not."""

@@ -134,6 +134,7 @@ def _make_entry(item: MediaItem) -> dict[str, Any]:
         "cut_start_s": item.cut_start_s,
         "cut_end_s": item.cut_end_s,
         "ambiguous_windows": item.ambiguous_windows,
+        "windows_of_several_faces": item.windows_of_several_faces,
     }
 
 
