@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash
+from unmask.evaluation.explanation.explain import explain_files
 from unmask.evaluation.open_run import OpenRun
 from unmask.evaluation.predictions import Predictions
 from unmask.evaluation.sync.measure import measure_files, trace_fit
@@ -90,6 +91,7 @@ def describe_files(files: ScoredFiles) -> dict[str, Verdict]:
     """media_id -> verdict."""
     windows, sync = list_windows(files), describe_sync(files)
     items, threshold = files.items, files.opened.info.threshold
+    explained = explain_files(files)
     return {
         media_id: Verdict(
             path="",
@@ -102,6 +104,7 @@ def describe_files(files: ScoredFiles) -> dict[str, Verdict]:
             sync=sync.get(media_id),
             faces_found=_share_of_faces(files.known[media_id]),
             reason=files.known[media_id].problem,
+            explanation=explained.get(media_id),
         )
         for media_id, position in files.positions.items()
     }
