@@ -25,6 +25,7 @@ from benchmarks import (
     training,
 )
 from benchmarks.claims import command as claims
+from benchmarks.explanation import command as explanation
 from benchmarks.models import command as models
 from benchmarks.sync import command as sync
 from unmask.core.errors import UnmaskError
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
 # They take options of their own, and run only when they are named.
 COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {
     "claims": claims.main,
+    "explanation": explanation.main,
     "models": models.main,
     "sync": sync.main,
 }
