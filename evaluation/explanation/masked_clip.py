@@ -68,7 +68,7 @@ class MaskedClip:
                 batch = show_tokens(batch, {name: x_RnD.to(self.device)[where] for name, x_RnD in changed.items()})
             with torch.inference_mode():
                 scores.append(_calibrate(one, self.data, one.model(batch), batch))
-        return np.mean(scores, axis=0, dtype=np.float64)
+        return np.asarray(np.mean(scores, axis=0, dtype=np.float64))
 
     def _cut(self, rows: NDArray[np.generic]) -> list[NDArray[np.generic]]:
         shape = self.loaded.model.shape

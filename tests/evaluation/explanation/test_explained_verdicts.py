@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from guides import code_blocks
 from PIL import Image
 from tiny_chain import Chain
 from typer.testing import CliRunner
@@ -93,3 +94,12 @@ def test_the_command_prints_lines_and_all_of_it_as_json(work: Work, files: list[
     told = CliRunner().invoke(app, [*arguments, "--json"])
     (verdict,) = json.loads(told.stdout)["verdicts"]
     assert len(verdict["explanation"]["neighbors"]) == 5
+
+
+def test_the_code_of_the_guide_runs(work: Work, files: list[Path], capsys):
+    (block,) = code_blocks("explanations.md")
+    names = {"run": work.run(), "path": files[1]}
+    exec(block, names)
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in shown] == ["audio"] * len(shown)
+    assert len(shown) == len(names["found"].contributions) > 0
