@@ -26,6 +26,7 @@ from benchmarks import (
 )
 from benchmarks.abstention import command as abstention
 from benchmarks.claims import command as claims
+from benchmarks.explanation import command as explanation
 from benchmarks.models import command as models
 from benchmarks.sync import command as sync
 from unmask.core.errors import UnmaskError
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
 COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {
     "abstention": abstention.main,
     "claims": claims.main,
+    "explanation": explanation.main,
     "models": models.main,
     "sync": sync.main,
 }

@@ -18,6 +18,7 @@ from unmask.core.errors import MissingInput
 from unmask.core.machine import describe_device
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.controls import fit_controls, limit_training_items, score_sync
+from unmask.evaluation.explanation.training_features import write_training_features
 from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.likelihood.measure import run_likelihood
 from unmask.evaluation.open_run import OpenRun, check_split, open_run
@@ -96,6 +97,7 @@ def evaluate(
         slices=measure_slices(items, scores, opened.info.threshold, seed=seed),
         likelihood=likelihood,
     )
+    write_training_features(opened, device=device)
     write_predictions(run, items, scores, opened.info.threshold, controls, here, llr)
     write_evaluation(run, evaluation)
     write_verdict_models(run, models, opened.info)

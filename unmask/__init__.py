@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from unmask.result_tables.ablation_table import AblationTable as AblationTable
     from unmask.result_tables.adaptation_table import AdaptationTable as AdaptationTable
     from unmask.result_tables.comparison_table import ComparisonTable as ComparisonTable
+    from unmask.result_tables.epoch_table import EpochTable as EpochTable
     from unmask.result_tables.probe_table import ProbeTable as ProbeTable
     from unmask.result_tables.robustness_table import RobustnessTable as RobustnessTable
     from unmask.result_tables.suite_table import SuiteTable as SuiteTable
-    from unmask.run import EpochTable as EpochTable
     from unmask.run import Run as Run
     from unmask.run import RunTable as RunTable
     from unmask.tables import AuditTable as AuditTable
@@ -43,7 +43,7 @@ _MODULES = {
     "AuditTable": "unmask.tables",
     "ClipDataset": "unmask.clip_dataset",
     "ComparisonTable": "unmask.result_tables.comparison_table",
-    "EpochTable": "unmask.run",
+    "EpochTable": "unmask.result_tables.epoch_table",
     "EvaluationTable": "unmask.tables",
     "ItemsFailed": "unmask.core.errors",
     "ManifestTable": "unmask.tables",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from unmask.core.errors import MissingInput
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
+from unmask.result_tables.epoch_table import EpochTable
 from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 
 if TYPE_CHECKING:
@@ -142,16 +143,21 @@ class Run:
         at = choose_device(device)
         return measure_run(self.folder, self._work, only, strengths, device=at, batch_size=batch_size)
 
-    def predict(self, files: Iterable[str | Path] | str | Path, *, device: str = "auto") -> VerdictTable:
+    def predict(
+        self, files: Iterable[str | Path] | str | Path, *, explain: bool = False, device: str = "auto"
+    ) -> VerdictTable:
         """Score images, audio files or videos: one `Verdict` per file, in their order.
 
         A folder stands for the media files in and below it, a pattern ("clips/*.mp4") for the files that match it.
+        `explain`: with `Verdict.explanation` (docs/explanations.md).
         """
+        from unmask.evaluation.verdicts.options import PredictOptions
         from unmask.evaluation.verdicts.predict import predict
 
         names = [files] if isinstance(files, str | Path) else list(files)
         with _only_progress():  # the stages' other log lines name a temporary folder
-            return VerdictTable(predict(names, self.folder, device=choose_device(device)))
+            options = PredictOptions(explain=explain)
+            return VerdictTable(predict(names, self.folder, device=choose_device(device), options=options))
 
     def report(self, figures: str | Path | None = None) -> Path:
         """Write the HTML report about this run, which must have been evaluated; the page's path.
@@ -213,18 +219,6 @@ class RunTable(Table, list[Run]):
         return [run.as_row() for run in self]
 
 
-class EpochTable(Table, list[Row]):
-    """One row per epoch: seconds, the number that decides, training losses (`train_`), validation metrics (`val_`)."""
-
-    def as_rows(self) -> list[Row]:
-        return [
-            {"epoch": line["epoch"], "seconds": line["seconds"], "deciding": line.get("deciding")}
-            | {f"train_{name}": value for name, value in line["train"].items()}
-            | {f"val_{name}": value for name, value in _flat(line["validation"]).items()}
-            for line in self
-        ]
-
-
 def list_runs(work: WorkFolder) -> RunTable:
     """Every run under `work`, the one trained or asked for last first."""
     from unmask.train.run_choice import list_run_folders
@@ -255,13 +249,6 @@ def train_run(
     else:
         summary = fit(data, config, run_folder(work.runs, data, config), device=device)
     return Run(Path(summary.run), work, summary)
-
-
-def _flat(validation: Row) -> Row:
-    """Single numbers, and the pooled and macro metrics; the metrics per dataset stay in metrics.jsonl."""
-    numbers = {name: value for name, value in validation.items() if isinstance(value, int | float)}
-    groups = ((group, validation.get(group, {})) for group in ("pooled", "macro"))
-    return numbers | {f"{group}_{name}": value for group, values in groups for name, value in values.items()}
 
 
 def _read_figures(evaluation: Row) -> Row:

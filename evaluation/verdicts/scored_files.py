@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash
+from unmask.evaluation.explanation.explain import explain_files
 from unmask.evaluation.open_run import OpenRun
 from unmask.evaluation.predictions import Predictions
 from unmask.evaluation.sync.measure import measure_files, trace_fit
@@ -111,6 +112,7 @@ def describe_files(files: ScoredFiles) -> dict[str, Verdict]:
         describe_weight(files),
     )
     items, threshold = files.items, files.opened.info.threshold
+    explained = explain_files(files)
     return {
         media_id: Verdict(
             path="",
@@ -130,6 +132,7 @@ def describe_files(files: ScoredFiles) -> dict[str, Verdict]:
             scope=weighed[media_id].scope,
             judged=parts[media_id][0],
             not_judged=parts[media_id][1],
+            explanation=explained.get(media_id),
         )
         for media_id, position in files.positions.items()
     }

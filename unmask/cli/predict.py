@@ -21,15 +21,22 @@ def predict(
     ],
     run: RunFolder = None,
     ensemble: Ensemble = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say which modality and seconds speak for the score, and for what.")
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Score new images, audio files or videos with a trained run.
 
     Exit code 3 if some of the files got no score, 4 if none got one.
     """
-    verdicts = call.choose_run(run, ensemble).predict(files, device=device)
+    from unmask.evaluation.explanation.sentences import describe_explanation
+
+    verdicts = call.choose_run(run, ensemble).predict(files, explain=explain, device=device)
     for verdict in verdicts:
         call.console.say(str(verdict))
+        for line in describe_explanation(verdict.explanation):
+            call.console.say(f"  {line}")
     for line in describe_crashes(verdict.reason for verdict in verdicts):
         call.console.say(line)
     call.console.result["verdicts"] = [verdict.as_json() for verdict in verdicts]
