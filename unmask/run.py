@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,13 +17,12 @@ from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 if TYPE_CHECKING:
     import torch
 
+    from unmask.evaluation.verdicts.options import PredictOptions
     from unmask.manifests.manifest import Manifest
     from unmask.result_tables.robustness_table import RobustnessTable
     from unmask.train.config import TrainConfig
     from unmask.train.run_choice import Purpose
     from unmask.train.run_info import RunSummary
-
-log = logging.getLogger("unmask")
 
 FIGURES = {
     "macro_auc": ("model", "macro"),
@@ -142,16 +140,30 @@ class Run:
         at = choose_device(device)
         return measure_run(self.folder, self._work, only, strengths, device=at, batch_size=batch_size)
 
-    def predict(self, files: Iterable[str | Path] | str | Path, *, device: str = "auto") -> VerdictTable:
+    def predict(
+        self,
+        files: Iterable[str | Path] | str | Path,
+        *,
+        device: str = "auto",
+        options: PredictOptions | None = None,
+        html: str | Path | None = None,
+    ) -> VerdictTable:
         """Score images, audio files or videos: one `Verdict` per file, in their order.
 
         A folder stands for the media files in and below it, a pattern ("clips/*.mp4") for the files that match it.
+        `html`: where a page of the verdicts, with pictures, is written (docs/verdict-page.md).
         """
+        from unmask.evaluation.verdicts.options import PredictOptions
         from unmask.evaluation.verdicts.predict import predict
+        from unmask.logs import show_only_progress
 
-        names = [files] if isinstance(files, str | Path) else list(files)
-        with _only_progress():  # the stages' other log lines name a temporary folder
-            return VerdictTable(predict(names, self.folder, device=choose_device(device)))
+        names, asked = [files] if isinstance(files, str | Path) else list(files), options or PredictOptions()
+        asked = replace(asked, pictures=asked.pictures or html is not None)
+        with show_only_progress():  # the stages' other log lines name a temporary folder
+            verdicts = VerdictTable(predict(names, self.folder, device=choose_device(device), options=asked))
+        if html is not None:
+            verdicts.write_html(html)
+        return verdicts
 
     def report(self, figures: str | Path | None = None) -> Path:
         """Write the HTML report about this run, which must have been evaluated; the page's path.
@@ -284,17 +296,3 @@ def _read(path: Path) -> Row:
     except (OSError, ValueError) as error:
         raise MissingInput(f"{path}: not readable ({error})", "train again") from error
     return value
-
-
-@contextmanager
-def _only_progress() -> Iterator[None]:
-    """Of the log lines below a warning only those of core/progress.py pass."""
-
-    def passes(record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING or record.module == "progress"
-
-    log.addFilter(passes)
-    try:
-        yield
-    finally:
-        log.removeFilter(passes)

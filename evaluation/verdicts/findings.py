@@ -23,6 +23,8 @@ class Evidence:
     """Bounds of the LLR that the validation items support."""
     strength: Strength
     supports: Literal["fake", "real", "neither"]
+    validation_items: int = 0
+    """That it was fitted on."""
 
     def __str__(self) -> str:
         return (
@@ -36,6 +38,7 @@ class TokenDistance:
 
     stream: str
     distance: float
+    """1: nine of ten validation items lie nearer."""
     limit: float
     """Exceeded by few validation items; above it the file is unlike the training items."""
 
@@ -48,6 +51,8 @@ class Scope:
     reasons: tuple[str, ...] = ()
     """Why it is not reliable, each a sentence part such as "no face was found"."""
     distances: tuple[TokenDistance, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Told without making the score unreliable, such as "no training file had container webp"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,4 +159,6 @@ class Pictures:
     faces: tuple[tuple[float, bytes], ...] = ()
     """(seconds, JPEG) of the face crops that the model saw."""
     waveform: tuple[tuple[float, float, float], ...] = ()
-    """(seconds, lowest, highest sample, -1 to 1) of the audio, in at most 1,000 spans."""
+    """(seconds, lowest, highest sample, -1 to 1) of the audio, in at most 1,000 spans of equal length."""
+    end_s: float = 0.0
+    """Seconds at which the recording ends; 0 for an image, and where the file could not be read again."""

@@ -18,12 +18,13 @@ from unmask.evaluation.input_files import expand_files, explain_absence
 from unmask.evaluation.open_run import open_run
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.evaluation.verdicts.options import PredictOptions
+from unmask.evaluation.verdicts.pictures.collect import add_face_crops, read_all_pictures
 from unmask.evaluation.verdicts.scored_files import score_safely
 from unmask.evaluation.verdicts.unscored_files import explain_missing_score, judge_header, make_unscored
 from unmask.evaluation.verdicts.verdict import Verdict
 from unmask.manifests.scan.single_files import make_file_manifest
 from unmask.preprocess.profiles import AugmentationSettings, Profile
-from unmask.preprocess.shards.shard_plan import get_media_folder
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import preprocess
 from unmask.train.run_folder import LoadedRun, load_run
 from unmask.train.run_info import RunInfo
@@ -64,6 +65,7 @@ def judge_files(
     manifest = probed.with_table(probed.table.filter([verdict is None for verdict in verdicts.values()]))
     if not len(manifest):
         return {path: verdict for path, verdict in verdicts.items() if verdict}
+    pictures = read_all_pictures(manifest, profile.preprocess, options.limits) if options.pictures else {}
     preprocess(manifest, profile.preprocess, work, options.limits)
     if (run / PROJECTIONS).is_dir():
         shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
@@ -77,9 +79,10 @@ def judge_files(
         streams = open_tokens(work, manifest, profile)
         if any(store.lengths.any() for store in streams.stores.values()):
             scored = score_safely(open_run(run, work, manifest, device, profile=profile), known, device, options)
+    pictures = add_face_crops(pictures, find_shards(get_media_folder(work, profile.preprocess), manifest), scored)
     for row in manifest.rows():
         found = scored.get(row.media_id) or explain_missing_score(loaded, row, known, crashed)
-        verdicts[manifest.locate(row).resolve()] = found
+        verdicts[manifest.locate(row).resolve()] = replace(found, pictures=pictures.get(row.media_id))
     return {path: verdict for path, verdict in verdicts.items() if verdict}
 
 

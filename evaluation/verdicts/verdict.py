@@ -62,7 +62,9 @@ class Verdict:
     run: str = ""
     """Name of the run that scored it."""
     evidence: Evidence | None = None
-    """None without a score, and for a run that was not evaluated."""
+    """None without a score, for a run that was not evaluated, and with too few validation items."""
+    evidence_note: str = ""
+    """Why there is no evidence; "" where there is."""
     image_evidence: Evidence | None = None
     audio_evidence: Evidence | None = None
     scope: Scope | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,16 +23,22 @@ def predict(
     run: RunFolder = None,
     ensemble: Ensemble = None,
     device: Device = "auto",
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page of the verdicts with pictures to this file.")
+    ] = None,
 ) -> None:
     """Score new images, audio files or videos with a trained run.
 
     Exit code 3 if some of the files got no score, 4 if none got one.
     """
-    verdicts = call.choose_run(run, ensemble).predict(files, device=device)
+    verdicts = call.choose_run(run, ensemble).predict(files, device=device, html=html)
     for verdict in verdicts:
         call.console.say(str(verdict))
     for line in describe_crashes(verdict.reason for verdict in verdicts):
         call.console.say(line)
+    if html is not None:
+        call.console.say(f"page: {html}")
+        call.console.result["html"] = str(html)
     call.console.result["verdicts"] = [verdict.as_json() for verdict in verdicts]
     without = sum(verdict.score is None for verdict in verdicts)
     if without == len(verdicts):
