@@ -42,16 +42,13 @@ LONGEST_TEXT = 2_000
 """Characters of one text of a verdict that are shown."""
 
 
-def write_page(path: Path, verdicts: Sequence[Verdict], *, synthetic: bool = False) -> None:
+def write_page(path: Path, verdicts: Sequence[Verdict]) -> None:
     """Write the page of these verdicts, whole or not at all."""
-    write_text(path, render_page(verdicts, synthetic=synthetic))
+    write_text(path, render_page(verdicts))
 
 
-def render_page(verdicts: Sequence[Verdict], *, synthetic: bool = False) -> str:
-    """One self-contained HTML document without scripts. A batch has a table, the most suspicious file first.
-
-    `synthetic`: the run was trained on demo data, which the page says first.
-    """
+def render_page(verdicts: Sequence[Verdict]) -> str:
+    """One self-contained HTML document without scripts. A batch has a table, the most suspicious file first."""
     ordered = sort_by_suspicion(verdicts)
     shown = ordered[:MOST_SECTIONS]
     with_pictures = count_with_pictures(shown)
@@ -63,7 +60,7 @@ def render_page(verdicts: Sequence[Verdict], *, synthetic: bool = False) -> str:
         _get_templates()
         .get_template("page.html")
         .render(
-            title=name_file(ordered[0].path) if len(ordered) == 1 else f"verdicts on {len(ordered):,} files",
+            title=name_file(ordered[0].path) if len(ordered) == 1 else f"{len(ordered):,} files",
             summary=summarize(ordered),
             sections=sections,
             table=_render_table(ordered, len(shown)) if len(ordered) > 1 else None,
@@ -72,7 +69,6 @@ def render_page(verdicts: Sequence[Verdict], *, synthetic: bool = False) -> str:
             total=len(ordered),
             runs=list(dict.fromkeys(one.run for one in ordered if one.run)),
             guide=render_guide(),
-            synthetic=synthetic,
         )
     )
 
@@ -124,9 +120,13 @@ def _get_templates() -> Environment:
     templates = make_environment("unmask.evaluation.verdict_page")
     templates.finalize = _show_safely
     templates.globals |= {"verdict_css": read_styles(), "most_claims": MOST_CLAIMS}
-    templates.filters |= {"time": format_time, "times": format_times, "jpeg": encode_jpeg_uri, "name": name_file}
+    templates.filters |= {"time": format_time, "times": format_times, "jpeg": _embed, "name": name_file}
     templates.filters |= {"evidence": describe_evidence, "reliability": describe_reliability}
     return templates
+
+
+def _embed(jpeg: bytes) -> Markup:
+    return Markup(encode_jpeg_uri(jpeg))  # base64
 
 
 def _show_safely(value: Any) -> Any:
@@ -150,6 +150,7 @@ def _make_context(verdict: Verdict) -> dict[str, Any]:
     return {
         "verdict": verdict,
         "headline": describe_headline(verdict),
+        "reliable": verdict.scope is None or verdict.scope.reliable,
         "pictures": pictures,
         "axis": axis,
         "strip": [(_find_slot(at, axis.end_s), at, data) for at, data in pictures.frames] if axis else [],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from unmask.evaluation.verdicts.verdict import ClipVerdict, Verdict
 
 MOST_TICKS = 6
-"""Labels that fit side by side on a phone."""
+"""After the one at 0; they fit side by side on a phone."""
 WIDE_ENOUGH = 13.0
 """Percent of the axis that a bar needs for a number on it, on a phone."""
 MOST_LANES = 4
@@ -30,7 +30,7 @@ class TimeAxis:
 
     def list_ticks(self) -> list[tuple[float, str]]:
         """(percent, label), from 0."""
-        step = next((step for step in STEPS if self.end_s / step < MOST_TICKS), self.end_s / (MOST_TICKS - 1))
+        step = next((step for step in STEPS if self.end_s / step <= MOST_TICKS), self.end_s / MOST_TICKS)
         times = [step * number for number in range(math.floor(self.end_s / step + 1e-9) + 1)]
         return [(self.place(at), format_time(at)) for at in times]
 

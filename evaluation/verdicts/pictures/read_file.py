@@ -45,9 +45,7 @@ def read_pictures(task: Task) -> Pictures:
     waveform: tuple[Span, ...] = ()
     audio_end_s = 0.0
     with suppress(BadMedia, NoAudio):
-        audio_end_s, waveform = use_track(task.path, lambda track: _measure(track, task.settings.max_seconds), readers)[
-            1
-        ]
+        _, (audio_end_s, waveform) = use_track(task.path, partial(_measure, max_seconds=max_seconds), readers)
     if task.kind == "audio":
         return Pictures(waveform=waveform, end_s=audio_end_s)
     end_s, frames = _read_video(task.path, task.settings, audio_end_s)

@@ -73,9 +73,7 @@ def make_explanation() -> Explanation:
         contributions=tuple(parts),
         maps=(FaceMap(time_s=1.5, stream="vit_b16", rows=rows), FaceMap(time_s=6.0, stream="vit_b16", rows=rows)),
         neighbors=(
-            Neighbor(
-                media_id="0" * 16, dataset="FakeAVCeleb", path=LONG, label="fake", start_s=0.0, similarity=0.93
-            ),
+            Neighbor(media_id="0" * 16, dataset="FakeAVCeleb", path=LONG, label="fake", start_s=0.0, similarity=0.93),
         ),
         notes=("whisper_tiny has no grid over the face",),
     )
