@@ -20,7 +20,7 @@ def show_log(level: int) -> None:
 
 
 @contextmanager
-def show_only_progress() -> Iterator[None]:
+def only_progress() -> Iterator[None]:
     """Of the log lines below a warning only those of core/progress.py pass."""
 
     def passes(record: logging.LogRecord) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 from unmask.core.errors import MissingInput
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
+from unmask.logs import only_progress
 from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 
 if TYPE_CHECKING:
     import torch
 
-    from unmask.evaluation.verdicts.options import PredictOptions
     from unmask.manifests.manifest import Manifest
     from unmask.result_tables.robustness_table import RobustnessTable
     from unmask.train.config import TrainConfig
@@ -141,12 +140,7 @@ class Run:
         return measure_run(self.folder, self._work, only, strengths, device=at, batch_size=batch_size)
 
     def predict(
-        self,
-        files: Iterable[str | Path] | str | Path,
-        *,
-        device: str = "auto",
-        options: PredictOptions | None = None,
-        html: str | Path | None = None,
+        self, files: Iterable[str | Path] | str | Path, *, html: str | Path | None = None, device: str = "auto"
     ) -> VerdictTable:
         """Score images, audio files or videos: one `Verdict` per file, in their order.
 
@@ -155,12 +149,10 @@ class Run:
         """
         from unmask.evaluation.verdicts.options import PredictOptions
         from unmask.evaluation.verdicts.predict import predict
-        from unmask.logs import show_only_progress
 
-        names, asked = [files] if isinstance(files, str | Path) else list(files), options or PredictOptions()
-        asked = replace(asked, pictures=asked.pictures or html is not None)
-        with show_only_progress():  # the stages' other log lines name a temporary folder
-            verdicts = VerdictTable(predict(names, self.folder, device=choose_device(device), options=asked))
+        names, options = [files] if isinstance(files, str | Path) else list(files), PredictOptions(pictures=bool(html))
+        with only_progress():  # the stages' other log lines name a temporary folder
+            verdicts = VerdictTable(predict(names, self.folder, device=choose_device(device), options=options))
         if html is not None:
             verdicts.write_html(html)
         return verdicts

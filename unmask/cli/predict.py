@@ -31,7 +31,7 @@ def predict(
 
     Exit code 3 if some of the files got no score, 4 if none got one.
     """
-    verdicts = call.choose_run(run, ensemble).predict(files, device=device, html=html)
+    verdicts = call.choose_run(run, ensemble).predict(files, html=html, device=device)
     for verdict in verdicts:
         call.console.say(str(verdict))
     for line in describe_crashes(verdict.reason for verdict in verdicts):
