@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from unmask.core.errors import MissingInput
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
+from unmask.logs import only_progress
 from unmask.result_tables.epoch_table import EpochTable
 from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from unmask.train.config import TrainConfig
     from unmask.train.run_choice import Purpose
     from unmask.train.run_info import RunSummary
-
-log = logging.getLogger("unmask")
 
 FIGURES = {
     "macro_auc": ("model", "macro"),
@@ -144,20 +141,29 @@ class Run:
         return measure_run(self.folder, self._work, only, strengths, device=at, batch_size=batch_size)
 
     def predict(
-        self, files: Iterable[str | Path] | str | Path, *, explain: bool = False, device: str = "auto"
+        self,
+        files: Iterable[str | Path] | str | Path,
+        *,
+        explain: bool = False,
+        html: str | Path | None = None,
+        device: str = "auto",
     ) -> VerdictTable:
         """Score images, audio files or videos: one `Verdict` per file, in their order.
 
         A folder stands for the media files in and below it, a pattern ("clips/*.mp4") for the files that match it.
         `explain`: with `Verdict.explanation` (docs/explanations.md).
+        `html`: where a page of the verdicts, with pictures, is written (docs/verdict-page.md).
         """
         from unmask.evaluation.verdicts.options import PredictOptions
         from unmask.evaluation.verdicts.predict import predict
 
         names = [files] if isinstance(files, str | Path) else list(files)
-        with _only_progress():  # the stages' other log lines name a temporary folder
-            options = PredictOptions(explain=explain)
-            return VerdictTable(predict(names, self.folder, device=choose_device(device), options=options))
+        options = PredictOptions(explain=explain, pictures=html is not None)
+        with only_progress():  # the stages' other log lines name a temporary folder
+            verdicts = VerdictTable(predict(names, self.folder, device=choose_device(device), options=options))
+        if html is not None:
+            verdicts.write_html(html)
+        return verdicts
 
     def report(self, figures: str | Path | None = None) -> Path:
         """Write the HTML report about this run, which must have been evaluated; the page's path.
@@ -271,17 +277,3 @@ def _read(path: Path) -> Row:
     except (OSError, ValueError) as error:
         raise MissingInput(f"{path}: not readable ({error})", "train again") from error
     return value
-
-
-@contextmanager
-def _only_progress() -> Iterator[None]:
-    """Of the log lines below a warning only those of core/progress.py pass."""
-
-    def passes(record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING or record.module == "progress"
-
-    log.addFilter(passes)
-    try:
-        yield
-    finally:
-        log.removeFilter(passes)

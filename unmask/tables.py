@@ -272,3 +272,9 @@ class VerdictTable(Table, list["Verdict"]):
 
     def as_text(self) -> str:
         return "\n".join(map(str, self))
+
+    def write_html(self, path: str | Path) -> None:
+        """One self-contained page; with pictures where `predict` was asked for them (docs/verdict-page.md)."""
+        from unmask.evaluation.verdict_page.page import write_page
+
+        write_page(Path(path), self)

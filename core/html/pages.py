@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from importlib.resources import files
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
@@ -23,3 +24,12 @@ def make_environment(package: str) -> Environment:
     templates.globals["css"] = Markup(css)  # our own files, without user text
     templates.filters["anchor"] = make_anchor
     return templates
+
+
+def escape_invisible(name: str) -> str:
+    """`name` with its invisible and direction-changing characters (newlines, controls) escaped."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
+
+
+def encode_jpeg_uri(data: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from unmask.core.html.pages import encode_jpeg_uri
 from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.shards.media_shard import MediaShard
 
@@ -82,7 +82,3 @@ def _encode_face(face: NDArray[np.uint8]) -> str:
     memory = io.BytesIO()
     small.save(memory, "JPEG", quality=QUALITY)
     return encode_jpeg_uri(memory.getvalue())
-
-
-def encode_jpeg_uri(data: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")

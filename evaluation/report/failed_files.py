@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.evaluation.report.contact_sheet import encode_jpeg_uri
+from unmask.core.html.pages import encode_jpeg_uri
 from unmask.evaluation.unscored_items import find_cause
 from unmask.manifests.manifest import Kind, MediaRow
 from unmask.preprocess.outcomes import Outcome

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from unmask.core.atomic_files import write_text
 from unmask.core.errors import MissingInput
-from unmask.core.html.pages import make_environment
+from unmask.core.html.pages import escape_invisible, make_environment
 from unmask.core.html.tables import prepare_tables
 from unmask.evaluation.paper.first_sentence import describe_beaten
 from unmask.evaluation.report import sections
@@ -63,11 +63,6 @@ def _render_section(section: sections.Section, data: PageData, templates: Enviro
 def choose_row_class(row: MetricRow) -> str:
     """CSS class of a row: totals bold, datasets with too few items grey."""
     return "total" if row.name in SUMMARIES else "few" if row.is_small else ""
-
-
-def escape_invisible(name: str) -> str:
-    """`name` with its invisible and direction-changing characters (newlines, controls) escaped."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in name)
 
 
 def _list_cards(evaluation: Evaluation) -> list[tuple[str, str, str]]:

@@ -159,4 +159,6 @@ class Pictures:
     faces: tuple[tuple[float, bytes], ...] = ()
     """(seconds, JPEG) of the face crops that the model saw."""
     waveform: tuple[tuple[float, float, float], ...] = ()
-    """(seconds, lowest, highest sample, -1 to 1) of the audio, in at most 1,000 spans."""
+    """(seconds, lowest, highest sample, -1 to 1) of the audio, in at most 1,000 spans of equal length."""
+    end_s: float = 0.0
+    """Seconds at which the recording ends; 0 for an image, and where the file could not be read again."""

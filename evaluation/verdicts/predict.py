@@ -18,13 +18,14 @@ from unmask.evaluation.input_files import expand_files, explain_absence
 from unmask.evaluation.open_run import open_run
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.evaluation.verdicts.options import PredictOptions
+from unmask.evaluation.verdicts.pictures.collect import add_face_crops, read_all_pictures
 from unmask.evaluation.verdicts.scored_files import score_safely
 from unmask.evaluation.verdicts.several_faces import score_faces
 from unmask.evaluation.verdicts.unscored_files import explain_missing_score, judge_header, make_unscored
 from unmask.evaluation.verdicts.verdict import Verdict
 from unmask.manifests.scan.single_files import make_file_manifest
 from unmask.preprocess.profiles import AugmentationSettings, Profile
-from unmask.preprocess.shards.shard_plan import get_media_folder
+from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import preprocess
 from unmask.train.run_folder import LoadedRun, load_run
 from unmask.train.run_info import RunInfo
@@ -65,6 +66,7 @@ def judge_files(
     manifest = probed.with_table(probed.table.filter([verdict is None for verdict in verdicts.values()]))
     if not len(manifest):
         return {path: verdict for path, verdict in verdicts.items() if verdict}
+    pictures = read_all_pictures(manifest, profile.preprocess, options.limits) if options.pictures else {}
     preprocess(manifest, profile.preprocess, work, options.limits)
     if (run / PROJECTIONS).is_dir():
         shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
@@ -80,9 +82,10 @@ def judge_files(
             scored = score_safely(open_run(run, work, manifest, device, profile=profile), known, device, options)
             faces = score_faces(manifest, profile, loaded, run, work, known, device=device, limits=options.limits)
             scored = {one: replace(verdict, faces=faces.get(one, ())) for one, verdict in scored.items()}
+    pictures = add_face_crops(pictures, find_shards(get_media_folder(work, profile.preprocess), manifest), scored)
     for row in manifest.rows():
         found = scored.get(row.media_id) or explain_missing_score(loaded, row, known, crashed)
-        verdicts[manifest.locate(row).resolve()] = found
+        verdicts[manifest.locate(row).resolve()] = replace(found, pictures=pictures.get(row.media_id))
     return {path: verdict for path, verdict in verdicts.items() if verdict}
 
 

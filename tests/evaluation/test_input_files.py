@@ -75,7 +75,7 @@ def test_the_exit_code_says_whether_files_were_scored(capsys, monkeypatch, tmp_p
         Verdict(path=f"{n}.mp4", verdict="unreadable" if score is None else "fake", threshold=0.5, score=score)
         for n, score in enumerate(scores)
     ]
-    run = SimpleNamespace(predict=lambda files, device: VerdictTable(verdicts))
+    run = SimpleNamespace(predict=lambda files, **options: VerdictTable(verdicts))
     monkeypatch.setattr("unmask.cli.options.Call.choose_run", lambda self, *named: run)
     with pytest.raises(SystemExit) as stopped:
         app.main(["predict", "0.mp4", "--work", str(tmp_path), *["--json"] * as_json])

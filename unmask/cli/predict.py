@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +26,9 @@ def predict(
         bool, typer.Option("--explain", help="Say which modality and seconds speak for the score, and for what.")
     ] = False,
     device: Device = "auto",
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page of the verdicts with pictures to this file.")
+    ] = None,
 ) -> None:
     """Score new images, audio files or videos with a trained run.
 
@@ -32,13 +36,16 @@ def predict(
     """
     from unmask.evaluation.explanation.sentences import describe_explanation
 
-    verdicts = call.choose_run(run, ensemble).predict(files, explain=explain, device=device)
+    verdicts = call.choose_run(run, ensemble).predict(files, explain=explain, html=html, device=device)
     for verdict in verdicts:
         call.console.say(str(verdict))
         for line in describe_explanation(verdict.explanation):
             call.console.say(f"  {line}")
     for line in describe_crashes(verdict.reason for verdict in verdicts):
         call.console.say(line)
+    if html is not None:
+        call.console.say(f"page: {html}")
+        call.console.result["html"] = str(html)
     call.console.result["verdicts"] = [verdict.as_json() for verdict in verdicts]
     without = sum(verdict.score is None for verdict in verdicts)
     if without == len(verdicts):

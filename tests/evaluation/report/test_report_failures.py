@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from made_evaluation import face_uri
 from made_report import done, item_without_face, jpeg, lost, lost_item, made_row, write_media
 
+from unmask.core.html.pages import escape_invisible
 from unmask.evaluation.report.failed_files import SHOWN, LostFile, LostGroup, find_lost_rows, group_lost
 from unmask.evaluation.report.missing_faces import Missed, find_missed_faces, find_shards
-from unmask.evaluation.report.page import escape_invisible, render
+from unmask.evaluation.report.page import render
 from unmask.evaluation.report.page_data import PageData
 from unmask.evaluation.report.stage_counts import FailureLine
 
