@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,18 +11,18 @@ from typing import TYPE_CHECKING, Literal
 from unmask.core.errors import MissingInput
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
+from unmask.logs import only_progress
 from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 
 if TYPE_CHECKING:
     import torch
 
+    from unmask.bundle_run import BundleRun
     from unmask.manifests.manifest import Manifest
     from unmask.result_tables.robustness_table import RobustnessTable
     from unmask.train.config import TrainConfig
     from unmask.train.run_choice import Purpose
     from unmask.train.run_info import RunSummary
-
-log = logging.getLogger("unmask")
 
 FIGURES = {
     "macro_auc": ("model", "macro"),
@@ -150,7 +148,7 @@ class Run:
         from unmask.evaluation.verdicts.predict import predict
 
         names = [files] if isinstance(files, str | Path) else list(files)
-        with _only_progress():  # the stages' other log lines name a temporary folder
+        with only_progress():  # the stages' other log lines name a temporary folder
             return VerdictTable(predict(names, self.folder, device=choose_device(device)))
 
     def report(self, figures: str | Path | None = None) -> Path:
@@ -162,6 +160,15 @@ class Run:
         from unmask.evaluation.report import report
 
         return report(self._work, self.folder, None if figures is None else Path(figures))
+
+    def bundle(self, path: str | Path, *, license: str | None = None) -> BundleRun:
+        """Write it, evaluated, as a bundle that needs no work folder (docs/bundles.md); the same bundle is kept.
+
+        `license`: the hub's id of the licence of the weights, for the model card.
+        """
+        from unmask.bundle_run import make_bundle
+
+        return make_bundle(self.folder, Path(path), self._work, license)
 
     def as_row(self) -> Row:
         """Its row in `Work.runs()`."""
@@ -234,9 +241,10 @@ def list_runs(work: WorkFolder) -> RunTable:
 
 def find_run(work: WorkFolder, run: Run | str | Path | None, ensemble: int | None) -> Run:
     """`run` by its folder or name; None: the newest that `train` was asked for. `MissingInput` where there is none."""
+    from unmask.bundle_run import open_folder
     from unmask.train import run_choice
 
-    return run if isinstance(run, Run) else Run(run_choice.find_run(work.runs, run, ensemble), work)
+    return run if isinstance(run, Run) else open_folder(run_choice.find_run(work.runs, run, ensemble), work)
 
 
 def train_run(
@@ -284,17 +292,3 @@ def _read(path: Path) -> Row:
     except (OSError, ValueError) as error:
         raise MissingInput(f"{path}: not readable ({error})", "train again") from error
     return value
-
-
-@contextmanager
-def _only_progress() -> Iterator[None]:
-    """Of the log lines below a warning only those of core/progress.py pass."""
-
-    def passes(record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING or record.module == "progress"
-
-    log.addFilter(passes)
-    try:
-        yield
-    finally:
-        log.removeFilter(passes)
