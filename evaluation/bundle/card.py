@@ -32,10 +32,10 @@ for verdict in unmask.open_bundle("bundle").predict(["clip.mp4"]):
 ```
 
 Every file is compared with `bundle.json` before it is read; a changed file is refused."""
-UNLICENSED = """No licence was chosen for these weights. Who publishes them chooses one, within the terms of the datasets
-that they were trained on and of the encoders that they read."""
-LICENSED = """`{license}`, chosen by who made this bundle. The datasets that it was trained on and the encoders that it reads
-have terms of their own."""
+UNLICENSED = """No licence was chosen for these weights. Who publishes them chooses one, within the terms of the
+datasets that they were trained on and of the encoders that they read."""
+LICENSED = """`{license}`, chosen by who made this bundle. The datasets that it was trained on and the encoders that it
+reads have terms of their own."""
 
 
 @dataclass(frozen=True, kw_only=True)

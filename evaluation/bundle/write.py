@@ -71,7 +71,8 @@ def write_bundle(run: Path, out: Path, work: WorkFolder, *, license: str | None 
             license=license,
         )
         write_text(folder / CARD, make_card(parts, work))
-        _refuse_paths(folder, (run.resolve().parent, work.root.resolve(), Path.home()))
+        inside = [source.weights.folder.resolve() for source in sources if source.weights]
+        _refuse_paths(folder, (run.resolve().parent, work.root.resolve(), Path.home(), *inside))
         about = _list_files(folder, run, loaded, evaluation, sources)
         if before and before.sha256 != about["sha256"]:
             raise UsageError(
@@ -190,7 +191,10 @@ def _refuse_paths(folder: Path, private: Sequence[Path]) -> None:
         if path.is_relative_to(folder / ENCODERS):
             continue  # as they were published
         text = path.read_text(encoding="utf-8")
-        named = next((one for one in private if len(one.parts) > 1 and f"{one}/" in text), None)
+        named = next(
+            (one for one in private if len(one.parts) > 1 and re.search(rf"{re.escape(str(one))}(?![\w.-])", text)),
+            None,
+        )
         if named:
             problem = f"{path.relative_to(folder)}: names the folder {named} of this machine"
             raise UsageError(problem, "evaluate the run again, and give encoder weights by a hub name or as a folder")
