@@ -134,14 +134,17 @@ def _place_inputs(about: dict[str, Any], loaded: LoadedRun, sources: Sequence[En
     """inputs.json with the encoders that the model reads, and their weights where they are in the bundle."""
     encoders, streams = [], {name: dict(stream) for name, stream in about["streams"].items()}
     for source in sources:
-        choice = source.choice.model_dump(mode="json")
+        encoders.append(_place_choice(source))
         if source.weights is not None:
-            choice = place_weights(choice, lambda _, place=source.place: f"./{place}")
             stream = streams[source.need.stream]
             stream["spec"] = stream["spec"] | {"weights": "inside the bundle"}
-        encoders.append(choice)
     profile = loaded.info.profile.model_dump(mode="json") | {"encoders": encoders}
     return about | {"profile": profile, "streams": streams}
+
+
+def _place_choice(source: EncoderSource) -> dict[str, Any]:
+    choice = source.choice.model_dump(mode="json")
+    return choice if source.weights is None else place_weights(choice, lambda _: f"./{source.place}")
 
 
 def _copy_beside(run: Path, loaded: LoadedRun, sources: Sequence[EncoderSource], folder: Path) -> None:

@@ -34,8 +34,8 @@ COPIED = ("summary.json", "evaluation.json", "verdict-models.json", "verdict-mod
 """Files of a run folder that a bundle takes along as they are: what a verdict needs beside the weights. A file that
 `predict` reads from the run folder is listed here; it has no path, no name of a media file and no pickle in it."""
 
-FORMAT = "unmask-bundle"
-VERSION = 1
+FORMAT: Literal["unmask-bundle"] = "unmask-bundle"
+VERSION: Literal[1] = 1
 AGAIN = "copy or download the bundle again, or make it again: unmask bundle RUN OUT"
 LARGEST_LISTING = 16 * 1024**2
 SHA256 = r"^[0-9a-f]{64}$"
