@@ -34,6 +34,13 @@ class BundleRun(Run):
             raise MissingInput(f"{self.folder}: no bundle", "unmask bundle RUN OUT")
         return found
 
+    def check(self) -> None:
+        """Compare every file with bundle.json, and read its settings. `MissingInput` for a damaged bundle."""
+        from unmask.train.run_folder import read_info
+
+        log.debug("%s: %d files are as they were written", self.about.run, len(self.about.files))
+        read_info(self.folder)
+
     @property
     def name(self) -> str:
         """Of the run that it was made from."""
@@ -72,12 +79,9 @@ def open_bundle(path: str | Path) -> BundleRun:
 
     `MissingInput` where there is no bundle, or one that was changed.
     """
-    from unmask.train.run_folder import read_info
-
     set_environment()
     bundle = BundleRun(Path(path), WorkFolder(Path(path).absolute().parent))
-    if bundle.about:
-        read_info(bundle.folder)
+    bundle.check()
     return bundle
 
 

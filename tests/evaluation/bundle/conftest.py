@@ -37,7 +37,7 @@ def save_vit(folder: Path) -> Path:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        save_for_hf(timm.create_model("test_vit", num_classes=3), folder, safe_serialization=True)
+        save_for_hf(timm.create_model("test_vit", num_classes=3), str(folder), safe_serialization=True)
     return folder
 
 
