@@ -30,9 +30,9 @@ CARD = "README.md"
 WEIGHTS = "model.safetensors"
 ENCODERS = "encoders"
 MEMBERS = "members"
-COPIED = ("summary.json", "evaluation.json", "verdict-models.json", "verdict-models.npz")
+COPIED = ("summary.json", "evaluation.json", "verdict-models.json", "verdict-models.npz", "training_features.npz")
 """Files of a run folder that a bundle takes along as they are: what a verdict needs beside the weights. A file that
-`predict` reads from the run folder is listed here; it has no path, no name of a media file and no pickle in it."""
+`predict` reads from the run folder is listed here; it has no path of this machine, no media and no pickle in it."""
 
 FORMAT: Literal["unmask-bundle"] = "unmask-bundle"
 VERSION: Literal[1] = 1
