@@ -140,3 +140,21 @@ def test_encoders_of_an_opened_bundle_lie_inside_it(bundled, copied):
     found = {find_stream_name(one): one.weights for one in read_info(copied).profile.encoders}
     assert str(found["vit"]).startswith(str(copied.resolve()))
     assert Path(str(found["vit"])).is_dir()
+
+
+def test_what_a_verdict_needs_beside_the_weights_is_taken_along(bundled, tmp_path):
+    beside = bundled.run.folder / "verdict-models.json"
+    before = beside.read_bytes() if beside.is_file() else None
+    beside.write_text("{}")
+    try:
+        made = bundled.run.bundle(tmp_path / "made")
+        assert made.about.files["verdict-models.json"].size == 2
+        assert (made.folder / "verdict-models.json").read_text() == "{}"
+        beside.write_text(f'"{bundled.run.folder}"')
+        with pytest.raises(UsageError, match=r"verdict-models\.json: names the folder"):
+            bundled.run.bundle(tmp_path / "private")
+    finally:
+        beside.unlink()
+        if before is not None:
+            beside.write_bytes(before)
+    assert not (tmp_path / "private").exists()
