@@ -13,6 +13,7 @@ from typing import Any, Literal
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput, UsageError, raise_read_failure
 from unmask.core.suggestions import suggest
+from unmask.train.bundles.opening import is_bundle
 from unmask.train.run_folder import CONFIG, INPUTS, PURPOSE, REMEDY
 
 Purpose = Literal["train", "ablation", "member", "control"]
@@ -67,7 +68,7 @@ def list_run_folders(runs: Path) -> list[Path]:
 
 
 def find_run(runs: Path, named: str | Path | None, ensemble: int | None = None) -> Path:
-    """The run `named` by its name or folder; None: the newest that `unmask train` was asked for.
+    """The run `named` by its name or folder, or the bundle in a folder; None: the newest that `train` was asked for.
 
     `ensemble`: the newest ensemble of so many members instead. `MissingInput` when there is none, with the names of
     those that there are.
@@ -90,7 +91,7 @@ def find_run(runs: Path, named: str | Path | None, ensemble: int | None = None) 
 
 def _find_named(runs: Path, named: Path) -> Path:
     for run in (runs / named, named):
-        if (run / INPUTS).is_file():
+        if (run / INPUTS).is_file() or is_bundle(run):
             return run
     found = list_run_folders(runs)
     listed = f"runs: {_list_names(found)}; or {REMEDY}" if found else f"{REMEDY} first, or give its folder"

@@ -13,27 +13,34 @@ runs/<preset>-s<seed>-<8 hex of config and inputs>/
 
 The folder of an ensemble, <preset>-ensemble<members>-s<first seed>-<8 hex>, has config.json (of its first member),
 inputs.json, lock and summary.json. inputs.json names the members, whose folders lie beside it.
+
+`load_run` opens a bundle too (train/bundles): weights are model.safetensors there, and members lie inside it.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from pydantic import ValidationError
 
-from unmask.core.atomic_files import create_file, write_json, write_text
+from unmask.core.atomic_files import write_json, write_text
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint, hash_file
 from unmask.metrics.calibration import limit_temperature
 from unmask.train.best_epoch import Criterion
+from unmask.train.bundles.listing import AGAIN, MEMBERS, BundleInfo
+from unmask.train.bundles.model_weights import BEST as BEST
+from unmask.train.bundles.model_weights import find_weights_file, load_weights
+from unmask.train.bundles.model_weights import load_state as load_state
+from unmask.train.bundles.model_weights import save_state as save_state
+from unmask.train.bundles.opening import open_bundle
+from unmask.train.bundles.placed_encoders import check_own_encoders, open_encoders
 from unmask.train.config import TrainConfig
 from unmask.train.data.token_data import TokenData
 from unmask.train.extensions import check_fusion, hash_extensions
@@ -47,7 +54,6 @@ log = logging.getLogger("unmask")
 CONFIG = "config.json"
 INPUTS = "inputs.json"
 METRICS = "metrics.jsonl"
-BEST = "best_multimodal_all_datasets.pth"
 LAST = "last.pth"
 SUMMARY = "summary.json"
 LOCK = "lock"
@@ -121,12 +127,15 @@ def write_info(
 
 
 def load_run(run: Path, device: torch.device) -> LoadedRun:
-    """The best model of a run, or the members of an ensemble.
+    """The best model of a run or of a bundle, or the members of an ensemble.
 
-    `MissingInput` when there is none, it is another program's or version's, or a member is gone or was trained anew.
+    `MissingInput` when there is none, it is another program's or version's, a member is gone or was trained anew, or a
+    file of a bundle is not as it was written.
     """
-    info = read_info(run)
+    info, bundle = read_info(run), open_bundle(run)
     try:
+        if bundle:
+            check_own_encoders(run, info.profile, bundle)
         check_fusion(run, info.shape.fusion, info.extensions)
         # Runs of earlier versions do not say whether tokens are standardized.
         config = TrainConfig.model_validate({"standardize": info.shape.standardized} | _read_json(run / CONFIG))
@@ -136,16 +145,21 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
         log.warning("%s: a control trained on shuffled labels: its scores are meaningless", run.name)
     temperature, threshold = limit_temperature(info.temperature, info.threshold)
     info = info.model_copy(update={"temperature": temperature, "threshold": threshold})
-    members = tuple(_load_member(run, info, member, device) for member in info.members)
+    if bundle:
+        members = tuple(_load_inner_member(run, bundle, member, device) for member in info.members)
+    else:
+        members = tuple(_load_member(run, info, member, device) for member in info.members)
     return LoadedRun(members[0].model if members else _load_model(run, info, device), config, info, members)
 
 
 def read_info(run: Path) -> RunInfo:
     """inputs.json of a run of this version."""
+    bundle = open_bundle(run)
     about = _read_json(run / INPUTS)
     if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
         raise MissingInput(f"{run}: not a run of this version", REMEDY)
     try:
+        about = open_encoders(about, run, bundle) if bundle else about
         return RunInfo.model_validate(about)
     except ValidationError as error:
         raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
@@ -154,10 +168,19 @@ def read_info(run: Path) -> RunInfo:
 def _load_model(run: Path, info: RunInfo, device: torch.device) -> Detector:
     model = Detector(info.shape)
     try:
-        model.load_state_dict(load_state(run / BEST, torch.device("cpu")))
+        model.load_state_dict(load_weights(run))
     except RuntimeError as error:
-        raise MissingInput(f"{run / BEST}: weights of another model", REMEDY) from error
+        raise MissingInput(f"{find_weights_file(run)}: weights of another model", REMEDY) from error
     return model.to(device).eval()
+
+
+def _load_inner_member(run: Path, bundle: BundleInfo, member: Member, device: torch.device) -> LoadedRun:
+    """A member inside a bundle, whose bytes are those that its listing says."""
+    listed = f"{MEMBERS}/{member.run}/{INPUTS}" in bundle.files
+    found = read_info(run / MEMBERS / member.run) if listed else None
+    if found is None or found.key != member.key or found.members:
+        raise MissingInput(f"{run}: its member {member.run} is not inside", AGAIN)
+    return load_run(run / MEMBERS / member.run, device)
 
 
 def _load_member(ensemble: Path, info: RunInfo, member: Member, device: torch.device) -> LoadedRun:
@@ -182,25 +205,6 @@ def describe_member(run: Path) -> Member:
         return Member(run=run.name, key=about["key"], content=fingerprint(about, hash_file(run / BEST)))
     except (OSError, KeyError, ValidationError) as error:
         raise MissingInput(f"{run}: no readable run", REMEDY) from error
-
-
-def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Tensors, numbers and strings only: what `weights_only=True` reads."""
-    # Through memory: torch names the archive's folder after the file, and has an error of its own for a full disk.
-    content = io.BytesIO()
-    torch.save(dict(state), content)
-    with create_file(path) as temporary:
-        temporary.write_bytes(content.getbuffer())
-
-
-def load_state(path: Path, device: torch.device) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError as error:
-        raise MissingInput(f"{path}: no such checkpoint", REMEDY) from error
-    except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
-        raise MissingInput(f"{path}: not a readable checkpoint ({error})", f"remove it, then {REMEDY}") from error
-    return state
 
 
 def load_finished(run: Path, key: str) -> RunSummary | None:
@@ -287,7 +291,7 @@ def read_inputs(run: Path) -> dict[str, Any]:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MissingInput(f"{path}: no readable run", REMEDY) from error
     if not isinstance(value, dict):
         raise MissingInput(f"{path}: no readable run", REMEDY)

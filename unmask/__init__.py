@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unmask.api import Work as Work
+    from unmask.bundle_run import BundleRun as BundleRun
+    from unmask.bundle_run import open_bundle as open_bundle
     from unmask.clip_dataset import ClipDataset as ClipDataset
     from unmask.clip_dataset import collate_clips as collate_clips
     from unmask.core.errors import ItemsFailed as ItemsFailed
@@ -41,6 +43,7 @@ _MODULES = {
     "ProbeTable": "unmask.result_tables.probe_table",
     "RobustnessTable": "unmask.result_tables.robustness_table",
     "AuditTable": "unmask.tables",
+    "BundleRun": "unmask.bundle_run",
     "ClipDataset": "unmask.clip_dataset",
     "ComparisonTable": "unmask.result_tables.comparison_table",
     "EpochTable": "unmask.result_tables.epoch_table",
@@ -60,6 +63,7 @@ _MODULES = {
     "VerdictTable": "unmask.tables",
     "Work": "unmask.api",
     "collate_clips": "unmask.clip_dataset",
+    "open_bundle": "unmask.bundle_run",
     "write_demo": "unmask.demo",
 }
 

@@ -18,6 +18,7 @@ from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 if TYPE_CHECKING:
     import torch
 
+    from unmask.bundle_run import BundleRun
     from unmask.manifests.manifest import Manifest
     from unmask.result_tables.robustness_table import RobustnessTable
     from unmask.train.config import TrainConfig
@@ -175,6 +176,15 @@ class Run:
 
         return report(self._work, self.folder, None if figures is None else Path(figures))
 
+    def bundle(self, path: str | Path, *, license: str | None = None) -> BundleRun:
+        """Write it, evaluated, as a bundle that needs no work folder (docs/bundles.md); the same bundle is kept.
+
+        `license`: the hub's id of the licence of the weights, for the model card.
+        """
+        from unmask.bundle_run import make_bundle
+
+        return make_bundle(self.folder, Path(path), self._work, license)
+
     def as_row(self) -> Row:
         """Its row in `Work.runs()`."""
         about, done = self.config, self.summary if self.finished else None
@@ -234,9 +244,10 @@ def list_runs(work: WorkFolder) -> RunTable:
 
 def find_run(work: WorkFolder, run: Run | str | Path | None, ensemble: int | None) -> Run:
     """`run` by its folder or name; None: the newest that `train` was asked for. `MissingInput` where there is none."""
+    from unmask.bundle_run import open_folder
     from unmask.train import run_choice
 
-    return run if isinstance(run, Run) else Run(run_choice.find_run(work.runs, run, ensemble), work)
+    return run if isinstance(run, Run) else open_folder(run_choice.find_run(work.runs, run, ensemble), work)
 
 
 def train_run(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +55,12 @@ class Projection:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """`MissingInput` when the file does not exist."""
+        """`MissingInput` when the file does not exist, or is damaged."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 return cls(file["mean"], file["matrix"])
-        except (OSError, ValueError, KeyError) as error:
-            problem = f"{path}: the fitted projection of these tokens is missing"
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            problem = f"{path}: the fitted projection of these tokens is missing or damaged"
             raise MissingInput(problem, "run `unmask extract` with the profile that fits it") from error
 
 

@@ -6,7 +6,7 @@ Every figure about performance is one of evaluation.json, in the form of the rep
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unmask.cache.spec import EncoderSpec
 from unmask.evaluation.model_card.front_matter import format_front_matter
@@ -41,8 +41,8 @@ class CardData:
     """None for a run that was not finished."""
     encoders: Mapping[str, EncoderSpec]
     """Name in the profile -> spec of the tokens."""
-    rows: Sequence[MediaRow]
-    """Of the manifest that the run was trained on."""
+    rows: Sequence[MediaRow] | None
+    """Of the manifest that the run was trained on; None where it is gone."""
     trained_on: Sequence[str]
     """Datasets."""
     commands: Sequence[str]
@@ -50,6 +50,10 @@ class CardData:
     synthetic: bool
     version: str
     """Of this program."""
+    license: str | None = None
+    """The hub's id of the licence of the weights."""
+    sections: Mapping[str, str] = field(default_factory=dict)
+    """Heading -> Markdown, before the citation."""
 
 
 def format_card(data: CardData) -> str:
@@ -63,17 +67,21 @@ def format_card(data: CardData) -> str:
         "Known shortcuts": _describe_shortcuts(data.evaluation),
         "Limits": LIMITS,
         "Make it again": "\n".join(["```sh", *data.commands, "```"]),
+        **data.sections,
         "Citation": f"```bibtex\n{format_references(_list_datasets(data), data.encoders, data.version).rstrip()}\n```",
     }
     about = [f"# {data.evaluation.run}", "", describe_beaten(data.evaluation)[0]]
     if data.synthetic:
         about += ["", "**Trained or tested on synthetic demo data: its results say nothing about real deepfakes.**"]
     body = [line for heading, text in sections.items() for line in ("", f"## {heading}", "", text.rstrip())]
-    return "\n".join([format_front_matter(data.evaluation) + "\n" + about[0], *about[1:], *body]) + "\n"
+    return "\n".join([format_front_matter(data.evaluation, data.license) + "\n" + about[0], *about[1:], *body]) + "\n"
 
 
 def _describe_training(data: CardData) -> str:
     evaluation = data.evaluation
+    if data.rows is None:
+        names, split = ", ".join(data.trained_on), f"`{evaluation.split_scheme}`, hash `{evaluation.split_hash}`"
+        return f"On {names}; split scheme {split}."
     used = [row for row in data.rows if row.dataset in data.trained_on and row.kind in data.config.kinds]
     table = TextTable(
         headings=["dataset", "train real", "train fake", "val real", "val fake"],

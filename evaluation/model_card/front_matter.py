@@ -14,10 +14,13 @@ TYPES = {"auc": "roc_auc", "ap": "average_precision"}
 TASK = {"type": "deepfake-detection", "name": "Deepfake detection"}
 
 
-def format_front_matter(evaluation: Evaluation) -> str:
-    """Between two lines of dashes: tags, metrics, and one result per row of the table that has a metric."""
+def format_front_matter(evaluation: Evaluation, license: str | None = None) -> str:
+    """Between two lines of dashes: tags, metrics, and one result per row of the table that has a metric.
+
+    `license`: the hub's id of the licence of the weights.
+    """
     rows = [row for row in evaluation.model.rows if any(row[metric.name] is not None for metric in binary.METRICS)]
-    value = {
+    value = ({"license": license} if license else {}) | {
         "library_name": "unmask",
         "tags": ["deepfake-detection", "unmask"],
         "metrics": [name_metric(metric.name) for metric in binary.METRICS],

@@ -43,5 +43,5 @@ def cite_encoder(spec: EncoderSpec) -> tuple[str, ...] | None:
 
 def name_weights(spec: EncoderSpec) -> str:
     """Where the weights are from, without the folders of this machine: they help no reader, the hash tells them."""
-    path = PurePath(spec.weights)
+    path = PurePath(spec.weights.removeprefix("local "))
     return f"folder {path.name}" if path.is_absolute() else spec.weights

@@ -27,6 +27,7 @@ from unmask.manifests.scan.single_files import make_file_manifest
 from unmask.preprocess.profiles import AugmentationSettings, Profile
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import preprocess
+from unmask.train.bundles.opening import name_run
 from unmask.train.run_folder import LoadedRun, load_run
 from unmask.train.run_info import RunInfo
 
@@ -47,7 +48,7 @@ def predict(
     if accepted:
         with tempfile.TemporaryDirectory(prefix="unmask-") as folder:
             scored = judge_files(accepted, loaded, run, WorkFolder(Path(folder)), device, options or PredictOptions())
-    return [replace(refused[name] or scored[Path(name).resolve()], path=name, run=run.name) for name in names]
+    return [replace(refused[name] or scored[Path(name).resolve()], path=name, run=name_run(run)) for name in names]
 
 
 def _refuse(name: str, loaded: LoadedRun) -> Verdict | None:

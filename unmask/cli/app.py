@@ -14,6 +14,7 @@ from unmask.cli import cache, runs
 from unmask.cli.ablate import ablate
 from unmask.cli.adapt import adapt
 from unmask.cli.audit import audit
+from unmask.cli.bundle import bundle
 from unmask.cli.compare import compare
 from unmask.cli.datasets import datasets
 from unmask.cli.demo import demo
@@ -53,6 +54,7 @@ COMMANDS = (
     robustness,
     report,
     predict,
+    bundle,
     presets,
     ablate,
     compare,

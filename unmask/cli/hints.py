@@ -26,7 +26,7 @@ TARGETS = {
 """Command -> make target. The other commands have none."""
 
 COMMAND = re.compile(
-    r"\bunmask (?P<name>cache [a-z]+|runs [a-z]+|audit|compare|merge|predict|split|transcribe|"
+    r"\bunmask (?P<name>cache [a-z]+|runs [a-z]+|audit|bundle|compare|merge|predict|split|transcribe|"
     rf"{'|'.join(TARGETS)})\b(?![/.])(?P<data> /path/to/datasets)?(?! --work)"
 )
 

@@ -1,0 +1,69 @@
+"""The weights of a model: the state dict of a run folder, or the safetensors of a bundle."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from unmask.core.atomic_files import create_file
+from unmask.core.errors import MissingInput
+from unmask.train.bundles.listing import AGAIN, WEIGHTS
+
+BEST = "best_multimodal_all_datasets.pth"
+"""In a run folder."""
+REMEDY = "unmask train"
+
+
+def find_weights_file(run: Path) -> Path:
+    """The weights of a single run, or of one in a bundle."""
+    inside = run / WEIGHTS
+    return inside if inside.is_file() else run / BEST
+
+
+def load_weights(run: Path) -> dict[str, Any]:
+    """The state dict of the best epoch, on the CPU."""
+    path = find_weights_file(run)
+    return dict(read_weights(path)) if path.name == WEIGHTS else load_state(path, torch.device("cpu"))
+
+
+def write_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Every bit of `state` stays. Tensors that share memory are written one by one."""
+    from safetensors.torch import save
+
+    # Not save_file: its file can be read by its owner only.
+    path.write_bytes(save({name: values.detach().clone().contiguous() for name, values in state.items()}))
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """On the CPU. `MissingInput` for a file that is cut off, or whose header does not fit its content."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise MissingInput(f"{path}: not a complete safetensors file ({error})", AGAIN) from error
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Tensors, numbers and strings only: what `weights_only=True` reads."""
+    # Through memory: torch names the archive's folder after the file, and has an error of its own for a full disk.
+    content = io.BytesIO()
+    torch.save(dict(state), content)
+    with create_file(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
+
+
+def load_state(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError as error:
+        raise MissingInput(f"{path}: no such checkpoint", REMEDY) from error
+    except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
+        raise MissingInput(f"{path}: not a readable checkpoint ({error})", f"remove it, then {REMEDY}") from error
+    return state
