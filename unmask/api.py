@@ -285,9 +285,11 @@ class Work(OpenWork):
         """`Run.evaluate` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).evaluate(split, random=random, device=device)
 
-    def predict(self, files: Sequence[str | Path], run: RunName = None, *, device: str = "auto") -> VerdictTable:
+    def predict(
+        self, files: Sequence[str | Path], run: RunName = None, *, device: str = "auto", out: str | Path | None = None
+    ) -> VerdictTable:
         """`Run.predict` of a run by its name or folder; None: the newest of `train`."""
-        return self.run(run).predict(files, device=device)
+        return self.run(run).predict(files, device=device, out=out)
 
     def report(self, run: RunName = None, *, figures: str | Path | None = None) -> Path:
         """`Run.report` of a run by its name or folder; None: the newest of `train`."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,13 +16,13 @@ from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 if TYPE_CHECKING:
     import torch
 
+    from unmask.evaluation.verdicts.verdict import Verdict
     from unmask.manifests.manifest import Manifest
+    from unmask.preprocess.stage import Limits
     from unmask.result_tables.robustness_table import RobustnessTable
     from unmask.train.config import TrainConfig
     from unmask.train.run_choice import Purpose
     from unmask.train.run_info import RunSummary
-
-log = logging.getLogger("unmask")
 
 FIGURES = {
     "macro_auc": ("model", "macro"),
@@ -142,16 +140,25 @@ class Run:
         at = choose_device(device)
         return measure_run(self.folder, self._work, only, strengths, device=at, batch_size=batch_size)
 
-    def predict(self, files: Iterable[str | Path] | str | Path, *, device: str = "auto") -> VerdictTable:
-        """Score images, audio files or videos: one `Verdict` per file, in their order.
+    def predict(
+        self,
+        files: Iterable[str | Path] | str | Path,
+        *,
+        device: str = "auto",
+        out: str | Path | None = None,
+        limits: Limits | None = None,
+        show: Callable[[Verdict], None] | None = None,
+    ) -> VerdictTable:
+        """Score images, audio files or videos: one `Verdict` per file, in their order (docs/predict.md).
 
         A folder stands for the media files in and below it, a pattern ("clips/*.mp4") for the files that match it.
+        `out`: a file of JSON lines that a repeated call continues. `show`: called with each verdict as it is ready.
         """
-        from unmask.evaluation.verdicts.predict import predict
+        from unmask.evaluation.verdicts.options import PredictOptions
+        from unmask.result_tables.verdict_table import judge_files
 
-        names = [files] if isinstance(files, str | Path) else list(files)
-        with _only_progress():  # the stages' other log lines name a temporary folder
-            return VerdictTable(predict(names, self.folder, device=choose_device(device)))
+        options = PredictOptions(out=None if out is None else Path(out), **{"limits": limits} if limits else {})
+        return judge_files(self.folder, files, device=choose_device(device), options=options, show=show)
 
     def report(self, figures: str | Path | None = None) -> Path:
         """Write the HTML report about this run, which must have been evaluated; the page's path.
@@ -284,17 +291,3 @@ def _read(path: Path) -> Row:
     except (OSError, ValueError) as error:
         raise MissingInput(f"{path}: not readable ({error})", "train again") from error
     return value
-
-
-@contextmanager
-def _only_progress() -> Iterator[None]:
-    """Of the log lines below a warning only those of core/progress.py pass."""
-
-    def passes(record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING or record.module == "progress"
-
-    log.addFilter(passes)
-    try:
-        yield
-    finally:
-        log.removeFilter(passes)

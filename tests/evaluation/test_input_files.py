@@ -75,7 +75,7 @@ def test_the_exit_code_says_whether_files_were_scored(capsys, monkeypatch, tmp_p
         Verdict(path=f"{n}.mp4", verdict="unreadable" if score is None else "fake", threshold=0.5, score=score)
         for n, score in enumerate(scores)
     ]
-    run = SimpleNamespace(predict=lambda files, device: VerdictTable(verdicts))
+    run = SimpleNamespace(predict=lambda files, **options: VerdictTable(verdicts))
     monkeypatch.setattr("unmask.cli.options.Call.choose_run", lambda self, *named: run)
     with pytest.raises(SystemExit) as stopped:
         app.main(["predict", "0.mp4", "--work", str(tmp_path), *["--json"] * as_json])
@@ -102,11 +102,11 @@ def test_of_the_stages_only_progress_and_warnings_are_logged(monkeypatch, tmp_pa
         with Progress("preprocess", 3, "files") as bar:
             clock[0] = 120.0
             bar.advance()
-        return []
+        return iter(())
 
     clock = [0.0]
     monkeypatch.setattr("unmask.core.progress.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("unmask.evaluation.verdicts.predict.predict", stages)
+    monkeypatch.setattr("unmask.evaluation.verdicts.predict.iterate_verdicts", stages)
     show_log(logging.INFO)
     Run(tmp_path, WorkFolder(tmp_path)).predict("a.mp4", device="cpu")
     log.info("after it")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unmask.cli.options import Call, Device, Ensemble, RunFolder, command
+from unmask.cli.options import Call, Device, Ensemble, Memory, RunFolder, Timeout, Workers, command
 from unmask.core.crashes import describe_crashes
 from unmask.core.errors import ItemsFailed, MissingInput
+from unmask.core.process_pool import count_cores
+
+if TYPE_CHECKING:
+    from unmask.evaluation.verdicts.verdict import Verdict
+    from unmask.tables import VerdictTable
 
 HINT = "the line of each file says why"
 
@@ -22,17 +28,48 @@ def predict(
     run: RunFolder = None,
     ensemble: Ensemble = None,
     device: Device = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Also write JSON lines to this file; calling again continues where it stopped."),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Also write a table for spreadsheets to this file.")] = None,
+    workers: Workers = None,
+    timeout: Timeout = 120.0,
+    memory: Memory = 4.0,
 ) -> None:
     """Score new images, audio files or videos with a trained run.
 
     Exit code 3 if some of the files got no score, 4 if none got one.
     """
-    verdicts = call.choose_run(run, ensemble).predict(files, device=device)
-    for verdict in verdicts:
-        call.console.say(str(verdict))
+    from unmask.preprocess.stage import Limits
+
+    limits = Limits(workers=workers or count_cores(), timeout_s=timeout, memory_gib=memory, fork=True)
+    chosen = call.choose_run(run, ensemble)
+    verdicts = chosen.predict(
+        files, device=device, out=out, limits=limits, show=lambda verdict: show_verdict(call, verdict)
+    )
     for line in describe_crashes(verdict.reason for verdict in verdicts):
         call.console.say(line)
-    call.console.result["verdicts"] = [verdict.as_json() for verdict in verdicts]
+    if verdicts.skipped:
+        call.console.say(f"skipped {verdicts.skipped} file{'s' * (verdicts.skipped != 1)} that are not media")
+    call.console.result |= {"verdicts": [verdict.as_json() for verdict in verdicts], "skipped": verdicts.skipped}
+    if csv is not None:
+        from unmask.result_tables.verdict_table import write_csv
+
+        write_csv(csv, verdicts)
+    check_scores(verdicts)
+
+
+def show_verdict(call: Call, verdict: Verdict) -> None:
+    from unmask.evaluation.verdicts.credentials import format_credentials
+
+    call.console.say(str(verdict))
+    if verdict.custody and (line := format_credentials(verdict.custody.content_credentials)):
+        call.console.say(f"    {line}")
+
+
+def check_scores(verdicts: VerdictTable) -> None:
+    """`MissingInput` if no file got a score, `ItemsFailed` if some got none."""
     without = sum(verdict.score is None for verdict in verdicts)
     if without == len(verdicts):
         raise MissingInput(f"none of the {without} files got a score" if without > 1 else "no score", HINT)

@@ -1,0 +1,95 @@
+"""Many files: verdicts batch by batch, continued by the next call, whatever one of the files does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from unmask.evaluation.input_files import find_files
+from unmask.evaluation.verdicts import predict as module
+from unmask.evaluation.verdicts.batches import split_batches
+from unmask.evaluation.verdicts.options import PredictOptions
+from unmask.evaluation.verdicts.verdict import Verdict
+from unmask.preprocess.stage import Limits
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> list[str]:
+    chain = request.getfixturevalue("chain")
+    folder = tmp_path_factory.mktemp("judged")
+    for name in ("pictures/test/real/0.png", "pictures/test/fake/0.png", "sounds/test/real/0.wav"):
+        shutil.copy(chain.data_root / name, folder / name.replace("/", "-"))
+    (folder / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n but no picture")
+    (folder / "notes.txt").write_text("not media")
+    found = find_files([str(folder)])
+    assert found.skipped == 1
+    return found.files
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "split_batches", lambda names: split_batches(names, 2))
+
+
+def options(out: Path | None = None) -> PredictOptions:
+    return PredictOptions(out=out, limits=Limits(workers=1, fork=True))
+
+
+def scores(verdicts: list[Verdict]) -> dict[str, float | None]:
+    return {verdict.path: verdict.score for verdict in verdicts}
+
+
+def test_batches_hold_to_their_limits_and_lose_no_file(tmp_path):
+    names = []
+    for number, size in enumerate((10, 10, 50, 1, 1, 1)):
+        path = tmp_path / str(number)
+        path.write_bytes(b"x" * size)
+        names.append(str(path))
+    batches = list(split_batches(names, 2, 20))
+    assert [name for batch in batches for name in batch] == names
+    assert [len(batch) for batch in batches] == [2, 1, 2, 1]
+
+
+def test_batches_change_no_score_and_a_killed_call_is_continued(chain, files, tmp_path, monkeypatch, small_batches):
+    out, asked = tmp_path / "verdicts.jsonl", []
+    judge = module.judge_files
+
+    def count(paths, *rest):
+        asked.append(len(paths))
+        return judge(paths, *rest)
+
+    monkeypatch.setattr(module, "judge_files", count)
+    killed = module.iterate_verdicts(files, chain.run, device=CPU, options=options(out))
+    next(killed)
+    killed.close()
+    with out.open("ab") as file:
+        file.write(b'{"unmask_verdict": 1, "path": "half')
+    verdicts = list(module.iterate_verdicts(files, chain.run, device=CPU, options=options(out)))
+    assert asked == [2, 2, 1]  # the first batch was written before its first verdict was handed out
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [line["path"] for line in lines] == files
+
+    monkeypatch.setattr(module, "split_batches", split_batches)
+    alone = list(module.iterate_verdicts(files, chain.run, device=CPU, options=options()))
+    assert scores(alone) == {path: pytest.approx(score, abs=1e-5) for path, score in scores(verdicts).items()}
+    assert sum(score is None for score in scores(alone).values()) == 1
+
+    again = list(module.iterate_verdicts(files, chain.run, device=CPU, options=options(out)))
+    assert len(asked) == 4
+    assert again == verdicts
+
+
+def test_a_line_of_a_changed_file_does_not_count(chain, files, tmp_path):
+    out, path = tmp_path / "verdicts.jsonl", tmp_path / "picture.png"
+    shutil.copy(files[1], path)
+    (before,) = module.iterate_verdicts([str(path)], chain.run, device=CPU, options=options(out))
+    shutil.copy(files[2], path)
+    (after,) = module.iterate_verdicts([str(path)], chain.run, device=CPU, options=options(out))
+    assert before.custody.sha256 != after.custody.sha256
+    assert before.score != after.score
