@@ -237,6 +237,9 @@ def compute_features(
 
 def find_feature_width(architecture: Architecture, network: Any, layers: Sequence[int]) -> int:
     """D of the maps of `layers`, computed from shapes only. `UsageError` when their maps cannot be averaged."""
+    if isinstance(network, EfficientNetLite0) and len(layers) < 2:
+        # Shapes on the device "meta" load torch's compilers, which takes as long as to load torch.
+        return int(network.feature_info[layers[0] - 1]["num_chs"]) if layers else network.num_features
     x_BCSS = torch.empty(1, 3, architecture.size, architecture.size, device="meta")
     try:
         shapes = {tuple(found.map_BDHW.shape[1:]) for found in compute_features(network, x_BCSS, layers)}

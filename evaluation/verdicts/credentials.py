@@ -25,6 +25,13 @@ OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 STATES: dict[str, Literal["valid", "trusted", "invalid"]] = {
     "Valid": "valid", "Trusted": "trusted", "Invalid": "invalid",
 }  # fmt: skip
+PROBLEMS = {
+    "signingCredential.untrusted": "the signer is on no list of trusted signers",
+    "assertion.dataHash.mismatch": "the file was changed after it was signed",
+    "assertion.bmffHash.mismatch": "the file was changed after it was signed",
+    "signingCredential.expired": "the signer's certificate had expired",
+}
+"""Code of the standard -> in words."""
 SOURCES = {
     "trainedAlgorithmicMedia": "created by an AI model",
     "compositeWithTrainedAlgorithmicMedia": "edited with an AI model",
@@ -56,7 +63,9 @@ def describe_manifest(store: Mapping[str, Any], state: str | None) -> ContentCre
     claims = [_clean(claim) for claim in dict.fromkeys(_list_claims(active)) if claim]
     problems = [_clean(str(one.get("code", ""))) for one in map(_as_mapping, _as_list(store.get("validation_status")))]
     known = STATES.get(state or "")
-    note = f"validation: {', '.join(dict.fromkeys(problems[:MOST]))}" if problems else ""
+    note = (
+        f"validation: {', '.join(PROBLEMS.get(one, one) for one in dict.fromkeys(problems[:MOST]))}" if problems else ""
+    )
     if known is None:
         return ContentCredentials(state="not read", claims=tuple(claims[:MOST]), note=note or "validation is unknown")
     return ContentCredentials(state=known, claims=tuple(claims[:MOST]), note=note)
