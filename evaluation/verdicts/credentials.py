@@ -1,14 +1,16 @@
 """C2PA manifests ("content credentials") of judged files: claims of whoever signed them, which change no score.
 
-They are read with the optional extra `c2pa`, in a worker process with limits, because native code reads what a stranger
-wrote. Nothing is fetched from the network: neither manifests kept elsewhere nor lists of revoked certificates. Without
-a list of trusted signers a good signature is "valid"; it says who claims to have signed, not that they are honest.
+They are read with the optional extra `c2pa` (c2pa-python), in a worker process with limits, because native code reads
+what a stranger wrote. Nothing is fetched from the network: neither manifests kept elsewhere nor lists of revoked
+certificates. Without a list of trusted signers a good signature is "valid"; it says who claims to have signed, not that
+they are honest.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -63,9 +65,8 @@ def describe_manifest(store: Mapping[str, Any], state: str | None) -> ContentCre
     claims = [_clean(claim) for claim in dict.fromkeys(_list_claims(active)) if claim]
     problems = [_clean(str(one.get("code", ""))) for one in map(_as_mapping, _as_list(store.get("validation_status")))]
     known = STATES.get(state or "")
-    note = (
-        f"validation: {', '.join(PROBLEMS.get(one, one) for one in dict.fromkeys(problems[:MOST]))}" if problems else ""
-    )
+    words = ", ".join(PROBLEMS.get(one, one) for one in dict.fromkeys(problems[:MOST]))
+    note = f"validation: {words}" if words else ""
     if known is None:
         return ContentCredentials(state="not read", claims=tuple(claims[:MOST]), note=note or "validation is unknown")
     return ContentCredentials(state=known, claims=tuple(claims[:MOST]), note=note)
@@ -81,7 +82,7 @@ def format_credentials(found: ContentCredentials) -> str | None:
 
 def _read_claims(path: Path) -> ContentCredentials:
     """In a worker process."""
-    import c2pa  # an optional extra
+    c2pa: Any = import_module("c2pa")
 
     try:
         with c2pa.Context.from_dict(OFFLINE) as context, c2pa.Reader(str(path), context=context) as reader:

@@ -131,8 +131,7 @@ def test_a_signed_file_is_read_and_a_changed_one_is_invalid(tmp_path):
 
 def sign_image() -> bytes:
     """A PNG with a manifest, signed with a certificate that is made here."""
-    import c2pa
-
+    c2pa = pytest.importorskip("c2pa")
     plain, signed = io.BytesIO(), io.BytesIO()
     Image.fromarray(np.full((16, 16, 3), 128, np.uint8)).save(plain, "png")
     plain.seek(0)
@@ -149,16 +148,13 @@ def sign_image() -> bytes:
 
 def make_certificates() -> tuple[bytes, bytes]:
     """PEM of a chain of two certificates, and of the key of the first."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
+    names = ("x509", "hazmat.primitives.hashes", "hazmat.primitives.serialization", "hazmat.primitives.asymmetric.ec")
+    x509, hashes, serialization, ec = (pytest.importorskip(f"cryptography.{name}") for name in names)
     authority, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.now(datetime.UTC)
 
     def name(text: str) -> Any:
-        parts = ((NameOID.COMMON_NAME, text), (NameOID.ORGANIZATION_NAME, "Example News"))
+        parts = ((x509.NameOID.COMMON_NAME, text), (x509.NameOID.ORGANIZATION_NAME, "Example News"))
         return x509.Name([x509.NameAttribute(kind, value) for kind, value in parts])
 
     def certify(subject: str, public: Any, *, is_authority: bool) -> bytes:
@@ -176,7 +172,9 @@ def make_certificates() -> tuple[bytes, bytes]:
         made = made.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
         made = made.add_extension(x509.KeyUsage(**usage, **signing), critical=True)
         if not is_authority:
-            made = made.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+            made = made.add_extension(
+                x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False
+            )
         made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
         signed = made.add_extension(issuer, critical=False).sign(authority, hashes.SHA256())
