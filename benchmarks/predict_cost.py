@@ -1,4 +1,4 @@
-"""Processor time of whole calls of `unmask predict`, as multiples of `import torch`; UNMASK_WORK names a trained folder.
+"""Processor time of whole calls of `unmask predict` as multiples of `import torch`; UNMASK_WORK is a trained folder.
 
 The files are those of its manifest: the first image, the video nearest to ten seconds, the first hundred images.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -157,7 +158,8 @@ class Run:
         from unmask.evaluation.verdicts.options import PredictOptions
         from unmask.result_tables.verdict_table import judge_files
 
-        options = PredictOptions(out=None if out is None else Path(out), **{"limits": limits} if limits else {})
+        options = PredictOptions(out=None if out is None else Path(out))
+        options = options if limits is None else replace(options, limits=limits)
         return judge_files(self.folder, files, device=choose_device(device), options=options, show=show)
 
     def report(self, figures: str | Path | None = None) -> Path:

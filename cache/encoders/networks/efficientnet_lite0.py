@@ -103,8 +103,8 @@ class EfficientNetLite0(nn.Module):
         """
         wanted = {ENDS[index] for index in indices}
         x_BCHW, maps = self.bn1(self.conv_stem(x_BCHW)), []
-        for number, stage in enumerate(self.blocks[: max(wanted)], start=1):
-            x_BCHW = stage(x_BCHW)
+        for number in range(1, max(wanted) + 1):
+            x_BCHW = self.blocks[number - 1](x_BCHW)
             if number in wanted:
                 maps.append(x_BCHW)
         return maps
