@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -139,6 +139,15 @@ def can_fork() -> bool:
     """Has this process one thread, and not used a GPU? A copy of it then holds no lock that nobody gives back."""
     torch = sys.modules.get("torch")
     return threading.active_count() == 1 and not (torch and torch.cuda.is_initialized())
+
+
+def start_server(preload: Sequence[str]) -> None:
+    """Start the process that workers are forked from, with these modules loaded, where it does not run yet.
+
+    For work that starts several kinds of workers in turn: the first of them alone would decide what it has loaded.
+    """
+    _Context().set_forkserver_preload(list(preload))
+    forkserver.ensure_running()
 
 
 def _make_context(preload: Sequence[str], *, fork: bool) -> BaseContext:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +21,18 @@ log = logging.getLogger("unmask")
 PLAIN_SECONDS = 5.0
 # The first items bear the start of workers and the loading of weights: an estimate from them is several times too long.
 LEAST_SECONDS, LEAST_SHARE = 5.0, 0.02
+
+_SILENT: ContextVar[bool] = ContextVar("silent_progress", default=False)
+
+
+@contextmanager
+def silence_progress(silent: bool = True) -> Iterator[None]:
+    """Within it nothing shows progress: for parts of work with a bar of its own, since a terminal has room for one."""
+    before = _SILENT.set(silent or _SILENT.get())
+    try:
+        yield
+    finally:
+        _SILENT.reset(before)
 
 
 def estimate_remaining(done: float, total: float | None, elapsed: float | None) -> str:
@@ -46,7 +61,8 @@ class Progress:
         self.done = self.failed = 0
         self._started = self._printed = time.monotonic()
         self._rich: RichProgress | None = None
-        if sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
+        self._silent = _SILENT.get()
+        if not self._silent and sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
             self._rich = RichProgress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -54,6 +70,8 @@ class Progress:
                 TextColumn("{task.fields[note]}"),
                 RemainingColumn(),
                 console=Console(stderr=True),
+                # Lines printed meanwhile appear above the bar; in a file or pipe they have to arrive there.
+                redirect_stdout=sys.stdout.isatty(),
             )
             self._task = self._rich.add_task(label, total=total, note="")
 
@@ -68,7 +86,7 @@ class Progress:
         self.failed += failed
         if self._rich:
             self._rich.update(self._task, advance=count, note=self._note())
-        elif time.monotonic() - self._printed >= PLAIN_SECONDS:
+        elif not self._silent and time.monotonic() - self._printed >= PLAIN_SECONDS:
             self._printed = time.monotonic()
             facts = (f"{self.done}/{self.total} {self.unit}", self._note(), self._eta())
             log.info("%s: %s", self.label, ", ".join(filter(None, facts)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from unmask.manifests.datasets.file_tree import walk
@@ -14,12 +15,26 @@ URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 WILDCARDS = re.compile(r"[*?\[]")
 
 
+@dataclass(frozen=True, slots=True)
+class InputFiles:
+    files: list[str]
+    """In the order of the names that stand for them."""
+    skipped: int = 0
+    """Files in folders that are not media."""
+
+
+def find_files(names: Iterable[str]) -> InputFiles:
+    """`expand_files`, with the number of files that were left out of folders."""
+    found = [_expand(name) for name in names]
+    return InputFiles([file for one in found for file in one.files], sum(one.skipped for one in found))
+
+
 def expand_files(names: Iterable[str]) -> list[str]:
     """The files of folders (with all folders below) and of patterns such as "clips/**/*.mp4", sorted, in place of them.
 
     A name that leads to no file stays as it is: `explain_absence` says why.
     """
-    return [file for name in names for file in _expand(name)]
+    return find_files(names).files
 
 
 def explain_absence(name: str) -> str | None:
@@ -35,18 +50,22 @@ def explain_absence(name: str) -> str | None:
     return "vanished: no such file"
 
 
-def _expand(name: str) -> list[str]:
+def _expand(name: str) -> InputFiles:
     if Path(name).is_dir():
-        return _list_media(Path(name)) or [name]
+        found = _list_media(Path(name))
+        return found if found.files else InputFiles([name], found.skipped)
     if Path(name).exists() or URL.match(name) or not WILDCARDS.search(name):
-        return [name]
-    found = [Path(path) for path in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 (also absolute patterns)
-    files = [str(path) for path in found if path.is_file()]
+        return InputFiles([name])
+    paths = [Path(path) for path in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 (also absolute patterns)
     # A pattern that matches files ("clips/**") means these, not once more the folders that hold them.
-    return files or [file for path in found for file in _list_media(path)] or [name]
+    if files := [str(path) for path in paths if path.is_file()]:
+        return InputFiles(files)
+    listed = [_list_media(path) for path in paths]
+    return InputFiles([file for one in listed for file in one.files] or [name], sum(one.skipped for one in listed))
 
 
-def _list_media(folder: Path) -> list[str]:
+def _list_media(folder: Path) -> InputFiles:
     """Media files below `folder`; none that are hidden, nor in a folder that is hidden or of the system."""
-    paths = (folder / name for name in walk(folder).files)
-    return sorted(str(path) for path in paths if find_kind(path, path.suffix.lower()))
+    paths = [folder / name for name in walk(folder).files]
+    media = sorted(str(path) for path in paths if find_kind(path, path.suffix.lower()))
+    return InputFiles(media, len(paths) - len(media))

@@ -286,10 +286,17 @@ class Work(OpenWork):
         return self.run(run).evaluate(split, random=random, device=device)
 
     def predict(
-        self, files: Sequence[str | Path], run: RunName = None, *, explain: bool = False, device: str = "auto"
+        self,
+        files: Sequence[str | Path],
+        run: RunName = None,
+        *,
+        explain: bool = False,
+        html: str | Path | None = None,
+        out: str | Path | None = None,
+        device: str = "auto",
     ) -> VerdictTable:
         """`Run.predict` of a run by its name or folder; None: the newest of `train`."""
-        return self.run(run).predict(files, explain=explain, device=device)
+        return self.run(run).predict(files, explain=explain, html=html, out=out, device=device)
 
     def report(self, run: RunName = None, *, figures: str | Path | None = None) -> Path:
         """`Run.report` of a run by its name or folder; None: the newest of `train`."""

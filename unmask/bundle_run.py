@@ -53,13 +53,15 @@ class BundleRun(Run):
 
         return RunTable(Run(self.folder / MEMBERS / name, self._work) for name in list_members(self.folder))
 
-    def predict(self, files: Iterable[str | Path] | str | Path, *, device: str = "auto") -> VerdictTable:
+    def predict(
+        self, files: Iterable[str | Path] | str | Path, *, device: str = "auto", **options: Any
+    ) -> VerdictTable:
         """`Run.predict`; a line says when this is another class of machine than the one that the bundle was made on."""
         from unmask.train.bundles.machine_class import describe_difference
 
         if difference := describe_difference(self.about.machine, choose_device(device)):
             log.warning("%s: %s", self.name, difference)
-        return super().predict(files, device=device)
+        return super().predict(files, device=device, **options)
 
     def push(self, name: str, *, public: bool = False) -> str:
         """Upload it to the model hub as owner/name, private unless `public`; the address of the commit."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 from unmask.core.errors import MissingInput
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
-from unmask.logs import only_progress
 from unmask.result_tables.epoch_table import EpochTable
 from unmask.tables import EvaluationTable, Row, Table, VerdictTable
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import torch
 
     from unmask.bundle_run import BundleRun
+    from unmask.evaluation.verdicts.verdict import Verdict
     from unmask.manifests.manifest import Manifest
+    from unmask.preprocess.stage import Limits
     from unmask.result_tables.robustness_table import RobustnessTable
     from unmask.train.config import TrainConfig
     from unmask.train.run_choice import Purpose
@@ -147,21 +149,24 @@ class Run:
         *,
         explain: bool = False,
         html: str | Path | None = None,
+        out: str | Path | None = None,
+        limits: Limits | None = None,
+        show: Callable[[Verdict], None] | None = None,
         device: str = "auto",
     ) -> VerdictTable:
-        """Score images, audio files or videos: one `Verdict` per file, in their order.
+        """Score images, audio files or videos: one `Verdict` per file, in their order (docs/predict.md).
 
         A folder stands for the media files in and below it, a pattern ("clips/*.mp4") for the files that match it.
-        `explain`: with `Verdict.explanation` (docs/explanations.md).
-        `html`: where a page of the verdicts, with pictures, is written (docs/verdict-page.md).
+        `explain`: with `Verdict.explanation` (docs/explanations.md). `html`: where a page of the verdicts, with
+        pictures, is written (docs/verdict-page.md). `out`: a file of JSON lines that a repeated call continues.
+        `show`: called with each verdict as it is ready.
         """
         from unmask.evaluation.verdicts.options import PredictOptions
-        from unmask.evaluation.verdicts.predict import predict
+        from unmask.result_tables.verdict_table import judge_files
 
-        names = [files] if isinstance(files, str | Path) else list(files)
-        options = PredictOptions(explain=explain, pictures=html is not None)
-        with only_progress():  # the stages' other log lines name a temporary folder
-            verdicts = VerdictTable(predict(names, self.folder, device=choose_device(device), options=options))
+        options = PredictOptions(explain=explain, pictures=html is not None, out=None if out is None else Path(out))
+        options = options if limits is None else replace(options, limits=limits)
+        verdicts = judge_files(self.folder, files, device=choose_device(device), options=options, show=show)
         if html is not None:
             verdicts.write_html(html)
         return verdicts

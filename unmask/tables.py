@@ -262,8 +262,10 @@ class EvaluationTable(Table):
 class VerdictTable(Table, list["Verdict"]):
     """One `Verdict` per file, in the order of the files."""
 
-    def __init__(self, verdicts: Iterable[Verdict] = ()) -> None:
+    def __init__(self, verdicts: Iterable[Verdict] = (), *, skipped: int = 0) -> None:
         super().__init__(verdicts)
+        self.skipped = skipped
+        """Files of the folders that are not media."""
 
     def as_rows(self) -> list[Row]:
         from unmask.result_tables.verdict_rows import flatten_verdict

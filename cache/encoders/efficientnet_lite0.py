@@ -11,21 +11,19 @@ from torch import nn
 
 from unmask.cache.encoders.encoder_options import only
 from unmask.cache.encoders.image_base import ImageEncoder, describe, from_weights, make_saveable
-from unmask.cache.encoders.timm_weights import Architecture, get_default_architecture, load_network
+from unmask.cache.encoders.timm_weights import LITE0, Architecture, get_default_architecture, load_network
 from unmask.cache.weights.resolve import Weights, obtain_weights
 from unmask.cache.weights.tensor_files import read_tensors
 from unmask.core.errors import MissingInput
 from unmask.preprocess.profiles import EncoderChoice
 
-ARCHITECTURE = "tf_efficientnet_lite0"
-
 
 def efficientnet_lite0(choice: EncoderChoice, device: torch.device) -> ImageEncoder:
     """1280 wide, 224 px, mean = std = 0.5."""
     if choice.weights is not None:
-        return from_weights(choice, device, default=ARCHITECTURE)
+        return from_weights(choice, device, default=LITE0)
     only(choice, "layer", "grid", "pooling")
-    weights, architecture = obtain_weights(choice.name), get_default_architecture(ARCHITECTURE)
+    weights, architecture = obtain_weights(choice.name), get_default_architecture(LITE0)
     spec = describe(choice, architecture, weights.origin, weights.hash)
 
     def load() -> nn.Module:

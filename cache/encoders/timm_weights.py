@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from unmask.cache.encoders.frozen import build_seeded
+from unmask.cache.encoders.networks.efficientnet_lite0 import EfficientNetLite0
 from unmask.cache.weights.folder_files import read_settings
 from unmask.cache.weights.resolve import Weights
 from unmask.cache.weights.tensor_files import Tensors
@@ -26,6 +26,9 @@ POSITIONS = "pos_embed"
 INTERPOLATIONS = ("bicubic", "bilinear", "nearest")
 # What timm raises for settings that a network cannot have.
 MISFITS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+# The shipped network: it needs no timm, whose import costs more than torch's.
+LITE0 = "tf_efficientnet_lite0"
 
 _BLANKS: dict[str, Any] = {}
 """Architecture, as it shows itself -> its network without weights."""
@@ -46,6 +49,10 @@ class Architecture:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def build(self) -> nn.Module:
+        if self.name == LITE0 and not self.arguments:
+            return EfficientNetLite0(self.classes)
+        import timm
+
         arguments = {"num_classes": self.classes, **self.arguments}
         network: nn.Module = timm.create_model(self.name, pretrained=False, **arguments)
         return network
@@ -79,6 +86,11 @@ class Architecture:
 
 def get_default_architecture(name: str) -> Architecture:
     """The architecture `name` as timm describes it. `MissingInput` for an unknown name."""
+    if name == LITE0:
+        half = (0.5, 0.5, 0.5)
+        return Architecture(name=name, classes=1000, size=224, mean=half, std=half)
+    import timm
+
     about = timm.get_pretrained_cfg(name)
     if about is None:
         raise MissingInput(
@@ -225,6 +237,9 @@ def compute_features(
 
 def find_feature_width(architecture: Architecture, network: Any, layers: Sequence[int]) -> int:
     """D of the maps of `layers`, computed from shapes only. `UsageError` when their maps cannot be averaged."""
+    if isinstance(network, EfficientNetLite0) and len(layers) < 2:
+        # Shapes on the device "meta" load torch's compilers, which takes as long as to load torch.
+        return int(network.feature_info[layers[0] - 1]["num_chs"]) if layers else network.num_features
     x_BCSS = torch.empty(1, 3, architecture.size, architecture.size, device="meta")
     try:
         shapes = {tuple(found.map_BDHW.shape[1:]) for found in compute_features(network, x_BCSS, layers)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from unmask.preprocess.stage import Limits
 
@@ -14,4 +15,6 @@ class PredictOptions:
     pictures: bool = False
     """Fill `Verdict.pictures`, for a page."""
     limits: Limits = field(default_factory=lambda: Limits(fork=True))
-    """Of the worker processes, per file."""
+    """Of the worker processes, per file. `fork` is for few files: more than one batch goes without."""
+    out: Path | None = None
+    """JSON lines to write the verdicts to, and to take those from that still hold (verdict_file.py)."""

@@ -18,9 +18,10 @@ from unmask.media.media_kind import find_kind
 DATASET = "files"
 
 
-def make_file_manifest(files: Sequence[Path]) -> Manifest:
+def make_file_manifest(files: Sequence[Path], *, workers: int | None = None, fork: bool = True) -> Manifest:
     """One row per file, without label or split, in the order of `files`; duplicates become one row.
 
+    `workers`: processes at most, None for one per core. `fork`: as in `run_isolated`.
     What is not image, audio or video is a failed row. `MissingInput` for a missing file.
     """
     if not files:
@@ -28,8 +29,8 @@ def make_file_manifest(files: Sequence[Path]) -> Manifest:
     paths = list(dict.fromkeys(_check_path(path) for path in files))
     root = Path(os.path.commonpath([path.parent for path in paths]))
     rows = [(_make_row(path, path.relative_to(root).as_posix()), path) for path in paths]
-    workers = min(len(rows), count_cores())
-    return from_rows(probe_rows(rows, total=len(rows), workers=workers, fork=True), {DATASET: str(root)})
+    workers = min(len(rows), workers or count_cores())
+    return from_rows(probe_rows(rows, total=len(rows), workers=workers, fork=fork), {DATASET: str(root)})
 
 
 def _check_path(path: Path) -> Path:

@@ -9,8 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from unmask.manifests.manifest import DATASETS
 
@@ -42,6 +40,10 @@ class Links:
             return numbers
         # Rows and keys are the nodes of one undirected graph.
         starts = np.concatenate([part.indptr, np.full(keys, part.indptr[-1], part.indptr.dtype)])
+        # Imported here: predictions import this file for a type, and wait for no library that they do not use.
+        from scipy import sparse
+        from scipy.sparse.csgraph import connected_components
+
         graph = sparse.csr_array(
             (np.ones(part.nnz, np.int8), part.indices + count, starts), shape=(count + keys, count + keys)
         )
@@ -67,6 +69,8 @@ def link(table: pa.Table, near: pa.Table | None = None) -> Links:
     rows = np.concatenate([of for of, _ in parts])
     named = pa.chunked_array([names for _, names in parts], pa.string()).combine_chunks().dictionary_encode()
     keys, columns = _sort_keys(named)
+    from scipy import sparse
+
     matrix = sparse.coo_array((np.ones(len(rows), np.int32), (rows, columns)), (table.num_rows, len(keys))).tocsr()
     matrix.sum_duplicates()
     matrix.data[:] = 1

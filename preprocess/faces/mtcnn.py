@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from facenet_pytorch import MTCNN
 from numpy.typing import NDArray
-from torchvision.ops import nms, roi_align  # type: ignore[import-untyped]
 
 from unmask.preprocess.faces.image_pyramid import CELL, compute_scales
+from unmask.preprocess.faces.mtcnn_networks import align_regions, load_network, suppress_boxes
 from unmask.preprocess.faces.types import Detections, Pyramid, SearchParameters
 
 # Pixels between neighboring squares of the first network.
@@ -66,9 +65,7 @@ class BatchedMTCNN:
     """The three networks on the CPU. Loads the weights: build one per process."""
 
     def __init__(self) -> None:
-        # Channels last: three times faster on a CPU.
-        networks: Any = MTCNN().eval().to(memory_format=torch.channels_last)
-        self._pnet, self._rnet, self._onet = networks.pnet, networks.rnet, networks.onet
+        self._pnet, self._rnet, self._onet = map(load_network, ("pnet", "rnet", "onet"))
 
     def detect(self, pyramid: Pyramid, search: SearchParameters) -> list[Detections]:
         """Faces of each frame of `build_pyramid(frames, search.smallest)`."""
@@ -173,7 +170,7 @@ def _crop_batches(
     """(K, 3, side, side) float32, in batches."""
     rois = torch.cat([frame[:, None].to(regions), regions], dim=1)
     for batch in rois.split(BATCH_PIXELS // side**2):
-        crops = roi_align(pixels, batch, side, sampling_ratio=SAMPLES_PER_PIXEL, aligned=True)
+        crops = align_regions(pixels, batch, side, SAMPLES_PER_PIXEL)
         yield crops.contiguous(memory_format=torch.channels_last)
 
 
@@ -185,8 +182,7 @@ def _suppress(candidates: _Candidates, group: torch.Tensor, max_iou: float) -> t
     # Shift each group far from the others; in 64 bits, because 32 would round the boxes of the last groups to pixels.
     boxes = candidates.boxes
     apart = group.double() * (boxes.max() - boxes.min() + 1 if len(group) else 0)
-    kept: torch.Tensor = nms(boxes.double() + apart[:, None], candidates.scores.double(), max_iou)
-    return kept
+    return suppress_boxes(boxes.double() + apart[:, None], candidates.scores.double(), max_iou)
 
 
 def _normalize(pixels: torch.Tensor) -> torch.Tensor:

@@ -102,11 +102,11 @@ def test_of_the_stages_only_progress_and_warnings_are_logged(monkeypatch, tmp_pa
         with Progress("preprocess", 3, "files") as bar:
             clock[0] = 120.0
             bar.advance()
-        return []
+        return iter(())
 
     clock = [0.0]
     monkeypatch.setattr("unmask.core.progress.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("unmask.evaluation.verdicts.predict.predict", stages)
+    monkeypatch.setattr("unmask.evaluation.verdicts.predict.iterate_verdicts", stages)
     show_log(logging.INFO)
     Run(tmp_path, WorkFolder(tmp_path)).predict("a.mp4", device="cpu")
     log.info("after it")

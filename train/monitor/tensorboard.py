@@ -6,13 +6,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from torch.utils.tensorboard import SummaryWriter
-
 
 class Events:
     """`with Events(run, done) as events: events.write(line)`; epochs after `done` of an earlier call are hidden."""
 
     def __init__(self, run: Path, done: int, writes: bool = True) -> None:
+        # Imported here: predictions import the training too, and wait for no library that they do not use.
+        from torch.utils.tensorboard import SummaryWriter
+
         self._writer = SummaryWriter(str(run), purge_step=done + 1) if writes else None
 
     def __enter__(self) -> Self:

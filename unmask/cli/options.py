@@ -50,6 +50,8 @@ TrainAssignments = Annotated[
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Number of worker processes (default: one per CPU core).")
 ]
+Timeout = Annotated[float, typer.Option("--timeout", min=1, help="Time limit per file, in seconds.")]
+Memory = Annotated[float, typer.Option("--memory", min=0.25, help="Memory limit per file, in GiB.")]
 MaxFailures = Annotated[
     float,
     typer.Option("--max-failures", min=0, max=1, help="Exit with code 3 if a larger fraction of the items failed."),
