@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from unmask.preprocess.stage import Limits
+
+Stage = Literal["reading", "judging"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +20,7 @@ class PredictOptions:
     """Fill `Verdict.pictures`, for a page."""
     limits: Limits = field(default_factory=lambda: Limits(fork=True))
     """Of the worker processes, per file."""
+    folder: Path | None = None
+    """Where temporary files are written; None: the system's folder for them."""
+    on_stage: Callable[[Stage], object] = lambda stage: None
+    """Called when the files are read, and when the networks begin."""

@@ -15,7 +15,7 @@ from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.stage import extract, open_tokens
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.input_files import expand_files, explain_absence
-from unmask.evaluation.open_run import open_run
+from unmask.evaluation.open_run import keep_run, open_run
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.evaluation.verdicts.options import PredictOptions
 from unmask.evaluation.verdicts.scored_files import score_safely
@@ -25,7 +25,7 @@ from unmask.manifests.scan.single_files import make_file_manifest
 from unmask.preprocess.profiles import AugmentationSettings, Profile
 from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import preprocess
-from unmask.train.run_folder import LoadedRun, load_run
+from unmask.train.run_folder import LoadedRun
 from unmask.train.run_info import RunInfo
 
 
@@ -38,13 +38,14 @@ def predict(
     those of the training.
     """
     names = expand_files(map(str, files))
-    loaded = load_run(run, torch.device("cpu"))  # the GPU is left alone until the workers have started
+    loaded = keep_run(run, torch.device("cpu"))  # the GPU is left alone until the workers have started
     refused = {name: _refuse(name, loaded) for name in names}
     accepted = [Path(name) for name, verdict in refused.items() if verdict is None]
     scored: dict[Path, Verdict] = {}
     if accepted:
-        with tempfile.TemporaryDirectory(prefix="unmask-") as folder:
-            scored = judge_files(accepted, loaded, run, WorkFolder(Path(folder)), device, options or PredictOptions())
+        options = options or PredictOptions()
+        with tempfile.TemporaryDirectory(prefix="unmask-", dir=options.folder) as folder:
+            scored = judge_files(accepted, loaded, run, WorkFolder(Path(folder)), device, options)
     return [replace(refused[name] or scored[Path(name).resolve()], path=name, run=run.name) for name in names]
 
 
@@ -64,7 +65,9 @@ def judge_files(
     manifest = probed.with_table(probed.table.filter([verdict is None for verdict in verdicts.values()]))
     if not len(manifest):
         return {path: verdict for path, verdict in verdicts.items() if verdict}
+    options.on_stage("reading")
     preprocess(manifest, profile.preprocess, work, options.limits)
+    options.on_stage("judging")
     if (run / PROJECTIONS).is_dir():
         shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
     known = load_outcomes(get_media_folder(work, profile.preprocess))
