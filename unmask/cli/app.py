@@ -30,6 +30,7 @@ from unmask.cli.probe import probe
 from unmask.cli.report import report
 from unmask.cli.robustness import robustness
 from unmask.cli.scan import scan
+from unmask.cli.serve import serve
 from unmask.cli.split import split
 from unmask.cli.suite import suite
 from unmask.cli.train import train
@@ -53,6 +54,7 @@ COMMANDS = (
     robustness,
     report,
     predict,
+    serve,
     presets,
     ablate,
     compare,
