@@ -36,7 +36,8 @@ def serve(
     run: Run, *, device: torch.device, port: int, access: Access, limits: ServeLimits, say: Callable[[str], None]
 ) -> None:
     """Serve verdicts of `run` until Ctrl-C. `UsageError` for an address that cannot be bound."""
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    for name in ("unmask", "uvicorn.error"):  # the stages' lines name a folder of a moment, for every file
+        logging.getLogger(name).setLevel(logging.WARNING)
     with _bind(access.host, port) as listener, PrivateFolders() as folders:
 
         def open_predictor() -> AbstractContextManager[Any]:
