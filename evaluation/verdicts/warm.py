@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Self
 
@@ -38,7 +39,10 @@ class WarmPredictor:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        multiprocessing.set_forkserver_preload([*PRELOADED])  # counts where no worker process was started before
+        # Started here: the first pool would have it load only what that pool's workers need. It counts where no worker
+        # process was started before.
+        multiprocessing.set_forkserver_preload([*PRELOADED])
+        ensure_running()
         self._stack.enter_context(keep_values())
         return self
 

@@ -40,11 +40,12 @@ def serve(
     """
     if missing := [module for module in NEEDED if find_spec(module) is None]:
         raise MissingInput(f"unmask serve needs {' and '.join(missing)}", "pip install 'unmask[serve]'")
-    from unmask.core.machine import choose_device
-    from unmask.serve.server import serve as serve_run
     from unmask.serve.settings import MB, Access, ServeLimits
 
     access = Access(host=host, token=token, names=tuple(name or ()))
     limits = ServeLimits(file_bytes=max_mb * MB, queue=queue, file_s=seconds)
     chosen = call.choose_run(run, ensemble)
+    from unmask.core.machine import choose_device
+    from unmask.serve.server import serve as serve_run  # loads torch: a wrong option is told before
+
     serve_run(chosen, device=choose_device(device), port=port, access=access, limits=limits, say=call.console.say)

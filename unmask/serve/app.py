@@ -29,7 +29,14 @@ PLAIN: dict[int, str] = {404: "no such page", 405: "this page has no such method
 def create_app(service: Service) -> Any:
     """The ASGI application of `service`, whose queue is running."""
     # Swagger UI and ReDoc load scripts from elsewhere: /docs is a page of ours.
-    app = FastAPI(title="unmask", version=unmask.__version__, description=ABOUT, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="unmask",
+        version=unmask.__version__,
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
     app.include_router(make_api(service))
     app.include_router(make_pages(service))
 

@@ -70,8 +70,14 @@ async def _read_form(request: Request) -> bytes:
 
 
 def _list_calls(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Method, path, description and refusals of each call."""
     return [
-        {"method": method.upper(), "path": path, "about": call.get("description", ""), "answers": call["responses"]}
+        {
+            "method": method.upper(),
+            "path": path,
+            "about": call.get("description", ""),
+            "refusals": {code: one for code, one in call["responses"].items() if code[0] != "2" and code != "422"},
+        }
         for path, calls in schema["paths"].items()
         for method, call in calls.items()
     ]

@@ -33,6 +33,8 @@ for folder in sys.argv[1:]:
     shutil.rmtree(folder, ignore_errors=True)
 """
 
+_watchers: list[subprocess.Popen[bytes]] = []
+
 
 class PrivateFolders:
     """`uploads` for files as they arrive, `work` for what a verdict is made from, in memory where there is room.
@@ -76,9 +78,8 @@ class PrivateFolders:
             shutil.rmtree(folder, ignore_errors=True)
         for lock in self._locks:
             os.close(lock)
-        assert self._watcher.stdin is not None
-        self._watcher.stdin.close()
-        self._watcher.wait()
+        # The watcher stays until this process ends: a thread that still judges may write once more.
+        _watchers.append(self._watcher)
 
 
 def remove_stale(place: Path) -> list[Path]:

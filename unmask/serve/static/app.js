@@ -81,20 +81,21 @@ async function sendAll() {
     if (request && request.status === 202) {
       follow(row, answer.verdicts[0].id);
     } else {
-      end(row, "refused", describe(answer, request), true);
+      end(row, "refused", describe(row, answer, request), true);
     }
   }
   sending = false;
 }
 
-function describe(answer, request) {
+function describe(row, answer, request) {
   if (!request) return "The service does not answer, or the file is too large.";
   if (request.status === 401) return "Please log in again (reload this page).";
-  return [answer.error || `refused (${request.status})`, answer.hint].filter(Boolean).join(". ");
+  const problem = (answer.error || `refused (${request.status})`).replace(`${row.file.name}: `, "");
+  return [problem, answer.hint].filter(Boolean).join(". ");
 }
 
 async function follow(row, id) {
-  row.bar.removeAttribute("value"); // moving: nobody knows how long a file takes
+  row.bar.value = 0;
   for (;;) {
     let answer, reply;
     try {
@@ -110,6 +111,7 @@ async function follow(row, id) {
     }
     row.state.textContent = answer.state === "queued" && answer.before ? `waiting, ${answer.before} before it` : WORDS[answer.state];
     row.item.dataset.state = answer.state;
+    if (answer.state !== "queued") row.bar.removeAttribute("value"); // moving: nobody knows how long a file takes
     if (answer.state === "done" || answer.state === "failed") {
       end(row, WORDS[answer.state], answer.words || answer.error, answer.state === "failed");
       if (answer.state === "done") addLinks(row, id, answer);
