@@ -25,8 +25,8 @@ from unmask.cache.weights.trained_on import find_trained_on, write_trained_on
 from unmask.core.atomic_files import remove_leftovers
 from unmask.core.crashes import is_crash
 from unmask.core.errors import MissingInput, UsageError
-from unmask.core.kept_values import keep
 from unmask.core.stage_report import StageReport
+from unmask.core.warm.kept_values import keep
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice, Profile

@@ -26,7 +26,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from unmask.core.crashes import as_run_error, describe_crash, is_memory_error
 from unmask.core.errors import BadMedia, MachineFailed, Reason, UnmaskError
-from unmask.core.kept_values import is_keeping, keep
+from unmask.core.warm.kept_values import is_keeping, keep
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -108,8 +108,8 @@ def run_isolated(
     `fork`: where `can_fork`, workers are copies of this process, which imports `preload` itself; a few files then do
     not wait until a second process has loaded the same libraries. `memory_gib`: what a worker may allocate beyond what
     it starts with. Any exception of the function, a timeout, too little memory and a died process become a `Failure`;
-    only what concerns the whole run (core.crashes.as_run_error) is raised here. Within `core.kept_values.keep_values`
-    the workers wait for the next call.
+    only what concerns the whole run (core.crashes.as_run_error) is raised here. Within `keep_values` of core.warm the
+    workers wait for the next call.
     """
     context = _make_context(preload, fork=fork and not is_keeping() and can_fork())
     rest, pending, breaks = iter(items), deque[_Pending](), 0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput
-from unmask.core.kept_values import keep
+from unmask.core.warm.kept_values import keep
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.predictions import Predictions
 from unmask.manifests.manifest import Manifest

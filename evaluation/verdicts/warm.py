@@ -16,12 +16,12 @@ import soundfile
 import torch
 from PIL import Image
 
-from unmask.core.kept_values import keep_values
+from unmask.core.warm.kept_values import keep_values
 from unmask.evaluation.verdicts.options import PredictOptions, Stage
 from unmask.evaluation.verdicts.predict import predict
 from unmask.evaluation.verdicts.verdict import Verdict
 
-PRELOADED = ("unmask.manifests.scan.probe", "unmask.preprocess.warm_worker")
+PRELOADED = ("unmask.manifests.scan.probe", "unmask.evaluation.verdicts.warm_worker")
 """Loaded once by the process that the workers are forked from, the face detector included."""
 RATE = 16_000
 

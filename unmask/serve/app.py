@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
 
 import unmask
 from unmask.serve.api_routes import RETRY_S, make_api
@@ -44,9 +43,11 @@ def create_app(service: Service) -> Any:
     async def refuse(request: Request, why: Refused) -> JSONResponse:
         return _problem(why.status, why.problem, why.hint)
 
-    @app.exception_handler(HTTPException)
-    async def refuse_plainly(request: Request, why: HTTPException) -> JSONResponse:
-        return _problem(why.status_code, PLAIN.get(why.status_code, "refused"), "the calls are listed at /docs")
+    @app.exception_handler(404)
+    @app.exception_handler(405)
+    async def refuse_unknown(request: Request, why: Exception) -> JSONResponse:
+        code = getattr(why, "status_code", 404)
+        return _problem(code, PLAIN[code], "the calls are listed at /docs")
 
     @app.exception_handler(RequestValidationError)
     async def refuse_wrong(request: Request, why: RequestValidationError) -> JSONResponse:

@@ -123,7 +123,7 @@ class JobQueue:
         """Forget a job, whatever its state, and delete its file. Was there one?"""
         with self._change:
             job = self._jobs.pop(job_id, None)
-            if job in self._waiting:
+            if job is not None and job in self._waiting:
                 self._waiting.remove(job)
                 self._taken -= 1
                 job.path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from tiny_chain import Chain
 
-from unmask.core import kept_values
+from unmask.core.warm import kept_values
 from unmask.evaluation.verdicts.options import PredictOptions
 from unmask.evaluation.verdicts.predict import predict
 from unmask.evaluation.verdicts.verdict import Verdict

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from unmask.core.kept_values import is_keeping, keep, keep_values
 from unmask.core.process_pool import Failure, run_isolated
+from unmask.core.warm.kept_values import is_keeping, keep, keep_values
 
 
 @pytest.fixture
