@@ -26,6 +26,7 @@ from unmask.core.atomic_files import remove_leftovers
 from unmask.core.crashes import is_crash
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.stage_report import StageReport
+from unmask.core.warm.kept_values import keep
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice, Profile
@@ -145,7 +146,7 @@ def _plan_stores(
         if spec := unneeded.get(find_stream_name(choice)):
             yield _make_job(choice, NothingToEncode(spec), work, media, 0)
             continue
-        clean = make_encoder(choice, device)
+        clean = _make_clean(choice, profile, device)
         name = clean.spec.projection
         if name == PCA:
             clean = make_encoder(choice.model_copy(update={"projection": NATIVE}), device)
@@ -159,6 +160,13 @@ def _plan_stores(
                 projected = make_encoder(_get_native_choice(choice), device)
                 projected.spec = replace(encoder.spec, projection=name)
                 yield replace(_make_job(choice, projected, work, media, view), native=made)
+
+
+def _make_clean(choice: EncoderChoice, profile: Profile, device: torch.device) -> Encoder:
+    """The encoder of clean media, kept where a process asks for it. One that augmentations rename is not shared."""
+    if profile.views.count:
+        return make_encoder(choice, device)
+    return keep(("encoder", choice.model_dump_json(), str(device)), lambda: make_encoder(choice, device))
 
 
 def _refuse_equal_tokens(jobs: Sequence[StoreJob]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
@@ -25,6 +26,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from unmask.core.crashes import as_run_error, describe_crash, is_memory_error
 from unmask.core.errors import BadMedia, MachineFailed, Reason, UnmaskError
+from unmask.core.warm.kept_values import is_keeping, keep
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -106,14 +108,13 @@ def run_isolated(
     `fork`: where `can_fork`, workers are copies of this process, which imports `preload` itself; a few files then do
     not wait until a second process has loaded the same libraries. `memory_gib`: what a worker may allocate beyond what
     it starts with. Any exception of the function, a timeout, too little memory and a died process become a `Failure`;
-    only what concerns the whole run (core.crashes.as_run_error) is raised here.
+    only what concerns the whole run (core.crashes.as_run_error) is raised here. Within `keep_values` of core.warm the
+    workers wait for the next call.
     """
-    context = _make_context(preload, fork=fork and can_fork())
+    context = _make_context(preload, fork=fork and not is_keeping() and can_fork())
     rest, pending, breaks = iter(items), deque[_Pending](), 0
     while True:
-        with ProcessPool(
-            max_workers=workers, context=context, initializer=_begin, initargs=(memory_gib, initializer)
-        ) as pool:
+        with _open_pool(workers, context, memory_gib, initializer) as pool:
             try:
                 for entry in filter(_is_lost, pending):  # in a pool that broke
                     _schedule(pool, function, entry, timeout_s, memory_gib)
@@ -131,8 +132,37 @@ def run_isolated(
                 if breaks == MOST_BREAKS:
                     raise MachineFailed("the worker processes end before they do anything", NO_WORKERS) from error
             except BaseException:
-                pool.stop()
+                if pending or not is_keeping():
+                    pool.stop()
                 raise
+
+
+@contextmanager
+def _open_pool(
+    workers: int, context: BaseContext, memory_gib: float | None, initializer: Callable[[], None] | None
+) -> Iterator[ProcessPool]:
+    """A pool for one call, or the kept one of such workers, which a stopped or broken one is replaced by."""
+
+    def make() -> ProcessPool:
+        return ProcessPool(max_workers=workers, context=context, initializer=_begin, initargs=(memory_gib, initializer))
+
+    if not is_keeping():
+        with make() as pool:
+            yield pool
+        return
+    key = ("process pool", workers, memory_gib, initializer)
+    yield keep(key, lambda: _start(make()), is_good=lambda pool: bool(pool.active), close=_stop)
+
+
+def _start(pool: ProcessPool) -> ProcessPool:
+    """A pool is active from its first task on."""
+    pool.schedule(int)
+    return pool
+
+
+def _stop(pool: ProcessPool) -> None:
+    pool.stop()
+    pool.join()
 
 
 def can_fork() -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput
+from unmask.core.warm.kept_values import keep
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.predictions import Predictions
 from unmask.manifests.manifest import Manifest
@@ -19,7 +20,7 @@ from unmask.preprocess.profiles import Profile
 from unmask.train.data.batch import Sources
 from unmask.train.data.token_data import TokenData
 from unmask.train.ensemble import score_run
-from unmask.train.run_folder import LoadedRun, load_run
+from unmask.train.run_folder import BEST, INPUTS, LoadedRun, load_run
 from unmask.train.run_info import RunInfo
 from unmask.train.scoring import ClipScores, average_by_item, compute_probability
 
@@ -85,6 +86,13 @@ class OpenRun:
         )
 
 
+def keep_run(run: Path, device: torch.device) -> LoadedRun:
+    """`load_run`, of which a process that keeps values has one per state of the run's files."""
+    files = [run / INPUTS, run / BEST]
+    state = tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files)
+    return keep(("run", run, state, str(device)), lambda: load_run(run, device))
+
+
 def open_run(
     run: Path, work: WorkFolder, manifest: Manifest, device: torch.device, *, profile: Profile | None = None
 ) -> OpenRun:
@@ -92,7 +100,7 @@ def open_run(
 
     Raise `MissingInput` if they are not of the encoders and settings that the run was trained with.
     """
-    loaded = load_run(run, device)
+    loaded = keep_run(run, device)
     streams = open_tokens(work, manifest, profile or loaded.info.profile)
     data = TokenData.load(manifest, streams)
     check_streams(run, loaded.info, data)

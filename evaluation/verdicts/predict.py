@@ -20,7 +20,7 @@ from unmask.core.process_pool import start_server
 from unmask.core.progress import Progress, silence_progress
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.input_files import expand_files, explain_absence
-from unmask.evaluation.open_run import open_run
+from unmask.evaluation.open_run import keep_run, open_run
 from unmask.evaluation.results import FILE as EVALUATION
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.evaluation.verdicts.batches import split_batches
@@ -40,7 +40,7 @@ from unmask.preprocess.profiles import AugmentationSettings, Profile
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 from unmask.preprocess.stage import PRELOADED, preprocess
 from unmask.train.bundles.opening import name_run
-from unmask.train.run_folder import LoadedRun, load_run
+from unmask.train.run_folder import LoadedRun
 from unmask.train.run_info import RunInfo
 
 
@@ -87,7 +87,7 @@ class Batches:
 
     @classmethod
     def prepare(cls, names: Sequence[str], run: Path, device: torch.device, options: PredictOptions) -> Batches:
-        loaded = load_run(run, torch.device("cpu"))  # the GPU is left alone until the workers have started
+        loaded = keep_run(run, torch.device("cpu"))  # the GPU is left alone until the workers have started
         several = next(split_batches(names), []) != list(names)
         if several:  # the first batch starts threads, which later ones could not be forked beside
             options = replace(options, limits=replace(options.limits, fork=False))
@@ -123,7 +123,10 @@ class Batches:
         if not fork:
             start_server((*HEAVY, *PRELOADED))
         before = {path: FileState.read(path) for path in paths}
-        with silence_progress(self.several), tempfile.TemporaryDirectory(prefix="unmask-") as folder:
+        with (
+            silence_progress(self.several),
+            tempfile.TemporaryDirectory(prefix="unmask-", dir=self.options.folder) as folder,
+        ):
             work = WorkFolder(Path(folder))
             verdicts = judge_files(paths, self.loaded, self.run, work, self.device, self.options)
         return add_custody(verdicts, self.judged_by, before, fork=fork)
@@ -153,7 +156,9 @@ def judge_files(
     if not len(manifest):
         return {path: verdict for path, verdict in verdicts.items() if verdict}
     pictures = read_all_pictures(manifest, profile.preprocess, limits) if options.pictures else {}
+    options.on_stage("reading")
     preprocess(manifest, profile.preprocess, work, limits)
+    options.on_stage("judging")
     if (run / PROJECTIONS).is_dir():
         shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
     known = load_outcomes(get_media_folder(work, profile.preprocess))

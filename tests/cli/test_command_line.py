@@ -157,7 +157,7 @@ def test_a_file_without_permission_is_exit_4_and_named(capsys, tmp_path: Path, m
 
 def test_a_bug_is_exit_1_with_its_traceback(capsys, tmp_path: Path, monkeypatch):
     def fail(folder: Path) -> None:
-        raise OSError(errno.EIO, "broken")
+        raise OSError(errno.EINVAL, "broken")
 
     monkeypatch.setattr("unmask.core.machine.describe", fail)
     code, _, err = run(capsys, "doctor", "--work", tmp_path)

@@ -31,6 +31,7 @@ from unmask.cli.probe import probe
 from unmask.cli.report import report
 from unmask.cli.robustness import robustness
 from unmask.cli.scan import scan
+from unmask.cli.serve import serve
 from unmask.cli.split import split
 from unmask.cli.suite import suite
 from unmask.cli.train import train
@@ -55,6 +56,7 @@ COMMANDS = (
     report,
     predict,
     bundle,
+    serve,
     presets,
     ablate,
     compare,

@@ -1,0 +1,1 @@
+"""What a process that stays, such as a service, keeps in memory."""
