@@ -285,18 +285,9 @@ class Work(OpenWork):
         """`Run.evaluate` of a run by its name or folder; None: the newest of `train`."""
         return self.run(run).evaluate(split, random=random, device=device)
 
-    def predict(
-        self,
-        files: Sequence[str | Path],
-        run: RunName = None,
-        *,
-        explain: bool = False,
-        html: str | Path | None = None,
-        out: str | Path | None = None,
-        device: str = "auto",
-    ) -> VerdictTable:
-        """`Run.predict` of a run by its name or folder; None: the newest of `train`."""
-        return self.run(run).predict(files, explain=explain, html=html, out=out, device=device)
+    def predict(self, files: Sequence[str | Path], run: RunName = None, **options: Any) -> VerdictTable:
+        """`Run.predict`, with its options, of a run by its name or folder; None: the newest of `train`."""
+        return self.run(run).predict(files, **options)
 
     def report(self, run: RunName = None, *, figures: str | Path | None = None) -> Path:
         """`Run.report` of a run by its name or folder; None: the newest of `train`."""

@@ -24,8 +24,8 @@ from unmask.evaluation.open_run import keep_run, open_run
 from unmask.evaluation.results import FILE as EVALUATION
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.evaluation.verdicts.batches import split_batches
-from unmask.evaluation.verdicts.custody import Judge, add_custody, describe_judge
-from unmask.evaluation.verdicts.file_facts import FileState
+from unmask.evaluation.verdicts.custody.file_facts import FileState
+from unmask.evaluation.verdicts.custody.sign import Judge, add_custody, describe_judge
 from unmask.evaluation.verdicts.options import PredictOptions
 from unmask.evaluation.verdicts.pictures.collect import add_face_crops, read_all_pictures
 from unmask.evaluation.verdicts.scored_files import score_safely

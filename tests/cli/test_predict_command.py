@@ -50,7 +50,7 @@ def test_lines_tables_and_limits(capsys, monkeypatch, tmp_path):
         app.main(["predict", "folder", "--work", str(tmp_path), "--memory", "2", *arguments])
     assert not ended.value.code
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("=HYPERLINK(1).png: fake, 0.750")
+    assert lines[0].startswith("=HYPERLINK(1).png: fake by its score")
     assert lines[1] == "    content credentials (valid, claims of the signer): signed by Example News"
     assert lines[-1] == "skipped 12 files that are not media"
     limits = given["limits"]

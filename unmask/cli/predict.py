@@ -100,13 +100,13 @@ def keep_pandas_out() -> None:
 
 def show_verdict(call: Call, verdict: Verdict) -> None:
     from unmask.evaluation.explanation.sentences import describe_explanation
-    from unmask.evaluation.verdicts.credentials import format_credentials
+    from unmask.evaluation.verdicts.custody.credentials import format_credentials
 
     call.console.say(str(verdict))
     for line in describe_explanation(verdict.explanation):
         call.console.say(f"    {line}")
-    if verdict.custody and (line := format_credentials(verdict.custody.content_credentials)):
-        call.console.say(f"    {line}")
+    if verdict.custody and (claims := format_credentials(verdict.custody.content_credentials)):
+        call.console.say(f"    {claims}")
 
 
 def check_scores(verdicts: VerdictTable) -> None:

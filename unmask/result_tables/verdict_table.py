@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from unmask.evaluation.verdicts.verdict import Verdict
 
 COLUMNS = (
-    *("path", "verdict", "score", "threshold", "video_score", "audio_score", "clips", "faces_found", "evidence"),
+    *("path", "words", "verdict", "score", "threshold", "video_score", "audio_score", "clips", "faces_found", "llr"),
     *("reliable", "reason", "run", "sha256", "judged_at", "content_credentials"),
 )
 # A spreadsheet would calculate a cell that begins so: a file's name may be a formula (CWE-1236).
@@ -59,7 +59,7 @@ def _list_cells(verdict: Verdict) -> list[object]:
     custody, scope = verdict.custody, verdict.scope
     about = {
         "clips": len(verdict.clips),
-        "evidence": str(verdict.evidence) if verdict.evidence else None,
+        "llr": verdict.evidence and verdict.evidence.llr,
         "reliable": scope.reliable if scope else None,
         "sha256": custody and custody.sha256,
         "judged_at": custody and custody.judged_at,

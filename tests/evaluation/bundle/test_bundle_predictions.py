@@ -44,7 +44,10 @@ def test_a_fresh_process_gives_equal_scores_without_work_folder_and_models(bundl
         for path, moved in away:
             moved.rename(path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == json.loads(json.dumps(here)), "to the last bit"
+    there = json.loads(done.stdout)
+    for verdict in (*here, *there):
+        del verdict["custody"]["judged_at"], verdict["custody"]["run_sha256"]  # its profile names no local folder
+    assert there == json.loads(json.dumps(here)), "to the last bit"
 
 
 def test_it_says_what_it_needs_and_names_no_folder_of_this_machine_and_no_media(bundled):

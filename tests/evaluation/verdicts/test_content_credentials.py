@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unmask.evaluation.verdicts import credentials as module
-from unmask.evaluation.verdicts.credentials import describe_manifest, format_credentials, read_credentials
-from unmask.evaluation.verdicts.file_facts import BLOCK, MANIFEST_STORE, FileFacts
+from unmask.evaluation.verdicts.custody import credentials as module
+from unmask.evaluation.verdicts.custody.credentials import describe_manifest, format_credentials, read_credentials
+from unmask.evaluation.verdicts.custody.file_facts import BLOCK, MANIFEST_STORE, FileFacts
 
 STORE: dict[str, Any] = {
     "active_manifest": "urn:1",

@@ -14,7 +14,7 @@ from unmask.core.errors import UsageError
 from unmask.evaluation.input_files import find_files
 from unmask.evaluation.verdicts import predict as module
 from unmask.evaluation.verdicts.batches import split_batches
-from unmask.evaluation.verdicts.custody import hash_run
+from unmask.evaluation.verdicts.custody.sign import hash_run
 from unmask.evaluation.verdicts.options import PredictOptions
 from unmask.evaluation.verdicts.verdict import Verdict
 from unmask.preprocess.stage import Limits

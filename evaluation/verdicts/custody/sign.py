@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from unmask.core.hashing import fingerprint
-from unmask.evaluation.verdicts.credentials import NONE, read_credentials
-from unmask.evaluation.verdicts.file_facts import FileFacts, FileState
+from unmask.evaluation.verdicts.custody.credentials import NONE, read_credentials
+from unmask.evaluation.verdicts.custody.file_facts import FileFacts, FileState
 from unmask.evaluation.verdicts.findings import ContentCredentials, Custody
 from unmask.evaluation.verdicts.verdict import Verdict
 from unmask.preprocess.profiles import PreprocessSettings

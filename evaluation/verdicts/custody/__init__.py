@@ -1,0 +1,1 @@
+"""Chain of custody: hashes of files and runs, and what content credentials claim."""
