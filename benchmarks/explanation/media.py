@@ -62,8 +62,8 @@ def _judge(opened: OpenRun, pairs: Sequence[Pair], folder: Path, way: str) -> It
         real, fake = (_read(opened.manifest.locate(row)) for row in (pair.real, pair.fake))
         if min(real.seconds, fake.seconds) < 2 * SHORTEST_S:
             continue
-        mixed = {half: _mix(real, fake, pair.modality, half) for half in HALVES}
-        kinds = {"real": real, "fake": _mix(real, fake, pair.modality, None), **mixed}
+        kinds: dict[str, _Media] = {"real": real, "fake": _mix(real, fake, pair.modality, None)}
+        kinds |= {half: _mix(real, fake, pair.modality, half) for half in HALVES}
         made.append((pair, {kind: _write(folder / f"{number}-{kind}", media) for kind, media in kinds.items()}))
     files = [path for _, paths in made for path in paths.values()]
     if not files:
@@ -72,7 +72,7 @@ def _judge(opened: OpenRun, pairs: Sequence[Pair], folder: Path, way: str) -> It
         zip(files, predict(files, opened.run, device=CPU, options=PredictOptions(explain=True)), strict=True)
     )
     for pair, paths in made:
-        real, fake = verdicts[paths["real"]], verdicts[paths["fake"]]
+        sources = (verdicts[paths["real"]].verdict, verdicts[paths["fake"]].verdict)
         for half in HALVES:
             verdict = verdicts[paths[half]]
             if verdict.explanation is None:
@@ -83,7 +83,7 @@ def _judge(opened: OpenRun, pairs: Sequence[Pair], folder: Path, way: str) -> It
                 same_source=pair.same_source,
                 groups=(pair.real.group or pair.real.media_id, pair.fake.group or pair.fake.media_id),
                 faked=half,
-                correct=(real.verdict, fake.verdict) == ("real", "fake"),
+                correct=sources == ("real", "fake"),
                 named={
                     way: compare(*_sum_halves(verdict.explanation, pair.modality), half),
                     ALONE: _compare_clips(verdict, half),
@@ -118,14 +118,16 @@ def _read(path: Path) -> _Media:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
         streams = [*container.streams.video[:1], *container.streams.audio[:1]]
         for frame in container.decode(*streams):
+            if not isinstance(frame, av.VideoFrame | av.AudioFrame):
+                continue
             if (frame.time or 0.0) > LONGEST_S + 1:
                 break
             if isinstance(frame, av.VideoFrame):
                 if (frame.time or 0.0) < LONGEST_S:
                     wanted = round((frame.time or 0.0) * FPS)
-                    image = frame.to_ndarray(format="rgb24")
+                    image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
                     frames += [image] * max(0, wanted + 1 - len(frames))
-            elif isinstance(frame, av.AudioFrame):
+            else:
                 waves += [one.to_ndarray()[0] for one in resampler.resample(frame)]
     wave = np.concatenate(waves) if waves else np.zeros(0, np.float32)
     return _Media(frames, wave[: round(LONGEST_S * RATE)])
