@@ -39,6 +39,8 @@ def expand_files(names: Iterable[str]) -> list[str]:
 
 def explain_absence(name: str) -> str | None:
     """Why `name` is no file; None if it is one."""
+    if not name:
+        return "vanished: an empty name"
     if Path(name).is_file():
         return None
     if URL.match(name):
@@ -51,6 +53,8 @@ def explain_absence(name: str) -> str | None:
 
 
 def _expand(name: str) -> InputFiles:
+    if not name:  # of a variable of the shell that is not set: `Path` would take it for the folder one is in
+        return InputFiles([name])
     if Path(name).is_dir():
         found = _list_media(Path(name))
         return found if found.files else InputFiles([name], found.skipped)

@@ -115,3 +115,10 @@ def test_of_the_stages_only_progress_and_warnings_are_logged(monkeypatch, tmp_pa
         "preprocess",
         "after it",
     ]
+
+
+def test_an_empty_name_is_not_the_folder_one_is_in(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"1")
+    monkeypatch.chdir(tmp_path)
+    assert expand_files(["", "a.png"]) == ["", "a.png"]
+    assert explain_absence("") == "vanished: an empty name"
