@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +125,7 @@ def _compare(window: _Window, found: dict[str, _Found]) -> dict[str, tuple[float
     centers = {name: _center(each, window.times) for name, each in found.items()}
     wanted, middle = next(iter(points.values())), next(iter(centers.values()))
     width = float(np.median(np.linalg.norm(wanted[:, 3] - wanted[:, 4], axis=1)))
-    measured = {}
+    measured: dict[str, tuple[float, ...]] = {}
     for name, each in found.items():
         moved = np.linalg.norm(centers[name] - middle, axis=1) / width
         measured[name] = (
@@ -188,8 +188,12 @@ def _read_window(path: Path) -> _Window | None:
     (track,), _ = read_clips(path, timeline, [pick], lambda frames, _: track_faces(detect(frames, WITH)))
     if not track:
         return None
-    ((frames, lumas),), _ = read_clips_with_luma(path, timeline, [shown], [shown], lambda *both: both[:2])
+    ((frames, lumas),), _ = read_clips_with_luma(path, timeline, [shown], [shown], _keep)
     return _Window(frames, lumas, timeline.times[shown], track[0], timeline.times[pick])
+
+
+def _keep(frames: NDArray[np.uint8], lumas: list[Luma], _: int) -> tuple[NDArray[np.uint8], list[Luma]]:
+    return frames, [replace(luma, pixels=luma.pixels.copy()) for luma in lumas]
 
 
 def _open(path: Path) -> Timeline:

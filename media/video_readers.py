@@ -56,11 +56,11 @@ class Decoded:
         return self.frame if isinstance(self.frame, np.ndarray) else _make_upright(self.frame, self.timeline)
 
     def luma(self) -> Luma:
-        """As it is shown."""
+        """As it is shown. It may lie in the decoder's memory and holds the whole frame then: copy what is kept."""
         if not isinstance(self.frame, np.ndarray):
-            plane = take_plane(self.frame, *_get_stored_size(self.timeline))
+            plane, orientation = take_plane(self.frame, *_get_stored_size(self.timeline)), self.timeline.orientation
             if plane is not None:
-                return replace(plane, pixels=self.timeline.orientation.apply(plane.pixels))
+                return plane if orientation.is_upright else replace(plane, pixels=orientation.apply(plane.pixels))
         return convert_to_gray(self.rgb())
 
 

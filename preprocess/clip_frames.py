@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
-from unmask.media.luma import Luma
+from unmask.media.luma import Luma, borrow_buffers
 from unmask.media.timeline import REMEDY, Timeline
 from unmask.media.video_readers import DECODERS, Decoded, Frame, ReaderFailed, select_readers
 from unmask.preprocess.clip_windows import Window
 
 Result = TypeVar("Result")
-Held = TypeVar("Held")
 
 # Half a millisecond, the rounding of containers that count in milliseconds: a frame that starts this little after a
 # sampled time is the one shown at it.
@@ -72,7 +71,10 @@ def read_clips_with_luma(
     luma_picks: Sequence[NDArray[np.int64]],
     process: Callable[[NDArray[np.uint8], list[Luma], int], Result],
 ) -> tuple[list[Result], str]:
-    """The same, and `process` also gets the luma of the frames at each clip's `luma_picks`, from the same pass."""
+    """The same, and `process` also gets the luma of the frames at each clip's `luma_picks`, from the same pass.
+
+    The memory of the luma is used again after `process`: copy what is kept.
+    """
     positions = np.unique(np.concatenate([*picks, *luma_picks]))
     problems = []
     for name in select_readers(timeline):
@@ -88,20 +90,20 @@ def read_clips_with_luma(
 def _group_by_clip(
     frames: Iterator[tuple[int, Decoded]], picks: Sequence[NDArray[np.int64]], luma_picks: Sequence[NDArray[np.int64]]
 ) -> Iterator[tuple[NDArray[np.uint8], list[Luma]]]:
+    """The luma of a clip may be overwritten when the next one is asked for."""
     in_color, in_gray = (frozenset(np.concatenate(list(each)).tolist()) for each in (picks, luma_picks))
     colors: dict[int, Frame] = {}
     grays: dict[int, Luma] = {}
-    for pick, luma_pick in zip(picks, luma_picks, strict=True):
-        wanted = np.concatenate([pick, luma_pick])
-        colors, grays = _drop_before(colors, wanted.min()), _drop_before(grays, wanted.min())
-        while pick[-1] not in colors or (len(luma_pick) and luma_pick[-1] not in grays):
-            position, decoded = next(frames)
-            if position in in_color:
-                colors[position] = decoded.rgb()
-            if position in in_gray:
-                grays[position] = decoded.luma().reduce(HELD_PIXELS)
-        yield np.stack([colors[position] for position in pick.tolist()]), [grays[at] for at in luma_pick.tolist()]
-
-
-def _drop_before(held: dict[int, Held], first: int) -> dict[int, Held]:
-    return {position: frame for position, frame in held.items() if position >= first}
+    with borrow_buffers() as buffers:
+        for pick, luma_pick in zip(picks, luma_picks, strict=True):
+            first = np.concatenate([pick, luma_pick]).min()
+            colors = {position: frame for position, frame in colors.items() if position >= first}
+            buffers.release(grays.pop(position) for position in [each for each in grays if each < first])
+            while pick[-1] not in colors or (len(luma_pick) and luma_pick[-1] not in grays):
+                position, decoded = next(frames)
+                if position in in_color:
+                    colors[position] = decoded.rgb()
+                if position in in_gray:
+                    grays[position] = buffers.hold(decoded.luma().reduce(HELD_PIXELS))
+            yield np.stack([colors[position] for position in pick.tolist()]), [grays[at] for at in luma_pick.tolist()]
+        buffers.release(grays.values())

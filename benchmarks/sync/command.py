@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,9 +24,9 @@ import torch
 
 from benchmarks.models.plan import parse_seeds
 from benchmarks.sync import positions
-from benchmarks.sync.measure import Curve, measure_fold
+from benchmarks.sync.measure import WAYS, Curve, measure_fold
 from benchmarks.sync.models import SplitFigures, measure_split
-from benchmarks.sync.sets import assign_folds, read_talkers
+from benchmarks.sync.sets import assign_folds, leave_one_video_out, list_folds, read_talkers
 from benchmarks.sync.table import format_models, format_table
 from unmask.api import Work
 from unmask.cache.profile_choice import read_stored_profile
@@ -38,6 +38,7 @@ from unmask.preprocess.encoder_names import TWO_SIDED
 from unmask.preprocess.profiles import MOUTH_FPS, Profile
 
 CPU = torch.device("cpu")
+VIDEOS = "videos"
 Result = TypeVar("Result")
 
 
@@ -52,19 +53,29 @@ def main(arguments: Sequence[str]) -> str:
         if given.models:
             return _compare_models(work, profile, given)
         talkers = read_talkers(work, profile.preprocess)
-    folds = assign_folds(talkers, given.folds)
+    fold_of = leave_one_video_out(talkers) if given.folds == VIDEOS else assign_folds(talkers, given.folds)
+    folds = list_folds(fold_of)
     settings = SyncSettings(steps=given.steps, seed=given.seed)
     if given.positions:
-        ways = [partial(positions.measure_fold, talkers, folds, fold, settings) for fold in sorted(set(folds))]
+        ways = [partial(positions.measure_fold, talkers, fold_of, fold, settings) for fold in folds]
         return positions.format_ways([one for found in _run(ways, given) for one in found])
-    tasks = [partial(measure_fold, talkers, folds, fold, settings, device=CPU) for fold in sorted(set(folds))]
-    curves = [curve for found in _run(tasks, given) for curve in found]
-    text = format_table(curves, folds=len(set(folds)), settings=settings)
-    if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        lines = [vars_of(curve) for curve in curves]
-        given.out.write_text(json.dumps(lines), encoding="utf-8")
-        given.out.with_suffix(".md").write_text(text, encoding="utf-8")
+    asked = {"device": CPU, "ways": given.ways}
+    tasks = [partial(measure_fold, talkers, fold_of, fold, settings, **asked) for fold in folds[: given.first]]
+    return _measure(tasks, len(folds), settings, given)
+
+
+def _measure(
+    tasks: Sequence[Callable[[], list[Curve]]], folds: int, settings: SyncSettings, given: argparse.Namespace
+) -> str:
+    """The table over the first of `folds` folds; after each of them --out has what is known so far."""
+    held = "genuine sources, each left out once" if given.folds == VIDEOS else "folds by source"
+    text, curves = "", []
+    for done, found in enumerate(_run(tasks, given), start=1):
+        curves += found
+        part = "" if done == folds else f"{done} in random order of "
+        text = format_table(curves, folds=f"{part}{folds} {held}", settings=settings)
+        if given.out:
+            _write(given.out, [vars_of(curve) for curve in curves], text)
     return text
 
 
@@ -98,8 +109,15 @@ def _compare_models(work: WorkFolder, profile: Profile, given: argparse.Namespac
         print(*found, sep="\n", file=sys.stderr, flush=True)
     text = format_models(figures)
     if given.out:
-        given.out.with_suffix(".md").write_text(text, encoding="utf-8")
+        _write(given.out, [asdict(one) for one in figures], text)
     return text
+
+
+def _write(path: Path, values: object, text: str) -> None:
+    """`values` as JSON, and the table beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values), encoding="utf-8")
+    path.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
 def _prepare(folder: Path) -> WorkFolder:
@@ -120,8 +138,15 @@ def _prepare(folder: Path) -> WorkFolder:
 def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks sync", description=__doc__)
     parser.add_argument("--work", type=Path, metavar="DIR", help="work folder with mouth crops")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="curves as JSON; the table beside it ends in .md")
-    parser.add_argument("--folds", type=int, default=10, help="0: leave one video or generator out (default: 10)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="JSON; the table beside it ends in .md")
+    parser.add_argument(
+        "--folds",
+        type=lambda text: text if text == VIDEOS else int(text),
+        default=10,
+        help="by source, 0 for one per source; 'videos': leave one genuine video out (default: 10)",
+    )
+    parser.add_argument("--first", type=int, metavar="N", help="only the first N folds, whose order is random")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="default: both")
     parser.add_argument("--steps", type=int, default=SyncSettings().steps, help="of learning")
     parser.add_argument("--seed", type=int, default=0, help="of learning")
     parser.add_argument("--models", action="store_true", help="compare `full` with and without it instead")

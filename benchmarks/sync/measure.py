@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,10 @@ FAR = 20
 """Tokens: the longest shift is 0.8 s."""
 SHIFTS_S = (0.2, 0.4, 0.8)
 RESAMPLES = 1000
-NETWORKS, LINEAR = "networks", "linear"
+NETWORKS, LINEAR = WAYS = ("networks", "linear")
+
+Comparison = Callable[[SyncClip], NDArray[np.float32]]
+"""Clip -> (2 FAR + 1,) how well its mouth and audio fit at each lag."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +42,39 @@ class Curve:
 
 
 def measure_fold(
-    talkers: Sequence[Talker], fold_of: Sequence[int], fold: int, settings: SyncSettings, *, device: torch.device
+    talkers: Sequence[Talker],
+    fold_of: Sequence[int],
+    fold: int,
+    settings: SyncSettings,
+    *,
+    device: torch.device,
+    ways: Sequence[str] = WAYS,
 ) -> list[Curve]:
-    """Learn both ways on the other folds and compare the clips of this one."""
+    """Learn these ways on the other folds and compare the clips of this one."""
     train = list_train(talkers, fold_of, fold)
-    networks = SyncLearning(settings, SyncClips(train), SyncClips([]), device=device).run().networks
+    compare = {way: LEARN[way](train, settings, device) for way in ways}
+    held = [one for one, at in zip(talkers, fold_of, strict=True) if at == fold]
+    return [
+        Curve(way, one.set, one.row.group, one.row.dataset, compute(one.clip))
+        for one in held
+        for way, compute in compare.items()
+    ]
+
+
+def _learn_networks(train: Sequence[SyncClip], settings: SyncSettings, device: torch.device) -> Comparison:
+    learned = SyncLearning(settings, SyncClips(list(train)), SyncClips([]), device=device).run()
+    return lambda clip: compute_curve(learned.networks, clip, device)
+
+
+def _fit_linear(train: Sequence[SyncClip], settings: SyncSettings, device: torch.device) -> Comparison:
     linear = LinearSync.fit(train, settings.seed)
-    curves = []
-    for one in (one for one, at in zip(talkers, fold_of, strict=True) if at == fold):
-        found = {NETWORKS: compute_curve(networks, one.clip, device), LINEAR: linear.compute_curve(one.clip, FAR)}
-        about = (one.set, one.row.group, one.row.dataset)
-        curves += [Curve(way, *about, values) for way, values in found.items()]
-    return curves
+    return lambda clip: linear.compute_curve(clip, FAR)
+
+
+LEARN: dict[str, Callable[[Sequence[SyncClip], SyncSettings, torch.device], Comparison]] = {
+    NETWORKS: _learn_networks,
+    LINEAR: _fit_linear,
+}
 
 
 @torch.no_grad()

@@ -35,17 +35,36 @@ ROWS = {"with": True, "without": False}
 
 
 @dataclass(frozen=True)
+class FileScore:
+    """Of one test video with a mouth and audio."""
+
+    media_id: str
+    dataset: str
+    is_fake: bool
+    logit: float
+
+
+@dataclass(frozen=True)
 class SplitFigures:
-    """AUC on the test videos with a mouth and audio, of one split and one row."""
+    """What one split and row tell."""
 
     seed: int
     row: str
-    items: int
-    auc: float
+    scores: tuple[FileScore, ...]
     share: float
     """Test files per training file."""
     fits: float
     """AUC of the head that says whether mouth and audio fit, on unmoved against wrong audio of genuine test clips."""
+
+    def select(self, dataset: str | None) -> list[FileScore]:
+        """All scores for None."""
+        return [one for one in self.scores if dataset in (None, one.dataset)]
+
+    def measure_auc(self, dataset: str | None = None) -> float:
+        """Over the videos of the dataset; NaN where one class is missing."""
+        chosen = self.select(dataset)
+        is_fake = np.array([one.is_fake for one in chosen], np.bool_)
+        return auc(is_fake, np.array([one.logit for one in chosen])) if len(set(is_fake.tolist())) == 2 else np.nan
 
 
 def measure_split(work: WorkFolder, profile: Profile, seed: int, settings: SyncSettings) -> list[SplitFigures]:
@@ -79,7 +98,9 @@ def _measure_row(data: TokenData, manifest: Manifest, run: Path, row: str, seed:
     fits = float("nan") if loaded.model.sync is None else _measure_fits(data, loaded.model.sync)
     splits = manifest.table.column("split").to_pylist()
     share = splits.count("test") / splits.count("train")
-    return SplitFigures(seed, row, len(items), auc(items.is_fake, logit), share, fits)
+    each = zip(items.rows, items.is_fake.tolist(), logit.tolist(), strict=True)
+    scores = tuple(FileScore(one.media_id, one.dataset, is_fake, value) for one, is_fake, value in each)
+    return SplitFigures(seed, row, scores, share, fits)
 
 
 def _select_talking(data: TokenData, manifest: Manifest, opened: OpenRun) -> tuple[ItemSet, NDArray[np.int64]]:

@@ -130,7 +130,7 @@ def _encode(networks: SyncNetworks, clip: SyncClip) -> Pair:
 def format_ways(found: Sequence[tuple[str, Way, NDArray[np.bool_], NDArray[np.float64]]]) -> str:
     """AUC over all windows per set and way."""
     lines = [f"| clips | {' | '.join(WAYS)} |", "|---|" + "---|" * len(WAYS)]
-    for name in (REAL, GENERATED):
+    for name in (name for name in (REAL, GENERATED) if any(one[0] == name for one in found)):
         areas = []
         for way in WAYS:
             mine = [one for one in found if one[:2] == (name, way)]

@@ -15,6 +15,7 @@ from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 
 REAL, GENERATED = "genuine", "image manipulated"
+NO_FOLD = -1
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,28 @@ def assign_folds(talkers: Sequence[Talker], folds: int, seed: int = 0) -> list[i
     """Fold of each clip: sources of each set are dealt out in random order. 0 folds: one per source."""
     fold_of: dict[str, int] = {}
     for name in (REAL, GENERATED):
-        sources = sorted({one.source for one in talkers if one.set == name})
-        order = np.random.default_rng(seed).permutation(len(sources)).tolist()
-        fold_of |= {sources[place]: number % (folds or len(sources)) for number, place in enumerate(order)}
+        for number, source in enumerate(_shuffle_sources(talkers, name, seed)):
+            fold_of[source] = number % (folds or len(talkers))
     return [fold_of[one.source] for one in talkers]
+
+
+def leave_one_video_out(talkers: Sequence[Talker], seed: int = 0) -> list[int]:
+    """Fold of each clip: one per genuine source, in random order, so that the first of them are a fair sample.
+
+    NO_FOLD for generated clips: they are never tested, and teach in every fold in which their group is not.
+    """
+    fold_of = {source: number for number, source in enumerate(_shuffle_sources(talkers, REAL, seed))}
+    return [fold_of.get(one.source, NO_FOLD) for one in talkers]
+
+
+def list_folds(fold_of: Sequence[int]) -> list[int]:
+    """The folds that are tested, ascending."""
+    return sorted(set(fold_of) - {NO_FOLD})
+
+
+def _shuffle_sources(talkers: Sequence[Talker], name: str, seed: int) -> list[str]:
+    sources = sorted({one.source for one in talkers if one.set == name})
+    return [sources[place] for place in np.random.default_rng(seed).permutation(len(sources)).tolist()]
 
 
 def list_train(talkers: Sequence[Talker], fold_of: Sequence[int], fold: int) -> list[SyncClip]:

@@ -19,8 +19,17 @@ from benchmarks.sync.measure import (
     measure_tolerant_shift,
     share_found,
 )
-from benchmarks.sync.models import SplitFigures
-from benchmarks.sync.sets import GENERATED, REAL, Talker, assign_folds, list_train
+from benchmarks.sync.models import CPU, FileScore, SplitFigures
+from benchmarks.sync.sets import (
+    GENERATED,
+    NO_FOLD,
+    REAL,
+    Talker,
+    assign_folds,
+    leave_one_video_out,
+    list_folds,
+    list_train,
+)
 from benchmarks.sync.table import format_models, format_table
 from unmask.cache.sync.linear import LinearSync
 from unmask.cache.sync.settings import SyncSettings
@@ -114,21 +123,65 @@ def test_a_fold_gives_a_curve_per_clip_and_way_and_the_table_a_row_per_set():
     ]
     assert len(curves) == 2 * len(talkers)
     assert {curve.way for curve in curves} == {NETWORKS, LINEAR}
-    text = format_table(curves, folds=2, settings=settings)
+    text = format_table(curves, folds="2 folds by source", settings=settings)
     assert f"| 6 {REAL} | 6 | networks |" in text
     assert f"| 4 {GENERATED} | 4 | linear |" in text
 
 
-def test_models_are_compared_by_split():
-    def figures(row: str, areas: list[float]) -> list[SplitFigures]:
-        return [
-            SplitFigures(seed, row, 20, area, 0.25, 0.9 if row == "with" else float("nan"))
-            for seed, area in enumerate(areas)
-        ]
+def test_one_genuine_video_is_left_out_at_a_time_and_generated_ones_only_teach():
+    talkers = [
+        *(replace(make_talker(0), row=make_row(number)) for number in range(5)),
+        replace(make_talker(0), row=make_row(9, group="g4")),
+        *(replace(make_talker(0), row=make_row(10 + n, generator="abc"[n])) for n in range(3)),
+        replace(make_talker(0), row=make_row(20, generator="a", group="g0")),
+    ]
+    fold_of = leave_one_video_out(talkers)
+    assert list_folds(fold_of) == [0, 1, 2, 3, 4]
+    assert set(fold_of[6:]) == {NO_FOLD}
+    assert fold_of[4] == fold_of[5], "two files of one group are left out together"
+    taught = {fold_of[number]: len(list_train(talkers, fold_of, fold_of[number])) for number in range(5)}
+    assert taught == {**dict.fromkeys(fold_of[1:4], 9), fold_of[0]: 8, fold_of[4]: 8}
+    assert fold_of[:5] != [0, 1, 2, 3, 4], "in random order"
 
-    text = format_models([*figures("with", [0.8, 0.9, 0.7]), *figures("without", [0.7, 0.8, 0.6])])
-    assert "| with the sync encoder | 3 | 20 | 0.800 | 0.900 |" in text
-    assert "| difference | 3 | | +0.100 ± 0.000 | |" in text
+
+def test_one_way_alone_has_rows_of_its_own_only():
+    talkers = [make_talker(n) for n in range(4)]
+    settings = SyncSettings(steps=10, batch_size=4, seconds=1.0, width=8)
+    curves = measure_fold(talkers, leave_one_video_out(talkers), 0, settings, device=CPU, ways=[LINEAR])
+    assert [curve.way for curve in curves] == [LINEAR]
+    text = format_table(curves, folds="1 in random order of 4 genuine sources", settings=settings)
+    assert f"| 1 {REAL} | 1 | linear |" in text
+    assert NETWORKS not in text
+    assert GENERATED not in text
+
+
+def make_figures(seed: int, row: str, scores: list[tuple[str, bool, float]]) -> SplitFigures:
+    files = tuple(FileScore(f"{n:032x}", dataset, is_fake, logit) for n, (dataset, is_fake, logit) in enumerate(scores))
+    return SplitFigures(seed, row, files, 0.25, 0.9 if row == "with" else float("nan"))
+
+
+def test_models_are_compared_by_split_and_by_dataset():
+    right = [("a", False, -2.0), ("a", True, 3.0), ("b", False, -1.0), ("b", True, 1.0), ("c", True, 2.0)]
+    wrong_in_b = [("a", False, -2.0), ("a", True, 3.0), ("b", False, 1.5), ("b", True, 1.0), ("c", True, 2.0)]
+    text = format_models(
+        [
+            *(make_figures(seed, "with", right) for seed in range(3)),
+            *(make_figures(seed, "without", wrong_in_b) for seed in range(3)),
+        ]
+    )
+    assert "| all | 3 | 5.0 | 1.000 | 0.833 | +0.167 ± 0.000 |" in text
+    assert "| a | 3 | 2.0 | 1.000 | 1.000 | +0.000 ± 0.000 |" in text
+    assert "| b | 3 | 2.0 | 1.000 | 0.000 | +1.000 ± 0.000 |" in text
+    assert "| c |" not in text, "without a genuine video there is no AUC"
+    assert "AUC 0.900 on genuine test clips" in text
+
+
+def test_a_dataset_counts_in_the_splits_where_it_has_both_classes():
+    both, one = [("a", False, -2.0), ("a", True, 3.0)], [("a", True, 3.0), ("b", False, 0.0)]
+    rows = [make_figures(seed, row, scores) for row in ("with", "without") for seed, scores in enumerate([both, one])]
+    text = format_models(rows)
+    assert "| all | 2 | 2.0 |" in text
+    assert "| a | 1 | 2.0 | 1.000 | 1.000 | +0.000 ± nan |" in text
 
 
 def test_curves_of_one_source_are_resampled_together():
