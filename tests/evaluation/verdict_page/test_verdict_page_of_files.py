@@ -32,7 +32,7 @@ def test_predict_writes_a_page_of_all_files(chain: Chain, tmp_path: Path, monkey
     text = page.read_text(encoding="utf-8")
     assert text.count('<section class="verdict"') == 3
     assert text.count('src="data:image/jpeg;base64,') == 6  # each image and its face crop
-    assert "Score 0." in text
+    assert all(path.name in text for path in folder.iterdir())
 
 
 def test_a_table_of_verdicts_writes_its_page(tmp_path: Path):
