@@ -66,7 +66,8 @@ def predict(
     for line in describe_crashes(verdict.reason for verdict in verdicts):
         call.console.say(line)
     if verdicts.skipped:
-        call.console.say(f"skipped {verdicts.skipped} file{'s' * (verdicts.skipped != 1)} that are not media")
+        what = "file that is" if verdicts.skipped == 1 else "files that are"
+        call.console.say(f"skipped {verdicts.skipped} {what} not media")
     call.console.result |= {"verdicts": [verdict.as_json() for verdict in verdicts], "skipped": verdicts.skipped}
     if csv is not None:
         from unmask.result_tables.verdict_table import write_csv
