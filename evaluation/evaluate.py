@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from unmask.cache.encoders import find_stream_name
 from unmask.cache.store.profile_index import read_index
@@ -21,8 +22,9 @@ from unmask.evaluation.controls import fit_controls, limit_training_items, score
 from unmask.evaluation.explanation.training_features import write_training_features
 from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.likelihood.measure import run_likelihood
+from unmask.evaluation.likelihood.results import Likelihood
 from unmask.evaluation.open_run import OpenRun, check_split, open_run
-from unmask.evaluation.predictions import write_predictions
+from unmask.evaluation.predictions import Predictions, write_predictions
 from unmask.evaluation.random_control import MISSING, TINY, RandomNetworks, open_random_tokens, score_random_encoders
 from unmask.evaluation.results import Evaluation, ScoreTable, read_evaluation, write_evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
@@ -33,7 +35,7 @@ from unmask.evaluation.sync.measure import FileSync, measure_files
 from unmask.evaluation.sync.results import summarize_sync
 from unmask.evaluation.unscored_items import list_reasons, load_outcomes
 from unmask.evaluation.verdict_models.fit_models import fit_verdict_models
-from unmask.evaluation.verdict_models.verdict_models import write_verdict_models
+from unmask.evaluation.verdict_models.verdict_models import VerdictModels, write_verdict_models
 from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
 from unmask.manifests.audit.results import Shortcut
 from unmask.manifests.manifest import Manifest, MediaRow, Split, read_manifest
@@ -84,11 +86,7 @@ def evaluate(
     scope = _describe_scope(opened, known, split, [row for row in rows if row.split == split])
     evaluation = _summarize(opened, scope, model, controls, audit_results=work.audit_results, device=device, seed=seed)
     evaluation = _add_random(evaluation, found[0] if found else None, opened)
-    train, validation = (_select_trained(opened, known, name) for name in ("train", "val"))
-    of_validation = [numbers[row.media_id] for row in validation.rows]
-    calibration, clips = opened.score(of_validation, device=device, batch_size=batch_size)
-    likelihood, llr = run_likelihood(opened, train, validation, calibration.logit, items, scores.logit, seed=seed)
-    models = fit_verdict_models(opened, train, validation, clips, items, seed=seed)
+    likelihood, llr, models = _calibrate(opened, known, items, scores, device=device, batch_size=batch_size, seed=seed)
     here = [one for one, row in zip(sync, known.rows, strict=True) if row.split == split]
     evaluation = replace(
         evaluation,
@@ -102,6 +100,25 @@ def evaluate(
     write_evaluation(run, evaluation)
     write_verdict_models(run, models, opened.info)
     return evaluation
+
+
+def _calibrate(
+    opened: OpenRun,
+    known: ItemSet,
+    items: ItemSet,
+    scores: Predictions,
+    *,
+    device: torch.device,
+    batch_size: int,
+    seed: int,
+) -> tuple[Likelihood, NDArray[np.float64] | None, VerdictModels]:
+    """Log-likelihood ratios of `items` and the models of verdicts, from one pass over the validation items."""
+    train, validation = (_select_trained(opened, known, name) for name in ("train", "val"))
+    numbers = opened.list_scorable()
+    of_validation = [numbers[row.media_id] for row in validation.rows]
+    calibration, clips = opened.score(of_validation, device=device, batch_size=batch_size)
+    likelihood, llr = run_likelihood(opened, train, validation, calibration.logit, items, scores.logit, seed=seed)
+    return likelihood, llr, fit_verdict_models(opened, train, validation, clips, items, seed=seed)
 
 
 def _select_trained(opened: OpenRun, known: ItemSet, split: Split) -> ItemSet:

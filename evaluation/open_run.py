@@ -17,10 +17,11 @@ from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.predictions import Predictions
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
+from unmask.train.bundles.model_weights import find_weights_file
 from unmask.train.data.batch import Sources
 from unmask.train.data.token_data import TokenData
 from unmask.train.ensemble import score_run
-from unmask.train.run_folder import BEST, INPUTS, LoadedRun, load_run
+from unmask.train.run_folder import INPUTS, LoadedRun, load_run
 from unmask.train.run_info import RunInfo
 from unmask.train.scoring import ClipScores, average_by_item, compute_probability
 
@@ -88,7 +89,7 @@ class OpenRun:
 
 def keep_run(run: Path, device: torch.device) -> LoadedRun:
     """`load_run`, of which a process that keeps values has one per state of the run's files."""
-    files = [run / INPUTS, run / BEST]
+    files = [run / INPUTS, find_weights_file(run)]
     state = tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in files)
     return keep(("run", run, state, str(device)), lambda: load_run(run, device))
 

@@ -30,7 +30,7 @@ import torch
 from pydantic import ValidationError
 
 from unmask.core.atomic_files import write_json, write_text
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import MissingInput, UsageError, raise_read_failure
 from unmask.core.hashing import fingerprint, hash_file
 from unmask.metrics.calibration import limit_temperature
 from unmask.train.best_epoch import Criterion
@@ -204,6 +204,7 @@ def describe_member(run: Path) -> Member:
     try:
         return Member(run=run.name, key=about["key"], content=fingerprint(about, hash_file(run / BEST)))
     except (OSError, KeyError, ValidationError) as error:
+        raise_read_failure(error)
         raise MissingInput(f"{run}: no readable run", REMEDY) from error
 
 
@@ -292,6 +293,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
+        raise_read_failure(error)
         raise MissingInput(f"{path}: no readable run", REMEDY) from error
     if not isinstance(value, dict):
         raise MissingInput(f"{path}: no readable run", REMEDY)

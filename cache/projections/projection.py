@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -68,6 +69,12 @@ def keep_fitted(store: Path, name: str, folder: Path) -> None:
     """Copy the fitted projection of the token store `store`, if it has one, to `folder`, for use with new media."""
     if name.startswith(FITTED):
         Projection.read(store.parent / FOLDER / f"{name}.npz").write(folder / f"{name}.npz")
+
+
+def copy_fitted(kept: Path, tokens: Path) -> None:
+    """Copy the fitted projections in the folder `kept` of a run (`keep_fitted`), if any, to the token stores."""
+    if (kept / FOLDER).is_dir():
+        shutil.copytree(kept / FOLDER, tokens / FOLDER, dirs_exist_ok=True)
 
 
 def projection(width: int, name: str, fitted: Path | None = None) -> Projection | None:

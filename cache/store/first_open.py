@@ -1,7 +1,7 @@
 """Token shards are compared with their checksums when they are first opened, and again when a file has changed since.
 
-What was found whole is noted in `checked.json` of the store, with size and modification time of each file, so that the
-next opening reads nothing. `unmask cache verify` reads every byte again.
+What was found whole is noted in `checked.json` of a large store, with size and modification time of each file, so that
+the next opening reads nothing. `unmask cache verify` reads every byte again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from unmask.core.hashing import fingerprint
 from unmask.core.process_pool import count_cores
 
 FILE = "checked.json"
+WORTH_NOTING = 64 << 20
+"""Bytes of tokens: fewer are compared again each time, within the time that the note would take to write."""
 
 
 def check_first_open(store: Path, shards: Sequence[str]) -> None:
@@ -34,6 +36,8 @@ def check_first_open(store: Path, shards: Sequence[str]) -> None:
             if wrong:
                 files = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
                 raise MissingInput(f"{store / name}: damaged since it was written ({files})", REPAIR)
+    if sum(path.stat().st_size for name in new for path in (store / name / "tokens").rglob("*")) < WORTH_NOTING:
+        return
     with suppress(OSError):  # a work folder that is only read is checked each time
         write_json(store / FILE, known | present)
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unmask.evaluation.explanation.clip_spans import read_spans
 from unmask.evaluation.explanation.contributions import FileShares, share_logit
 from unmask.evaluation.explanation.face_maps import FaceMapper, choose_face
 from unmask.evaluation.explanation.training_features import compute_features, read_training_features
@@ -30,7 +29,7 @@ def explain_files(files: ScoredFiles) -> dict[str, Explanation]:
 class _Explainer:
     def __init__(self, files: ScoredFiles) -> None:
         self._files, self._opened = files, files.opened
-        self._spans = read_spans(files.opened, files.clips.clips)
+        self._spans = files.spans
         self._training = read_training_features(files.opened.run, files.opened.info)
         self._mapper = FaceMapper(files.opened, files.device)
 

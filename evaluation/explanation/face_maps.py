@@ -107,10 +107,11 @@ def choose_face(opened: OpenRun, clips: Sequence[int], contributions: Sequence[C
         wanted[str(table.media_id[clip]), int(table.clip[clip])] = clip
     for path in opened.shards:
         shard = MediaShard(path)
+        offsets, all_times = shard.face_offsets, shard.array("face_times")
         for place, key in enumerate(shard.clip_keys):
             if key not in wanted:
                 continue
-            times = shard.clip(place).face_times
+            times = all_times[offsets[place] : offsets[place + 1]]
             if len(times):
                 number = int(np.abs(times - middle).argmin())
                 distance = abs(float(times[number]) - middle)

@@ -9,7 +9,6 @@ the `source` of each shard. A store is found again by every run with the same en
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from unmask.cache.augmentations import AUGMENTED_INPUTS
 from unmask.cache.encoders import find_stream_name, make_encoder
 from unmask.cache.extraction_plan import StoreJob
 from unmask.cache.network_passes import NetworkPass, group_jobs
-from unmask.cache.projections.projection import FOLDER as PROJECTIONS
+from unmask.cache.projections.projection import copy_fitted
 from unmask.cache.shard_media import ShardMedia
 from unmask.cache.single_clips import encode_safely
 from unmask.cache.store.profile_index import hash_media
@@ -150,8 +149,7 @@ def _prepare(
     shards: Mapping[Stream, Sequence[_ShardClips]],
 ) -> None:
     """Create the stores, and find out which shards each of them lacks."""
-    if (opened.run / PROJECTIONS).is_dir():
-        shutil.copytree(opened.run / PROJECTIONS, work.robustness / PROJECTIONS, dirs_exist_ok=True)
+    copy_fitted(opened.run, work.robustness)
     for cell, job in ((cell, job) for cell, of_cell in jobs.items() for job in of_cell):
         create_store(job.folder, job.spec, opened.data.media)
         remove_leftovers(job.folder)

@@ -48,7 +48,7 @@ def write_verdict_models(run: Path, models: VerdictModels, info: RunInfo) -> Non
     with create_file(run / ARRAYS) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     evidence = {
-        part: {name: value for name, value in _list_fields(models.evidence[part]).items() if name != "lines"}
+        part: {name: value for name, value in asdict(models.evidence[part]).items() if name != "lines"}
         for part in PARTS
     }
     spaces = [{"stream": one.stream, "modality": one.modality, "unit": one.unit} for one in scope.spaces]
@@ -83,10 +83,6 @@ def read_verdict_models(run: Path, info: RunInfo) -> VerdictModels | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _list_fields(model: EvidenceModel) -> dict[str, Any]:
-    return {name: getattr(model, name) for name in model.__dataclass_fields__}
 
 
 def _read_scope(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> ScopeModel:

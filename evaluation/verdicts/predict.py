@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -13,11 +12,12 @@ from pathlib import Path
 import torch
 
 from unmask.cache.encoders import find_stream_name
-from unmask.cache.projections.projection import FOLDER as PROJECTIONS
+from unmask.cache.projections.projection import copy_fitted
 from unmask.cache.stage import extract, open_tokens
 from unmask.core.hashing import hash_file
 from unmask.core.process_pool import start_server
 from unmask.core.progress import Progress, silence_progress
+from unmask.core.warm.kept_values import keep_values
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.input_files import expand_files, explain_absence
 from unmask.evaluation.open_run import keep_run, open_run
@@ -65,6 +65,8 @@ def iterate_verdicts(
     """
     batches = Batches.prepare(names, run, device, options or PredictOptions())
     with ExitStack() as stack:
+        if batches.several:  # run, networks and workers are the same for every batch
+            stack.enter_context(keep_values())
         lines = stack.enter_context(VerdictFile(batches.options.out, batches.key)) if batches.options.out else None
         bar = stack.enter_context(Progress("predict", len(names), "files")) if batches.several else None
         for batch in split_batches(names):
@@ -159,8 +161,7 @@ def judge_files(
     options.on_stage("reading")
     preprocess(manifest, profile.preprocess, work, limits)
     options.on_stage("judging")
-    if (run / PROJECTIONS).is_dir():
-        shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS)
+    copy_fitted(run, work.tokens)
     known = load_outcomes(get_media_folder(work, profile.preprocess))
     scored: dict[str, Verdict] = {}
     crashed: dict[str, str] = {}
@@ -171,9 +172,11 @@ def judge_files(
         streams = open_tokens(work, manifest, profile)
         if any(store.lengths.any() for store in streams.stores.values()):
             scored = score_safely(open_run(run, work, manifest, device, profile=profile), known, device, options)
-            faces = score_faces(manifest, profile, loaded, run, work, known, device=device, limits=options.limits)
+            faces = score_faces(manifest, profile, loaded, run, work, known, device=device, limits=limits)
             scored = {one: replace(verdict, faces=faces.get(one, ())) for one, verdict in scored.items()}
-    pictures = add_face_crops(pictures, find_shards(get_media_folder(work, profile.preprocess), manifest), scored)
+    if pictures:
+        shards = find_shards(get_media_folder(work, profile.preprocess), manifest)
+        pictures = add_face_crops(pictures, shards, scored)
     for row in manifest.rows():
         found = scored.get(row.media_id) or explain_missing_score(loaded, row, known, crashed)
         verdicts[manifest.locate(row).resolve()] = replace(found, pictures=pictures.get(row.media_id))

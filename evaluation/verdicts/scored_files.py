@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash
+from unmask.evaluation.explanation.clip_spans import read_spans
 from unmask.evaluation.explanation.explain import explain_files
 from unmask.evaluation.open_run import OpenRun
 from unmask.evaluation.predictions import Predictions
@@ -24,7 +25,6 @@ from unmask.evaluation.verdicts.verdict import ClipVerdict, SyncVerdict, Verdict
 from unmask.evaluation.verdicts.weighed_files import Weighed, weigh_files
 from unmask.manifests.manifest import MediaRow
 from unmask.preprocess.outcomes import Outcome
-from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.train.data.batch import MODALITIES
 from unmask.train.scoring import ClipScores, compute_probability
 
@@ -49,6 +49,11 @@ class ScoredFiles:
     def rows(self) -> dict[str, MediaRow]:
         """media_id -> row of the manifest, of all files of the work folder."""
         return {row.media_id: row for row in self.opened.manifest.rows()}
+
+    @cached_property
+    def spans(self) -> dict[int, tuple[float, float]]:
+        """Row of the clip table -> start and end in seconds, of every clip in `clips`."""
+        return read_spans(self.opened, self.clips.clips)
 
     @cached_property
     def models(self) -> VerdictModels | None:
@@ -105,12 +110,8 @@ def score_items(
 
 def describe_files(files: ScoredFiles) -> dict[str, Verdict]:
     """media_id -> verdict."""
-    windows, sync, parts, weighed = (
-        list_windows(files),
-        describe_sync(files),
-        describe_parts(files),
-        describe_weight(files),
-    )
+    windows, sync = list_windows(files), describe_sync(files)
+    parts, weighed = describe_parts(files), describe_weight(files)
     items, threshold = files.items, files.opened.info.threshold
     explained = explain_files(files)
     return {
@@ -183,15 +184,11 @@ def describe_sync(files: ScoredFiles) -> dict[str, SyncVerdict]:
 def list_windows(files: ScoredFiles) -> dict[str, list[ClipVerdict]]:
     """media_id -> its clips with their scores, by start time."""
     opened, scores = files.opened, files.clips
-    spans: dict[tuple[str, int], tuple[float, float]] = {}
-    for path in opened.shards:
-        shard = MediaShard(path)
-        spans |= {key: (start, end) for key, (start, end) in zip(shard.clip_keys, shard.spans.tolist(), strict=True)}
     table, windows = opened.data.clips, defaultdict(list)
     scored = compute_probability(scores.fake.astype(np.float64), opened.info.temperature)
     for clip, score in zip(scores.clips.tolist(), scored.tolist(), strict=True):
         media_id = str(table.media_id[clip])
-        start, end = spans[media_id, int(table.clip[clip])]
+        start, end = files.spans[clip]
         windows[media_id].append(ClipVerdict(start_s=start, end_s=end, score=score))
     return {media_id: sorted(clips, key=lambda clip: clip.start_s) for media_id, clips in windows.items()}
 

@@ -5,9 +5,7 @@ Only such files are preprocessed again, with up to MOST_FACES faces per window; 
 
 from __future__ import annotations
 
-import io
 import logging
-import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,13 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from unmask.cache.projections.projection import FOLDER as PROJECTIONS
+from unmask.cache.projections.projection import copy_fitted
 from unmask.cache.stage import extract, open_tokens
 from unmask.core.crashes import as_run_error, describe_crash
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.verdicts.findings import FaceVerdict
+from unmask.evaluation.verdicts.pictures.jpeg import encode_within
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.faces.tracking import SAME_FACE_IOU, compute_iou
 from unmask.preprocess.outcomes import Outcome
@@ -38,7 +36,7 @@ from unmask.train.scoring import compute_probability
 log = logging.getLogger("unmask")
 
 MOST_FACES = 4
-THUMBNAIL_SIDE = 128
+THUMBNAIL_SIDE, THUMBNAIL_BYTES = 128, 12_000
 # Longer than any recording: its audio is dropped, so that no audio encoder is loaded to score faces.
 NO_AUDIO_S = 1e9
 
@@ -126,8 +124,7 @@ def _score_clips(
     faces = {"max_faces": max(MOST_FACES, profile.preprocess.max_faces), "min_seconds": NO_AUDIO_S}
     profile = profile.model_copy(update={"preprocess": profile.preprocess.model_copy(update=faces)})
     preprocess(manifest, profile.preprocess, work, limits)
-    if (run / PROJECTIONS).is_dir():
-        shutil.copytree(run / PROJECTIONS, work.tokens / PROJECTIONS, dirs_exist_ok=True)
+    copy_fitted(run, work.tokens)
     extract(manifest, profile, work, device=device, known={name: one.spec for name, one in loaded.info.streams.items()})
     streams = open_tokens(work, manifest, profile)
     data = TokenData.load(manifest, streams)
@@ -155,7 +152,7 @@ def _read_shard(shard: MediaShard, logits: Mapping[tuple[str, int], float], foun
             track=clip.track,
             box=clip.boxes.mean(axis=0),
             logit=logits[key],
-            thumbnail=_make_thumbnail(clip.faces[surest]),
+            thumbnail=encode_within(clip.faces[surest], THUMBNAIL_SIDE, THUMBNAIL_BYTES),
         )
         found[key[0]].append(one)
 
@@ -170,14 +167,6 @@ def _describe(number: int, clips: Sequence[FaceClip], temperature: float) -> Fac
         clips=len(clips),
         thumbnail=clips[0].thumbnail,
     )
-
-
-def _make_thumbnail(face: NDArray[np.uint8]) -> bytes:
-    image = Image.fromarray(face)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    content = io.BytesIO()
-    image.save(content, "JPEG", quality=85)
-    return content.getvalue()
 
 
 def _list_ids(manifest: Manifest) -> list[str]:

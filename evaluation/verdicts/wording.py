@@ -17,7 +17,7 @@ NO_VERDICT = "no verdict"
 def describe_verdict(verdict: Verdict) -> str:
     """One line: words, what was judged, what was not, and the score behind them."""
     if verdict.score is None:
-        return f"{verdict.path}: {verdict.verdict} ({verdict.reason})"
+        return f"{verdict.path}: {describe_finding(verdict)}"
     return f"{verdict.path}: {'; '.join(_list_parts(verdict, verdict.score))}"
 
 
@@ -43,7 +43,7 @@ def describe_numbers(evidence: Evidence) -> str:
 
 def _list_parts(verdict: Verdict, score: float) -> Iterator[str]:
     reliable = verdict.scope is None or verdict.scope.reliable
-    yield _describe_finding(verdict)
+    yield describe_finding(verdict)
     if verdict.judged:
         yield f"judged: {', '.join(verdict.judged)}"
     if verdict.not_judged:
@@ -66,7 +66,10 @@ def _list_parts(verdict: Verdict, score: float) -> Iterator[str]:
     yield f"score {score:.3f}, threshold {verdict.threshold:.3f}{called}"
 
 
-def _describe_finding(verdict: Verdict) -> str:
+def describe_finding(verdict: Verdict) -> str:
+    """The finding with its numbers, or with the reasons why there is none."""
+    if verdict.score is None:
+        return f"{verdict.verdict} ({verdict.reason})"
     if verdict.scope is not None and not verdict.scope.reliable:
         return f"{NO_VERDICT}, the score is not reliable: {', '.join(verdict.scope.reasons)}"
     if verdict.evidence is None:

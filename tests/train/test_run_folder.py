@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -187,6 +188,25 @@ def test_training_again_mends_a_damaged_run(trained, tmp_path: Path, name: str, 
     for path in run.glob("*.pth"):
         if not (finished and path.name == name == "last.pth" and summary.reused):
             assert path.read_bytes() == whole[path.name], f"{path.name}: the same bytes"
+
+
+@pytest.mark.parametrize("name", ["best_multimodal_all_datasets.pth", "inputs.json"])
+def test_a_finished_run_that_the_disk_does_not_give_is_not_trained_anew(trained, monkeypatch, name: str):
+    data, run = trained
+    whole = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    read_text, load = Path.read_text, torch.load
+
+    def fail(path: Path) -> None:
+        if path.name == name:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+
+    monkeypatch.setattr(Path, "read_text", lambda path, *given, **named: fail(path) or read_text(path, *given, **named))
+    monkeypatch.setattr(torch, "load", lambda path, **named: fail(Path(path)) or load(path, **named))
+    with pytest.raises(OSError, match=os.strerror(errno.ESTALE)):
+        fit(data, QUICK, run, device=CPU)
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == whole
+    assert fit(data, QUICK, run, device=CPU).reused
 
 
 def test_a_torn_summary_is_written_anew(trained):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from unmask.core.atomic_files import create_file
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.train.bundles.listing import AGAIN, WEIGHTS
 
 BEST = "best_multimodal_all_datasets.pth"
@@ -47,6 +47,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise_read_failure(error)
         raise MissingInput(f"{path}: not a complete safetensors file ({error})", AGAIN) from error
 
 
@@ -65,5 +66,6 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise MissingInput(f"{path}: no such checkpoint", REMEDY) from error
     except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
+        raise_read_failure(error)
         raise MissingInput(f"{path}: not a readable checkpoint ({error})", f"remove it, then {REMEDY}") from error
     return state

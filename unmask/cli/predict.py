@@ -63,12 +63,7 @@ def predict(
         show=lambda verdict: show_verdict(call, verdict),
         device=device,
     )
-    for line in describe_crashes(verdict.reason for verdict in verdicts):
-        call.console.say(line)
-    if verdicts.skipped:
-        what = "file that is" if verdicts.skipped == 1 else "files that are"
-        call.console.say(f"skipped {verdicts.skipped} {what} not media")
-    call.console.result |= {"verdicts": [verdict.as_json() for verdict in verdicts], "skipped": verdicts.skipped}
+    tell_end(call, verdicts)
     if csv is not None:
         from unmask.result_tables.verdict_table import write_csv
 
@@ -108,6 +103,16 @@ def show_verdict(call: Call, verdict: Verdict) -> None:
         call.console.say(f"    {line}")
     if verdict.custody and (claims := format_credentials(verdict.custody.content_credentials)):
         call.console.say(f"    {claims}")
+
+
+def tell_end(call: Call, verdicts: VerdictTable) -> None:
+    """What concerns all files together, and the JSON object."""
+    for line in describe_crashes(verdict.reason for verdict in verdicts):
+        call.console.say(line)
+    if verdicts.skipped:
+        what = "file that is" if verdicts.skipped == 1 else "files that are"
+        call.console.say(f"skipped {verdicts.skipped} {what} not media")
+    call.console.result |= {"verdicts": [verdict.as_json() for verdict in verdicts], "skipped": verdicts.skipped}
 
 
 def check_scores(verdicts: VerdictTable) -> None:

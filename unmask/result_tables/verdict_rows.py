@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def flatten_verdict(verdict: Verdict) -> dict[str, Any]:
     """The same columns for every verdict; None where a value has no meaning. Details are in `Verdict.as_json`."""
-    evidence, scope = verdict.evidence, verdict.scope
+    evidence, scope, custody = verdict.evidence, verdict.scope, verdict.custody
     low, high = evidence.interval if evidence else (None, None)
     return {
         "path": verdict.path,
@@ -36,6 +36,8 @@ def flatten_verdict(verdict: Verdict) -> dict[str, Any]:
         "not_reliable_because": "; ".join(scope.reasons) if scope else "",
         "notes": "; ".join(scope.notes) if scope else "",
         "reason": verdict.reason,
-        "sha256": verdict.custody.sha256 if verdict.custody else None,
+        "sha256": custody.sha256 if custody else None,
+        "judged_at": custody.judged_at if custody else None,
+        "content_credentials": custody.content_credentials.state if custody else None,
         "run": verdict.run,
     }

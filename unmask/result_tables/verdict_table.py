@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from unmask.core.atomic_files import create_file
 from unmask.logs import only_progress
+from unmask.result_tables.verdict_rows import flatten_verdict
 from unmask.tables import VerdictTable
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
     from unmask.evaluation.verdicts.options import PredictOptions
     from unmask.evaluation.verdicts.verdict import Verdict
 
-COLUMNS = (
-    *("path", "words", "verdict", "score", "threshold", "video_score", "audio_score", "clips", "faces_found", "llr"),
-    *("reliable", "reason", "run", "sha256", "judged_at", "content_credentials"),
-)
 # A spreadsheet would calculate a cell that begins so: a file's name may be a formula (CWE-1236).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -48,22 +45,15 @@ def judge_files(
 
 
 def write_csv(path: Path, verdicts: Sequence[Verdict]) -> None:
-    """One row per file with COLUMNS; no cell is a formula to a spreadsheet."""
+    """One row per file with the columns of the table; no cell is a formula to a spreadsheet."""
     with create_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow(COLUMNS)
-        lines.writerows(map(_list_cells, verdicts))
+        lines: csv.DictWriter[str] | None = None
+        for row in map(flatten_verdict, verdicts):
+            if lines is None:
+                lines = csv.DictWriter(file, list(row))
+                lines.writeheader()
+            lines.writerow({name: _make_cell(value) for name, value in row.items()})
 
 
-def _list_cells(verdict: Verdict) -> list[object]:
-    custody, scope = verdict.custody, verdict.scope
-    about = {
-        "clips": len(verdict.clips),
-        "llr": verdict.evidence and verdict.evidence.llr,
-        "reliable": scope.reliable if scope else None,
-        "sha256": custody and custody.sha256,
-        "judged_at": custody and custody.judged_at,
-        "content_credentials": custody and custody.content_credentials.state,
-    }
-    cells = [about[name] if name in about else getattr(verdict, name) for name in COLUMNS]
-    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in cells]
+def _make_cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

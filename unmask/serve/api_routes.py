@@ -8,13 +8,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from unmask.evaluation.verdict_page.page import render_page
+from unmask.evaluation.verdicts.wording import describe_finding
 from unmask.serve.guard import VERDICT_POLICY
 from unmask.serve.jobs import Job, QueueFull
 from unmask.serve.models import Accepted, Health, Problem, RunFacts, Uploaded, VerdictState
 from unmask.serve.service import Service
 from unmask.serve.settings import MB
 from unmask.serve.uploads import Refused, Upload, UploadReader, refuse_other_types
-from unmask.serve.verdict_page import describe, render
 
 RETRY_S = 10
 """Seconds after which a client may ask again while the queue is full."""
@@ -46,9 +47,19 @@ MISSING: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description
 
 
 def make_api(service: Service) -> APIRouter:
-    api, queue = APIRouter(prefix="/api", tags=["verdicts"]), service.queue
+    api = APIRouter(prefix="/api")
+    _add_uploads(api, service)
+    _add_verdicts(api, service)
+    _add_service(api, service)
+    return api
 
-    @api.post("/verdicts", status_code=202, response_model=Uploaded, responses=PROBLEMS, openapi_extra=BODY)
+
+def _add_uploads(api: APIRouter, service: Service) -> None:
+    queue = service.queue
+
+    @api.post(
+        "/verdicts", tags=["verdicts"], status_code=202, response_model=Uploaded, responses=PROBLEMS, openapi_extra=BODY
+    )
     async def judge_files(request: Request) -> Uploaded:
         """Upload images, audio files or videos. Each gets an id to ask for its verdict with."""
         uploads = await _receive(service, request)
@@ -68,25 +79,31 @@ def make_api(service: Service) -> APIRouter:
             raise refused[0]
         return Uploaded(verdicts=verdicts, refused=[Problem(error=why.problem, hint=why.hint) for why in refused])
 
-    @api.get("/verdicts/{verdict_id}", response_model=VerdictState, responses=MISSING)
+
+def _add_verdicts(api: APIRouter, service: Service) -> None:
+    @api.get("/verdicts/{verdict_id}", tags=["verdicts"], response_model=VerdictState, responses=MISSING)
     async def read_verdict(verdict_id: str) -> VerdictState:
         """How far a file is, and its verdict when it is done."""
         return _describe_job(service, _find(service, verdict_id))
 
-    @api.get("/verdicts/{verdict_id}/page", response_class=HTMLResponse, responses=MISSING)
+    @api.get("/verdicts/{verdict_id}/page", tags=["verdicts"], response_class=HTMLResponse, responses=MISSING)
     async def read_page(verdict_id: str) -> HTMLResponse:
         """The verdict as a page that holds all it needs and can be saved."""
         job = _find(service, verdict_id)
         if job.verdict is None:
             raise Refused(404, "there is no verdict yet", "ask again when its state is done")
-        return HTMLResponse(render(job.verdict), headers={"content-security-policy": VERDICT_POLICY})
+        return HTMLResponse(render_page([job.verdict]), headers={"content-security-policy": VERDICT_POLICY})
 
-    @api.delete("/verdicts/{verdict_id}", status_code=204, responses=MISSING)
+    @api.delete("/verdicts/{verdict_id}", tags=["verdicts"], status_code=204, responses=MISSING)
     async def forget_verdict(verdict_id: str) -> Response:
         """Forget a file and its verdict now, whatever its state."""
-        if not queue.discard(verdict_id):
+        if not service.queue.discard(verdict_id):
             raise _missing()
         return Response(status_code=204)
+
+
+def _add_service(api: APIRouter, service: Service) -> None:
+    queue = service.queue
 
     @api.get("/health", response_model=Health, tags=["service"])
     async def read_health() -> Health:
@@ -99,11 +116,9 @@ def make_api(service: Service) -> APIRouter:
         """The run that judges, what its evaluation found, and the limits of the service."""
         return service.facts
 
-    return api
-
 
 async def _receive(service: Service, request: Request) -> list[Upload]:
-    limits, reader = service.limits, None
+    limits = service.limits
     most = limits.files * (limits.file_bytes + OVERHEAD_BYTES)
     if int(request.headers.get("content-length") or 0) > most:
         raise Refused(413, f"larger than {limits.files} files of {limits.file_bytes / MB:g} MB")
@@ -143,7 +158,7 @@ def _describe_job(service: Service, job: Job) -> VerdictState:
         bytes=job.bytes,
         state=job.state,
         before=service.queue.count_before(job),
-        words=None if verdict is None else describe(verdict),
+        words=None if verdict is None else describe_finding(verdict),
         verdict=None if verdict is None else verdict.as_json(),
         error=job.problem,
     )

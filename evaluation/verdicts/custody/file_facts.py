@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from unmask.core.files.regular_files import open_regular
+
 BLOCK = 1 << 20
 # Type of the JUMBF superbox that holds a C2PA manifest store (C2PA 2.1, section 11.1.4.2). It lies in one piece in
 # every container that is judged here: in JPEG the store begins with it, in the first segment.
@@ -41,7 +43,7 @@ class FileFacts:
     def read(cls, path: Path) -> FileFacts:
         """`OSError` for a file that cannot be read."""
         digest, count, found, end = hashlib.sha256(), 0, False, b""
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path) as file:
             while block := file.read(BLOCK):
                 digest.update(block)
                 count += len(block)

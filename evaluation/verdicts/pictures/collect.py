@@ -47,11 +47,12 @@ def add_face_crops(
     """The same with the dominant face's crops, as the model saw them: evenly over the file, and those of its maps."""
     crops: dict[str, list[tuple[float, bytes]]] = {}
     for path in shards:
-        for media_id, clips in _list_clips(MediaShard(path)).items():
+        shard = MediaShard(path)
+        for media_id, clips in _list_clips(shard).items():
             if media_id in pictures:
                 explanation = verdicts[media_id].explanation if media_id in verdicts else None
                 mapped = [one.time_s for one in explanation.maps] if explanation else []
-                crops[media_id] = _read_crops(MediaShard(path), clips, mapped)
+                crops[media_id] = _read_crops(shard, clips, mapped)
     return {media_id: replace(one, faces=tuple(crops.get(media_id, ()))) for media_id, one in pictures.items()}
 
 
