@@ -284,7 +284,9 @@ def test_without_its_package_heic_is_unsupported_with_the_remedy(tmp_path, monke
 @pytest.mark.parametrize(("format", "mode"), [("EPS", "L"), ("XBM", "1"), ("SPIDER", "F"), ("MSP", "1")])
 def test_formats_that_are_no_photographs_reach_no_plugin_whatever_their_name_says(tmp_path, monkeypatch, format, mode):
     path = tmp_path / "a.jpg"
-    Image.new(mode, (64, 64)).save(path, format=format)
+    # Under another name first: Pillow takes the suffix of a saved SPIDER file for its own from then on.
+    Image.new(mode, (64, 64)).save(tmp_path / "a.bin", format=format)
+    (tmp_path / "a.bin").rename(path)
     monkeypatch.setitem(Image.OPEN, format, (lambda *_: pytest.fail("opened"), lambda head: True))
     with pytest.raises(BadMedia), images.open_image(path):
         pass

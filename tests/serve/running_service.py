@@ -75,6 +75,8 @@ def run_service(work: Path, run: Path, folder: Path, *options: str) -> Iterator[
         line = next((line for line in process.stdout if line.startswith("unmask serve: ")), None)
         assert line is not None, (folder / "log").read_text()
         yield RunningService(process, line.split()[2], folder)
+    except OSError as error:
+        raise AssertionError(f"{error}; exit code {process.poll()}; {(folder / 'log').read_text()}") from error
     finally:
         process.kill()
         process.wait()
