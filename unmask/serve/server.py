@@ -59,6 +59,8 @@ def serve(
                 server.should_exit = True
 
             queue.on_failure = stop
+            if queue.failure is not None:  # before there was anything to stop
+                stop()
             say(f"unmask serve: {_format_url(listener)} (Ctrl-C ends it)")
             server.run(sockets=[listener])
             if queue.failure is not None:
