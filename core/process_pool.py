@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, util
 from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -36,6 +37,10 @@ IN_FLIGHT_PER_WORKER = 3
 # A pool breaks when its only live worker dies between two items, and is made anew. So often in a row, without an item
 # between, it cannot start at all.
 MOST_BREAKS = 3
+# What follows the temporary folder in the name of a socket of multiprocessing, and the longest name there is (unix(7)).
+SOCKET_NAME = "/pymp-xxxxxxxx/listener-xxxxxxxx"
+LONGEST_SOCKET_NAME = 107
+SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 NO_WORKERS = "see the messages above; is the installation complete, and does the machine have memory left?"
 
 
@@ -176,18 +181,32 @@ def start_server(preload: Sequence[str]) -> None:
 
     For work that starts several kinds of workers in turn: the first of them alone would decide what it has loaded.
     """
-    _Context().set_forkserver_preload(list(preload))
+    _make_context(preload, fork=False)
     forkserver.ensure_running()
 
 
 def _make_context(preload: Sequence[str], *, fork: bool) -> BaseContext:
     if not fork:
+        _place_sockets()
         context = _Context()
         context.set_forkserver_preload(list(preload))
         return context
     for name in preload:
         import_module(name)
     return get_context("fork")
+
+
+def _place_sockets() -> None:
+    """Where the temporary folder has a long name, let multiprocessing keep its sockets elsewhere."""
+    if len(os.fsencode(tempfile.gettempdir() + SOCKET_NAME)) <= LONGEST_SOCKET_NAME:
+        return
+    with _Worker._starting:
+        usual = tempfile.tempdir
+        tempfile.tempdir = next((folder for folder in SHORT_FOLDERS if os.access(folder, os.W_OK)), usual)
+        try:
+            util.get_temp_dir()  # made once, then kept for this process
+        finally:
+            tempfile.tempdir = usual
 
 
 def _is_lost(entry: _Pending) -> bool:

@@ -174,3 +174,14 @@ def test_workers_may_be_copies_of_a_process_with_one_thread(tmp_path: Path):
     assert (a, b) == ("a a 1000001 True", "b b 1000001 True"), done.stderr
     assert "died (exit code" in crash
     assert "not finished within 3 s" in hang
+
+
+def test_a_temporary_folder_may_have_a_long_name(tmp_path: Path):
+    """The name of a socket holds 107 bytes."""
+    folder = tmp_path / "long" / ("x" * 100)
+    folder.mkdir(parents=True)
+    script = "from unmask.core.process_pool import run_isolated as run; print(*run(abs, [-1], workers=1, timeout_s=60))"
+    environment = os.environ | {"TMPDIR": str(folder)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.stdout == "(-1, 1)\n", done.stderr
+    assert not list(folder.iterdir())

@@ -60,7 +60,7 @@ def serve(
 
             queue.on_failure = stop
             if queue.failure is not None:  # before there was anything to stop
-                stop()
+                raise queue.failure
             say(f"unmask serve: {_format_url(listener)} (Ctrl-C ends it)")
             server.run(sockets=[listener])
             if queue.failure is not None:
