@@ -29,7 +29,7 @@ from unmask.train.monitor.tensorboard import Events
 from unmask.train.optim.compile import explain_compile_error
 from unmask.train.optim.distributed import World, join_world
 from unmask.train.optim.ema import compute_decay, update_average
-from unmask.train.optim.optimizer import autocast, clip, set_lr
+from unmask.train.optim.optimizer import autocast, clip, fill_gradients, seed_dropout, set_lr
 from unmask.train.run_choice import Purpose, record_purpose
 from unmask.train.run_folder import (
     INPUTS,
@@ -158,7 +158,7 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
     """One pass over the epoch's draws, epochs from 1. Gives the mean losses, and the last step's learning rate."""
     config, model, optimizer, scaler, world = setup.config, setup.model, setup.optimizer, setup.scaler, setup.world
     model.train()
-    objective = setup.objective
+    objective, weights = setup.objective, setup.weights
     sums = torch.zeros(len(objective.names), device=world.device)
     make = partial(_batches, setup, device=world.device)
     mine = [world.share(portions) for portions in setup.sampler.steps(epoch)]
@@ -170,20 +170,23 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
         set_lr(optimizer, lr)
         counts = world.sum_ranks(to_device(torch.from_numpy(objective.count(batches, model)), world.device))
         for batch, portion in zip(batches, mine[number], strict=True):
-            torch.manual_seed(setup.sampler.dropout_seed(epoch, portion))
+            seed_dropout(setup.sampler.dropout_seed(epoch, portion), world.device)
             with autocast(config, world.device):
                 outputs = model(batch, reversal)
             losses = objective.compute(outputs, batch, counts, model)
             scaler.scale(losses.total).backward()
             sums += losses.detach()
-        world.sum_gradients(model.parameters())
+        fill_gradients(weights)
+        world.sum_gradients(weights.model)
         scaler.unscale_(optimizer)
-        clip(model, config.clip_norm)
+        clip(weights, config.clip_norm)
         scaler.step(optimizer)
         scaler.update()
         optimizer.zero_grad(set_to_none=True)
         if setup.averaged:
-            update_average(setup.validated, model, compute_decay(config.ema, (epoch - 1) * setup.steps + number))
+            update_average(
+                weights.average, weights.model, compute_decay(config.ema, (epoch - 1) * setup.steps + number)
+            )
         board.advance()
     means = dict(zip(objective.names, (world.sum_ranks(sums) / setup.steps).tolist(), strict=True))
     _check_finite(means, model, config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,12 @@ from unmask.train.models.lag import find_lag_step
 from unmask.train.models.model_shape import ModelShape
 from unmask.train.optim.compile import compile_blocks
 from unmask.train.optim.distributed import World
-from unmask.train.optim.optimizer import AUTOCAST, make_optimizer
+from unmask.train.optim.optimizer import AUTOCAST, Weights, make_optimizer
 from unmask.train.run_folder import CONFIG, clear, describe_inputs, load_last, run_key
 
 log = logging.getLogger("unmask")
 
-# CORAL needs at least two datasets with two halves of two clips each.
-COMPARABLE = 8
+COMPARABLE = 8  # CORAL needs at least two datasets with two halves of two clips each.
 # Weights of the losses that compare the features of the clips of a batch.
 COMPARING = ("infonce_weight", "supcon_weight", "uniformity_weight", "alignment_weight")
 
@@ -79,6 +79,10 @@ class Setup:
     @property
     def averaged(self) -> bool:
         return self.validated is not self.model
+
+    @cached_property
+    def weights(self) -> Weights:
+        return Weights.of(self.model, self.validated)
 
     def state(self, standing: Standing) -> dict[str, Any]:
         """Content of last.pth."""
