@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.memory_map import map_file
+from unmask.cache.store.memory_map import announce_reads, map_file
 from unmask.core.errors import MissingInput
 from unmask.core.process_pool import count_cores
 
@@ -114,6 +114,17 @@ class Ragged:
     def tokens(self) -> int:
         """T."""
         return len(self.times)
+
+    def announce(self, clips: NDArray[np.int64]) -> None:
+        """Have the tokens of the clips at these positions read ahead from the disk, all at once; returns at once."""
+        inside, row_bytes = self._inside[clips], self.spec.width * 2
+        stretches = zip(self._piece[clips].tolist(), inside.tolist(), self.lengths[clips].tolist(), strict=True)
+        for piece, start, count in stretches:
+            announce_reads(self._addresses[piece] + start * row_bytes, count * row_bytes)
+
+    @cached_property
+    def _addresses(self) -> list[int]:
+        return [part.__array_interface__["data"][0] for part in self.parts]
 
     def gather(self, clips: NDArray[np.int64]) -> Gathered:
         """Tokens of the clips at these positions, in this order. `IndexError` for a position that does not exist."""

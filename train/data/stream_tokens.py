@@ -81,7 +81,9 @@ class StreamTokens:
     def _clean(self, clips: NDArray[np.int64]) -> tuple[torch.Tensor, NDArray[np.float32]]:
         if self.held is not None:
             return self.held.gather(clips)[:2]
-        tokens, times, _ = self.store.gather(self.where[clips[self.lengths[clips] > 0]])
+        filled = self.where[clips[self.lengths[clips] > 0]]
+        self.store.announce(filled)
+        tokens, times, _ = self.store.gather(filled)
         return torch.from_numpy(tokens), times
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
@@ -180,17 +181,16 @@ class TokenData:
             raise UsageError(f"no clips of {', '.join(missing)}", hint)
 
 
-def prefetch(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: bool) -> Iterator[Made]:
-    """Yield make(g) for each, in order; with `ahead` a thread computes the next one meanwhile."""
+def prefetch(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: int) -> Iterator[Made]:
+    """Yield make(g) for each, in order; up to `ahead` of the next ones are made meanwhile, by as many threads."""
     if not ahead:
         yield from map(make, given)
         return
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = None
+    with ThreadPoolExecutor(ahead, thread_name_prefix="make-batches") as pool:
+        waiting: deque[Future[Made]] = deque()
         for one in given:
-            following = pool.submit(make, one)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
+            waiting.append(pool.submit(make, one))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -139,11 +141,20 @@ def test_ranges_by_hand():
     assert concatenate_ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
 
 
-@pytest.mark.parametrize("ahead", [False, True])
-def test_prefetching_keeps_order_and_passes_errors_on(ahead: bool):
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+def test_prefetching_keeps_order_and_passes_errors_on(ahead: int):
     assert list(prefetch(lambda number: number * 2, range(5), ahead=ahead)) == [0, 2, 4, 6, 8]
     with pytest.raises(ZeroDivisionError):
         list(prefetch(lambda number: 1 // number, [1, 0], ahead=ahead))
+
+
+def test_no_more_batches_are_made_ahead_than_fit():
+    made: list[int] = []
+    batches = prefetch(lambda number: made.append(number) or number, range(20), ahead=3)
+    for number in batches:
+        assert max(made) <= number + 3
+        time.sleep(0.002)
+    assert sorted(made) == list(range(20))
 
 
 def test_relabelled_items_keep_their_clips_together_and_test_items_their_labels(make_data, made_item):
