@@ -52,7 +52,7 @@ __all__ = ["fit", "run_folder"]
 
 log = logging.getLogger("unmask")
 
-# Each is read by a thread of its own, so that a disk has several reads to choose from. A step of 64 clips is about 15 MB.
+# Each is made by a thread of its own, so that a disk has several reads to choose from. A step of 64 clips is 15 MB.
 MAPPED_AHEAD = 4
 
 

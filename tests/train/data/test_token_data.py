@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import torch
 
 from unmask.cache.store.ragged import concatenate_ranges
 from unmask.core.errors import MissingInput, UsageError
+from unmask.manifests.manifest import from_rows
 from unmask.train.config import TrainConfig
-from unmask.train.data.clip_table import UNKNOWN, derive_label, permute_labels
+from unmask.train.data.clip_table import UNKNOWN, derive_label, join, permute_labels
 from unmask.train.data.device_transfer import Parcel, _view
 from unmask.train.data.stream_tokens import StreamTokens, place_for
 from unmask.train.data.token_data import prefetch
@@ -227,3 +229,29 @@ def test_processes_of_one_machine_share_its_memory(monkeypatch):
     assert place_for(40, CPU) == CPU
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert place_for(40, CPU) is None
+
+
+def test_stores_of_the_same_clips_share_their_keys(make_data, mixed):
+    data = make_data(mixed(12))
+    first, *others = (stream.store for stream in data.streams.values())
+    for store in others:
+        assert store.keys is first.keys
+        assert all(about.keys is first.about[name].keys for name, about in store.about.items())
+    where = [stream.where for stream in data.streams.values()]
+    assert all(one is where[0] for one in where)
+
+
+def test_clips_of_other_stores_are_found_by_their_keys(make_data, mixed):
+    data = make_data(mixed(12))
+    stream = data.streams["eye"]
+    keys = [*reversed(stream.store.keys), ("missing", 0)]
+    apart = StreamTokens.of(stream.store, keys, like=replace(stream, store=make_data(mixed(4)).streams["ear"].store))
+    assert apart.where.tolist() == [*reversed(range(12)), -1]
+
+
+def test_a_join_names_each_clip_once_in_the_order_of_the_manifest(made_item, make_data):
+    data = make_data([made_item(1, HEAD, clips=2), made_item(0, HEAD), made_item(0, HEAD, ok=False)])
+    rows = from_rows([], {})
+    assert len(join(rows, [("unknown", 0)])) == 0
+    assert data.clips.item.tolist() == [0, 0, 1]
+    assert data.clips.clip.tolist() == [0, 1, 0]
