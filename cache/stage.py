@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from unmask.cache.extraction_plan import StoreJob, list_folders, plan_stores, pr
 from unmask.cache.network_passes import NetworkPass, group_jobs
 from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER
+from unmask.cache.read_ahead import GpuCopies, read_ahead
 from unmask.cache.shard_media import ShardMedia
 from unmask.cache.single_clips import augment_safely
 from unmask.cache.spec import EncoderSpec
@@ -28,6 +30,7 @@ from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tok
 from unmask.cache.store.token_store import TokenStore, write_tokens
 from unmask.cache.weights.trained_on import describe_seen
 from unmask.core.file_lock import hold_lock
+from unmask.core.process_pool import count_cores
 from unmask.core.progress import Progress
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
@@ -42,6 +45,8 @@ log = logging.getLogger("unmask")
 
 # Shards that may wait for the writer while the next is encoded.
 WRITES_AHEAD = 2
+# Shards read at once for a GPU, which encodes faster than one core decodes. A CPU has no core left over: one.
+GPU_READERS = 3
 SWITCH_S = 0.0005
 
 
@@ -183,30 +188,43 @@ def _read_ahead(
 ) -> Iterator[tuple[MediaShard, int, ShardMedia]]:
     """Yield each shard's media in every augmentation that lacks tokens of it.
 
-    A thread reads the next one and copies it to the GPU meanwhile, so that no encoder waits for the disk.
+    Others are read meanwhile, and the next one is copied to the GPU, so that no encoder waits for the disk. A shard is
+    read once for all encoders and augmentations.
     """
     reads = [
-        (shard, view) for shard in todo for view in sorted({job.view for job in jobs if shard.path.name in job.missing})
+        (source, view)
+        for source in (_CleanMedia(shard, jobs, facts) for shard in todo)
+        for view in sorted({job.view for job in jobs if source.shard.path.name in job.missing})
     ]
-    clean: dict[str, ShardMedia] = {}
-    copies = torch.cuda.Stream(device) if device.type == "cuda" else None
+    copies = GpuCopies(device) if device.type == "cuda" else None
 
-    def read(shard: MediaShard, view: int) -> ShardMedia:
-        name = shard.path.name
-        if name not in clean:
-            clean.clear()
-            wanted = {job.spec.input for job in jobs if name in job.missing}
-            clean[name] = ShardMedia.read(shard, wanted, facts)
-        media = augment_safely(clean[name], profile.views, view)
-        return media if copies is None else media.copy_to_gpu(copies)
+    def read(task: tuple[_CleanMedia, int]) -> ShardMedia:
+        source, view = task
+        return augment_safely(source.read(), profile.views, view)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="read-media") as reader:
-        coming = reader.submit(read, *reads[0])
-        for number, (shard, view) in enumerate(reads):
-            media = coming.result()
-            if number + 1 < len(reads):
-                coming = reader.submit(read, *reads[number + 1])
-            yield shard, view, media
+    asked = [(source.shard, view) for source, view in reads]
+    place = partial(ShardMedia.copy_to_gpu, copies=copies) if copies else None
+    readers = min(GPU_READERS, count_cores()) if copies else 1
+    tasks = (reads.pop(0) for _ in asked)  # nothing else holds a clean shard when all its augmentations are made
+    for (shard, view), media in zip(asked, read_ahead(tasks, read, place, readers=readers), strict=True):
+        yield shard, view, media
+
+
+class _CleanMedia:
+    """A shard's media without augmentation, read when they are first asked for, by whichever thread."""
+
+    def __init__(self, shard: MediaShard, jobs: Sequence[StoreJob], facts: Mapping[str, Mapping[str, Any]]) -> None:
+        self.shard = shard
+        self._jobs, self._facts = jobs, facts
+        self._lock = Lock()
+        self._media: ShardMedia | None = None
+
+    def read(self) -> ShardMedia:
+        with self._lock:
+            if self._media is None:
+                wanted = {job.spec.input for job in self._jobs if self.shard.path.name in job.missing}
+                self._media = ShardMedia.read(self.shard, wanted, self._facts)
+            return self._media
 
 
 def _project(
