@@ -85,8 +85,8 @@ class WhisperEncoder(nn.Module):
         self.shape = shape
         self.conv1 = nn.Conv1d(shape.num_mel_bins, width, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
-        self.embed_positions = nn.Embedding(shape.max_source_positions, width)
-        self.embed_positions.requires_grad_(False)
+        # Not drawn at random: on the device "meta" that loads torch's compilers, which takes as long as to load torch.
+        self.embed_positions = nn.Embedding.from_pretrained(torch.empty(shape.max_source_positions, width))
         self.layers = nn.ModuleList(WhisperLayer(shape) for _ in range(shape.encoder_layers))
         self.layer_norm: nn.Module = nn.LayerNorm(width)
 
