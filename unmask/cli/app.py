@@ -38,7 +38,7 @@ from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import Stopped, as_user_error
-from unmask.environment import set_environment
+from unmask.environment import ease_collection, set_environment
 
 COMMANDS = (
     scan,
@@ -125,6 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
     code: Any = 0
     try:
         set_environment()
+        ease_collection()
         app(arguments, prog_name=get_program())
     except SystemExit as stop:
         code = stop.code
