@@ -17,6 +17,7 @@ from unmask.core.errors import NoSpace
 # Prefix of unfinished output. `sweep` removes what killed runs left under it.
 TEMPORARY = ".tmp-"
 NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+FREE_SPACE = "free some space and run the same command again: what is finished is kept"
 
 
 @contextmanager
@@ -124,9 +125,7 @@ def _map_os_errors(path: Path, temporary: Path) -> Iterator[None]:
     except (OSError, RuntimeError) as error:
         if getattr(error, "errno", None) in NO_SPACE_ERRNOS or os.strerror(errno.ENOSPC) in str(error):
             problem = f"{path.parent}: no space left to write {path.name}"
-            raise NoSpace(
-                problem, "free some space and run the same command again: what is finished is kept"
-            ) from error
+            raise NoSpace(problem, FREE_SPACE) from error
         # pyarrow gives the file name only in its message.
         if isinstance(error, OSError) and error.errno and str(temporary) in f"{error.filename} {error}":
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error

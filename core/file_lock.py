@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.core.errors import UsageError
+from unmask.core.atomic_files import FREE_SPACE, NO_SPACE_ERRNOS
+from unmask.core.errors import NoSpace, UsageError
 from unmask.core.sharing.lock_holders import describe_holders, remove_holder, write_holder
 from unmask.core.sharing.lock_support import check_effect, refuse_lock
 
@@ -88,9 +89,15 @@ def hold_lock(path: Path, what: str, *, shared: bool = False, wait: bool = False
 
 def _open(path: Path) -> int:
     while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # the folder was removed in between
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        except FileNotFoundError:  # the folder was removed in between
+            continue
+        except OSError as error:
+            if error.errno in NO_SPACE_ERRNOS:
+                raise NoSpace(f"{path.parent}: no space left for a lock file", FREE_SPACE) from error
+            raise
 
 
 def _flock(handle: int, path: Path, shared: bool, wait: bool) -> bool:

@@ -153,7 +153,7 @@ class Work(OpenWork):
         for later calls. `retry`: reasons ("timeout", ..., "all") for which failed files are tried again. `shard`: "3/8"
         for the third of eight parts of the work.
         """
-        from unmask.preprocess.partition import WHOLE, Partition
+        from unmask.core.sharing.partition import WHOLE, Partition
         from unmask.preprocess.stage import Limits, preprocess
 
         reasons, partition = check_reasons(retry), Partition.parse(shard) if shard else WHOLE

@@ -19,7 +19,7 @@ from unmask.core.process_pool import count_cores
 from unmask.core.progress import Progress
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
-from unmask.preprocess.partition import lock_partition
+from unmask.preprocess.shards.media_locks import hold_media
 from unmask.preprocess.shards.shard_plan import get_media_folder, read_plan, select_usable_rows
 from unmask.preprocess.task import make_item_key
 
@@ -94,7 +94,7 @@ def remove_damaged(work: WorkFolder, found: Sequence[Damage], manifest: Manifest
     with ExitStack() as stack:
         stack.enter_context(hold_lock(work.locks / LOCK, "extract or gc"))
         for folder in sorted({path.parent for path in media - kept}):
-            stack.enter_context(lock_partition(work, folder))
+            stack.enter_context(hold_media(work, folder, alone=True))
         for name in removed:
             _remove(work.root / name)
     return removed, sorted(_get_path_name(work, path) for path in kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,6 +37,10 @@ class Partition:
     def select(self, shards: Sequence[Shard]) -> list[Shard]:
         """Every `count`-th shard: neighboring shards are of one dataset, and datasets differ in cost."""
         return list(shards[self.number - 1 :: self.count])
+
+    def choose(self, names: Set[str]) -> Set[str] | None:
+        """`names`, those of its shards; None for the whole, which has all."""
+        return None if self.is_whole else names
 
     def contains(self, media_id: str) -> bool:
         """Does a file belong to it? By the hash of its name, so that a new file moves no other."""

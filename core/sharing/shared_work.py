@@ -50,15 +50,16 @@ class Claims:
         found = (holder.name for name in names for holder in read_holders(self.folder / name))
         return ", ".join(dict.fromkeys(found))
 
-    def remove_leftovers(self, folder: Path, others: Collection[str] = ()) -> None:
+    def remove_leftovers(self, folder: Path, others: Collection[str] = (), only: Collection[str] | None = None) -> None:
         """Remove temporary files of killed processes from `folder`: those of shards that nobody writes now.
 
-        `others`: files besides the shards that this process alone may write at this moment.
+        `others`: files besides the shards that this process alone may write at this moment. `only`: no other shards,
+        for machines whose locks do not reach each other.
         """
         for path, name in list_leftovers(folder):
             if name in others:
                 remove_path(path)
-            elif name.startswith("shard-") and (lock := self.take(name)):
+            elif name.startswith("shard-") and (only is None or name in only) and (lock := self.take(name)):
                 remove_path(path)
                 lock.release(remove=True)
 
