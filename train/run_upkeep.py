@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from unmask.core.errors import UsageError
-from unmask.core.file_lock import hold_lock
+from unmask.core.file_lock import hold_lock, take_lock
 from unmask.train.run_choice import list_members, list_run_folders, read_purpose
 from unmask.train.run_folder import INPUTS, LAST, LOCK, SUMMARY
 
@@ -22,11 +22,23 @@ def list_spent_states(runs: Path) -> list[Path]:
     return sorted(path for path in runs.glob(f"*/{LAST}") if (path.parent / SUMMARY).is_file())
 
 
-def remove_states(states: Sequence[Path]) -> None:
-    """Remove what `list_spent_states` found. `UsageError` for one that is being trained again."""
+def remove_states(states: Sequence[Path]) -> list[Path]:
+    """Remove those that `list_spent_states` found and that are still spent; which these were.
+
+    One that is being trained again is kept.
+    """
+    removed = []
     for path in states:
-        with hold_lock(path.parent / LOCK, "another training of this run"):
-            path.unlink(missing_ok=True)
+        lock = take_lock(path.parent / LOCK) if path.parent.is_dir() else None
+        if lock is None:
+            continue
+        try:
+            if (path.parent / SUMMARY).is_file():
+                path.unlink(missing_ok=True)
+                removed.append(path)
+        finally:
+            lock.release()
+    return removed
 
 
 def find_ensembles(runs: Path) -> dict[str, list[str]]:

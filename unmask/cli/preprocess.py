@@ -45,8 +45,8 @@ def preprocess(
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
     """Turn media files into face crops and 16 kHz audio (writes Zarr shards under work/media)."""
-    from unmask.preprocess.dry_run import estimate
     from unmask.core.sharing.partition import WHOLE, Partition
+    from unmask.preprocess.dry_run import estimate
     from unmask.preprocess.stage import Limits
 
     reasons, partition = check_reasons(split_list(retry or "")), Partition.parse(shard) if shard else WHOLE
