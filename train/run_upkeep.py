@@ -25,7 +25,7 @@ def alone_with_run(
     """A decorator for what writes into the run of its first argument: `Held` while another process does."""
 
     @wraps(function)
-    def call(run: Path, *args: Given.args, **options: Given.kwargs) -> Result:
+    def call(run: Path, /, *args: Given.args, **options: Given.kwargs) -> Result:
         if not run.is_dir():  # the function says what is wrong
             return function(run, *args, **options)
         with hold_lock(run / LOCK, WHAT):

@@ -32,7 +32,7 @@ def _decorate(
     method: Callable[Concatenate[Self, Given], Result],
 ) -> Callable[Concatenate[Self, Given], Result]:
     @wraps(method)
-    def call(self: Self, *args: Given.args, **options: Given.kwargs) -> Result:
+    def call(self: Self, /, *args: Given.args, **options: Given.kwargs) -> Result:
         with hold(self.folder):
             return method(self, *args, **options)
 
