@@ -62,6 +62,9 @@ class Claims:
             elif name.startswith("shard-") and (only is None or name in only) and (lock := self.take(name)):
                 remove_path(path)
                 lock.release(remove=True)
+        for path in self.folder.iterdir() if only is None and self.folder.is_dir() else ():
+            if lock := self.take(path.name):  # of a process that was killed
+                lock.release(remove=True)
 
 
 class SharedWork:

@@ -88,5 +88,7 @@ def test_only_leftovers_of_shards_that_nobody_writes_are_removed(tmp_path: Path)
     for name in ("plan.json", "other.json"):
         (folder / f"{prefix}{name}").touch()
     with claims.hold("shard-b.zarr"):
+        (claims.folder / "shard-killed.zarr").touch()
         claims.remove_leftovers(folder, {"plan.json"})
+        assert [path.name for path in claims.folder.iterdir()] == ["shard-b.zarr"]
     assert sorted(path.name for path in folder.iterdir()) == [f"{prefix}other.json", f"{prefix}shard-b.zarr"]
