@@ -22,6 +22,7 @@ from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection,
 from unmask.cache.spec import Encoder, EncoderSpec
 from unmask.cache.store.first_open import FILE as CHECKED
 from unmask.cache.store.token_store import SPEC, Finished, create_store, read_spec
+from unmask.cache.weights.trained_on import FILE as TRAINED_ON
 from unmask.cache.weights.trained_on import find_trained_on, write_trained_on
 from unmask.core.crashes import is_crash
 from unmask.core.errors import MissingInput, UsageError
@@ -119,7 +120,7 @@ def prepare_stores(jobs: Sequence[StoreJob], profile: Profile, work: WorkFolder,
         create_store(job.folder, job.spec, media)
         _keep_record(job)
         read_spec(job.folder)
-        claims.remove_leftovers(job.folder, (SPEC, CHECKED), part.choose(job.missing))
+        claims.remove_leftovers(job.folder, (SPEC, CHECKED, TRAINED_ON), part.choose(job.missing))
         _announce(job, shards, why)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 LONGEST_COMMAND = 200
 MOST_BYTES = 1 << 16
-"""A file of shared holders that has grown beyond this is begun again: only names are lost."""
+"""Of a file of shared holders that are read: names beyond are lost."""
 # A holder has the lock for a moment before its line is in the file.
 PATIENCE_S = 0.2
 POLL_S = 0.02
@@ -64,19 +64,26 @@ def write_holder(handle: int, *, alone: bool) -> bytes:
     """
     line = json.dumps(asdict(describe_self())).encode() + b"\n"
     with suppress(OSError):
-        if alone or os.fstat(handle).st_size > MOST_BYTES:
-            os.ftruncate(handle, 0)
-        os.write(handle, line)  # opened with O_APPEND
+        _keep_holders(handle, b"" if alone else _read_all(handle), line)
     return line
 
 
 def remove_holder(handle: int, line: bytes) -> None:
-    """Remove the line of `write_holder`. Of two that do so at once, one may leave its own or lose another's: a name."""
+    """Remove the line of `write_holder`, and those of processes that have ended."""
     with suppress(OSError):
-        rest = os.pread(handle, 2 * MOST_BYTES, 0).replace(line, b"", 1)
-        os.ftruncate(handle, 0)
-        if rest:
-            os.write(handle, rest)
+        _keep_holders(handle, _read_all(handle).replace(line, b"", 1))
+
+
+def _keep_holders(handle: int, lines: bytes, new: bytes = b"") -> None:
+    """Write the file anew. Of two processes that do so at once, one may lose a line: a name, no lock."""
+    there = [line for line in lines.splitlines(keepends=True) if (holder := _parse(line)) and not holder.is_gone]
+    os.ftruncate(handle, 0)
+    if there or new:
+        os.write(handle, b"".join([*there, new]))  # opened with O_APPEND
+
+
+def _read_all(handle: int) -> bytes:
+    return os.pread(handle, MOST_BYTES, 0)
 
 
 def read_holders(path: Path) -> list[Holder]:
@@ -93,12 +100,17 @@ def describe_holders(path: Path) -> str:
 
 
 def _read(path: Path) -> list[Holder]:
-    found = []
+    found: list[Holder] = []
     with suppress(OSError):
-        for line in path.read_bytes().splitlines():
-            with suppress(ValueError, TypeError, AttributeError):
-                found.append(Holder(**json.loads(line)))
+        found = [holder for line in path.read_bytes().splitlines() if (holder := _parse(line))]
     return found
+
+
+def _parse(line: bytes) -> Holder | None:
+    try:
+        return Holder(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
 
 
 @cache

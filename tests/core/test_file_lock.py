@@ -16,7 +16,7 @@ import pytest
 
 from unmask.core.errors import MachineFailed, UsageError, as_user_error
 from unmask.core.file_lock import Held, hold_lock, take_lock
-from unmask.core.sharing.lock_holders import MOST_BYTES, read_holders
+from unmask.core.sharing.lock_holders import read_holders
 
 HOLD = """
 import sys, time
@@ -130,12 +130,17 @@ def test_waiting_ends_when_the_holder_ends(tmp_path: Path):
     process.wait()
 
 
-def test_the_list_of_shared_holders_stays_small(tmp_path: Path):
+def test_the_names_of_shared_holders_that_died_go_with_the_next_one(tmp_path: Path):
     path = tmp_path / "lock"
-    path.write_bytes(b"x" * (MOST_BYTES + 1))
+    for _ in range(2):
+        process = start_holder(path, "shared")
+        process.kill()
+        process.wait()
+    path.write_bytes(path.read_bytes() + b"torn")
     with hold_lock(path, "a", shared=True):
-        assert path.stat().st_size < MOST_BYTES
         assert [holder.host for holder in read_holders(path)] == [socket.gethostname()]
+        assert len(path.read_bytes().splitlines()) == 1
+    assert path.read_bytes() == b""
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
