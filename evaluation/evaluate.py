@@ -44,12 +44,14 @@ from unmask.preprocess.profiles import Profile
 from unmask.train.data.token_data import TokenData
 from unmask.train.run_folder import load_run
 from unmask.train.run_info import RunInfo
+from unmask.train.run_upkeep import alone_with_run
 
 log = logging.getLogger("unmask")
 
 MODEL = "model"
 
 
+@alone_with_run
 def evaluate(
     run: Path,
     work: WorkFolder,

@@ -13,10 +13,10 @@ from typing import Any
 from unmask.core.machine import get_free_bytes
 from unmask.core.process_pool import Failure
 from unmask.core.progress import format_duration
+from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.jobs import list_jobs
-from unmask.preprocess.partition import WHOLE, Partition
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_item import MediaItem
 from unmask.preprocess.shards.media_shard import write_shard

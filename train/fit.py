@@ -70,7 +70,7 @@ def fit(
     `purpose`: a run that only an ablation asked for is not the one that evaluate and predict take by themselves.
     """
     world = join_world(device)
-    with hold_lock(run / LOCK, "another training of this run") if world.first else nullcontext():
+    with hold_lock(run / LOCK, "another training or evaluation of this run") if world.first else nullcontext():
         if world.first:
             record_purpose(run, purpose)
         summary = _fit(data, config, run, world, resume, purpose)

@@ -13,6 +13,7 @@ from pathlib import Path
 from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
 from unmask.core.hashing import fingerprint
+from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.profiles import PreprocessSettings
@@ -88,11 +89,12 @@ def select_shards(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[Pla
     return [shard for shard in plan if not wanted.isdisjoint(shard.items)]
 
 
-def find_shards(folder: Path, manifest: Manifest) -> list[Path]:
-    """Finished shards that contain the manifest's items. Raises `MissingInput` if one is missing."""
+def find_shards(folder: Path, manifest: Manifest, partition: Partition = WHOLE) -> list[Path]:
+    """Finished shards that contain the manifest's items, those of `partition`. `MissingInput` if one is missing."""
     keys = [make_item_key(row) for row in select_usable_rows(manifest)]
     shards = select_shards(read_plan(folder), keys)
     missing = set(keys) - {key for shard in shards for key in shard.items}
+    shards = partition.select(shards)
     unfinished = [shard.name for shard in shards if not (folder / shard.name).is_dir()]
     if missing or unfinished:
         problem = f"{folder}: {len(missing)} items not preprocessed, {len(unfinished)} shards unfinished"

@@ -19,7 +19,7 @@ from tiny_media import manifest_of
 from typer.testing import CliRunner, Result
 
 from unmask.cache.stage import extract, open_tokens
-from unmask.cache.store.inventory import LOCK
+from unmask.cache.store.token_locks import LOCK
 from unmask.cache.store.token_store import TokenStore
 from unmask.cli.app import app
 from unmask.core.errors import MissingInput, UnmaskError, UsageError

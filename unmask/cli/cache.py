@@ -86,7 +86,7 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking for confirmation.")] = False,
 ) -> None:
     """Remove token stores that no profile and no run uses, and last.pth of finished runs. Asks for confirmation."""
-    from unmask.cache.store.inventory import list_stores, remove_stores
+    from unmask.cache.store.inventory import list_stores, remove_unused_stores
     from unmask.train.run_upkeep import list_spent_states, remove_states
     from unmask.train.token_usage import list_token_use
 
@@ -102,10 +102,12 @@ def gc(
     if states:
         console.say(f"last.pth of {len(states)} finished runs, {format_size(spent).strip()}")
     if (unused or states) and not dry_run and (yes or confirm(console.as_json)):
-        remove_stores(folder, [store.folder for store in unused])
-        remove_states(states)
-        console.result["removed"] = [store.folder for store in unused] + console.result["finished_states"]
-        console.say("removed")
+        found = {store.folder for store in unused}
+        removed = remove_unused_stores(folder, found, lambda: list_token_use(folder.runs))
+        states = remove_states(states)
+        console.result["removed"] = removed + [str(path.relative_to(folder.root)) for path in states]
+        kept = sorted(found.difference(removed))
+        console.say("removed" + f"; in use since, and kept: {', '.join(kept)}" * bool(kept))
 
 
 @app.command()
