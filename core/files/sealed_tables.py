@@ -16,12 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from unmask.core.atomic_files import create_file
+from unmask.core.files.damage import Damaged as Damaged
 
 KEY = b"unmask-sha256"
-
-
-class Damaged(ValueError):
-    """A table whose values are not those that were written."""
 
 
 def write_table(path: Path, table: pa.Table) -> None:
