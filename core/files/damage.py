@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from unmask.core.errors import MissingInput, raise_read_failure
 
 

@@ -20,6 +20,10 @@ import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unmask.core.atomic_files import create_file, write_text
 from unmask.core.files.damage import Damaged
@@ -96,28 +100,53 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return values
 
 
-def write_archive(path: Path, content: bytes | memoryview) -> None:
-    """Write a zip archive that has no comment yet, with its checksum, atomically."""
+def write_archive(path: Path, content: bytes | memoryview) -> str:
+    """Write a zip archive that has no comment yet, with its checksum, atomically; the checksum.
+
+    `ValueError` for anything else.
+    """
     if bytes(content[-END_BYTES:][:4]) != END_OF_ARCHIVE or bytes(content[-2:]) != b"\0\0":
         raise ValueError(f"{path}: not a zip archive without a comment")
     digest = hashlib.sha256(content).hexdigest()
     with create_file(path) as temporary, temporary.open("wb") as file:
         file.write(content[:-2])
         file.write(struct.pack("<H", COMMENT_BYTES) + COMMENT + digest.encode())
+    return digest
 
 
-def read_archive(path: Path) -> io.BytesIO:
-    """A zip archive in memory: what is compared is what is used. `Damaged` where it is not what was written."""
+def read_archive(path: Path) -> tuple[io.BytesIO, str]:
+    """A zip archive in memory, and its checksum; "" for one without. `Damaged` where it is not what was written.
+
+    In memory, so that what is compared is what is used.
+    """
     content = read_bytes(path)
     end = content.rfind(END_OF_ARCHIVE, max(0, len(content) - END_BYTES - COMMENT_BYTES))
     if end < 0 or len(content) < end + END_BYTES:
         raise Damaged(f"{path}: damaged, the end of the file is missing")
     comment = content[end + END_BYTES :]
-    if comment or content[end + END_BYTES - 2 : end + END_BYTES] != b"\0\0":
-        digest = hashlib.sha256(memoryview(content)[: end + END_BYTES - 2])
-        digest.update(b"\0\0")
-        _compare(path, comment[: len(COMMENT) - 1], comment[len(COMMENT) :], digest.hexdigest())
-    return io.BytesIO(content)
+    if not comment and content[end + END_BYTES - 2 : end + END_BYTES] == b"\0\0":
+        return io.BytesIO(content), ""
+    digest = hashlib.sha256(memoryview(content)[: end + END_BYTES - 2])
+    digest.update(b"\0\0")
+    _compare(path, comment[: len(COMMENT) - 1], comment[len(COMMENT) :], digest.hexdigest())
+    return io.BytesIO(content), digest.hexdigest()
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of a .npz file, without pickle. `Damaged` where it is not what was written."""
+    content, _ = read_archive(path)
+    try:
+        with np.load(content, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise Damaged(f"{path}: damaged, not arrays ({error})") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, compress: bool = False) -> str:
+    """Write a .npz file, atomically; its checksum."""
+    content = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(content, **arrays)  # type: ignore[arg-type]
+    return write_archive(path, content.getbuffer())
 
 
 def read_bytes(path: Path) -> bytes:

@@ -24,6 +24,7 @@ from unmask.cache.store.token_store import TokenStore
 from unmask.cli.app import app
 from unmask.core.errors import MissingInput, UnmaskError, UsageError
 from unmask.core.file_lock import hold_lock
+from unmask.core.files import sealed_files
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, read_manifest, write_manifest
 from unmask.preprocess.profiles import tiny
@@ -166,7 +167,7 @@ def test_a_store_that_only_a_run_refers_to_stays(work: WorkFolder):
 @pytest.mark.parametrize("named", [lambda name: {"views": {"tiny_audio": [name]}}, lambda name: {"others": [name]}])
 def test_views_and_what_was_projected_from_stay(work: WorkFolder, named: Any):
     folder, (path,) = orphan(work), [path for path in work.tokens.glob("*.json") if path.name != "latest.json"]
-    path.write_text(json.dumps(json.loads(path.read_text()) | named(folder.name)))
+    path.write_text(json.dumps(sealed_files.read_json(path) | named(folder.name)))
     assert told(work, "gc", "--yes")["removed"] == []
 
 
