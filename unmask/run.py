@@ -213,11 +213,12 @@ class Run:
 
     def _stored_evaluation(self) -> Row:
         """`evaluation.json` where it is of the present weights, read without loading them."""
-        from unmask.evaluation.results import FILE
+        from unmask.evaluation.stored.one_evaluation import FILE, check_together
         from unmask.train.run_folder import INPUTS
 
         path, inputs = self.folder / FILE, _read(self.folder / INPUTS)
         evaluation = _read(path, "unmask evaluate") if path.is_file() else {}
+        check_together(self.folder, evaluation.get("files", {}))
         return evaluation if all(evaluation.get(name) == inputs[name] for name in ("key", "best_epoch")) else {}
 
     def _list_datasets(self) -> str | None:

@@ -20,10 +20,6 @@ import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-
-import numpy as np
-from numpy.typing import NDArray
 
 from unmask.core.atomic_files import create_file, write_text
 from unmask.core.files.damage import Damaged
@@ -57,15 +53,21 @@ def write_json(path: Path, value: Mapping[str, Any]) -> str:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object, without its checksum. `Damaged` where it is not what was written, or no JSON object at all."""
+    return read_json_with_digest(path)[0]
+
+
+def read_json_with_digest(path: Path) -> tuple[dict[str, Any], str]:
+    """The same, and the checksum; "" for a file without one."""
     content = read_bytes(path)
     if found := JSON_END.search(content, max(0, len(content) - LONGEST_END)):
         digest = hashlib.sha256(memoryview(content)[: found.start()])
         digest.update(b"\n}\n")
         _compare(path, *found.groups(), digest.hexdigest())
     value = _parse(path, content)
-    if (value.pop(KEY, None) is None) == bool(found):
+    sealed = value.pop(KEY, "")
+    if bool(sealed) != bool(found):
         raise Damaged(f"{path}: damaged since it was written")
-    return value
+    return value, sealed
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
@@ -100,6 +102,20 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return values
 
 
+def seal_line(text: str) -> str:
+    """The text of a JSON object with its own checksum, for a file to which lines are appended."""
+    return f'{text[:-1]}, "{KEY}": "{hashlib.sha256(text.encode()).hexdigest()}"}}'
+
+
+def is_whole_line(line: bytes) -> bool:
+    """Is a line of `seal_line` as it was written? True for a line without a checksum."""
+    found = LINE_END.search(line)
+    if not found:
+        return KEY.encode() not in line
+    digest = hashlib.sha256(line[: found.start()] + b"}").hexdigest()
+    return found.groups() == (KEY.encode(), digest.encode())
+
+
 def write_archive(path: Path, content: bytes | memoryview) -> str:
     """Write a zip archive that has no comment yet, with its checksum, atomically; the checksum.
 
@@ -130,23 +146,6 @@ def read_archive(path: Path) -> tuple[io.BytesIO, str]:
     digest.update(b"\0\0")
     _compare(path, comment[: len(COMMENT) - 1], comment[len(COMMENT) :], digest.hexdigest())
     return io.BytesIO(content), digest.hexdigest()
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of a .npz file, without pickle. `Damaged` where it is not what was written."""
-    content, _ = read_archive(path)
-    try:
-        with np.load(content, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise Damaged(f"{path}: damaged, not arrays ({error})") from error
-
-
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], *, compress: bool = False) -> str:
-    """Write a .npz file, atomically; its checksum."""
-    content = io.BytesIO()
-    (np.savez_compressed if compress else np.savez)(content, **arrays)  # type: ignore[arg-type]
-    return write_archive(path, content.getbuffer())
 
 
 def read_bytes(path: Path) -> bytes:
