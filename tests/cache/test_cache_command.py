@@ -207,6 +207,20 @@ def test_verify_names_every_damaged_shard(work: WorkFolder):
     assert [Path(path).parts[1].split("-")[0] for path in found[1:]] == ["tiny_audio", "tiny_image", "tiny_text"]
 
 
+def test_verify_names_damaged_files_of_runs_and_leaves_them(work: WorkFolder):
+    run = work.runs / "full-s0"
+    sealed_files.write_json(run / "config.json", {"preset": "full", "seed": 0})
+    assert told(work, "verify") == {"damaged": []}
+    flip(run / "config.json")
+    content = (run / "config.json").read_bytes()
+    for repair in ([], ["--repair"]):
+        result = call(work, "verify", *repair, "--json")
+        assert isinstance(result.exception, MissingInput)
+        assert json.loads(result.stdout)["damaged_files"] == ["runs/full-s0/config.json"]
+        assert "unmask train" in result.exception.hint
+        assert (run / "config.json").read_bytes() == content
+
+
 def test_repair_makes_tokens_again_to_the_byte(work: WorkFolder):
     before = files(work.tokens)
     flip(shard_of(work, "tiny_audio") / "tokens/c/0/0")
