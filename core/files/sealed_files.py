@@ -62,7 +62,7 @@ def read_json_with_digest(path: Path) -> tuple[dict[str, Any], str]:
     if found := JSON_END.search(content, max(0, len(content) - LONGEST_END)):
         digest = hashlib.sha256(memoryview(content)[: found.start()])
         digest.update(b"\n}\n")
-        _compare(path, *found.groups(), digest.hexdigest())
+        _compare(path, found.groups(), digest.hexdigest())
     value = _parse(path, content)
     sealed = value.pop(KEY, "")
     if bool(sealed) != bool(found):
@@ -95,7 +95,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             raise Damaged(f"{path}: damaged since it was written")
         if found:
             digest.update(line[: found.start()] + b"}\n")
-            _compare(path, *found.groups(), digest.hexdigest())
+            _compare(path, found.groups(), digest.hexdigest())
         values.append({name: one for name, one in value.items() if name != KEY})
     if content and not content.endswith(b"\n"):
         raise Damaged(f"{path}: cut off")
@@ -144,7 +144,7 @@ def read_archive(path: Path) -> tuple[io.BytesIO, str]:
         return io.BytesIO(content), ""
     digest = hashlib.sha256(memoryview(content)[: end + END_BYTES - 2])
     digest.update(b"\0\0")
-    _compare(path, comment[: len(COMMENT) - 1], comment[len(COMMENT) :], digest.hexdigest())
+    _compare(path, (comment[: len(COMMENT) - 1], comment[len(COMMENT) :]), digest.hexdigest())
     return io.BytesIO(content), digest.hexdigest()
 
 
@@ -154,8 +154,9 @@ def read_bytes(path: Path) -> bytes:
         return file.read()
 
 
-def _compare(path: Path, name: bytes, sealed: bytes, digest: str) -> None:
-    if (name, sealed) != (KEY.encode(), digest.encode()):
+def _compare(path: Path, found: tuple[bytes, ...], digest: str) -> None:
+    """`Damaged` unless the entry `found`, name and value, is KEY with this digest."""
+    if found != (KEY.encode(), digest.encode()):
         raise Damaged(f"{path}: damaged since it was written")
 
 

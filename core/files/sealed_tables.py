@@ -36,7 +36,8 @@ def read_digest(path: Path) -> str:
 
     The values are not read. `OSError` or `pa.ArrowException` where it cannot be read.
     """
-    return (pq.read_schema(path).metadata or {}).get(KEY, b"").decode("ascii", "replace")
+    digest: bytes = (pq.read_schema(path).metadata or {}).get(KEY, b"")
+    return digest.decode("ascii", "replace")
 
 
 def read_table(path: Path) -> pa.Table:
