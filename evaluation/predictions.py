@@ -94,7 +94,7 @@ def check_finite(name: str, items: ItemSet, scores: Predictions) -> None:
         files = ", ".join(f"{row.dataset}/{row.path}" for row in (items.rows[number] for number in lost[:SHOWN]))
         more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
         problem = f"{name}: {len(lost)} of {len(items)} scores are no finite numbers ({files}{more})"
-        raise MissingInput(problem, "unmask cache verify, then unmask train --no-resume and unmask evaluate")
+        raise MissingInput(problem, f"unmask cache verify, unmask runs rm {name}, then train and evaluate again")
 
 
 def read_predictions(run: Path) -> pa.Table:

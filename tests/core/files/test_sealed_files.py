@@ -141,6 +141,17 @@ def test_torch_opens_a_sealed_state_by_its_path_and_from_memory(tmp_path):
         assert torch.equal(found["weight"], state["weight"])
 
 
+def test_a_line_of_a_growing_file_is_whole_or_not():
+    line = sealed_files.seal_line(json.dumps({"score": 0.25, "name": "a"})).encode()
+    assert json.loads(line)["score"] == 0.25
+    assert sealed_files.is_whole_line(line)
+    assert sealed_files.is_whole_line(b'{"score": 0.25}'), "of an earlier version"
+    for place in range(len(line)):
+        changed = bytearray(line)
+        changed[place] ^= 1
+        assert not sealed_files.is_whole_line(bytes(changed)) or json.loads(changed) == json.loads(line), place
+
+
 def test_only_an_archive_without_a_comment_is_sealed(tmp_path):
     sealed_files.write_archive(tmp_path / "a", make_archive())
     for content in (b"no archive at all, no archive at all", (tmp_path / "a").read_bytes()):
