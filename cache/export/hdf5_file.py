@@ -34,7 +34,7 @@ from unmask.cache.store.ragged import Piece, Ragged, compute_offsets
 from unmask.cache.store.token_store import Finished, TokenStore
 from unmask.cache.weights.trained_on import read_trained_on
 from unmask.core.atomic_files import create_file
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.hashing import fingerprint
 
 FORMAT = "unmask-tokens-hdf5"
@@ -80,6 +80,7 @@ class Hdf5Tokens(Ragged):
             try:
                 self._read(_get_part(file, encoder, h5py.Group))
             except (OSError, KeyError, ValueError, TypeError) as error:
+                raise_read_failure(error)
                 raise MissingInput(f"{path}: {encoder} is not complete ({error})", REMEDY) from error
 
     def __repr__(self) -> str:
@@ -189,6 +190,7 @@ def _open_file(path: Path) -> Any:
     except (OSError, ValueError, TypeError, KeyError) as error:
         if file is not None:
             file.close()
+        raise_read_failure(error)
         raise MissingInput(f"{path}: not readable as exported tokens ({error})", REMEDY) from error
     return file
 

@@ -1,7 +1,7 @@
 """A file of verdicts, one JSON line each, that a repeated call continues.
 
 Each line is the verdict's JSON with `unmask_verdict` (version of the format) and `judged_file` (what has to agree for
-the line to count again). Lines are only appended; of several lines on one file the last counts.
+the line to count again), and with a checksum. Lines are only appended; of several lines on one file the last counts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from unmask.core.errors import UsageError
+from unmask.core.files.sealed_files import is_whole_line, seal_line
 from unmask.core.hashing import fingerprint, hash_file
 from unmask.evaluation.verdicts.verdict import Verdict
 from unmask.manifests.datasets.sidecars import read_text_beside
@@ -89,7 +90,7 @@ class VerdictFile:
             "text": _hash_text(path) if custody else "",
             "key": self._key,
         }
-        line = json.dumps({MARK: VERSION, **verdict.as_json(), JUDGED: judged}, ensure_ascii=True)
+        line = seal_line(json.dumps({MARK: VERSION, **verdict.as_json(), JUDGED: judged}, ensure_ascii=True))
         self._file.write(line.encode() + b"\n")
         self._file.flush()
 
@@ -109,9 +110,13 @@ class VerdictFile:
                 break
             whole += len(line)
             try:
-                self._lines[json.loads(line)[JUDGED]["path"]] = line
+                path = json.loads(line)[JUDGED]["path"] if is_whole_line(line[:-1]) else None
             except (ValueError, KeyError, TypeError):
+                path = None
+            if path is None:
                 broken += 1
+            else:
+                self._lines[path] = line
         if broken:
             log.warning("%s: %d damaged lines are left out; their files are judged again", self._path, broken)
         self._file.seek(whole)

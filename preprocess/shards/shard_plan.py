@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.hashing import fingerprint
 from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.core.work_folder import WorkFolder
@@ -68,7 +68,7 @@ def make_plan(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
     """Extend the plan and write it to `folder`."""
     plan = extend_plan(folder, keys)
     shards = [{"name": shard.name, "items": list(shard.items)} for shard in plan]
-    write_json(folder / FILE, {"format": FORMAT, "version": VERSION, "shards": shards})
+    sealed_files.write_json(folder / FILE, {"format": FORMAT, "version": VERSION, "shards": shards})
     return plan
 
 
@@ -77,7 +77,11 @@ def read_plan(folder: Path) -> list[PlannedShard]:
     path = folder / FILE
     if not path.is_file():
         return []
-    about = json.loads(path.read_text(encoding="utf-8"))
+    remedy = f"remove {path} and run `unmask preprocess`: it keeps the finished shards that it plans again"
+    try:
+        about = sealed_files.read_json(path)
+    except (OSError, ValueError) as error:
+        raise as_missing_input(error, f"{path}: not readable", remedy) from error
     if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
         raise MissingInput(f"{path}: not a plan of version {VERSION}", f"remove {folder} and run `unmask preprocess`")
     return [PlannedShard(shard["name"], tuple(shard["items"])) for shard in about["shards"]]
