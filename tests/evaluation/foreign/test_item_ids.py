@@ -59,5 +59,9 @@ def test_an_id_of_several_files_is_refused_with_their_names(key: str):
 
 
 def test_a_name_that_our_tables_marked_as_no_formula():
-    rows = [make_row("mine", "=1.jpg"), make_row("mine", "'=2.jpg"), make_row("mine", "=2.jpg")]
+    paths = ("=1.jpg", "'=2.jpg", "=2.jpg")
+    rows = [
+        MediaRow(media_id=str(number), dataset="mine", domain_id=9, path=path, kind="image", label=0)
+        for number, path in enumerate(paths)
+    ]
     assert ItemIds(rows).find(["'=1.jpg", "=1.jpg", "'=2.jpg", "=2.jpg"]).tolist() == [0, 0, 1, 2]
