@@ -42,7 +42,8 @@ def create_file(path: Path) -> Iterator[Path]:
 def create_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder to fill; it becomes `path` when the block ends without an error.
 
-    An existing `path` is moved aside first, so that old and new files never mix. `NoSpace` when the disk is full.
+    An existing `path` is moved aside first, so that old and new files never mix. `NoSpace` when the disk is full;
+    `path` is then as it was.
     """
     temporary, aside = _beside(path), _beside(path)
     try:
@@ -57,6 +58,7 @@ def create_folder(path: Path) -> Iterator[Path]:
             temporary.rename(path)
             _sync(path.parent)
     finally:
+        _put_back(aside, path)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -81,6 +83,13 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> int:
     for path in mine:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return len(mine)
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    """The folder that was moved aside, where nothing took its place: a rename may need space in its folder too."""
+    if aside.is_dir() and not path.exists():
+        with suppress(OSError):
+            aside.rename(path)
 
 
 def _beside(path: Path) -> Path:
