@@ -28,6 +28,10 @@ VERSION = 1
 MARK = "unmask_verdict"
 BEGINNING = f'{{"{MARK}": '.encode()
 JUDGED = "judged_file"
+SEAL = "seal"
+"""Fingerprint of the line: a changed digit is found."""
+TEXTS = ("path", "sha256", "text", "key")
+LONGEST_LINE = 1 << 26
 # Another call may end otherwise, with other limits or on a machine with less to do.
 TRIED_AGAIN = ("timeout", "memory", "crashed", "vanished")
 
@@ -67,11 +71,11 @@ class VerdictFile:
         line = self._lines.get(str(path))
         if line is None:
             return None
-        about = json.loads(line)
+        about = _parse_line(line)
         judged = about[JUDGED]
         if judged["key"] != self._key or not judged["sha256"]:
             return None
-        if (about.get("reason") or "").partition(":")[0] in TRIED_AGAIN and about.get("score") is None:
+        if str(about.get("reason") or "").partition(":")[0] in TRIED_AGAIN and about.get("score") is None:
             return None
         try:
             same = path.stat().st_size == judged["bytes"] and hash_file(path) == judged["sha256"]
@@ -89,8 +93,9 @@ class VerdictFile:
             "text": _hash_text(path) if custody else "",
             "key": self._key,
         }
-        line = json.dumps({MARK: VERSION, **verdict.as_json(), JUDGED: judged}, ensure_ascii=True)
-        self._file.write(line.encode() + b"\n")
+        about: dict[str, Any] = {MARK: VERSION, **json.loads(json.dumps(verdict.as_json()))}
+        about[JUDGED] = {**judged, SEAL: fingerprint(about, judged)}
+        self._file.write(json.dumps(about, ensure_ascii=True).encode() + b"\n")
         self._file.flush()
 
     def _lock(self) -> None:
@@ -102,15 +107,15 @@ class VerdictFile:
     def _read(self) -> None:
         """Collect the lines, and cut off a last one that was not written to its end."""
         whole, broken = 0, 0
-        for line in self._file:
-            if not line.startswith(BEGINNING[: len(line)]):
+        while line := self._file.readline(LONGEST_LINE):
+            if not line.startswith(BEGINNING[: len(line)]) or len(line) == LONGEST_LINE:
                 raise UsageError(f"{self._path}: not a file of verdicts", "name a new file for --out")
             if not line.endswith(b"\n"):
                 break
             whole += len(line)
             try:
-                self._lines[json.loads(line)[JUDGED]["path"]] = line
-            except (ValueError, KeyError, TypeError):
+                self._lines[_parse_line(line)[JUDGED]["path"]] = line
+            except (ValueError, KeyError, TypeError, RecursionError):
                 broken += 1
         if broken:
             log.warning("%s: %d damaged lines are left out; their files are judged again", self._path, broken)
@@ -123,14 +128,29 @@ def make_key(run_sha256: str, version: str, *parts: Any) -> str:
     return fingerprint(VERSION, run_sha256, version, *parts)
 
 
+def _parse_line(line: bytes) -> dict[str, Any]:
+    """`ValueError`, `KeyError`, `TypeError` or `RecursionError` for a damaged line."""
+    about: dict[str, Any] = json.loads(line)
+    judged = dict(about[JUDGED])
+    sealed = judged.pop(SEAL, None)  # lines of earlier versions have none
+    # ValueError for what is no number, such as 1e999.
+    found = fingerprint({key: value for key, value in about.items() if key != JUDGED}, judged)
+    if sealed not in (None, found) or not all(isinstance(judged[key], str) for key in TEXTS):
+        raise ValueError("damaged")
+    if not isinstance(judged["bytes"], int):
+        raise TypeError("damaged")
+    return about
+
+
 def _restore(about: dict[str, Any]) -> Verdict | None:
     """A verdict from its line, without pictures and thumbnails; None if it is of another version."""
-    for face in about.get("faces") or ():
-        face.setdefault("thumbnail", "")
     try:
-        return replace(_READER.validate_python(about), pictures=None)
-    except (ValidationError, TypeError):
+        for face in about.get("faces") or ():
+            face.setdefault("thumbnail", "")
+        verdict = replace(_READER.validate_python(about), pictures=None)
+    except (ValidationError, TypeError, AttributeError):
         return None
+    return verdict if verdict.score is None or 0 <= verdict.score <= 1 else None
 
 
 def _hash_text(path: Path) -> str:

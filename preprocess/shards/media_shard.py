@@ -145,7 +145,7 @@ class MediaShard:
         """Raises `MissingInput` if `path` is not a media shard of this version, here and later if it is damaged."""
         try:
             self._group = zarr.open_group(str(path), mode="r", zarr_format=3)
-        except (FileNotFoundError, ValueError) as error:
+        except (LookupError, ValueError, TypeError, RecursionError, FileNotFoundError) as error:
             raise MissingInput(f"{path}: not a media shard", "run `unmask preprocess` again") from error
         about = dict(self._group.attrs)
         if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
