@@ -46,6 +46,10 @@ class CheckedFiles:
             raise_read_failure(error)
             raise MissingInput(f"{folder}: without readable {FILE}", remedy) from error
 
+    def lists(self, name: str) -> bool:
+        """Was this file there when the folder was sealed?"""
+        return name in self._sealed
+
     def check(self, names: Iterable[str]) -> None:
         """Compare files, by their paths in the folder. A file may be absent if it was absent when it was sealed.
 

@@ -1,7 +1,7 @@
 """Parts of an HDF5 file that somebody else made: only what lies plainly inside the file itself is read.
 
 HDF5 can name other files (external and soft links, external storage, virtual datasets), claim sizes that nothing fills
-(chunks, compression, values that were never written) and hold references and Python objects. None of it is in an export.
+(chunks, compression, values that were never written) and hold references and Python objects. No export has any of it.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def read_yaml(text: str) -> Any:
 class _Loader(yaml.SafeLoader):
     """A second value of one key is an error, where YAML would take the last one."""
 
-    def fetch_flow_collection_start(self, TokenClass: Any) -> None:  # noqa: N803 (PyYAML's name)
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
         # Before the composer counts levels, the scanner takes seconds for a hundred thousand brackets.
         if self.flow_level >= DEEPEST:
             raise NotPlain(f"more than {DEEPEST} levels")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from unmask.preprocess.task import make_item_key
 FORMAT = "unmask-media-plan"
 VERSION = 1
 FILE = "plan.json"
+SHARD_NAME = re.compile(r"[^/\0]+")
 
 # Increment when the same file and settings give other tensors than before.
 REVISION = 3
@@ -76,10 +78,17 @@ def read_plan(folder: Path) -> list[PlannedShard]:
     path = folder / FILE
     if not path.is_file():
         return []
-    about = json.loads(path.read_text(encoding="utf-8"))
-    if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
-        raise MissingInput(f"{path}: not a plan of version {VERSION}", f"remove {folder} and run `unmask preprocess`")
-    return [PlannedShard(shard["name"], tuple(shard["items"])) for shard in about["shards"]]
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
+            raise ValueError("another version")
+        plan = [PlannedShard(str(shard["name"]), tuple(map(str, shard["items"]))) for shard in about["shards"]]
+        if not all(SHARD_NAME.fullmatch(shard.name) for shard in plan):
+            raise ValueError("a shard elsewhere")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        hint = f"remove {folder} and run `unmask preprocess`"
+        raise MissingInput(f"{path}: not a plan of version {VERSION} ({error})", hint) from error
+    return plan
 
 
 def select_shards(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[PlannedShard]:

@@ -17,6 +17,11 @@ from unmask.train.bundles.listing import AGAIN, WEIGHTS
 BEST = "best_multimodal_all_datasets.pth"
 """In a run folder."""
 REMEDY = "unmask train"
+TORN = (
+    *(RuntimeError, UnpicklingError, EOFError, OSError),
+    *(ValueError, LookupError, TypeError, AttributeError, OverflowError),
+)
+"""What torch raises for a damaged file: wherever its unpickler happens to be."""
 
 
 def find_weights_file(run: Path) -> Path:
@@ -65,7 +70,7 @@ def load_state(path: Path, device: torch.device) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError as error:
         raise MissingInput(f"{path}: no such checkpoint", REMEDY) from error
-    except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
+    except TORN as error:
         raise_read_failure(error)
         raise MissingInput(f"{path}: not a readable checkpoint ({error})", f"remove it, then {REMEDY}") from error
     return state

@@ -70,6 +70,8 @@ COMMANDS = (
 )
 """In the order of `unmask --help`."""
 
+MOST_SHOWN = 4000
+"""Characters of an error: it may quote a name or a value of somebody else."""
 WITH_SCHEMES = ("scan", "split")
 
 
@@ -149,5 +151,6 @@ def _print_error(error: BaseException) -> int:
         return 1
     # One line each: a line break in a file's name begins no line of its own.
     begin = "" if isinstance(known, Stopped) else "error: "
-    print(f"{begin}{escape_hidden(known.problem)}\nhint: {escape_hidden(known.hint)}", file=sys.stderr)
+    shown = (escape_hidden(text)[:MOST_SHOWN] for text in (known.problem, known.hint))
+    print(f"{begin}{next(shown)}\nhint: {next(shown)}", file=sys.stderr)
     return known.exit_code

@@ -22,6 +22,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards.shard_plan import hash_media_settings
 
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """Three clips, five tokens, one shard, as a whole export of the profile tiny."""

@@ -28,7 +28,7 @@ def test_hidden_characters_are_shown(name: str, shown: str):
     assert escape_hidden(name) == shown
 
 
-@pytest.mark.parametrize("name", ["Grüße an Łódź", "日本語.mp4", "می\u200cخواهم", "👩\u200d👩\u200d👧.png", "a b\u00a0c"])
+@pytest.mark.parametrize("name", ["Grüße an Łódź", "日本語.mp4", "می\u200cخواهم", "👩\u200d👧.png", "a b\u00a0c"])
 def test_words_of_every_script_stay(name: str):
     assert escape_hidden(name) == name
 
