@@ -80,7 +80,7 @@ class _KnownFiles:
                 return False
             if self._doubtful_ns is None or max(about.st_ctime_ns, self._find_rename(path.parent)) < self._doubtful_ns:
                 return True
-            return hash_quickly(path) == probe["content"]
+            return bool(hash_quickly(path) == probe["content"])
         except OSError:
             return False
 

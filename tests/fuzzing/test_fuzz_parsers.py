@@ -35,6 +35,7 @@ KNOWN: dict[str, list[tuple[str, bytes]]] = {
         ("own.csv", b"," * 100_000 + b"\npath,label"),
         ("own.csv", b'path,label\n"a.jpg,1\n'),
     ],
+    "table of tabs": [("own.tsv", b"path\tlabel\na.jpg\t" + b"9" * 60 + b"x\n")],
     "scores": [("s.csv", b'"' + b"a" * 200_000 + b'",score\n'), ("s.csv", b"id,score\na,1_0\n")],
     "verdicts": [
         ("lines", b'{"unmask_verdict": 1, "judged_file": {"path": "a.png"}}\n'),
