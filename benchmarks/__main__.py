@@ -29,6 +29,7 @@ from benchmarks.abstention import command as abstention
 from benchmarks.claims import command as claims
 from benchmarks.explanation import command as explanation
 from benchmarks.models import command as models
+from benchmarks.scale import command as scale
 from benchmarks.sync import command as sync
 from unmask.core.errors import UnmaskError
 
@@ -57,6 +58,7 @@ COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {
     "claims": claims.main,
     "explanation": explanation.main,
     "models": models.main,
+    "scale": scale.main,
     "sync": sync.main,
 }
 

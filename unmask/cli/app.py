@@ -40,7 +40,7 @@ from unmask.cli.transcribe import transcribe
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import Stopped, as_user_error
 from unmask.core.terminal.shown_text import escape_hidden, escape_hidden_in_lines
-from unmask.environment import set_environment
+from unmask.environment import ease_collection, set_environment
 
 COMMANDS = (
     scan,
@@ -132,6 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         set_environment()
+        ease_collection()
         app(arguments, prog_name=get_program())
     except SystemExit as stop:
         code = stop.code
