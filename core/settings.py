@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.files.plain_yaml import LARGEST, NotPlain, read_yaml
+from unmask.core.files.sealed_files import KEY
 from unmask.core.hashing import fingerprint
 from unmask.core.suggestions import find_closest
 
@@ -165,7 +166,8 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path}: {what}", "give the path of a YAML file") from error
     if not isinstance(value, dict):
         raise UsageError(f"{path}: no settings in it", LINES)
-    return value
+    # profile.json of a work folder and config.json of a run are settings files too, which may have been edited.
+    return {name: one for name, one in value.items() if name != KEY}
 
 
 def _parsed(text: str, source: str, hint: str) -> Any:

@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 
 from unmask.cache.adaptation.learning_rate import compute_lr
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.train.config import TrainConfig
@@ -30,19 +29,19 @@ from unmask.train.optim.compile import explain_compile_error
 from unmask.train.optim.distributed import World, join_world
 from unmask.train.optim.ema import compute_decay, update_average
 from unmask.train.optim.optimizer import autocast, clip, set_lr
+from unmask.train.resume.earlier_training import load_finished, remove_earlier
 from unmask.train.run_choice import Purpose, record_purpose
 from unmask.train.run_folder import (
     INPUTS,
     LAST,
     LOCK,
-    SUMMARY,
-    load_finished,
     read_metrics,
     run_folder,
     run_key,
     save_run,
     save_state,
     write_metrics,
+    write_summary,
 )
 from unmask.train.run_info import RunSummary
 from unmask.train.run_setup import Setup, Standing, prepare
@@ -108,8 +107,8 @@ def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: 
         raise
     summary = _summary(setup, run, stopped)
     if world.first and not stopped:
-        # Without the path: a run folder may be moved.
-        write_json(run / SUMMARY, summary.as_json() | {"run": run.name})
+        write_summary(run, summary)
+        remove_earlier(run)
     return summary
 
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import MissingInput, UsageError, raise_read_failure
 
 Side = Literal["fake", "real"]
 
@@ -102,6 +102,7 @@ def _read_table(path: Path) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
         with pa_csv.open_csv(path, convert_options=options) as reader:
             table = pa.Table.from_batches(list(reader), reader.schema)
     except (pa.ArrowException, OSError) as error:
+        raise_read_failure(error)
         raise UsageError(f"{path}: {error}", COLUMNS) from error
     ids = table.column(key)
     return pc.binary_join_element_wise(table.column(dataset), ids, "/") if dataset else ids, table.column(score)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from unmask.core.atomic_files import write_json, write_text
+from unmask.core.atomic_files import write_text
+from unmask.core.files import sealed_files
 from unmask.core.files.csv_tables import format_rows
 from unmask.core.html.heat_maps import draw_heat_map
 from unmask.core.html.pages import make_environment
@@ -37,7 +38,7 @@ def write_suite(folder: Path, result: SuiteResult) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, form in FORMS.items():
         write_text(folder / name, form(result))
-    write_json(folder / "suite.json", result.as_json())
+    sealed_files.write_json(folder / "suite.json", result.as_json())
 
 
 def format_csv(result: SuiteResult) -> str:

@@ -1,7 +1,7 @@
 """A file of verdicts, one JSON line each, that a repeated call continues.
 
 Each line is the verdict's JSON with `unmask_verdict` (version of the format) and `judged_file` (what has to agree for
-the line to count again). Lines are only appended; of several lines on one file the last counts.
+the line to count again), and with a checksum. Lines are only appended; of several lines on one file the last counts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from unmask.core.errors import UsageError
+from unmask.core.files.sealed_files import is_whole_line, seal_line
 from unmask.core.hashing import fingerprint, hash_file
 from unmask.evaluation.verdicts.verdict import Verdict
 from unmask.manifests.datasets.sidecars import read_text_beside
@@ -28,8 +29,6 @@ VERSION = 1
 MARK = "unmask_verdict"
 BEGINNING = f'{{"{MARK}": '.encode()
 JUDGED = "judged_file"
-SEAL = "seal"
-"""Fingerprint of the line: a changed digit is found."""
 TEXTS = ("path", "sha256", "text", "key")
 LONGEST_LINE = 1 << 26
 # Another call may end otherwise, with other limits or on a machine with less to do.
@@ -93,9 +92,8 @@ class VerdictFile:
             "text": _hash_text(path) if custody else "",
             "key": self._key,
         }
-        about: dict[str, Any] = {MARK: VERSION, **json.loads(json.dumps(verdict.as_json()))}
-        about[JUDGED] = {**judged, SEAL: fingerprint(about, judged)}
-        self._file.write(json.dumps(about, ensure_ascii=True).encode() + b"\n")
+        line = seal_line(json.dumps({MARK: VERSION, **verdict.as_json(), JUDGED: judged}, ensure_ascii=True))
+        self._file.write(line.encode() + b"\n")
         self._file.flush()
 
     def _lock(self) -> None:
@@ -114,9 +112,13 @@ class VerdictFile:
                 break
             whole += len(line)
             try:
-                self._lines[_parse_line(line)[JUDGED]["path"]] = line
+                path = _parse_line(line)[JUDGED]["path"] if is_whole_line(line[:-1]) else None
             except (ValueError, KeyError, TypeError, RecursionError):
+                path = None
+            if path is None:
                 broken += 1
+            else:
+                self._lines[path] = line
         if broken:
             log.warning("%s: %d damaged lines are left out; their files are judged again", self._path, broken)
         self._file.seek(whole)
@@ -132,10 +134,8 @@ def _parse_line(line: bytes) -> dict[str, Any]:
     """`ValueError`, `KeyError`, `TypeError` or `RecursionError` for a damaged line."""
     about: dict[str, Any] = json.loads(line)
     judged = dict(about[JUDGED])
-    sealed = judged.pop(SEAL, None)  # lines of earlier versions have none
-    # ValueError for what is no number, such as 1e999.
-    found = fingerprint({key: value for key, value in about.items() if key != JUDGED}, judged)
-    if sealed not in (None, found) or not all(isinstance(judged[key], str) for key in TEXTS):
+    fingerprint(about)  # ValueError for what is no number, such as 1e999
+    if not all(isinstance(judged[key], str) for key in TEXTS):
         raise ValueError("damaged")
     if not isinstance(judged["bytes"], int):
         raise TypeError("damaged")

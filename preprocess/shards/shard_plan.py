@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
@@ -69,7 +69,7 @@ def make_plan(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
     """Extend the plan and write it to `folder`."""
     plan = extend_plan(folder, keys)
     shards = [{"name": shard.name, "items": list(shard.items)} for shard in plan]
-    write_json(folder / FILE, {"format": FORMAT, "version": VERSION, "shards": shards})
+    sealed_files.write_json(folder / FILE, {"format": FORMAT, "version": VERSION, "shards": shards})
     return plan
 
 
@@ -78,16 +78,17 @@ def read_plan(folder: Path) -> list[PlannedShard]:
     path = folder / FILE
     if not path.is_file():
         return []
+    remedy = f"remove {path} and run `unmask preprocess`: it keeps the finished shards that it plans again"
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = sealed_files.read_json(path)
         if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
-            raise ValueError("another version")
+            problem = f"{path}: not a plan of version {VERSION}"
+            raise MissingInput(problem, f"remove {folder} and run `unmask preprocess`")
         plan = [PlannedShard(str(shard["name"]), tuple(map(str, shard["items"]))) for shard in about["shards"]]
         if not all(SHARD_NAME.fullmatch(shard.name) for shard in plan):
             raise ValueError("a shard elsewhere")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        hint = f"remove {folder} and run `unmask preprocess`"
-        raise MissingInput(f"{path}: not a plan of version {VERSION} ({error})", hint) from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise as_missing_input(error, f"{path}: not readable", remedy) from error
     return plan
 
 

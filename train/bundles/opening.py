@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.files.array_sizes import check_array_sizes
 from unmask.core.hashing import hash_file
 from unmask.train.bundles.listing import AGAIN, BUNDLE, BundleInfo, read_listing
@@ -34,6 +34,7 @@ def open_bundle(run: Path) -> BundleInfo | None:
     try:
         state = tuple(sorted(_walk(root, root)))
     except OSError as error:
+        raise_read_failure(error)
         raise MissingInput(f"{run}: not a readable bundle ({error.strerror})", AGAIN) from error
     return _check_unchanged(root, state)
 

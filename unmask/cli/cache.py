@@ -61,7 +61,7 @@ def verify(
     device: Device = "auto",
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
-    """Compare every media and token shard with its checksums."""
+    """Compare every media and token shard, run and small file of the work folder with its checksums."""
     from unmask.cache.store.verification import verify as find_damage
 
     console, folder = call.console, call.work.folder
@@ -72,10 +72,14 @@ def verify(
         _repair(console, folder, damaged, device, max_failures)
         damaged = find_damage(folder)
         console.result["still_damaged"] = [one.as_json() for one in damaged]
+    files = _find_damaged_files(console, folder)
     if damaged:
         hint = "see the lines above" if repair else "unmask cache verify --repair"
         raise MissingInput(f"{folder.root}: {len(damaged)} damaged: {damaged[0]}", hint)
-    console.say("no shard is damaged")
+    if files:
+        hint = "unmask train and unmask evaluate make those of a run again, other commands those that they write"
+        raise MissingInput(f"{folder.root}: {len(files)} files are damaged: {files[0]}", hint)
+    console.say("no shard and no file is damaged")
 
 
 @app.command()
@@ -154,6 +158,21 @@ def import_(
     if not call.work.folder.manifest.is_file():
         remedy = adapt_commands("unmask scan /path/to/datasets, then unmask preprocess", call.work.folder.root)
         call.console.say(f"to train on these tokens, scan and preprocess the same datasets: {remedy}")
+
+
+def _find_damaged_files(console: Console, folder: WorkFolder) -> list[str]:
+    """Damaged files of runs, and the small files of the work folder that commands read again."""
+    from unmask.core.files.damaged_files import find_damaged_files
+
+    patterns = ("*.json", "*.parquet", "tokens/*.json", "tokens/projections/*.npz", "media/*/plan.json")
+    results = ("runs/**/*", "foreign/*/*", "suites/*/suite.json", "suites/cells/*/*", "ablations/*/ablation.json")
+    paths = sorted(path for pattern in (*patterns, *results) for path in folder.root.glob(pattern))
+    found = [path.relative_to(folder.root).as_posix() for path in find_damaged_files(filter(Path.is_file, paths))]
+    for path in found[:DAMAGE_SHOWN]:
+        console.say(f"damaged: {path}")
+    if found:
+        console.result["damaged_files"] = found
+    return found
 
 
 def _repair(console: Console, folder: WorkFolder, damaged: Sequence[Damage], device: str, max_failures: float) -> None:

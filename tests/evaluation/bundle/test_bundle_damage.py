@@ -15,6 +15,7 @@ import pytest
 import unmask
 from unmask.cli import app
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files import sealed_files
 from unmask.core.hashing import hash_file
 from unmask.train.bundles.listing import BUNDLE, format_listing, hash_listing
 from unmask.train.run_folder import load_run
@@ -40,7 +41,7 @@ def seal(folder: Path, **changes: object) -> None:
 
 
 def change_json(path: Path, change) -> None:
-    value = json.loads(path.read_text(encoding="utf-8"))
+    value = sealed_files.read_json(path)
     change(value)
     path.write_text(json.dumps(value), encoding="utf-8")
 
@@ -255,5 +256,5 @@ def cpu():
 
 
 def test_the_listing_keeps_what_the_run_has(copied):
-    about = json.loads((copied / "inputs.json").read_text(encoding="utf-8"))
+    about = sealed_files.read_json(copied / "inputs.json")
     assert RunInfo.model_validate(about).members
