@@ -6,6 +6,7 @@ PRESET  ?= full
 FILE    ?=
 ARGS    ?=
 TESTERS ?= 2
+EXAMPLES ?= 2000
 PYTHON  ?= python3
 VENV    ?= .venv
 
@@ -21,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo manifest extract-features train ablations evaluate report predict doctor: export UNMASK_CALLER = make
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns frame-table check lint bench doctor clean
+.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns fuzz frame-table check lint bench doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -65,6 +66,9 @@ predict: setup  ## FILE=x.mp4 -> a verdict
 
 test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+fuzz: setup  ## every parser on files that are almost right (EXAMPLES=2000 per parser, elsewhere each time)
+	UNMASK_FUZZ_EXAMPLES=$(EXAMPLES) $(VENV)/bin/python -m pytest -s --timeout 0 tests/fuzzing $(ARGS)
 
 campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
 	$(VENV)/bin/python -m pytest -m campaign tests $(ARGS)

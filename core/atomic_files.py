@@ -43,7 +43,8 @@ def create_file(path: Path) -> Iterator[Path]:
 def create_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder to fill; it becomes `path` when the block ends without an error.
 
-    An existing `path` is moved aside first, so that old and new files never mix. `NoSpace` when the disk is full.
+    An existing `path` is moved aside first, so that old and new files never mix. `NoSpace` when the disk is full;
+    `path` is then as it was.
     """
     temporary, aside = _beside(path), _beside(path)
     try:
@@ -56,6 +57,7 @@ def create_folder(path: Path) -> Iterator[Path]:
             _replace_folder(temporary, path, aside)
             _sync(path.parent)
     finally:
+        _put_back(aside, path)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -107,6 +109,13 @@ def _replace_folder(temporary: Path, path: Path, aside: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    """The folder that was moved aside, where nothing took its place: a rename may need space in its folder too."""
+    if aside.is_dir() and not path.exists():
+        with suppress(OSError):
+            aside.rename(path)
 
 
 def _beside(path: Path) -> Path:

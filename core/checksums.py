@@ -22,7 +22,7 @@ def write_checksums(folder: Path) -> None:
 def find_damage(folder: Path) -> list[str]:
     """Names of files that are missing, added or changed since `write_checksums`; empty if the folder is intact."""
     try:
-        sealed: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        sealed = _read_sealed(folder)
     except (OSError, ValueError) as error:
         raise_read_failure(error)
         return [FILE]
@@ -41,10 +41,14 @@ class CheckedFiles:
         self._checked: set[str] = set()
         self._lock = Lock()
         try:
-            self._sealed: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            self._sealed = _read_sealed(folder)
         except (OSError, ValueError) as error:
             raise_read_failure(error)
             raise MissingInput(f"{folder}: without readable {FILE}", remedy) from error
+
+    def lists(self, name: str) -> bool:
+        """Was this file there when the folder was sealed?"""
+        return name in self._sealed
 
     def check(self, names: Iterable[str]) -> None:
         """Compare files, by their paths in the folder. A file may be absent if it was absent when it was sealed.
@@ -59,6 +63,17 @@ class CheckedFiles:
                 raise MissingInput(f"{path}: damaged since it was written", self._remedy)
             with self._lock:
                 self._checked.add(name)
+
+
+def _read_sealed(folder: Path) -> dict[str, str]:
+    """File -> its SHA-256. `ValueError` for anything else."""
+    try:
+        sealed = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("not checksums") from error
+    if not isinstance(sealed, dict):
+        raise ValueError("not checksums")
+    return sealed
 
 
 def _names(folder: Path) -> list[str]:

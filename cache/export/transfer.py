@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from unmask.cache.export.hdf5_file import REMEDY, Hdf5Tokens, read_about, write_hdf5
@@ -14,6 +16,7 @@ from unmask.cache.store.ragged import REPAIR
 from unmask.cache.store.token_locks import hold_stores, hold_tokens
 from unmask.cache.store.token_store import SPEC, Finished, TokenStore, create_store, write_tokens
 from unmask.cache.weights.trained_on import FILE as TRAINED_ON
+from unmask.cache.weights.trained_on import TrainedOn
 from unmask.core.atomic_files import write_text
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput, UsageError
@@ -24,6 +27,9 @@ from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import Profile
 from unmask.preprocess.shards.media_locks import claim_shards
 from unmask.preprocess.shards.shard_plan import get_media_folder, hash_media_settings
+
+FINITE_AT_ONCE = 16 << 20
+"""Numbers of an export that are looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def import_hdf5(work: WorkFolder, path: Path) -> list[StageReport]:
     profile, media, shards = _check_about(path, about)
     exported = {name: Hdf5Tokens(path, name) for name in names}
     for name, tokens in exported.items():
-        if tokens.verify() or tokens.media != media or tokens.shards != shards:
+        if tokens.verify() or tokens.media != media or tokens.shards != shards or not _is_usable(tokens):
             raise MissingInput(f"{path}: {name} is damaged", REMEDY)
     folders = {name: f"{tokens.spec.name}-{tokens.fingerprint}" for name, tokens in exported.items()}
     for name, tokens in exported.items():
@@ -88,11 +94,23 @@ def import_hdf5(work: WorkFolder, path: Path) -> list[StageReport]:
 def _check_about(path: Path, about: Mapping[str, object]) -> tuple[Profile, str, list[str]]:
     try:
         profile, media, shards = Profile.model_validate(about["profile"]), about["media"], about["shards"]
-    except (ValidationError, KeyError) as error:
+    except (ValidationError, KeyError, RecursionError) as error:
         raise MissingInput(f"{path}: exported by another version of this program", REMEDY) from error
     if media != hash_media_settings(profile.preprocess) or not isinstance(shards, list):
         raise MissingInput(f"{path}: made from another version's media", REMEDY)
     return profile, media, shards
+
+
+def _is_usable(tokens: Hdf5Tokens) -> bool:
+    """Are all tokens finite, and is the record of what adapted weights have seen one of this version?"""
+    try:
+        if tokens.trained_on:
+            TrainedOn.model_validate(json.loads(tokens.trained_on))
+    except (ValueError, RecursionError):  # ValidationError is a ValueError
+        return False
+    step = max(1, FINITE_AT_ONCE // max(1, tokens.spec.width))
+    parts = (part[start : start + step] for part in tokens.parts for start in range(0, len(part), step))
+    return all(bool(np.isfinite(part).all()) for part in parts)
 
 
 def _refuse_other_media(folder: Path, tokens: Hdf5Tokens) -> None:

@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field
 
 from unmask.cache.store.first_open import check_first_open
 from unmask.cache.store.token_store import REMEDY, TokenStore
@@ -30,6 +31,21 @@ from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder, h
 
 LATEST = "latest.json"
 ADAPT_AGAIN = "unmask adapt on this split, or unmask extract with other weights (docs/adapt.md)"
+
+
+Name = Annotated[str, Field(pattern=r"^[^/\x00]+$")]
+"""Of a file or folder inside the work folder."""
+
+
+class _Index(BaseModel):
+    """The file, as `write_index` writes it; `views` and `others` are missing in those of earlier versions."""
+
+    profile: Profile
+    media: str
+    shards: list[Name]
+    streams: dict[str, Name]
+    views: dict[str, list[Name]] = {}
+    others: list[Name] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +153,10 @@ def list_referenced_folders(path: Path) -> set[str]:
 def read_index(path: Path) -> tuple[Profile, str, list[str], dict[str, str]]:
     """Profile, media fingerprint, names of the shards, encoder -> folder. `MissingInput` when foreign or missing."""
     try:
-        about = sealed_files.read_json(path)
-        return Profile.model_validate(about["profile"]), about["media"], about["shards"], about["streams"]
+        about = _Index.model_validate(sealed_files.read_json(path))
+        return about.profile, about.media, about.shards, about.streams
     except FileNotFoundError as error:
         raise MissingInput(f"{path}: no tokens of this profile", REMEDY) from error
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, RecursionError) as error:  # ValidationError is a ValueError
         problem = f"{path}: not a profile index of this version"
         raise as_missing_input(error, problem, f"remove it, then {REMEDY}") from error

@@ -60,9 +60,10 @@ def read_spec(folder: Path) -> tuple[EncoderSpec, str]:
     try:
         about = sealed_files.read_json(folder / SPEC)
         spec, media = EncoderSpec(**about["spec"]), str(about["media"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        key = spec.fingerprint(media)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise as_missing_input(error, f"{folder}: no token store of this version ({error})", REMEDY) from error
-    if about.get("fingerprint") != spec.fingerprint(media):
+    if about.get("fingerprint") != key or not isinstance(spec.width, int):
         raise MissingInput(f"{folder}: its spec.json was edited", f"remove the folder, then {REMEDY}")
     return spec, media
 
@@ -140,8 +141,10 @@ class Finished:
             if tuple(about[key] for key in ("format", "version", "fingerprint", "shard")) != expected:
                 return None
             keys = [(str(media_id), int(clip)) for media_id, clip in about["keys"]]
+            if not isinstance(about["source"], str) or not isinstance(about["failed"], dict):
+                return None
             return cls(about["source"], keys, about["failed"]) if (path / CHECKSUMS).is_file() else None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise_read_failure(error)
             return None
 

@@ -64,7 +64,8 @@ def _read_file(path: Path) -> Tensors:
     if path.suffix == ".safetensors":
         try:
             tensors = _read_header(path) if _HEADERS_ONLY.get() else load_file(path)
-        except (SafetensorError, ValueError) as error:
+        # Shapes that fit the file but no tensor fail in torch.
+        except (SafetensorError, ValueError, TypeError, OverflowError, RuntimeError) as error:
             raise MissingInput(f"{path}: not a complete safetensors file ({error})", FETCH) from error
     else:
         tensors = _read_pickled(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +11,7 @@ from typing import Any
 from unmask.core.atomic_files import write_text
 from unmask.core.errors import MissingInput
 from unmask.core.files import sealed_files
+from unmask.core.files.csv_tables import format_rows
 from unmask.core.files.damage import Damaged, as_missing_input
 from unmask.evaluation.robustness.corruptions import CORRUPTIONS, Stream
 from unmask.metrics.bootstrap import Interval
@@ -152,11 +151,7 @@ def list_rows(found: Robustness) -> list[dict[str, Any]]:
 def format_csv(found: Robustness) -> str:
     """`list_rows`; an empty field where a value has no meaning."""
     rows = list_rows(found)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return format_rows([list(rows[0]) if rows else [], *(row.values() for row in rows)])
 
 
 def _split_interval(name: str, span: Interval | None) -> dict[str, float | None]:

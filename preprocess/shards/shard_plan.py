@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from unmask.preprocess.task import make_item_key
 FORMAT = "unmask-media-plan"
 VERSION = 1
 FILE = "plan.json"
+SHARD_NAME = re.compile(r"[^/\0]+")
 
 # Increment when the same file and settings give other tensors than before.
 REVISION = 3
@@ -80,11 +82,15 @@ def read_plan(folder: Path) -> list[PlannedShard]:
     remedy = f"remove {path} and run `unmask preprocess`: it keeps the finished shards that it plans again"
     try:
         about = sealed_files.read_json(path)
-    except (OSError, ValueError) as error:
+        if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
+            problem = f"{path}: not a plan of version {VERSION}"
+            raise MissingInput(problem, f"remove {folder} and run `unmask preprocess`")
+        plan = [PlannedShard(str(shard["name"]), tuple(map(str, shard["items"]))) for shard in about["shards"]]
+        if not all(SHARD_NAME.fullmatch(shard.name) for shard in plan):
+            raise ValueError("a shard elsewhere")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise as_missing_input(error, f"{path}: not readable", remedy) from error
-    if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
-        raise MissingInput(f"{path}: not a plan of version {VERSION}", f"remove {folder} and run `unmask preprocess`")
-    return [PlannedShard(shard["name"], tuple(shard["items"])) for shard in about["shards"]]
+    return plan
 
 
 def select_shards(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[PlannedShard]:

@@ -18,6 +18,11 @@ from unmask.train.bundles.listing import AGAIN, WEIGHTS
 BEST = "best_multimodal_all_datasets.pth"
 """In a run folder."""
 REMEDY = "unmask train"
+TORN = (
+    *(RuntimeError, UnpicklingError, EOFError, OSError),
+    *(ValueError, LookupError, TypeError, AttributeError, OverflowError),
+)
+"""What torch raises for a damaged file: wherever its unpickler happens to be."""
 
 
 def find_weights_file(run: Path) -> Path:
@@ -80,7 +85,7 @@ def _load(path: Path, device: torch.device) -> tuple[dict[str, Any], str]:
         state: dict[str, Any] = torch.load(content, map_location=device, weights_only=True)
     except FileNotFoundError as error:
         raise MissingInput(f"{path}: no such checkpoint", REMEDY) from error
-    except (RuntimeError, ValueError, KeyError, UnpicklingError, EOFError, OSError) as error:
+    except TORN as error:
         problem = f"{path}: not a readable checkpoint ({error})"
         raise as_missing_input(error, problem, f"remove it, then {REMEDY}") from error
     return state, digest

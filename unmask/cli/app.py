@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from typing import Annotated, Any
@@ -38,6 +39,7 @@ from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import Stopped, as_user_error
+from unmask.core.terminal.shown_text import escape_hidden, escape_hidden_in_lines
 from unmask.environment import ease_collection, set_environment
 
 COMMANDS = (
@@ -68,6 +70,8 @@ COMMANDS = (
 )
 """In the order of `unmask --help`."""
 
+MOST_SHOWN = 4000
+"""Characters of an error: it may quote a name or a value of somebody else."""
 WITH_SCHEMES = ("scan", "split")
 
 
@@ -123,6 +127,9 @@ def set_options(
 def main(arguments: list[str] | None = None) -> None:
     """Entry point. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 too many items failed, 4 input missing, 130 Ctrl-C."""
     code: Any = 0
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks ends no command
+            stream.reconfigure(errors="backslashreplace")
     try:
         set_environment()
         ease_collection()
@@ -140,8 +147,11 @@ def _print_error(error: BaseException) -> int:
     """Print the error and its hint on stderr; the exit code."""
     known = as_user_error(error) or as_run_error(error)
     if known is None:
-        traceback.print_exception(error)
+        print(escape_hidden_in_lines("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         print("hint: this is a bug in unmask; please report it with the lines above", file=sys.stderr)
         return 1
-    print(known if isinstance(known, Stopped) else f"error: {known}", file=sys.stderr)
+    # One line each: a line break in a file's name begins no line of its own.
+    begin = "" if isinstance(known, Stopped) else "error: "
+    shown = (escape_hidden(text)[:MOST_SHOWN] for text in (known.problem, known.hint))
+    print(f"{begin}{next(shown)}\nhint: {next(shown)}", file=sys.stderr)
     return known.exit_code
