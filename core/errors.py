@@ -7,7 +7,7 @@ UnmaskError            1  (base class; raised directly only for bugs of unmask)
 |- NoSpace             4  the disk or quota of the output folder is full
 |- NotAllowed          4  no permission to read or write a file or folder
 |- MachineFailed       4  no memory, no file handles or no GPU left
-|- Stopped           130  by Ctrl-C
+|- Stopped           130  by Ctrl-C; 143 by SIGTERM
 BadMedia                  one media file cannot be used: recorded with a reason, the run goes on
 """
 
@@ -17,6 +17,8 @@ import errno
 import os
 from pathlib import Path
 from typing import Literal, get_args
+
+from unmask.core.processes.stop_signals import CTRL_C_CODE, get_stop_code, name_stop
 
 Reason = Literal[
     "unreadable",  # damaged: no reader can decode it
@@ -84,9 +86,13 @@ class MachineFailed(UnmaskError):
 
 
 class Stopped(UnmaskError):
-    """The user pressed Ctrl-C. Finished output is kept."""
+    """Ctrl-C or SIGTERM. Finished output is kept."""
 
-    exit_code = 130
+    exit_code = CTRL_C_CODE
+
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(problem, hint)
+        self.exit_code = get_stop_code()
 
 
 class BadMedia(Exception):
@@ -140,7 +146,7 @@ def as_user_error(error: BaseException) -> UnmaskError | None:
     if isinstance(error, UnmaskError):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return Stopped("stopped by Ctrl-C", "the same command goes on where it was")
+        return Stopped(f"stopped by {name_stop()}", "the same command goes on where it was")
     if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
         named = isinstance(error.filename, str | bytes)
         problem = f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)

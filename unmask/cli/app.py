@@ -38,6 +38,7 @@ from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import Stopped, as_user_error
+from unmask.core.processes.stop_signals import get_stop_code, is_terminated, raise_on_sigterm
 from unmask.environment import set_environment
 
 COMMANDS = (
@@ -121,9 +122,12 @@ def set_options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 too many items failed, 4 input missing, 130 Ctrl-C."""
+    """Entry point. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 too many items failed, 4 input missing, 130 Ctrl-C,
+    143 SIGTERM.
+    """
     code: Any = 0
     try:
+        raise_on_sigterm()
         set_environment()
         app(arguments, prog_name=get_program())
     except SystemExit as stop:
@@ -132,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
             print("hint: unmask --help, unmask COMMAND --help", file=sys.stderr)
     except (Exception, KeyboardInterrupt) as error:
         code = _print_error(error)
-    sys.exit(code)
+    sys.exit(get_stop_code() if code and is_terminated() else code)
 
 
 def _print_error(error: BaseException) -> int:

@@ -1,0 +1,56 @@
+"""SIGTERM ends a command as Ctrl-C does: workers are ended, temporary folders removed, and finished output is kept.
+
+Schedulers and containers (`docker stop`, `timeout`, a batch system at the end of its time) stop a program with SIGTERM.
+By default it would end on the spot, without any of this.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Any
+
+CTRL_C_CODE = 128 + signal.SIGINT
+SIGTERM_CODE = 128 + signal.SIGTERM
+"""What a shell reports of a process that a signal ended."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. Whatever handles Ctrl-C handles it too."""
+
+
+_arrived = threading.Event()
+
+
+def raise_on_sigterm() -> None:
+    """Let SIGTERM raise `Terminated` in the main thread of this process.
+
+    Where something else handles or ignores the signal it stays so. A process that is forked from this one ends on the
+    spot, as if it had not been called: what has to be tidied up belongs to its parent.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        return
+    owner = os.getpid()
+
+    def stop(number: int, frame: Any) -> None:
+        if os.getpid() != owner:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        _arrived.set()
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def is_terminated() -> bool:
+    return _arrived.is_set()
+
+
+def get_stop_code() -> int:
+    """Exit code of a command that was stopped: 143 by SIGTERM, 130 by Ctrl-C."""
+    return SIGTERM_CODE if is_terminated() else CTRL_C_CODE
+
+
+def name_stop() -> str:
+    return "SIGTERM" if is_terminated() else "Ctrl-C"
