@@ -26,6 +26,7 @@ from benchmarks import (
     training,
 )
 from benchmarks.abstention import command as abstention
+from benchmarks.chaos import command as chaos
 from benchmarks.claims import command as claims
 from benchmarks.explanation import command as explanation
 from benchmarks.models import command as models
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
 # They take options of their own, and run only when they are named.
 COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {
     "abstention": abstention.main,
+    "chaos": chaos.main,
     "claims": claims.main,
     "explanation": explanation.main,
     "models": models.main,
