@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from unmask.core.atomic_files import TEMPORARY
 
 IGNORED = ("locks/", "events.out.tfevents")
 """Empty lock files, and the curves for TensorBoard, whose names hold the time and which every start adds to."""
-TIMES = frozenset({"seconds", "train_seconds", "began", "ended", "created", "date", "time", "made"})
+CLOCK = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?|\b\d+(\.\d+)? s\b")
+"""Times and durations in pages."""
+TIMES = frozenset({"seconds", "train_seconds", "began", "ended", "created", "date", "time", "made", "judged_at"})
 """Keys of JSON files whose values are times."""
 
 
@@ -51,6 +54,8 @@ def hash_content(path: Path) -> str:
             pass
         else:
             content = json.dumps(values, sort_keys=True).encode()
+    elif path.suffix in (".html", ".md"):
+        content = CLOCK.sub(b"", content)
     return hashlib.sha256(content).hexdigest()
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks.chaos.contents import hash_content, list_files, read_contents
 from benchmarks.chaos.processes import Command, can_shrink_memory_disk
 from benchmarks.chaos.scene import Scene
 from benchmarks.chaos.shim import Plan
@@ -112,8 +113,7 @@ def _damage(scene: Scene, change: Callable[[Scene, Path], None], *, own: bool = 
     if own:
         scene.run()
         scene.log.clear()
-    files = sorted(path for path in scene.work.rglob("*") if path.is_file() and path.stat().st_size > 0)
-    files = [path for path in files if "locks" not in path.parts]
+    files = list_own(scene) if own else list_read(scene)
     if not files:
         return
     # By kind first: most files are chunks of tokens.
@@ -133,6 +133,19 @@ def _damage(scene: Scene, change: Callable[[Scene, Path], None], *, own: bool = 
             os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
 
     scene.restore = restore
+
+
+def list_own(scene: Scene) -> list[Path]:
+    """Files that the stage wrote."""
+    before = {name: hash_content(scene.undisturbed.before / name) for name in list_files(scene.undisturbed.before)}
+    names = [name for name, digest in read_contents(scene.work).items() if before.get(name) != digest]
+    return [scene.work / name for name in names if (scene.work / name).stat().st_size]
+
+
+def list_read(scene: Scene) -> list[Path]:
+    """Files of the work folder that the stage reads."""
+    names = [name for name in list_files(scene.work) if name.startswith(scene.stage.reads)]
+    return [scene.work / name for name in names if (scene.work / name).stat().st_size]
 
 
 def _name_kind(path: Path) -> str:

@@ -15,6 +15,8 @@ class Stage:
     """`{data}` and `{work}` stand for the folders of the round, `{run}` for the name of its run."""
     again: tuple[str, ...] = ()
     """What a user adds to try items again that failed."""
+    reads: tuple[str, ...]
+    """What it reads of the work folder, as the beginnings of names."""
     reads_media: bool = False
     has_workers: bool = False
 
@@ -28,24 +30,33 @@ TWO = ("--workers", "2")
 STAGES = {
     stage.name: stage
     for stage in (
-        Stage(name="scan", arguments=("scan", "{data}", *TWO), reads_media=True, has_workers=True),
-        Stage(name="split", arguments=("split", "default", "--seed", "1")),
+        Stage(name="scan", reads=("probes",), arguments=("scan", "{data}", *TWO), reads_media=True, has_workers=True),
+        Stage(name="split", reads=("manifest", "probes", "findings"), arguments=("split", "default", "--seed", "1")),
         Stage(
             name="preprocess",
+            reads=("manifest", "profile"),
             arguments=("preprocess", "--profile", "tiny", *TWO),
             again=("--retry", FAILED),
             reads_media=True,
             has_workers=True,
         ),
-        Stage(name="extract", arguments=("extract", "--profile", "tiny", "--device", "cpu")),
+        Stage(
+            name="extract",
+            reads=("manifest", "media/", "profile"),
+            arguments=("extract", "--profile", "tiny", "--device", "cpu"),
+        ),
         Stage(
             name="train",
+            reads=("manifest", "media/", "tokens/", "profile"),
             arguments=("train", "--device", "cpu", "--set", "train.epochs=3", "--set", "train.patience=3"),
         ),
-        Stage(name="evaluate", arguments=("evaluate", "--device", "cpu")),
-        Stage(name="report", arguments=("report",)),
+        Stage(
+            name="evaluate", reads=("manifest", "tokens/", "media/", "runs/"), arguments=("evaluate", "--device", "cpu")
+        ),
+        Stage(name="report", reads=("manifest", "findings", "media/", "runs/", "tokens/"), arguments=("report",)),
         Stage(
             name="predict",
+            reads=("runs/", "profile"),
             arguments=(
                 "predict",
                 "{data}/pictures/test/fake",
@@ -59,8 +70,14 @@ STAGES = {
             reads_media=True,
             has_workers=True,
         ),
-        Stage(name="bundle", arguments=("bundle", "{run}", "{work}/bundle")),
-        Stage(name="export", arguments=("cache", "export", "{work}/tokens.h5")),
-        Stage(name="verify", arguments=("cache", "verify", "--repair", "--device", "cpu")),
+        Stage(name="bundle", reads=("runs/", "manifest"), arguments=("bundle", "{run}", "{work}/bundle")),
+        Stage(
+            name="export", reads=("manifest", "tokens/", "media/"), arguments=("cache", "export", "{work}/tokens.h5")
+        ),
+        Stage(
+            name="verify",
+            reads=("media/", "tokens/", "manifest"),
+            arguments=("cache", "verify", "--repair", "--device", "cpu"),
+        ),
     )
 }
