@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -131,6 +132,8 @@ READ_FAILURES = frozenset(
     if hasattr(errno, name)
 )
 
+RUST_ERROR = re.compile(r"\(os error (\d+)\)")
+
 # What the process lacks: core/crashes.py has their remedies.
 NO_MACHINE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 
@@ -139,6 +142,14 @@ def raise_read_failure(error: BaseException) -> None:
     """Raise `error` again if the file could not be read at all: it is not damaged, and nothing replaces it."""
     if isinstance(error, OSError) and error.errno in READ_FAILURES:
         raise error
+
+
+def _find_errno(error: BaseException) -> int | None:
+    """The system's error number; libraries written in Rust give it in the message only."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = RUST_ERROR.search(str(error)) if isinstance(error, RuntimeError) else None
+    return int(found[1]) if found else None
 
 
 def as_user_error(error: BaseException) -> UnmaskError | None:
@@ -151,8 +162,9 @@ def as_user_error(error: BaseException) -> UnmaskError | None:
         named = isinstance(error.filename, str | bytes)
         problem = f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)
         return NotAllowed(problem, "check who may read and write there, or give another --work")
-    if isinstance(error, OSError) and error.errno in READ_FAILURES - NO_MACHINE:
-        named = isinstance(error.filename, str | bytes)
-        problem = f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)
+    if (number := _find_errno(error)) and number in READ_FAILURES - NO_MACHINE:
+        problem = str(error)
+        if isinstance(error, OSError) and isinstance(error.filename, str | bytes):
+            problem = f"{os.fsdecode(error.filename)}: {error.strerror}"
         return MachineFailed(problem, "check the disk or the network, then run the same command again: nothing is lost")
     return None

@@ -87,7 +87,7 @@ class Campaign:
         if not learn:
             shutil.copytree(work, before)
         modules = self.base / "modules" if learn else None
-        Plan().write(control, (work, temporary))
+        Plan().write(control, (work,))
         place = Place(temporary=temporary, log=log, control=control, modules=modules)
         with Command(stage.call(data, work), place) as command:
             ended = command.wait()
@@ -154,7 +154,7 @@ class Campaign:
             if ended.code not in fault.codes:
                 outcome.wrong_ends.append(f"exit code {ended.code}: {_last_line(scene)}")
             self._check_process(ended, outcome)
-        if "Traceback (most recent call last)" in scene.read_log():
+        if fault.is_quiet and "Traceback (most recent call last)" in scene.read_log():
             outcome.wrong_ends.append(f"a traceback: {_last_line(scene)}")
         if not fault.leaves:
             outcome.leftovers += [f"{name} in the temporary folder" for name in scene.list_temporary()]

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.chaos.contents import hash_content, list_files, read_contents
 from benchmarks.chaos.processes import Command, can_shrink_memory_disk
 from benchmarks.chaos.scene import Scene
-from benchmarks.chaos.shim import Plan
+from benchmarks.chaos.shim import ALWAYS, Plan
 from benchmarks.chaos.stages import Stage
 
 CHANGES = ("open_write", "write", "sync", "rename", "unlink", "mkdir")
@@ -30,9 +30,11 @@ class Fault:
     """Run the stage of the scene while this goes wrong."""
     codes: Collection[int]
     """Exit codes that the disturbed command may have."""
-    meets: Callable[[Stage], bool] = lambda stage: True
+    meets: Callable[[Stage], bool] = lambda _: True
     leaves: bool = False
     """The disturbed command may leave temporary files, which the next one removes."""
+    is_quiet: bool = True
+    """No process may print a traceback. One that has just begun does, where a signal reaches all of them."""
     harms_data: bool = False
     """What the disturbed command makes of the damage is wrong, if it ends with 0 and differs."""
 
@@ -66,7 +68,7 @@ def _fail(scene: Scene, number: int, ops: Collection[str], *, once: bool = False
     """The call, and all after it unless `once`, fail with the error `number`."""
     nth = _choose_call(scene, ops, on_media=on_media)
     scene.notes.append(f"{errno.errorcode[number]} at call {nth} of {'/'.join(ops)}")
-    plan = Plan(action="fail", ops=ops, nth=nth, number=number, **({"times": 1} if once else {}))
+    plan = Plan(action="fail", ops=ops, nth=nth, number=number, times=1 if once else ALWAYS)
     scene.run(plan, on_media=on_media)
 
 
@@ -99,7 +101,7 @@ def _kill_worker(scene: Scene) -> None:
     moment = scene.rng.uniform(0, scene.undisturbed.seconds)
 
     def act(command: Command, age: float) -> bool:
-        workers = command.list_workers() if age >= moment else []
+        workers = command.list_workers(of_server=not scene.stage.forks) if age >= moment else []
         if workers:
             os.kill(scene.rng.choice(workers), signal.SIGKILL)
         return bool(workers)
@@ -208,7 +210,8 @@ def _swap(scene: Scene, paths: list[Path]) -> None:
     aside.rename(second)
 
 
-STOPPED = {signal.SIGINT: (0, 130), signal.SIGTERM: (0, 143), signal.SIGKILL: (0, -9)}
+# Before a command has begun, SIGTERM ends it on the spot.
+STOPPED = {signal.SIGINT: (0, 130), signal.SIGTERM: (0, 143, -15), signal.SIGKILL: (0, -9)}
 REFUSED = (0, 3, 4)
 
 
@@ -224,7 +227,9 @@ def _signals() -> list[Fault]:
             leaves = number == signal.SIGKILL
             for when, disturb in (("at a random moment", _at_random), ("at a rename, fsync or unlink", _at_call)):
                 how = partial(disturb, number=number, group=group)
-                faults.append(Fault(name=f"{name}, {when}", disturb=how, codes=codes, leaves=leaves))
+                faults.append(
+                    Fault(name=f"{name}, {when}", disturb=how, codes=codes, leaves=leaves, is_quiet=not group)
+                )
     return faults
 
 
@@ -232,10 +237,14 @@ def _reads_media(stage: Stage) -> bool:
     return stage.reads_media
 
 
+def _is_any(stage: Stage) -> bool:
+    return True
+
+
 def _disk() -> list[Fault]:
-    def make(name: str, number: int, ops: Collection[str], **options: bool) -> Fault:
-        meets = _reads_media if options.get("on_media") else (lambda stage: True)
-        return Fault(name=name, disturb=partial(_fail, number=number, ops=ops, **options), codes=REFUSED, meets=meets)
+    def make(name: str, number: int, ops: Collection[str], once: bool = False, on_media: bool = False) -> Fault:
+        disturb = partial(_fail, number=number, ops=ops, once=once, on_media=on_media)
+        return Fault(name=name, disturb=disturb, codes=REFUSED, meets=_reads_media if on_media else _is_any)
 
     return [
         make("full disk", errno.ENOSPC, ("open_write", "write", "mkdir", "rename")),

@@ -106,11 +106,10 @@ class Command:
         with suppress(ProcessLookupError):
             (os.killpg if group else os.kill)(self.pid, number)
 
-    def list_workers(self) -> list[int]:
-        """Processes that the command forked from its server, or from itself, to work on items."""
-        members = dict(list_members(self.pid))
-        leaves = [number for number in members if number not in members.values() and number != self.pid]
-        return sorted(leaves)
+    def list_workers(self, *, of_server: bool) -> list[int]:
+        """Processes that work on items: forked from the command's server, or from the command itself."""
+        members = list_members(self.pid)
+        return sorted(number for number, parent in members if number != self.pid and (parent != self.pid) == of_server)
 
     def _kill_all(self) -> None:
         for number, _ in list_members(self.pid):
@@ -169,13 +168,13 @@ def _take_place(place: Place) -> None:
 def shrink_memory_disk() -> None:
     """Give this process a /dev/shm of its own with 8 KiB. `PermissionError` where it may not mount."""
     library, new_mounts, private = ctypes.CDLL(None, use_errno=True), 0x20000, 0x4000 | 0x40000
-    for done in (
-        lambda: library.unshare(new_mounts),
-        lambda: library.mount(None, b"/", None, private, None),
-        lambda: library.mount(b"tmpfs", b"/dev/shm", b"tmpfs", 0, b"size=8k"),
-    ):
-        if done():
-            raise PermissionError(ctypes.get_errno(), "no mounts of its own")
+    failed = (
+        library.unshare(new_mounts)
+        or library.mount(None, b"/", None, private, None)
+        or library.mount(b"tmpfs", b"/dev/shm", b"tmpfs", 0, b"size=8k")
+    )
+    if failed:
+        raise PermissionError(ctypes.get_errno(), "no mounts of its own")
 
 
 def can_shrink_memory_disk() -> bool:
@@ -197,7 +196,7 @@ def _run_here(arguments: Sequence[str], place: Place) -> int:
 
     shard_plan.ITEMS_PER_SHARD = SMALL_SHARDS
     os.environ["TMPDIR"], tempfile.tempdir = str(place.temporary), None
-    util.spawnv_passfds = _fork_helper  # type: ignore[attr-defined]
+    setattr(util, "spawnv_passfds", _fork_helper)  # noqa: B010
     load_control(place.control)
     code: Any = 0
     try:

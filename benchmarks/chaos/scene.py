@@ -73,11 +73,11 @@ class Scene:
     def start(
         self, plan: Plan | None = None, *, on_media: bool = False, again: bool = False, small_memory_disk: bool = False
     ) -> Command:
-        """Start the stage; `plan` is about its work folder and temporary files, or about its media files."""
+        """Start the stage; `plan` is about its work folder, or about its media files."""
         control = None
         if plan is not None:
             control = self.base / "control"
-            plan.write(control, (self.data,) if on_media else (self.work, self.temporary))
+            plan.write(control, (self.data,) if on_media else (self.work,))
         place = Place(temporary=self.temporary, log=self.log_file, control=control, small_memory_disk=small_memory_disk)
         return Command(self.stage.call(self.data, self.work, again=again), place, cold=self.cold)
 

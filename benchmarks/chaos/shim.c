@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -252,4 +253,12 @@ time_t time(time_t *to) {
     time_t found = real(NULL) + shift();
     if (to) *to = found;
     return found;
+}
+
+/* The kernel's clock is not set back: a deadline by the shifted clock has to be given to it by its own. */
+int sem_timedwait(sem_t *semaphore, const struct timespec *end) {
+    REAL(int, "sem_timedwait", sem_t *, const struct timespec *);
+    struct timespec own = *end;
+    if (control && control->action == SHIFT && control->fired) own.tv_sec -= control->shift_s;
+    return real(semaphore, &own);
 }

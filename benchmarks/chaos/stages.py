@@ -19,6 +19,8 @@ class Stage:
     """What it reads of the work folder, as the beginnings of names."""
     reads_media: bool = False
     has_workers: bool = False
+    forks: bool = False
+    """Its workers are copies of itself."""
 
     def call(self, data: Path, work: Path, *, again: bool = False) -> list[str]:
         run = next((path.name for path in (work / "runs").glob("*") if path.is_dir()), "")
@@ -69,6 +71,7 @@ STAGES = {
             ),
             reads_media=True,
             has_workers=True,
+            forks=True,
         ),
         Stage(name="bundle", reads=("runs/", "manifest"), arguments=("bundle", "{run}", "{work}/bundle")),
         Stage(

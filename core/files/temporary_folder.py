@@ -30,8 +30,11 @@ def make_temporary_folder(place: Path | None = None) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:  # once more where Ctrl-C came in between
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
 
 
 def lock_temporary_folder(place: Path | None = None) -> tuple[Path, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from typing import Any
 
 CTRL_C_CODE = 128 + signal.SIGINT
@@ -21,6 +22,9 @@ class Terminated(KeyboardInterrupt):
 
 
 _arrived = threading.Event()
+_ended_at: list[float] = []
+LATE_S = 10.0
+"""Time that a command has, after its work, to end its threads and remove its folders."""
 
 
 def raise_on_sigterm() -> None:
@@ -37,10 +41,17 @@ def raise_on_sigterm() -> None:
         if os.getpid() != owner:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+        if _ended_at and time.monotonic() - _ended_at[-1] < LATE_S:
+            return  # it is ending
         _arrived.set()
         raise Terminated
 
     signal.signal(signal.SIGTERM, stop)
+
+
+def ignore_late_sigterm() -> None:
+    """Call it where the command's work is done: what comes now would only disturb its tidying up."""
+    _ended_at.append(time.monotonic())
 
 
 def is_terminated() -> bool:

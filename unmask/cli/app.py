@@ -38,7 +38,7 @@ from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import Stopped, as_user_error
-from unmask.core.processes.stop_signals import get_stop_code, is_terminated, raise_on_sigterm
+from unmask.core.processes.stop_signals import get_stop_code, ignore_late_sigterm, is_terminated, raise_on_sigterm
 from unmask.environment import set_environment
 
 COMMANDS = (
@@ -136,6 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
             print("hint: unmask --help, unmask COMMAND --help", file=sys.stderr)
     except (Exception, KeyboardInterrupt) as error:
         code = _print_error(error)
+    ignore_late_sigterm()
     sys.exit(get_stop_code() if code and is_terminated() else code)
 
 
