@@ -6,6 +6,8 @@ PRESET  ?= full
 FILE    ?=
 ARGS    ?=
 TESTERS ?= 2
+ROUNDS  ?= 1000
+SEED    ?= 0
 PYTHON  ?= python3
 VENV    ?= .venv
 
@@ -21,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo manifest extract-features train ablations evaluate report predict doctor: export UNMASK_CALLER = make
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns frame-table check lint bench doctor clean
+.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns chaos frame-table check lint bench doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -68,6 +70,9 @@ test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
 
 campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
 	$(VENV)/bin/python -m pytest -m campaign tests $(ARGS)
+
+chaos: setup  ## faults x stages, ROUNDS=1000 SEED=0 (hours): is anything lost, or damage used in silence?
+	$(VENV)/bin/python -m benchmarks chaos --rounds $(ROUNDS) --seed $(SEED) $(ARGS)
 
 frame-table: setup  ## frames of 130 films, by container, codec and structure, compared with a full decode
 	$(VENV)/bin/python -m pytest -m campaign -s tests/media/test_right_frames.py $(ARGS)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.chaos.contents import compare, list_unfinished, read_contents
 from benchmarks.chaos.faults import FAULTS, Fault
+from benchmarks.chaos.known import KNOWN
 from benchmarks.chaos.media import write_media
 from benchmarks.chaos.processes import Command, Ended, Place, import_all
 from benchmarks.chaos.scene import Scene, Undisturbed
@@ -37,11 +38,18 @@ class Outcome:
     leftovers: list[str] = field(default_factory=list)
 
     @property
+    def known(self) -> str | None:
+        """Why it found what it found, where that is an open finding."""
+        return None if self.is_clean else KNOWN.get((self.stage, self.fault))
+
+    @property
     def is_clean(self) -> bool:
         return not (self.wrong_ends or self.lost or self.differing or self.silent or self.leftovers)
 
     def __str__(self) -> str:
         parts = [f"round {self.number}: {self.stage} x {self.fault} ({'; '.join(self.notes)}) {self.codes}"]
+        if self.known:
+            parts.append(f"  known: {self.known}")
         for name in ("wrong_ends", "lost", "differing", "silent", "leftovers"):
             if found := getattr(self, name):
                 more = ["..."] * (len(found) > SHOWN)

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 from benchmarks.chaos.campaign import Outcome
 
 COLUMNS = ("wrong_ends", "lost", "differing", "silent", "leftovers")
-HEADINGS = ("rounds", "wrong ends", "items lost", "bytes differing", "silent uses of damage", "leftovers")
+HEADINGS = (
+    "rounds",
+    "wrong ends",
+    "items lost",
+    "bytes differing",
+    "silent uses of damage",
+    "leftovers",
+    "of them known",
+)
 
 
 def format_table(outcomes: Sequence[Outcome], seed: int) -> str:
@@ -21,7 +29,11 @@ def format_table(outcomes: Sequence[Outcome], seed: int) -> str:
 
 
 def _count(name: str, outcomes: Sequence[Outcome]) -> list[str]:
-    return [name, str(len(outcomes)), *(str(sum(bool(getattr(one, column)) for one in outcomes)) for column in COLUMNS)]
+    return [
+        name,
+        str(len(outcomes)),
+        *(str(sum(bool(getattr(one, column)) for one in outcomes)) for column in (*COLUMNS, "known")),
+    ]
 
 
 def _format(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
