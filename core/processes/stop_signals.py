@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 CTRL_C_CODE = 128 + signal.SIGINT
+AGAIN_S = 0.05
 SIGTERM_CODE = 128 + signal.SIGTERM
 """What a shell reports of a process that a signal ended."""
 
@@ -47,6 +52,18 @@ def raise_on_sigterm() -> None:
         raise Terminated
 
     signal.signal(signal.SIGTERM, stop)
+    sys.unraisablehook = partial(_send_again, sys.unraisablehook)
+
+
+def _send_again(usual: Callable[[Any], object], lost: Any) -> None:
+    """An exception that is raised while the interpreter frees an object is only printed: stop again, a bit later."""
+    if not isinstance(lost.exc_value, Terminated):
+        usual(lost)
+        return
+    again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
+    again.daemon = True
+    with suppress(RuntimeError):  # the interpreter ends
+        again.start()
 
 
 def ignore_late_sigterm() -> None:

@@ -94,3 +94,27 @@ def test_a_handler_of_the_caller_stays(tmp_path: Path):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY)
     assert done.stdout == "alive\n", done.stderr
+
+
+def test_a_signal_that_comes_while_an_object_is_freed_is_not_lost():
+    program = (
+        "import os, signal, sys, time\nfrom unmask.core.processes.stop_signals import Terminated, raise_on_sigterm\n"
+        "raise_on_sigterm()\n"
+        "class Freed:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGTERM); time.sleep(0)\n"
+        "try:\n    Freed(); print('freed', flush=True); time.sleep(60)\nexcept Terminated:\n    print('stopped')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, timeout=50)
+    assert done.stdout == "freed\nstopped\n", done.stderr
+    assert done.stderr == ""
+
+
+def test_what_comes_after_the_work_does_not_disturb_the_end():
+    program = (
+        "import atexit, os, signal, sys, unmask.cli.app, unmask.core.machine\n"
+        "atexit.register(lambda: (os.kill(os.getpid(), signal.SIGTERM), print('tidied')))\n"
+        "unmask.cli.app.main(['presets', '--quiet'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("tidied\n")
+    assert done.stderr == ""
