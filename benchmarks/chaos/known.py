@@ -7,6 +7,7 @@ FFMPEG = (
 )
 HDF5 = "HDF5 ends the process when a file whose write failed is closed; the file under its final name is whole"
 EVENTS = "the thread that writes curves for TensorBoard prints its own traceback; the command says the same"
+MODELS = "verdict models that cannot be read count as absent, so verdicts come without evidence and scope"
 LINES = "a line of --out whose damage leaves valid JSON is taken for a stored verdict"
 
 KNOWN: dict[tuple[str, str], str] = {
@@ -15,6 +16,8 @@ KNOWN: dict[tuple[str, str], str] = {
         for stage in ("preprocess", "predict")
         for error in ("EIO", "ESTALE")
     },
+    ("predict", "EIO while reading, once"): MODELS,
+    ("predict", "ESTALE, once"): MODELS,
     ("export", "EIO while writing"): HDF5,
     ("export", "full disk"): HDF5,
     ("train", "full disk"): EVENTS,
