@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.chaos.contents import hash_content, list_files, read_contents
+from benchmarks.chaos.damages import damage_file, flip_bits, truncate
 from benchmarks.chaos.processes import Command, can_shrink_memory_disk
 from benchmarks.chaos.scene import Scene
 from benchmarks.chaos.shim import ALWAYS, Plan
@@ -108,62 +108,6 @@ def _kill_worker(scene: Scene) -> None:
 
     scene.notes.append(f"after {moment:.2f} s")
     scene.run(act=act)
-
-
-def _damage(scene: Scene, change: Callable[[Scene, Path], None], *, own: bool = False) -> None:
-    """A file of the work folder is damaged before the command; with `own`, one that it made itself."""
-    if own:
-        scene.run()
-        scene.log.clear()
-    files = list_own(scene) if own else list_read(scene)
-    if not files:
-        return
-    # By kind first: most files are chunks of tokens.
-    kinds = sorted({_name_kind(path) for path in files})
-    kind = scene.rng.choice(kinds)
-    path = scene.rng.choice([path for path in files if _name_kind(path) == kind])
-    about, content = path.stat(), path.read_bytes()
-    change(scene, path)
-    scene.notes.append(f"{path.relative_to(scene.work)}")
-    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
-    harmed = path.read_bytes()
-    scene.run()
-
-    def restore() -> None:
-        if path.is_file() and path.read_bytes() == harmed:
-            path.write_bytes(content)
-            os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
-
-    scene.restore = restore
-
-
-def list_own(scene: Scene) -> list[Path]:
-    """Files that the stage wrote."""
-    before = {name: hash_content(scene.undisturbed.before / name) for name in list_files(scene.undisturbed.before)}
-    names = [name for name, digest in read_contents(scene.work).items() if before.get(name) != digest]
-    return [scene.work / name for name in names if (scene.work / name).stat().st_size]
-
-
-def list_read(scene: Scene) -> list[Path]:
-    """Files of the work folder that the stage reads."""
-    names = [name for name in list_files(scene.work) if name.startswith(scene.stage.reads)]
-    return [scene.work / name for name in names if (scene.work / name).stat().st_size]
-
-
-def _name_kind(path: Path) -> str:
-    return path.name if path.suffix else f"{path.parent.name}/"
-
-
-def _flip(scene: Scene, path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    start = scene.rng.randrange(len(content))
-    for place in range(start, min(start + 16, len(content))):
-        content[place] ^= 1 << scene.rng.randrange(8)
-    path.write_bytes(content)
-
-
-def _truncate(scene: Scene, path: Path) -> None:
-    os.truncate(path, scene.rng.randrange(path.stat().st_size))
 
 
 def _change_inputs(scene: Scene, change: Callable[[Scene, list[Path]], None]) -> None:
@@ -273,9 +217,9 @@ def _inputs() -> list[Fault]:
 
 def _damages() -> list[Fault]:
     faults = []
-    for name, change in (("16 flipped bits", _flip), ("a cut", _truncate)):
+    for name, change in (("16 flipped bits", flip_bits), ("a cut", truncate)):
         for whose, own in (("in an input", False), ("in its own output", True)):
-            disturb = partial(_damage, change=change, own=own)
+            disturb = partial(damage_file, change=change, own=own)
             faults.append(Fault(name=f"{name} {whose}", disturb=disturb, codes=(0, 2, 3, 4), harms_data=True))
     return faults
 
