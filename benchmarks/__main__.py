@@ -14,6 +14,7 @@ from benchmarks import (
     gather,
     layers,
     load,
+    memory,
     mouth,
     near,
     part_passes,
@@ -26,6 +27,7 @@ from benchmarks import (
     training,
 )
 from benchmarks.abstention import command as abstention
+from benchmarks.chaos import command as chaos
 from benchmarks.claims import command as claims
 from benchmarks.explanation import command as explanation
 from benchmarks.models import command as models
@@ -41,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
     "gather": gather.main,
     "layers": layers.main,
     "load": load.main,
+    "memory": memory.main,
     "mouth": mouth.main,
     "near": near.main,
     "part-passes": part_passes.main,
@@ -55,6 +58,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
 # They take options of their own, and run only when they are named.
 COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {
     "abstention": abstention.main,
+    "chaos": chaos.main,
     "claims": claims.main,
     "explanation": explanation.main,
     "models": models.main,

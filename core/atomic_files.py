@@ -6,13 +6,14 @@ import errno
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from unmask.core.errors import NoSpace
+from unmask.core.files.writers import LENGTH, is_dead, mark_writer
 
 # Prefix of unfinished output. `sweep` removes what killed runs left under it.
 TEMPORARY = ".tmp-"
@@ -30,6 +31,7 @@ def create_file(path: Path) -> Iterator[Path]:
     try:
         with _map_os_errors(path, temporary):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_dead(path.parent, os.getpid())
             yield temporary
             _sync(temporary)
             temporary.replace(path)
@@ -50,6 +52,7 @@ def create_folder(path: Path) -> Iterator[Path]:
     try:
         with _map_os_errors(path, temporary):
             temporary.mkdir(parents=True)
+            _remove_dead(path.parent, os.getpid())
             yield temporary
             for entry in sorted(temporary.rglob("*"), reverse=True):
                 _sync(entry)
@@ -120,7 +123,16 @@ def _put_back(aside: Path, path: Path) -> None:
 
 def _beside(path: Path) -> Path:
     """New temporary path in the same folder, hence on the same disk, so that the rename is atomic."""
-    return path.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{path.name}"
+    return path.parent / f"{TEMPORARY}{mark_writer()}-{path.name}"
+
+
+@lru_cache(maxsize=64)
+def _remove_dead(folder: Path, process: int) -> None:
+    """Remove from `folder`, once per process, what processes of this machine left that were killed."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        if is_dead(path.name[len(TEMPORARY) :][:LENGTH]):
+            with suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 @contextmanager

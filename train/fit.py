@@ -16,6 +16,7 @@ import torch
 from unmask.cache.adaptation.learning_rate import compute_lr
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
+from unmask.core.processes.stop_signals import name_stop
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch
 from unmask.train.data.device_transfer import to_device
@@ -95,7 +96,7 @@ def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: 
     try:
         _train(setup, run)
     except KeyboardInterrupt:
-        log.warning("stopped by Ctrl-C; run the same command to resume from the last complete epoch")
+        log.warning("stopped by %s; run the same command to resume from the last complete epoch", name_stop())
         stopped = True
     except RuntimeError as error:
         if (

@@ -39,6 +39,7 @@ from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import Stopped, as_user_error
+from unmask.core.processes.stop_signals import get_stop_code, ignore_late_sigterm, is_terminated, raise_on_sigterm
 from unmask.core.terminal.shown_text import escape_hidden, escape_hidden_in_lines
 from unmask.environment import ease_collection, set_environment
 
@@ -125,12 +126,15 @@ def set_options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 too many items failed, 4 input missing, 130 Ctrl-C."""
+    """Entry point. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 too many items failed, 4 input missing, 130 Ctrl-C,
+    143 SIGTERM.
+    """
     code: Any = 0
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks ends no command
             stream.reconfigure(errors="backslashreplace")
     try:
+        raise_on_sigterm()
         set_environment()
         ease_collection()
         app(arguments, prog_name=get_program())
@@ -140,7 +144,8 @@ def main(arguments: list[str] | None = None) -> None:
             print("hint: unmask --help, unmask COMMAND --help", file=sys.stderr)
     except (Exception, KeyboardInterrupt) as error:
         code = _print_error(error)
-    sys.exit(code)
+    ignore_late_sigterm()
+    sys.exit(get_stop_code() if code and is_terminated() else code)
 
 
 def _print_error(error: BaseException) -> int:
