@@ -17,12 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unmask.preprocess.faces.focus import STRIDE, Focus
 from unmask.preprocess.faces.image_pyramid import CELL, compute_scales
 from unmask.preprocess.faces.mtcnn_networks import align_regions, load_network, suppress_boxes
 from unmask.preprocess.faces.types import Detections, Pyramid, SearchParameters
 
-# Pixels between neighboring squares of the first network.
-STRIDE = 2
 # IoU thresholds of non-maximum suppression: within a scale of the pyramid, and between scales and after the second
 # network (0.5 there would save a tenth of the time and lose one face of a hundred in small images).
 NMS_WITHIN_SCALE, NMS_IOU = 0.5, 0.7
@@ -34,6 +33,8 @@ SAMPLES_PER_PIXEL = 2
 LANDMARK_SIDE = 48
 # Pixels per batch, so that intermediate results stay in a core's cache: twice as fast as larger batches.
 BATCH_PIXELS = 1 << 16
+# Candidates in the smallest of `even_batches`.
+SMALLEST_BATCH = 4
 
 
 @dataclass(slots=True)
@@ -47,6 +48,9 @@ class _Candidates:
 
     def keep(self, chosen: torch.Tensor) -> _Candidates:
         return _Candidates(self.boxes[chosen], self.scores[chosen], self.frame[chosen])
+
+
+_NO_CANDIDATES = _Candidates(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +71,15 @@ class BatchedMTCNN:
     def __init__(self) -> None:
         self._pnet, self._rnet, self._onet = map(load_network, ("pnet", "rnet", "onet"))
 
-    def detect(self, pyramid: Pyramid, search: SearchParameters) -> list[Detections]:
-        """Faces of each frame of `build_pyramid(frames, search.smallest)`."""
+    def detect(self, pyramid: Pyramid, search: SearchParameters, focus: Focus | None = None) -> list[Detections]:
+        """Faces of each frame of `build_pyramid(frames, search.smallest)`; with a `focus` only those in it."""
         with torch.inference_mode():
             pixels, *levels = [_to_tensor(level) for level in pyramid]
             scales = compute_scales(pixels.shape[2], pixels.shape[3], search.smallest)
-            candidates = self._propose(levels, scales, search.thresholds[0])
+            candidates = self._propose(levels, scales, search.thresholds[0], focus)
             pixels = pixels.float().contiguous()  # roi_align would copy it at every call
-            candidates = self._refine(pixels, candidates, search.thresholds[1])
-            candidates, landmarks = self._finish(pixels, candidates, search.thresholds[2])
+            candidates = self._refine(pixels, candidates, search)
+            candidates, landmarks = self._finish(pixels, candidates, search)
             return _split_by_frame(len(pixels), candidates, landmarks)
 
     def refine(self, crops: NDArray[np.uint8]) -> Refined:
@@ -90,37 +94,50 @@ class BatchedMTCNN:
                 scores.append(score[:, 1].numpy())
         return Refined(np.concatenate(boxes), np.concatenate(landmarks), np.concatenate(scores))
 
-    def _propose(self, levels: Sequence[torch.Tensor], scales: Sequence[float], threshold: float) -> _Candidates:
+    def _propose(
+        self, levels: Sequence[torch.Tensor], scales: Sequence[float], threshold: float, focus: Focus | None
+    ) -> _Candidates:
         """First network: candidates at every scale, reduced by non-maximum suppression."""
-        proposed = [self._propose_at(level, scale, threshold) for level, scale in zip(levels, scales, strict=True)]
+        proposed = [
+            self._propose_at(level, scale, threshold, focus) for level, scale in zip(levels, scales, strict=True)
+        ]
         candidates = _concatenate([each for each, _ in proposed])
         shifts = torch.cat([shift for _, shift in proposed])
         size = torch.cat([torch.full_like(each.frame, number) for number, (each, _) in enumerate(proposed)])
         chosen = _suppress(candidates, candidates.frame * len(levels) + size, NMS_WITHIN_SCALE)
         candidates, shifts = candidates.keep(chosen), shifts[chosen]
         chosen = _suppress(candidates, candidates.frame, NMS_IOU)
+        if focus is not None:
+            chosen = chosen[focus.holds(candidates.boxes[chosen])]
         candidates, shifts = candidates.keep(chosen), shifts[chosen]
         candidates.boxes = candidates.boxes + shifts * _measure_boxes(candidates.boxes, 0).repeat(1, 2)
         return candidates
 
-    def _propose_at(self, level: torch.Tensor, scale: float, threshold: float) -> tuple[_Candidates, torch.Tensor]:
+    def _propose_at(
+        self, level: torch.Tensor, scale: float, threshold: float, focus: Focus | None
+    ) -> tuple[_Candidates, torch.Tensor]:
         """Candidates at one scale, and their (K, 4) corrections as fractions of the box size."""
+        region = (slice(0, None), slice(0, None)) if focus is None else focus.select_region(scale, *level.shape[2:])
+        if region is None:
+            return _NO_CANDIDATES, torch.zeros(0, 4)
+        rows, columns = region
+        level = level[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
         batches, shifts, start = [], [], 0
         for batch in level.split(max(1, BATCH_PIXELS // level[0, 0].numel())):
             shift, scores = self._pnet(_normalize(batch))
             frame, y, x = torch.nonzero(scores[:, 1] >= threshold, as_tuple=True)
-            corner = torch.stack([x, y], dim=1) * STRIDE
+            corner = torch.stack([x * STRIDE + columns.start, y * STRIDE + rows.start], dim=1)
             boxes = torch.cat([(corner + 1) / scale, (corner + CELL) / scale], dim=1).floor()
             batches.append(_Candidates(boxes, scores[frame, 1, y, x], frame + start))
             shifts.append(shift[frame, :, y, x])
             start += len(batch)
         return _concatenate(batches), torch.cat(shifts)
 
-    def _refine(self, pixels: torch.Tensor, candidates: _Candidates, threshold: float) -> _Candidates:
+    def _refine(self, pixels: torch.Tensor, candidates: _Candidates, search: SearchParameters) -> _Candidates:
         """Second network: candidates scored again at 24 px."""
-        candidates, (shifts, scores) = self._apply(pixels, candidates, self._rnet, 24, (4, 2))
+        candidates, (shifts, scores) = self._apply(pixels, candidates, self._rnet, 24, (4, 2), search.even_batches)
         candidates.scores = scores[:, 1]
-        chosen = candidates.scores > threshold
+        chosen = candidates.scores > search.thresholds[1]
         candidates, shifts = candidates.keep(chosen), shifts[chosen]
         chosen = _suppress(candidates, candidates.frame, NMS_IOU)
         candidates, shifts = candidates.keep(chosen), shifts[chosen]
@@ -128,12 +145,14 @@ class BatchedMTCNN:
         return candidates
 
     def _finish(
-        self, pixels: torch.Tensor, candidates: _Candidates, threshold: float
+        self, pixels: torch.Tensor, candidates: _Candidates, search: SearchParameters
     ) -> tuple[_Candidates, torch.Tensor]:
         """Third network: final boxes and scores at 48 px, and (K, 5, 2) landmarks."""
-        candidates, (shifts, points, scores) = self._apply(pixels, candidates, self._onet, LANDMARK_SIDE, (4, 10, 2))
+        candidates, (shifts, points, scores) = self._apply(
+            pixels, candidates, self._onet, LANDMARK_SIDE, (4, 10, 2), search.even_batches
+        )
         candidates.scores = scores[:, 1]
-        chosen = candidates.scores > threshold
+        chosen = candidates.scores > search.thresholds[2]
         candidates, shifts, points = candidates.keep(chosen), shifts[chosen], points[chosen]
         size = _measure_boxes(candidates.boxes, 1)
         landmarks = points.reshape(-1, 2, 5).transpose(1, 2) * size[:, None] + candidates.boxes[:, None, :2] - 1
@@ -147,6 +166,7 @@ class BatchedMTCNN:
         network: Callable[..., Any],
         side: int,
         widths: tuple[int, ...],
+        even: bool,
     ) -> tuple[_Candidates, list[torch.Tensor]]:
         """Candidates as squares inside the frame, and the outputs of `network` for each, (K, width)."""
         candidates.boxes = _make_square(candidates.boxes)
@@ -155,8 +175,9 @@ class BatchedMTCNN:
         candidates, regions = candidates.keep(inside), regions[inside]
         if not len(regions):  # the networks do not accept an empty batch
             return candidates, [regions.new_zeros(0, width) for width in widths]
-        results = [network(_normalize(crops)) for crops in _crop_batches(pixels, regions, candidates.frame, side)]
-        return candidates, [torch.cat(each) for each in zip(*results, strict=True)]
+        crops = _crop_batches(pixels, regions, candidates.frame, side, even)
+        results = [network(_normalize(batch)) for batch in crops]
+        return candidates, [torch.cat(each)[: len(regions)] for each in zip(*results, strict=True)]
 
 
 def _to_tensor(level: NDArray[np.uint8]) -> torch.Tensor:
@@ -165,13 +186,29 @@ def _to_tensor(level: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def _crop_batches(
-    pixels: torch.Tensor, regions: torch.Tensor, frame: torch.Tensor, side: int
+    pixels: torch.Tensor, regions: torch.Tensor, frame: torch.Tensor, side: int, even: bool
 ) -> Iterator[torch.Tensor]:
-    """(K, 3, side, side) float32, in batches."""
+    """(K, 3, side, side) float32, in batches. With `even` batches the last one may have empty crops at its end."""
     rois = torch.cat([frame[:, None].to(regions), regions], dim=1)
-    for batch in rois.split(BATCH_PIXELS // side**2):
+    largest = BATCH_PIXELS // side**2
+    sizes = _split_evenly(len(rois), largest) if even else [largest] * -(-len(rois) // largest)
+    start = 0
+    for size in sizes:
+        batch = rois[start : start + size]
         crops = align_regions(pixels, batch, side, SAMPLES_PER_PIXEL)
+        if even and len(batch) < size:
+            crops = torch.cat([crops, crops.new_zeros(size - len(batch), *crops.shape[1:])])
         yield crops.contiguous(memory_format=torch.channels_last)
+        start += size
+
+
+def _split_evenly(count: int, largest: int) -> list[int]:
+    """Powers of two from `SMALLEST_BATCH` to `largest`, in sum at least `count` and less than `SMALLEST_BATCH` more."""
+    size, rest, sizes = 1 << (largest.bit_length() - 1), -(-count // SMALLEST_BATCH) * SMALLEST_BATCH, []
+    while rest:
+        sizes += [size] * (rest // size)
+        rest, size = rest % size, size // 2
+    return sizes
 
 
 def _suppress(candidates: _Candidates, group: torch.Tensor, max_iou: float) -> torch.Tensor:
