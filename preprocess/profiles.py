@@ -12,7 +12,6 @@ from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
 from unmask.preprocess.encoder_names import AV, RANDOM, SYNC, TWO_SIDED, UNSAFE, has_sides, make_file_safe
 
-
 EARLIER: dict[str, Any] = {"mouth_fps": 0.0, "full_search_every": 1}
 """Settings of the preprocessing that earlier versions did not have, with the values that they worked by."""
 

@@ -108,9 +108,7 @@ def _search(
     if short < SMALLEST_PIXELS:
         return [NO_DETECTIONS] * len(search.frames)
     smallest = max(SMALLEST_PIXELS, settings.smallest_face * short)
-    parameters = SearchParameters(
-        smallest=smallest, thresholds=settings.detector_thresholds, even_batches=settings.full_search_every > 1
-    )
+    parameters = SearchParameters(smallest=smallest, thresholds=settings.detector_thresholds)
     if near is None:
         detections = load_mtcnn().detect(build_pyramid(search.frames, smallest), parameters)
     else:

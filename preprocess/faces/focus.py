@@ -40,13 +40,13 @@ class Focus:
     """(K, 4) pixels of the searched frames; K > 0"""
 
     def has_scale(self, scale: float) -> bool:
-        """Whether squares of a level of the pyramid, `scale` times the searched frames, have the size of one of them."""
+        """Whether squares of the level of the pyramid at `scale` have the size of one of the faces."""
         return bool(self._select_faces(scale).any())
 
     def select_region(self, scale: float, height: int, width: int) -> tuple[slice, slice] | None:
         """Rows and columns of a level of the pyramid, (height, width), that hold all squares of the focus.
 
-        Their first pixels are multiples of `STRIDE`: the squares in it are squares of the whole level. None without any.
+        Their first pixels are multiples of `STRIDE`: its squares are squares of the whole level. None without any.
         """
         wanted = self._select_faces(scale)
         if not wanted.any():
@@ -88,7 +88,7 @@ def _measure(boxes: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _select_pixels(low: float, high: float, limit: int) -> slice | None:
-    """Pixels of the squares whose centers lie from `low` to `high`, of `NEIGHBORS` on both sides, and up to `EVEN` more."""
+    """Pixels of the squares whose centers lie from `low` to `high`, and of `NEIGHBORS` on both sides."""
     # Square k lies from pixel STRIDE * k, and is CELL wide.
     first = STRIDE * max(0, int(np.floor((low - CELL / 2) / STRIDE)) - NEIGHBORS)
     last = STRIDE * (int(np.ceil((high - CELL / 2) / STRIDE)) + NEIGHBORS) + CELL

@@ -42,7 +42,9 @@ def search_from_key_frames(frames: NDArray[np.uint8], every: int, find: Find) ->
         near = np.concatenate([each.boxes for each in around])
         found = dict(zip(between.tolist(), find(between, near), strict=True)) if len(near) else {}
         detections |= found
-        lost += [number for number in between.tolist() if number not in found or not _is_complete(found[number], around)]
+        lost += [
+            number for number in between.tolist() if number not in found or not _is_complete(found[number], around)
+        ]
     if lost:
         detections |= dict(zip(lost, find(np.array(lost), None), strict=True))
     return [detections[number] for number in range(len(frames))]

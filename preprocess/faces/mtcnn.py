@@ -33,8 +33,6 @@ SAMPLES_PER_PIXEL = 2
 LANDMARK_SIDE = 48
 # Pixels per batch, so that intermediate results stay in a core's cache: twice as fast as larger batches.
 BATCH_PIXELS = 1 << 16
-# Candidates in the smallest of `even_batches`.
-SMALLEST_BATCH = 4
 
 
 @dataclass(slots=True)
@@ -78,8 +76,8 @@ class BatchedMTCNN:
             scales = compute_scales(pixels.shape[2], pixels.shape[3], search.smallest)
             candidates = self._propose(levels, scales, search.thresholds[0], focus)
             pixels = pixels.float().contiguous()  # roi_align would copy it at every call
-            candidates = self._refine(pixels, candidates, search)
-            candidates, landmarks = self._finish(pixels, candidates, search)
+            candidates = self._refine(pixels, candidates, search.thresholds[1])
+            candidates, landmarks = self._finish(pixels, candidates, search.thresholds[2])
             return _split_by_frame(len(pixels), candidates, landmarks)
 
     def refine(self, crops: NDArray[np.uint8]) -> Refined:
@@ -133,11 +131,11 @@ class BatchedMTCNN:
             start += len(batch)
         return _concatenate(batches), torch.cat(shifts)
 
-    def _refine(self, pixels: torch.Tensor, candidates: _Candidates, search: SearchParameters) -> _Candidates:
+    def _refine(self, pixels: torch.Tensor, candidates: _Candidates, threshold: float) -> _Candidates:
         """Second network: candidates scored again at 24 px."""
-        candidates, (shifts, scores) = self._apply(pixels, candidates, self._rnet, 24, (4, 2), search.even_batches)
+        candidates, (shifts, scores) = self._apply(pixels, candidates, self._rnet, 24, (4, 2))
         candidates.scores = scores[:, 1]
-        chosen = candidates.scores > search.thresholds[1]
+        chosen = candidates.scores > threshold
         candidates, shifts = candidates.keep(chosen), shifts[chosen]
         chosen = _suppress(candidates, candidates.frame, NMS_IOU)
         candidates, shifts = candidates.keep(chosen), shifts[chosen]
@@ -145,14 +143,12 @@ class BatchedMTCNN:
         return candidates
 
     def _finish(
-        self, pixels: torch.Tensor, candidates: _Candidates, search: SearchParameters
+        self, pixels: torch.Tensor, candidates: _Candidates, threshold: float
     ) -> tuple[_Candidates, torch.Tensor]:
         """Third network: final boxes and scores at 48 px, and (K, 5, 2) landmarks."""
-        candidates, (shifts, points, scores) = self._apply(
-            pixels, candidates, self._onet, LANDMARK_SIDE, (4, 10, 2), search.even_batches
-        )
+        candidates, (shifts, points, scores) = self._apply(pixels, candidates, self._onet, LANDMARK_SIDE, (4, 10, 2))
         candidates.scores = scores[:, 1]
-        chosen = candidates.scores > search.thresholds[2]
+        chosen = candidates.scores > threshold
         candidates, shifts, points = candidates.keep(chosen), shifts[chosen], points[chosen]
         size = _measure_boxes(candidates.boxes, 1)
         landmarks = points.reshape(-1, 2, 5).transpose(1, 2) * size[:, None] + candidates.boxes[:, None, :2] - 1
@@ -166,7 +162,6 @@ class BatchedMTCNN:
         network: Callable[..., Any],
         side: int,
         widths: tuple[int, ...],
-        even: bool,
     ) -> tuple[_Candidates, list[torch.Tensor]]:
         """Candidates as squares inside the frame, and the outputs of `network` for each, (K, width)."""
         candidates.boxes = _make_square(candidates.boxes)
@@ -175,9 +170,8 @@ class BatchedMTCNN:
         candidates, regions = candidates.keep(inside), regions[inside]
         if not len(regions):  # the networks do not accept an empty batch
             return candidates, [regions.new_zeros(0, width) for width in widths]
-        crops = _crop_batches(pixels, regions, candidates.frame, side, even)
-        results = [network(_normalize(batch)) for batch in crops]
-        return candidates, [torch.cat(each)[: len(regions)] for each in zip(*results, strict=True)]
+        results = [network(_normalize(crops)) for crops in _crop_batches(pixels, regions, candidates.frame, side)]
+        return candidates, [torch.cat(each) for each in zip(*results, strict=True)]
 
 
 def _to_tensor(level: NDArray[np.uint8]) -> torch.Tensor:
@@ -186,29 +180,13 @@ def _to_tensor(level: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def _crop_batches(
-    pixels: torch.Tensor, regions: torch.Tensor, frame: torch.Tensor, side: int, even: bool
+    pixels: torch.Tensor, regions: torch.Tensor, frame: torch.Tensor, side: int
 ) -> Iterator[torch.Tensor]:
-    """(K, 3, side, side) float32, in batches. With `even` batches the last one may have empty crops at its end."""
+    """(K, 3, side, side) float32, in batches."""
     rois = torch.cat([frame[:, None].to(regions), regions], dim=1)
-    largest = BATCH_PIXELS // side**2
-    sizes = _split_evenly(len(rois), largest) if even else [largest] * -(-len(rois) // largest)
-    start = 0
-    for size in sizes:
-        batch = rois[start : start + size]
+    for batch in rois.split(BATCH_PIXELS // side**2):
         crops = align_regions(pixels, batch, side, SAMPLES_PER_PIXEL)
-        if even and len(batch) < size:
-            crops = torch.cat([crops, crops.new_zeros(size - len(batch), *crops.shape[1:])])
         yield crops.contiguous(memory_format=torch.channels_last)
-        start += size
-
-
-def _split_evenly(count: int, largest: int) -> list[int]:
-    """Powers of two from `SMALLEST_BATCH` to `largest`, in sum at least `count` and less than `SMALLEST_BATCH` more."""
-    size, rest, sizes = 1 << (largest.bit_length() - 1), -(-count // SMALLEST_BATCH) * SMALLEST_BATCH, []
-    while rest:
-        sizes += [size] * (rest // size)
-        rest, size = rest % size, size // 2
-    return sizes
 
 
 def _suppress(candidates: _Candidates, group: torch.Tensor, max_iou: float) -> torch.Tensor:

@@ -34,7 +34,3 @@ class SearchParameters:
     """Pixels of the smallest face to detect."""
     thresholds: tuple[float, float, float]
     """Score thresholds of the three networks."""
-    even_batches: bool = False
-    """Candidates in batches of powers of two. Convolutions are prepared anew for each new number, which takes longer than
-    they do; but the last bits of their results differ with it, so it is off where earlier results are continued.
-    """
