@@ -90,7 +90,7 @@ class PreprocessSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _read_earlier(cls, values: Any) -> Any:
-        """Settings that were written whole, without a later one, are those of an earlier version: its work continues."""
+        """Settings written whole but without a later one are those of an earlier version: its work continues."""
         if isinstance(values, Mapping) and cls.model_fields.keys() - values.keys() <= EARLIER.keys():
             return EARLIER | dict(values)
         return values

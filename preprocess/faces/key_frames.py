@@ -6,6 +6,7 @@ F frames, K faces
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def search_from_key_frames(frames: NDArray[np.uint8], every: int, find: Find) ->
     detections: dict[int, Detections] = dict(zip(keys.tolist(), find(keys, None), strict=True))
     cuts = find_cuts(frames) if len(keys) < len(frames) else np.zeros(0, np.int64)
     lost: list[int] = []
-    for first, last in zip(keys[:-1].tolist(), keys[1:].tolist(), strict=True):
+    for first, last in pairwise(keys.tolist()):
         between = np.arange(first + 1, last)
         if not len(between):
             continue
@@ -42,9 +43,7 @@ def search_from_key_frames(frames: NDArray[np.uint8], every: int, find: Find) ->
         near = np.concatenate([each.boxes for each in around])
         found = dict(zip(between.tolist(), find(between, near), strict=True)) if len(near) else {}
         detections |= found
-        lost += [
-            number for number in between.tolist() if number not in found or not _is_complete(found[number], around)
-        ]
+        lost += [k for k in between.tolist() if k not in found or not _is_complete(found[k], around)]
     if lost:
         detections |= dict(zip(lost, find(np.array(lost), None), strict=True))
     return [detections[number] for number in range(len(frames))]
@@ -55,7 +54,7 @@ def select_key_frames(frames: NDArray[np.uint8], every: int) -> NDArray[np.int64
     if every == 1:
         return np.arange(len(frames))
     fixed = np.unique(np.concatenate([[0], find_cuts(frames), [len(frames) - 1]]))
-    spans = [np.linspace(a, b, -(-(b - a) // every) + 1).round() for a, b in zip(fixed[:-1], fixed[1:], strict=True)]
+    spans = [np.linspace(a, b, -(-(b - a) // every) + 1).round() for a, b in pairwise(fixed)]
     return np.unique(np.concatenate([fixed, *spans])).astype(np.int64)
 
 
@@ -66,7 +65,7 @@ def find_cuts(frames: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _is_complete(found: Detections, around: Sequence[Detections]) -> bool:
-    """Whether a frame has every face that the key frames have in common, and each of its faces is near one of theirs."""
+    """Whether a frame has every face that its key frames share, and each of its faces is near one of theirs."""
     first, *others = [each.boxes for each in around]
     common = [box for box in first if all(is_near(box, other).any() for other in others)]
     known = np.concatenate([each.boxes for each in around])

@@ -157,7 +157,7 @@ def test_a_region_gives_the_numbers_of_the_whole_level(face: tuple[int, ...], sc
         _, whole = load_network("pnet")(level)
         _, part = load_network("pnet")(level[:, :, rows, columns].contiguous())
     y, x = rows.start // STRIDE, columns.start // STRIDE
-    assert part.shape[2] >= 1 and part.shape[3] >= 1
+    assert min(part.shape[2:]) >= 1
     expected = whole[:, :, y : y + part.shape[2], x : x + part.shape[3]]
     torch.testing.assert_close(part, expected, rtol=1e-4, atol=1e-5)
 
@@ -175,7 +175,8 @@ def test_the_region_has_every_square_that_belongs_to_the_focus():
         if len(mine):
             rows, columns = focus.select_region(scale, height, width)
             for pixels, part in ((mine[:, 0], columns), (mine[:, 1], rows)):
-                assert part.start <= pixels.min() and pixels.max() + CELL <= part.stop
+                assert part.start <= pixels.min()
+                assert pixels.max() + CELL <= part.stop
     assert seen > 20
 
 
