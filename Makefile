@@ -6,6 +6,9 @@ PRESET  ?= full
 FILE    ?=
 ARGS    ?=
 TESTERS ?= 2
+EXAMPLES ?= 2000
+ROUNDS  ?= 1000
+SEED    ?= 0
 PYTHON  ?= python3
 VENV    ?= .venv
 
@@ -21,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo manifest extract-features train ablations evaluate report predict doctor: export UNMASK_CALLER = make
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns frame-table check lint bench doctor clean
+.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns chaos fuzz frame-table check lint bench doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -66,8 +69,14 @@ predict: setup  ## FILE=x.mp4 -> a verdict
 test: setup  ## pytest (UNMASK_CORPUS=/path adds the tests on real media)
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
+fuzz: setup  ## every parser on files that are almost right (EXAMPLES=2000 per parser, elsewhere each time)
+	UNMASK_FUZZ_EXAMPLES=$(EXAMPLES) $(VENV)/bin/python -m pytest -s --timeout 0 tests/fuzzing $(ARGS)
+
 campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
 	$(VENV)/bin/python -m pytest -m campaign tests $(ARGS)
+
+chaos: setup  ## faults x stages, ROUNDS=1000 SEED=0 (hours): is anything lost, or damage used in silence?
+	$(VENV)/bin/python -m benchmarks chaos --rounds $(ROUNDS) --seed $(SEED) $(ARGS)
 
 frame-table: setup  ## frames of 130 films, by container, codec and structure, compared with a full decode
 	$(VENV)/bin/python -m pytest -m campaign -s tests/media/test_right_frames.py $(ARGS)

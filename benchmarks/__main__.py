@@ -10,10 +10,12 @@ from benchmarks import (
     adaptation,
     codecs,
     cost,
+    detection,
     encode,
     gather,
     layers,
     load,
+    memory,
     mouth,
     near,
     part_passes,
@@ -26,9 +28,11 @@ from benchmarks import (
     training,
 )
 from benchmarks.abstention import command as abstention
+from benchmarks.chaos import command as chaos
 from benchmarks.claims import command as claims
 from benchmarks.explanation import command as explanation
 from benchmarks.models import command as models
+from benchmarks.scale import command as scale
 from benchmarks.sync import command as sync
 from unmask.core.errors import UnmaskError
 
@@ -36,10 +40,12 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
     "adaptation": adaptation.main,
     "codecs": codecs.main,
     "cost": cost.main,
+    "detection": detection.main,
     "encode": encode.main,
     "gather": gather.main,
     "layers": layers.main,
     "load": load.main,
+    "memory": memory.main,
     "mouth": mouth.main,
     "near": near.main,
     "part-passes": part_passes.main,
@@ -54,9 +60,11 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
 # They take options of their own, and run only when they are named.
 COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {
     "abstention": abstention.main,
+    "chaos": chaos.main,
     "claims": claims.main,
     "explanation": explanation.main,
     "models": models.main,
+    "scale": scale.main,
     "sync": sync.main,
 }
 

@@ -19,6 +19,7 @@ from unmask.cache.store.profile_index import hash_media
 from unmask.cache.weights.completeness import check_weights
 from unmask.core.machine import get_free_bytes
 from unmask.core.progress import format_duration
+from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import MOUTH_FPS, Profile
@@ -64,10 +65,16 @@ class Estimate:
 
 
 def estimate(
-    manifest: Manifest, profile: Profile, work: WorkFolder, *, device: torch.device, batch_size: int = 64
+    manifest: Manifest,
+    profile: Profile,
+    work: WorkFolder,
+    *,
+    device: torch.device,
+    batch_size: int = 64,
+    partition: Partition = WHOLE,
 ) -> Estimate:
     """Estimate what the same call of `extract` would do. Writes nothing."""
-    paths = find_shards(get_media_folder(work, profile.preprocess), manifest)
+    paths = find_shards(get_media_folder(work, profile.preprocess), manifest, partition)
     shards = {path.name: MediaShard(path) for path in paths}
     versions = {path.name: hash_media(path) for path in paths}
     jobs = plan_stores(manifest, profile, work, versions, device)

@@ -20,16 +20,19 @@ from unmask.cache.encoders.audio_base import check_sample_rate
 from unmask.cache.projections.pca import list_train_items, name_pca
 from unmask.cache.projections.projection import FOLDER, NATIVE, PCA, Projection, projection
 from unmask.cache.spec import Encoder, EncoderSpec
-from unmask.cache.store.token_store import Finished, create_store, read_spec
+from unmask.cache.store.first_open import FILE as CHECKED
+from unmask.cache.store.token_store import SPEC, Finished, create_store, read_spec
+from unmask.cache.weights.trained_on import FILE as TRAINED_ON
 from unmask.cache.weights.trained_on import find_trained_on, write_trained_on
-from unmask.core.atomic_files import remove_leftovers
 from unmask.core.crashes import is_crash
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.sharing.partition import Partition
 from unmask.core.stage_report import StageReport
 from unmask.core.warm.kept_values import keep
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice, Profile
+from unmask.preprocess.shards.media_locks import claim_shards
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import get_media_folder, hash_media_settings
 
@@ -108,15 +111,16 @@ def _find_unneeded(media: Path, shards: Iterable[str], known: Mapping[str, Encod
     return {name: spec for name, spec in known.items() if not any(count_expected_tokens(one, spec) for one in opened)}
 
 
-def prepare_stores(jobs: Sequence[StoreJob], profile: Profile, shards: int) -> None:
+def prepare_stores(jobs: Sequence[StoreJob], profile: Profile, work: WorkFolder, shards: int, part: Partition) -> None:
     """Create the stores' folders and log what will be done. `MissingInput` for a store that was edited."""
     media = hash_media_settings(profile.preprocess)
+    claims = claim_shards(work, get_media_folder(work, profile.preprocess))
     for job in jobs:
         why = _explain_new(job.folder, job.spec, media)
         create_store(job.folder, job.spec, media)
         _keep_record(job)
         read_spec(job.folder)
-        remove_leftovers(job.folder)
+        claims.remove_leftovers(job.folder, (SPEC, CHECKED, TRAINED_ON), part.choose(job.missing))
         _announce(job, shards, why)
 
 
@@ -200,14 +204,20 @@ def _make_job(choice: EncoderChoice, encoder: Encoder, work: WorkFolder, media: 
 
 def _count_finished(job: StoreJob, versions: dict[str, str]) -> None:
     for shard, version in versions.items():
-        finished = Finished.read(job.folder / shard, job.fingerprint)
-        # A clip that met an unexpected error is tried again; a refused one has no other outcome.
-        if finished is None or finished.source != version or any(map(is_crash, finished.failed.values())):
+        if not count_if_finished(job, shard, version):
             job.missing.add(shard)
-            continue
-        job.report.given += len(finished.keys)
-        job.report.skipped += len(finished.keys) - len(finished.failed)
-        job.report.failed |= finished.failed
+
+
+def count_if_finished(job: StoreJob, shard: str, version: str) -> bool:
+    """Count the clips of a token shard as skipped if it was made from this version of the media shard."""
+    finished = Finished.read(job.folder / shard, job.fingerprint)
+    # A clip that met an unexpected error is tried again; a refused one has no other outcome.
+    if finished is None or finished.source != version or any(map(is_crash, finished.failed.values())):
+        return False
+    job.report.given += len(finished.keys)
+    job.report.skipped += len(finished.keys) - len(finished.failed)
+    job.report.failed |= finished.failed
+    return True
 
 
 def _announce(job: StoreJob, shards: int, why: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,9 @@ from pydantic import ValidationError
 from unmask.cache.encoders import find_stream_name
 from unmask.cache.weights.hub import check_hub
 from unmask.cache.weights.resolve import find_weights, needs_weights
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.settings import apply
 from unmask.core.suggestions import suggest
 from unmask.core.work_folder import WorkFolder
@@ -54,7 +54,7 @@ def resolve_profile(
         why += f"; changed: {', '.join(_list_changes(stored, profile))}"
     say(f"profile {profile.name}: {', '.join(choice.alias_or_name for choice in profile.encoders)} ({why})")
     if keep and profile != stored:
-        write_json(work.profile, profile.model_dump(mode="json"))
+        sealed_files.write_json(work.profile, profile.model_dump(mode="json"))
     return profile
 
 
@@ -117,13 +117,13 @@ def read_stored_profile(work: WorkFolder) -> Profile | None:
     """The profile of the last call; None where there was none. `MissingInput` for another version's."""
     remedy = f"remove {work.profile} and choose again with --profile"
     try:
-        return Profile.model_validate(json.loads(work.profile.read_text(encoding="utf-8")))
+        return Profile.model_validate(sealed_files.read_json(work.profile))
     except FileNotFoundError:
         return None
     except ValidationError as error:
         raise MissingInput(f"{work.profile}: another version's profile ({error.errors()[0]['msg']})", remedy) from error
     except ValueError as error:
-        raise MissingInput(f"{work.profile}: not JSON ({error})", remedy) from error
+        raise as_missing_input(error, f"{work.profile}: not JSON ({error})", remedy) from error
 
 
 def _check(profile: Profile) -> None:

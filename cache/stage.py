@@ -7,35 +7,34 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import torch
 
 from unmask.cache.encode_shard import ShardTokens, count_expected_tokens
 from unmask.cache.encoders.metadata import read_header_fields
-from unmask.cache.extraction_plan import StoreJob, list_folders, plan_stores, prepare_stores
+from unmask.cache.extraction_plan import StoreJob, count_if_finished, list_folders, plan_stores, prepare_stores
+from unmask.cache.media_reads import read_media
 from unmask.cache.network_passes import NetworkPass, group_jobs
 from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER
-from unmask.cache.read_ahead import GpuCopies, read_ahead
-from unmask.cache.shard_media import ShardMedia
-from unmask.cache.single_clips import augment_safely
 from unmask.cache.spec import EncoderSpec
-from unmask.cache.store.inventory import LOCK
+from unmask.cache.store.extraction_parts import remove_parts, write_part
 from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tokens, write_index
+from unmask.cache.store.token_locks import hold_projections, hold_stores, hold_tokens
 from unmask.cache.store.token_store import TokenStore, write_tokens
 from unmask.cache.weights.trained_on import describe_seen
-from unmask.core.file_lock import hold_lock
-from unmask.core.process_pool import count_cores
 from unmask.core.progress import Progress
+from unmask.core.sharing.partition import WHOLE, Partition
+from unmask.core.sharing.shared_work import Claims, SharedWork
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
+from unmask.preprocess.shards.media_locks import claim_shards
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 
@@ -45,8 +44,6 @@ log = logging.getLogger("unmask")
 
 # Shards that may wait for the writer while the next is encoded.
 WRITES_AHEAD = 2
-# Shards read at once for a GPU, which encodes faster than one core decodes. A CPU has no core left over: one.
-GPU_READERS = 3
 SWITCH_S = 0.0005
 
 
@@ -59,17 +56,19 @@ def extract(
     batch_size: int = 64,
     latest: bool = True,
     known: Mapping[str, EncoderSpec] | None = None,
+    partition: Partition = WHOLE,
 ) -> list[StageReport]:
     """Fill the token stores of every encoder and augmentation of `profile`. One report per store, counted in clips.
 
     Finished shards are kept, so it can be stopped and run again. A clip that raises fails alone, and its shard is
-    encoded again by the next call. `batch_size` is an upper limit (smaller on a CPU and when memory is short). Batch
-    size, device and order change no key. `latest`: these are the tokens that `train` takes from now on. `known`: specs
-    by stream; an encoder with one is not loaded where there is nothing for it to encode. `MissingInput` when
-    `preprocess` has not run or weights are missing.
+    encoded again by the next call. Several calls on one folder share the shards: each encodes what nobody else does,
+    and waits for the rest. With a `partition` only its shards are encoded; `merge_tokens` joins them. `batch_size` is
+    an upper limit (smaller on a CPU and when memory is short). Batch size, device and order change no key. `latest`:
+    these are the tokens that `train` takes from now on. `known`: specs by stream; an encoder with one is not loaded
+    where there is nothing for it to encode. `MissingInput` when `preprocess` has not run or weights are missing.
     """
-    with hold_lock(work.locks / LOCK, "another extract or gc"):
-        return _extract(manifest, profile, work, device, batch_size, latest, known)
+    with hold_tokens(work):
+        return _extract(manifest, profile, work, device, batch_size, latest, known, partition)
 
 
 def _extract(
@@ -80,11 +79,14 @@ def _extract(
     batch_size: int,
     latest: bool,
     known: Mapping[str, EncoderSpec] | None,
+    partition: Partition,
 ) -> list[StageReport]:
-    shards = find_shards(get_media_folder(work, profile.preprocess), manifest)
+    media = get_media_folder(work, profile.preprocess)
+    shards = find_shards(media, manifest, partition)
     versions = {shard.name: hash_media(shard) for shard in shards}
     jobs = plan_stores(manifest, profile, work, versions, device, known)
-    prepare_stores(jobs, profile, len(shards))
+    with hold_stores(work):
+        prepare_stores(jobs, profile, work, len(shards), partition)
     for seen in filter(
         None, (describe_seen(job.choice.alias_or_name, job.folder, manifest) for job in jobs if not job.view)
     ):
@@ -93,11 +95,34 @@ def _extract(
     todo = [shard for shard in shards if any(shard.name in job.missing for job in encoded)]
     if todo:
         asked = any(job.spec.modality == "metadata" and job.missing for job in encoded)
-        _encode(todo, encoded, versions, profile, _read_facts(manifest) if asked else {}, device, batch_size)
-    for job in jobs:
-        if job.native is not None and job.missing:
-            _project(job, job.native, manifest, [shard.name for shard in shards], versions)
-    write_index(work, profile, [shard.name for shard in shards], *list_folders(jobs), latest=latest)
+        facts = _read_facts(manifest) if asked else {}
+        _encode(todo, encoded, versions, profile, facts, device, batch_size, claim_shards(work, media))
+    if not partition.is_whole:
+        write_part(work, profile, partition, [job.folder.name for job in jobs])
+        return [job.report for job in encoded]
+    return finish_extraction(manifest, profile, work, jobs, versions, latest=latest)
+
+
+def finish_extraction(
+    manifest: Manifest,
+    profile: Profile,
+    work: WorkFolder,
+    jobs: Sequence[StoreJob],
+    versions: Mapping[str, str],
+    *,
+    latest: bool = True,
+) -> list[StageReport]:
+    """The last steps of `extract`, when the tokens of every encoder are there: projections, and the index.
+
+    `versions`: media shard -> hash of its content, in the order of the manifest.
+    """
+    projected = [job for job in jobs if job.native is not None and job.missing]
+    if projected:
+        with hold_projections(work):
+            for job in projected:
+                _project(job, manifest, versions)
+    write_index(work, profile, list(versions), *list_folders(jobs), latest=latest)
+    remove_parts(work, profile)
     natives = [job.native for job in jobs]
     return [job.report for job in jobs if job.report.given or job not in natives]
 
@@ -114,15 +139,45 @@ def _encode(
     facts: Mapping[str, Mapping[str, Any]],
     device: torch.device,
     batch_size: int,
+    claims: Claims,
 ) -> None:
-    """Encode all stores in one pass over the media shards, so that faces and audio are read once."""
+    """See all stores filled, by this process or others."""
     passes = [NetworkPass(group, device, batch_size) for group in group_jobs([job for job in jobs if job.missing])]
     shards = {path.name: MediaShard(path) for path in todo}
     total = sum(count_expected_tokens(shards[name], job.spec) for job in jobs for name in job.missing if name in shards)
-    with Progress("extract", total, "tokens") as bar, _Writer() as writer, _switch_threads_fast():
-        for shard, augmentation, media in _read_ahead(
-            [shards[path.name] for path in todo], jobs, profile, facts, device
-        ):
+    with ExitStack() as stack:
+        bar = stack.enter_context(Progress("extract", total, "tokens"))
+
+        def is_made(name: str) -> bool:
+            """Take from `jobs` what other processes have encoded since; the shard may have been written again too."""
+            version = hash_media(shards[name].path)
+            if version != versions[name]:
+                versions[name], shards[name] = version, MediaShard(shards[name].path)
+            for job in [job for job in jobs if name in job.missing and count_if_finished(job, name, version)]:
+                job.missing.discard(name)
+                bar.leave_out(count_expected_tokens(shards[name], job.spec))
+            return not any(name in job.missing for job in jobs)
+
+        shared = stack.enter_context(SharedWork(claims, list(shards), is_made, "extract"))
+        while shared.wait():
+            _encode_free_shards(shared, shards, jobs, passes, versions, profile, facts, device, bar)
+
+
+def _encode_free_shards(
+    shared: SharedWork,
+    shards: Mapping[str, MediaShard],
+    jobs: Sequence[StoreJob],
+    passes: Sequence[NetworkPass],
+    versions: Mapping[str, str],
+    profile: Profile,
+    facts: Mapping[str, Mapping[str, Any]],
+    device: torch.device,
+    bar: Progress,
+) -> None:
+    """Encode all stores in one pass over the media shards, so that faces and audio are read once."""
+    reads = ((shards[name], view) for name in shared.take() for view in _list_views(name, jobs))
+    with _Writer() as writer, _switch_threads_fast():
+        for shard, augmentation, media in read_media(reads, jobs, profile, facts, device):
             name = shard.path.name
             for network in passes:
                 lacking = [job for job in network.jobs if job.view == augmentation and name in job.missing]
@@ -130,6 +185,13 @@ def _encode(
                 for job, tokens in zip(lacking, made, strict=True):
                     writer.write(partial(_write, job, name, media.keys, tokens, versions[name]))
                     bar.advance(count_expected_tokens(shard, job.spec), failed=len(tokens.failed))
+            if augmentation == _list_views(name, jobs)[-1]:
+                writer.then(partial(shared.release, name))
+
+
+def _list_views(name: str, jobs: Sequence[StoreJob]) -> list[int]:
+    """The augmentations that lack tokens of a media shard."""
+    return sorted({job.view for job in jobs if name in job.missing})
 
 
 def _write(job: StoreJob, shard: str, keys: list[tuple[str, int]], made: ShardTokens, version: str) -> None:
@@ -172,6 +234,10 @@ class _Writer:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(write))
 
+    def then(self, call: partial[None]) -> None:
+        """Call it when all that was passed to `write` is written."""
+        self._pool.submit(call)
+
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._pool.shutdown(cancel_futures=kind is not None)
         if kind is None:
@@ -179,64 +245,17 @@ class _Writer:
                 future.result()
 
 
-def _read_ahead(
-    todo: Sequence[MediaShard],
-    jobs: Sequence[StoreJob],
-    profile: Profile,
-    facts: Mapping[str, Mapping[str, Any]],
-    device: torch.device,
-) -> Iterator[tuple[MediaShard, int, ShardMedia]]:
-    """Yield each shard's media in every augmentation that lacks tokens of it.
-
-    Others are read meanwhile, and the next one is copied to the GPU, so that no encoder waits for the disk. A shard is
-    read once for all encoders and augmentations.
-    """
-    reads = [
-        (source, view)
-        for source in (_CleanMedia(shard, jobs, facts) for shard in todo)
-        for view in sorted({job.view for job in jobs if source.shard.path.name in job.missing})
-    ]
-    copies = GpuCopies(device) if device.type == "cuda" else None
-
-    def read(task: tuple[_CleanMedia, int]) -> ShardMedia:
-        source, view = task
-        return augment_safely(source.read(), profile.views, view)
-
-    asked = [(source.shard, view) for source, view in reads]
-    place = partial(ShardMedia.copy_to_gpu, copies=copies) if copies else None
-    readers = min(GPU_READERS, count_cores()) if copies else 1
-    tasks = (reads.pop(0) for _ in asked)  # nothing else holds a clean shard when all its augmentations are made
-    for (shard, view), media in zip(asked, read_ahead(tasks, read, place, readers=readers), strict=True):
-        yield shard, view, media
-
-
-class _CleanMedia:
-    """A shard's media without augmentation, read when they are first asked for, by whichever thread."""
-
-    def __init__(self, shard: MediaShard, jobs: Sequence[StoreJob], facts: Mapping[str, Mapping[str, Any]]) -> None:
-        self.shard = shard
-        self._jobs, self._facts = jobs, facts
-        self._lock = Lock()
-        self._media: ShardMedia | None = None
-
-    def read(self) -> ShardMedia:
-        with self._lock:
-            if self._media is None:
-                wanted = {job.spec.input for job in self._jobs if self.shard.path.name in job.missing}
-                self._media = ShardMedia.read(self.shard, wanted, self._facts)
-            return self._media
-
-
-def _project(
-    job: StoreJob, native: StoreJob, manifest: Manifest, shards: Sequence[str], versions: dict[str, str]
-) -> None:
+def _project(job: StoreJob, manifest: Manifest, versions: Mapping[str, str]) -> None:
     """Project stored native tokens to the principal components of the clean train split."""
+    native = job.native
+    assert native is not None
+    missing = [shard for shard in sorted(job.missing) if not count_if_finished(job, shard, versions[shard])]
     path = job.folder.parent / FOLDER / f"{job.spec.projection}.npz"
-    if not path.is_file():
-        fit_pca(TokenStore(native.folder, shards), list_train_items(manifest)).write(path)
+    if missing and not path.is_file():
+        fit_pca(TokenStore(native.folder, list(versions)), list_train_items(manifest)).write(path)
     matrix = job.projection()
     assert matrix is not None
-    for shard in sorted(job.missing):
+    for shard in missing:
         store = TokenStore(native.folder, [shard])
         tokens, times, _ = store.load()
         made = ShardTokens(matrix.of(tokens), times, store.lengths.tolist(), dict(store.about[shard].failed))

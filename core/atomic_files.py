@@ -6,17 +6,19 @@ import errno
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from unmask.core.errors import NoSpace
+from unmask.core.files.writers import LENGTH, is_dead, mark_writer
 
 # Prefix of unfinished output. `sweep` removes what killed runs left under it.
 TEMPORARY = ".tmp-"
 NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+FREE_SPACE = "free some space and run the same command again: what is finished is kept"
 
 
 @contextmanager
@@ -29,6 +31,7 @@ def create_file(path: Path) -> Iterator[Path]:
     try:
         with _map_os_errors(path, temporary):
             path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_dead(path.parent, os.getpid())
             yield temporary
             _sync(temporary)
             temporary.replace(path)
@@ -42,21 +45,22 @@ def create_file(path: Path) -> Iterator[Path]:
 def create_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder to fill; it becomes `path` when the block ends without an error.
 
-    An existing `path` is moved aside first, so that old and new files never mix. `NoSpace` when the disk is full.
+    An existing `path` is moved aside first, so that old and new files never mix. `NoSpace` when the disk is full;
+    `path` is then as it was.
     """
     temporary, aside = _beside(path), _beside(path)
     try:
         with _map_os_errors(path, temporary):
             temporary.mkdir(parents=True)
+            _remove_dead(path.parent, os.getpid())
             yield temporary
             for entry in sorted(temporary.rglob("*"), reverse=True):
                 _sync(entry)
             _sync(temporary)
-            if path.exists():
-                path.rename(aside)
-            temporary.rename(path)
+            _replace_folder(temporary, path, aside)
             _sync(path.parent)
     finally:
+        _put_back(aside, path)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -76,16 +80,59 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> int:
 
     With `names`, only those whose target has one of these names: other processes may be writing the rest.
     """
-    leftovers = sorted(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
-    mine = [path for path in leftovers if names is None or path.name[len(TEMPORARY) + 33 :] in names]
+    mine = [path for path, name in list_leftovers(folder) if names is None or name in names]
     for path in mine:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        remove_path(path)
     return len(mine)
+
+
+def list_leftovers(folder: Path) -> list[tuple[Path, str]]:
+    """The temporary files and folders in `folder`, each with the name of its target."""
+    leftovers = sorted(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
+    return [(path, path.name[len(TEMPORARY) + 33 :]) for path in leftovers]
+
+
+def remove_path(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _replace_folder(temporary: Path, path: Path, aside: Path) -> None:
+    """Rename `temporary` to `path`, and what was there to `aside`.
+
+    Where locks have no effect another process may finish the same folder in between: its whole one stays.
+    """
+    with suppress(FileNotFoundError):
+        path.rename(aside)
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    """The folder that was moved aside, where nothing took its place: a rename may need space in its folder too."""
+    if aside.is_dir() and not path.exists():
+        with suppress(OSError):
+            aside.rename(path)
 
 
 def _beside(path: Path) -> Path:
     """New temporary path in the same folder, hence on the same disk, so that the rename is atomic."""
-    return path.parent / f"{TEMPORARY}{uuid.uuid4().hex}-{path.name}"
+    return path.parent / f"{TEMPORARY}{mark_writer()}-{path.name}"
+
+
+@lru_cache(maxsize=64)
+def _remove_dead(folder: Path, process: int) -> None:
+    """Remove from `folder`, once per process, what processes of this machine left that were killed."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        if is_dead(path.name[len(TEMPORARY) :][:LENGTH]):
+            with suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 @contextmanager
@@ -99,9 +146,7 @@ def _map_os_errors(path: Path, temporary: Path) -> Iterator[None]:
     except (OSError, RuntimeError) as error:
         if getattr(error, "errno", None) in NO_SPACE_ERRNOS or os.strerror(errno.ENOSPC) in str(error):
             problem = f"{path.parent}: no space left to write {path.name}"
-            raise NoSpace(
-                problem, "free some space and run the same command again: what is finished is kept"
-            ) from error
+            raise NoSpace(problem, FREE_SPACE) from error
         # pyarrow gives the file name only in its message.
         if isinstance(error, OSError) and error.errno and str(temporary) in f"{error.filename} {error}":
             raise OSError(error.errno, os.strerror(error.errno), str(path)) from error

@@ -23,7 +23,7 @@ def write_checksums(folder: Path) -> None:
 def find_damage(folder: Path) -> list[str]:
     """Names of files that are missing, added or changed since `write_checksums`; empty if the folder is intact."""
     try:
-        sealed: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        sealed = _read_sealed(folder)
     except (OSError, ValueError) as error:
         raise_read_failure(error)
         return [FILE]
@@ -42,10 +42,14 @@ class CheckedFiles:
         self._checked: set[str] = set()
         self._lock = Lock()
         try:
-            self._sealed: dict[str, str] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            self._sealed = _read_sealed(folder)
         except (OSError, ValueError) as error:
             raise_read_failure(error)
             raise MissingInput(f"{folder}: without readable {FILE}", remedy) from error
+
+    def lists(self, name: str) -> bool:
+        """Was this file there when the folder was sealed?"""
+        return name in self._sealed
 
     def check(self, names: Iterable[str]) -> None:
         """Compare files, by their paths in the folder. A file may be absent if it was absent when it was sealed.
@@ -75,6 +79,17 @@ def list_files(folder: Path) -> dict[str, os.DirEntry[str]]:
                 elif entry.is_file():
                     found[within + entry.name] = entry
     return dict(sorted(found.items()))
+
+
+def _read_sealed(folder: Path) -> dict[str, str]:
+    """File -> its SHA-256. `ValueError` for anything else."""
+    try:
+        sealed = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("not checksums") from error
+    if not isinstance(sealed, dict):
+        raise ValueError("not checksums")
+    return sealed
 
 
 def _names(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ UnmaskError            1  (base class; raised directly only for bugs of unmask)
 |- NoSpace             4  the disk or quota of the output folder is full
 |- NotAllowed          4  no permission to read or write a file or folder
 |- MachineFailed       4  no memory, no file handles or no GPU left
-|- Stopped           130  by Ctrl-C
+|- Stopped           130  by Ctrl-C; 143 by SIGTERM
 BadMedia                  one media file cannot be used: recorded with a reason, the run goes on
 """
 
@@ -15,8 +15,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Literal, get_args
+
+from unmask.core.processes.stop_signals import CTRL_C_CODE, get_stop_code, name_stop
 
 Reason = Literal[
     "unreadable",  # damaged: no reader can decode it
@@ -84,9 +87,13 @@ class MachineFailed(UnmaskError):
 
 
 class Stopped(UnmaskError):
-    """The user pressed Ctrl-C. Finished output is kept."""
+    """Ctrl-C or SIGTERM. Finished output is kept."""
 
-    exit_code = 130
+    exit_code = CTRL_C_CODE
+
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(problem, hint)
+        self.exit_code = get_stop_code()
 
 
 class BadMedia(Exception):
@@ -125,6 +132,8 @@ READ_FAILURES = frozenset(
     if hasattr(errno, name)
 )
 
+RUST_ERROR = re.compile(r"\(os error (\d+)\)")
+
 # What the process lacks: core/crashes.py has their remedies.
 NO_MACHINE = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 
@@ -135,18 +144,27 @@ def raise_read_failure(error: BaseException) -> None:
         raise error
 
 
+def _find_errno(error: BaseException) -> int | None:
+    """The system's error number; libraries written in Rust give it in the message only."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = RUST_ERROR.search(str(error)) if isinstance(error, RuntimeError) else None
+    return int(found[1]) if found else None
+
+
 def as_user_error(error: BaseException) -> UnmaskError | None:
     """Convert an exception that the user can fix to an UnmaskError; return None for bugs."""
     if isinstance(error, UnmaskError):
         return error
     if isinstance(error, KeyboardInterrupt):
-        return Stopped("stopped by Ctrl-C", "the same command goes on where it was")
+        return Stopped(f"stopped by {name_stop()}", "the same command goes on where it was")
     if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
         named = isinstance(error.filename, str | bytes)
         problem = f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)
         return NotAllowed(problem, "check who may read and write there, or give another --work")
-    if isinstance(error, OSError) and error.errno in READ_FAILURES - NO_MACHINE:
-        named = isinstance(error.filename, str | bytes)
-        problem = f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)
+    if (number := _find_errno(error)) and number in READ_FAILURES - NO_MACHINE:
+        problem = str(error)
+        if isinstance(error, OSError) and isinstance(error.filename, str | bytes):
+            problem = f"{os.fsdecode(error.filename)}: {error.strerror}"
         return MachineFailed(problem, "check the disk or the network, then run the same command again: nothing is lost")
     return None

@@ -65,6 +65,9 @@ def _check(name: str, kind: str) -> None:
 
 def _find_source(name: str, kind: str) -> Path:
     module_name = name.split(":")[0]
+    if module_name.split(".")[0] in sys.stdlib_module_names:
+        # A bundle or an export of somebody else may name it: os:abort is no encoder.
+        raise UsageError(f"{kind} {name}: {module_name} is a module of Python itself", "name a module of your own")
     here = str(Path.cwd())
     if here not in sys.path and not module_name.startswith("unmask."):
         sys.path.append(here)

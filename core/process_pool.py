@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import resource
+import shutil
 import sys
 import tempfile
 import threading
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from multiprocessing import forkserver, get_context, util
+from multiprocessing import current_process, forkserver, get_context, util
 from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
@@ -27,6 +27,8 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from unmask.core.crashes import as_run_error, describe_crash, is_memory_error
 from unmask.core.errors import BadMedia, MachineFailed, Reason, UnmaskError
+from unmask.core.files.temporary_folder import PREFIX, lock_temporary_folder
+from unmask.core.processes.worker import begin_worker
 from unmask.core.warm.kept_values import is_keeping, keep
 
 Item = TypeVar("Item")
@@ -38,7 +40,7 @@ IN_FLIGHT_PER_WORKER = 3
 # between, it cannot start at all.
 MOST_BREAKS = 3
 # What follows the temporary folder in the name of a socket of multiprocessing, and the longest name there is (unix(7)).
-SOCKET_NAME = "/pymp-xxxxxxxx/listener-xxxxxxxx"
+SOCKET_NAME = f"/{PREFIX}xxxxxxxx/listener-xxxxxxxx"
 LONGEST_SOCKET_NAME = 107
 SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
 NO_WORKERS = "see the messages above; is the installation complete, and does the machine have memory left?"
@@ -149,7 +151,9 @@ def _open_pool(
     """A pool for one call, or the kept one of such workers, which a stopped or broken one is replaced by."""
 
     def make() -> ProcessPool:
-        return ProcessPool(max_workers=workers, context=context, initializer=_begin, initargs=(memory_gib, initializer))
+        return ProcessPool(
+            max_workers=workers, context=context, initializer=begin_worker, initargs=(memory_gib, initializer)
+        )
 
     if not is_keeping():
         with make() as pool:
@@ -197,16 +201,20 @@ def _make_context(preload: Sequence[str], *, fork: bool) -> BaseContext:
 
 
 def _place_sockets() -> None:
-    """Where the temporary folder has a long name, let multiprocessing keep its sockets elsewhere."""
-    if len(os.fsencode(tempfile.gettempdir() + SOCKET_NAME)) <= LONGEST_SOCKET_NAME:
-        return
+    """Let multiprocessing keep its sockets in a folder whose name is short enough, and that a killed process leaves to
+    be found. Its own, `pymp-*`, would stay for ever.
+    """
+    config: dict[str, Any] = current_process()._config  # type: ignore[attr-defined]
     with _Worker._starting:
-        usual = tempfile.tempdir
-        tempfile.tempdir = next((folder for folder in SHORT_FOLDERS if os.access(folder, os.W_OK)), usual)
-        try:
-            util.get_temp_dir()  # made once, then kept for this process
-        finally:
-            tempfile.tempdir = usual
+        if config.get("tempdir") is not None:
+            return
+        usual = tempfile.gettempdir()
+        is_short = len(os.fsencode(usual + SOCKET_NAME)) <= LONGEST_SOCKET_NAME
+        short = usual if is_short else next((name for name in SHORT_FOLDERS if os.access(name, os.W_OK)), usual)
+        folder, _ = lock_temporary_folder(Path(short))  # locked until this process ends
+        config["tempdir"] = str(folder)
+        # As multiprocessing does: late at the end of the process, and never in one that is forked from it.
+        util.Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=-100)
 
 
 def _is_lost(entry: _Pending) -> bool:
@@ -265,18 +273,3 @@ def _explain(error: BaseException, memory_gib: float | None) -> Failure | _RunEn
         return Failure("memory", f"it needs {limit} memory")
     ending = as_run_error(error)
     return _RunEnds(ending) if ending else Failure("crashed", describe_crash(error))
-
-
-def _begin(memory_gib: float | None, initializer: Callable[[], None] | None) -> None:
-    """Once a worker process."""
-    if initializer is not None:
-        initializer()
-    if memory_gib is not None:
-        # Private writable memory. Not the address space: CUDA and thread pools reserve many times what they use.
-        limit = _data_bytes() + round(memory_gib * 2**30)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-
-
-def _data_bytes() -> int:
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmData:"))
-    return int(line.split()[1]) * 1024

@@ -91,6 +91,12 @@ class Progress:
             facts = (f"{self.done}/{self.total} {self.unit}", self._note(), self._eta())
             log.info("%s: %s", self.label, ", ".join(filter(None, facts)))
 
+    def leave_out(self, count: int) -> None:
+        """`count` fewer are left: another process has finished them."""
+        self.total -= count
+        if self._rich:
+            self._rich.update(self._task, total=self.total)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files.plain_yaml import LARGEST, NotPlain, read_yaml
+from unmask.core.files.sealed_files import KEY
 from unmask.core.hashing import fingerprint
 from unmask.core.suggestions import find_closest
 
 LINES = "write `key: value` lines"
+MOST_SHOWN = 200
+"""Characters of a wrong value in an error."""
 # Plain words for pydantic's Python-specific messages.
 ALLOWED = {
     "tuple_type": "Input should be a list, such as [a, b]",
@@ -26,6 +29,17 @@ class Settings(BaseModel):
     """Base of all settings: frozen, finite, and a misspelt key is an error instead of a silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_bool(cls, value: Any, info: ValidationInfo) -> Any:
+        """YAML's `yes` is true, which Python counts as 1."""
+        if isinstance(value, bool):
+            annotation = cls.model_fields[info.field_name or ""].annotation
+            kinds = {annotation, *get_args(annotation)}
+            if bool not in kinds and kinds & {int, float}:
+                raise PydanticCustomError("bool_type", "Input should be a number")
+        return value
 
     def fingerprint(self) -> str:
         return fingerprint(self.model_dump(mode="json"))
@@ -90,7 +104,12 @@ def _problem(model: type[Settings], error: ErrorDetails, under: str) -> tuple[st
         return f"{key}: missing", f"give {key} a value"
     allowed = ALLOWED.get(error["type"], error["msg"]).partition(", unable to")[0]
     remedy = allowed.replace("Input", key, 1) if allowed.startswith("Input ") else f"{key}: {allowed}"
-    return f"{key}: {error['input']!r} is not possible", remedy
+    return f"{key}: {_shorten(error['input'])} is not possible", remedy
+
+
+def _shorten(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= MOST_SHOWN else f"{shown[:MOST_SHOWN]}..."
 
 
 def _place(model: type[BaseModel], loc: Sequence[str | int]) -> tuple[list[str], type[BaseModel]]:
@@ -138,7 +157,8 @@ def list_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
-        value = _parsed(path.read_text(encoding="utf-8"), str(path), LINES)
+        with path.open(encoding="utf-8") as file:
+            value = _parsed(file.read(LARGEST + 1), str(path), LINES)
     except FileNotFoundError as error:
         raise MissingInput(f"{path}: no such settings file", "give the path of a YAML file") from error
     except (IsADirectoryError, NotADirectoryError, UnicodeDecodeError) as error:
@@ -146,14 +166,15 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path}: {what}", "give the path of a YAML file") from error
     if not isinstance(value, dict):
         raise UsageError(f"{path}: no settings in it", LINES)
-    return value
+    # profile.json of a work folder and config.json of a run are settings files too, which may have been edited.
+    return {name: one for name, one in value.items() if name != KEY}
 
 
 def _parsed(text: str, source: str, hint: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
-        raise UsageError(f"{source}: not YAML ({' '.join(str(error).split())})", hint) from error
+        return read_yaml(text)
+    except NotPlain as error:
+        raise UsageError(f"{source}: not YAML ({error})", hint) from error
 
 
 def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ class WorkFolder:
     <root>/profile.json                      the profile chosen first, used by later commands
     <root>/manifest.parquet                  one row per media file, with its split
     <root>/probes.parquet                    the manifest before the split: the next scan reads only new files
+    <root>/scan-parts/                       what `scan --shard` found, until and after `merge` joins it
     <root>/findings.parquet                  files that scan ignored, and contradictions it found
     <root>/fingerprints.parquet              perceptual hashes of the files, for near-duplicate search
     <root>/transcripts.parquet               text per audio content, written by transcribe
@@ -28,7 +29,7 @@ class WorkFolder:
     <root>/ablations/<name>/                 tables of ablate, one folder per comparison
     <root>/robustness/                       tokens of corrupted test items, kept for the next call of robustness
     <root>/suites/<name>/                    tables of suite; their trainings are in suites/cells/
-    <root>/locks/                            empty lock files that keep two commands of one stage apart
+    <root>/locks/                            lock files, which name the processes at work
     <root>/audit.html                        report of audit
     <root>/audit.json                        its results, which evaluate shows beside its own
     <root>/report.html                       report over all stages and runs
@@ -51,6 +52,10 @@ class WorkFolder:
     @property
     def probes(self) -> Path:
         return self.root / "probes.parquet"
+
+    @property
+    def scan_parts(self) -> Path:
+        return self.root / "scan-parts"
 
     @property
     def findings(self) -> Path:

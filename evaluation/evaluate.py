@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,9 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.cache.encoders import find_stream_name
-from unmask.cache.store.profile_index import read_index
-from unmask.cache.weights.seen_datasets import SeenDataset, find_seen_datasets
 from unmask.core.errors import MissingInput
 from unmask.core.machine import describe_device
 from unmask.core.work_folder import WorkFolder
@@ -24,32 +21,34 @@ from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.likelihood.measure import run_likelihood
 from unmask.evaluation.likelihood.results import Likelihood
 from unmask.evaluation.open_run import OpenRun, check_split, open_run
-from unmask.evaluation.predictions import Predictions, write_predictions
+from unmask.evaluation.predictions import Predictions, check_finite, write_predictions
 from unmask.evaluation.random_control import MISSING, TINY, RandomNetworks, open_random_tokens, score_random_encoders
-from unmask.evaluation.results import Evaluation, ScoreTable, read_evaluation, write_evaluation
+from unmask.evaluation.results import Evaluation, NotEvaluated, ScoreTable, read_evaluation, write_evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.sentences import describe_calls, describe_small
 from unmask.evaluation.slices.measure import measure_slices
+from unmask.evaluation.stored.one_evaluation import PREDICTIONS
+from unmask.evaluation.stored.seen_by_encoders import find_profile, list_seen
 from unmask.evaluation.swap_control.control import run_swap_control
 from unmask.evaluation.sync.measure import FileSync, measure_files
 from unmask.evaluation.sync.results import summarize_sync
 from unmask.evaluation.unscored_items import list_reasons, load_outcomes
 from unmask.evaluation.verdict_models.fit_models import fit_verdict_models
-from unmask.evaluation.verdict_models.verdict_models import VerdictModels, write_verdict_models
+from unmask.evaluation.verdict_models.verdict_models import FACTS, VerdictModels, write_verdict_models
 from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
 from unmask.manifests.audit.results import Shortcut
 from unmask.manifests.manifest import Manifest, MediaRow, Split, read_manifest
 from unmask.manifests.splits.leaks import count_allowed_leaks
-from unmask.preprocess.profiles import Profile
 from unmask.train.data.token_data import TokenData
 from unmask.train.run_folder import load_run
-from unmask.train.run_info import RunInfo
+from unmask.train.run_upkeep import alone_with_run
 
 log = logging.getLogger("unmask")
 
 MODEL = "model"
 
 
+@alone_with_run
 def evaluate(
     run: Path,
     work: WorkFolder,
@@ -78,6 +77,7 @@ def evaluate(
         )
     log.info("evaluate: %d items of the %s split", len(items), split)
     scores, _ = opened.score([numbers[row.media_id] for row in items.rows], device=device, batch_size=batch_size)
+    check_finite(run.name, items, scores)
     model = Scorer(MODEL, _describe_model(opened), scores.score, opened.info.threshold)
     log.info("evaluate: controls fitted on %d training items", int((known.split == "train").sum()))
     sync = measure_files(opened.data, [numbers[row.media_id] for row in known.rows], opened.loaded)
@@ -96,9 +96,12 @@ def evaluate(
         likelihood=likelihood,
     )
     write_training_features(opened, device=device)
-    write_predictions(run, items, scores, opened.info.threshold, controls, here, llr)
+    files = {
+        PREDICTIONS: write_predictions(run, items, scores, opened.info.threshold, controls, here, llr),
+        FACTS: write_verdict_models(run, models, opened.info),
+    }
+    evaluation = replace(evaluation, files=files)
     write_evaluation(run, evaluation)
-    write_verdict_models(run, models, opened.info)
     return evaluation
 
 
@@ -156,19 +159,21 @@ def _add_random(evaluation: Evaluation, random: RandomNetworks | None, opened: O
 def find_evaluation(run: Path) -> Evaluation | None:
     """Evaluation of the weights and the calibration that the run has now; None if there is none.
 
+    `MissingInput` where its files are damaged, or of two evaluations.
+
     One of an earlier version does not know what the encoders were trained on: that is looked up now.
     """
     info = load_run(run, torch.device("cpu")).info
     try:
         evaluation = read_evaluation(run)
-    except MissingInput:
+    except NotEvaluated:
         return None
     same = (evaluation.key, evaluation.best_epoch) == (info.key, info.best_epoch)
     # Runs of earlier versions are opened with a milder calibration than they were evaluated with.
     if not same or evaluation.model.threshold != info.threshold:
         return None
     datasets = [row.name for row in evaluation.model.datasets]
-    return replace(evaluation, seen=evaluation.seen or tuple(_find_seen(info, _find_profile(run, info), datasets)))
+    return replace(evaluation, seen=evaluation.seen or tuple(list_seen(info, find_profile(run, info), datasets)))
 
 
 def add_audit(evaluation: Evaluation, audit_results: Path, manifest: Manifest) -> Evaluation:
@@ -238,23 +243,8 @@ def _summarize(
         machine=describe_device(device),
         shortcuts=shortcuts or (),
         audit=audit,
-        seen=tuple(_find_seen(opened.info, opened.data.profile, scope.items.datasets)),
+        seen=tuple(list_seen(opened.info, opened.data.profile, scope.items.datasets)),
     )
-
-
-def _find_seen(info: RunInfo, profile: Profile, datasets: Sequence[str]) -> Iterator[SeenDataset]:
-    """By the `profile` as it was last extracted, which may say more of its encoders than at the training of the run."""
-    choices = {find_stream_name(choice): choice for choice in profile.encoders}
-    for name, stream in info.streams.items():
-        yield from find_seen_datasets(name, choices.get(name), stream.spec.weights, datasets)
-
-
-def _find_profile(run: Path, info: RunInfo) -> Profile:
-    """The profile as it was last extracted in the work folder of `run`; without one, as the run was trained."""
-    try:
-        return read_index(WorkFolder(run.parent.parent).tokens / f"{info.profile.fingerprint()}.json")[0]
-    except MissingInput:
-        return info.profile
 
 
 def _find_shortcuts(

@@ -10,15 +10,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.errors import MissingInput
 from unmask.core.files import sealed_tables
-from unmask.core.files.sealed_tables import Damaged
+from unmask.core.files.damage import Damaged, as_missing_input
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.score_tables import Scorer
+from unmask.evaluation.stored.one_evaluation import PREDICTIONS, REMEDY
 from unmask.evaluation.sync.measure import FileSync
 
-FILE = "predictions.parquet"
+FILE = PREDICTIONS
 CONTROL = "control: "
+SHOWN = 3
+"""Files that a message names."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def write_predictions(
     controls: list[Scorer],
     sync: Sequence[FileSync | None] = (),
     llr: NDArray[np.float64] | None = None,
-) -> None:
-    """One row per item, in the order of `items`, with one column `control: <name>` per control.
+) -> str:
+    """One row per item, in the order of `items`, with one column `control: <name>` per control; the file's checksum.
 
     `sync`: of each item, if the profile has a sync encoder. `llr`: (N,) ln p(score | fake) - ln p(score | real).
     """
@@ -82,7 +85,16 @@ def write_predictions(
             "sync_fits": pa.array([one and one.fits for one in sync], pa.float64()),
         }
     columns |= {CONTROL + control.name: pa.array(control.score) for control in controls}
-    sealed_tables.write_table(run / FILE, pa.table(columns))
+    return sealed_tables.write_table(run / FILE, pa.table(columns))
+
+
+def check_finite(name: str, items: ItemSet, scores: Predictions) -> None:
+    """`MissingInput` with the files whose score by the run `name` is no finite number: it is no verdict."""
+    if len(lost := np.flatnonzero(~np.isfinite(scores.score))):
+        files = ", ".join(f"{row.dataset}/{row.path}" for row in (items.rows[number] for number in lost[:SHOWN]))
+        more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+        problem = f"{name}: {len(lost)} of {len(items)} scores are no finite numbers ({files}{more})"
+        raise MissingInput(problem, f"unmask cache verify, unmask runs rm {name}, then train and evaluate again")
 
 
 def read_predictions(run: Path) -> pa.Table:
@@ -90,5 +102,4 @@ def read_predictions(run: Path) -> pa.Table:
     try:
         return sealed_tables.read_table(run / FILE)
     except (OSError, Damaged, pa.ArrowException) as error:
-        raise_read_failure(error)
-        raise MissingInput(f"{run / FILE}: no readable predictions", "unmask evaluate") from error
+        raise as_missing_input(error, f"{run / FILE}: no readable predictions", REMEDY) from error

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from unmask.cache.weights.seen_datasets import SeenDataset
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.evaluation.likelihood.results import Likelihood, read_likelihood
 from unmask.evaluation.slices.results import SliceRow, read_slice
+from unmask.evaluation.stored.one_evaluation import FILE as FILE
+from unmask.evaluation.stored.one_evaluation import REMEDY, check_together
 from unmask.evaluation.swap_control.results import SwapControl, read_swap
 from unmask.evaluation.sync.results import SyncRow
 from unmask.manifests.audit.results import Shortcut
 from unmask.metrics import binary
 
-FILE = "evaluation.json"
 VERSION = 1
 UNREAD = "no tokens of an encoder that the run was trained on"
 """Reason of a whole file that has nothing of what the run reads."""
@@ -188,6 +189,8 @@ class Evaluation:
     """Log-likelihood ratios; None in evaluations of earlier versions."""
     slices: tuple[SliceRow, ...] = ()
     """The model per method, compression, category, ...; empty in evaluations of earlier versions."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Name -> checksum of the files that were written with it; empty in evaluations of earlier versions."""
 
     def __post_init__(self) -> None:
         if self.given != self.scored + self.out_of_scope + len(self.failures):
@@ -212,19 +215,37 @@ class Evaluation:
         return {"version": VERSION, **asdict(self), **counts, **tables}
 
 
+class NotEvaluated(MissingInput):
+    """There is no evaluation, or only one of another version."""
+
+
 def write_evaluation(run: Path, evaluation: Evaluation) -> None:
-    write_json(run / FILE, evaluation.as_json())
+    """The last file of an evaluation: it names the checksums of the others, `Evaluation.files`."""
+    sealed_files.write_json(run / FILE, evaluation.as_json())
 
 
 def read_evaluation(run: Path) -> Evaluation:
-    """Raise `MissingInput` if the run has not been evaluated by this version."""
+    """Raise `NotEvaluated` if the run has not been evaluated by this version.
+
+    `MissingInput` if the file is damaged, or the predictions beside it are of another evaluation.
+    """
     path = run / FILE
     try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        value = sealed_files.read_json(path)
+    except FileNotFoundError as error:
+        raise NotEvaluated(f"{path}: no evaluation of this run", REMEDY) from error
     except (OSError, ValueError) as error:
-        raise MissingInput(f"{path}: no evaluation of this run", "unmask evaluate") from error
+        raise as_missing_input(error, f"{path}: not readable", REMEDY) from error
     if value.pop("version", None) != VERSION:
-        raise MissingInput(f"{path}: written by another version", "unmask evaluate")
+        raise NotEvaluated(f"{path}: written by another version", REMEDY)
+    check_together(run, value.get("files", {}))
+    try:
+        return _parse(value)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MissingInput(f"{path}: not an evaluation", REMEDY) from error
+
+
+def _parse(value: dict[str, Any]) -> Evaluation:
     model, controls = _read_table(value.pop("model")), tuple(_read_table(table) for table in value.pop("controls"))
     comparisons = tuple(map(_read_comparison, value.pop("comparisons")))
     shortcuts = tuple(Shortcut(**one) for one in value.pop("shortcuts", ()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from unmask.core.terminal.shown_text import escape_hidden
 from unmask.core.terminal.wide_table import Column, WideTable, format_plain
 from unmask.evaluation.likelihood import table as likelihood_table
 from unmask.evaluation.likelihood.results import Likelihood
@@ -52,7 +53,7 @@ def render_evaluation(evaluation: Evaluation, *, slices: bool = False) -> Render
     parts.append(Text(f"- {describe_coverage(evaluation)}"))
     scored, beyond, lost = evaluation.scored, evaluation.out_of_scope, len(evaluation.failures)
     parts.append(Text(f"{evaluation.given} items = {scored} scored + {beyond} out of scope + {lost} without a score"))
-    parts += [Text(f"  {path}: {reason}") for path, reason in sorted(evaluation.failures.items())]
+    parts += [Text(escape_hidden(f"  {path}: {reason}")) for path, reason in sorted(evaluation.failures.items())]
     return Group(*parts)
 
 

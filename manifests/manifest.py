@@ -6,7 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -147,7 +147,8 @@ _TYPES: dict[str, pa.DataType] = {
     "sample_rate": pa.int32(),
     "channels": pa.int16(),
 }
-SCHEMA = pa.schema([(field.name, _TYPES.get(field.name, _TEXT)) for field in fields(MediaRow)])
+SCHEMA = pa.schema([(one.name, _TYPES.get(one.name, _TEXT)) for one in fields(MediaRow)])
+NEVER_NULL = ("media_id", "dataset", "domain_id", "path", "kind", "method", "people", "sources", "content", "status")
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ class Manifest:
     """Dataset -> absolute folder that the paths of its rows are relative to."""
     linked: frozenset[str] = frozenset()
     """Datasets whose files may be links, or lie in linked folders, that lead out of the root."""
+    written_ns: int | None = field(default=None, compare=False)
+    """When its file was written, in nanoseconds since 1970; None for one that was not read from a file."""
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -208,7 +211,7 @@ def from_rows(rows: Iterable[MediaRow], roots: dict[str, str], linked: Iterable[
     pending = iter(rows)
     batches = []
     while batch := list(islice(pending, BATCH)):
-        columns = [pa.array([getattr(row, field.name) for row in batch], field.type) for field in SCHEMA]
+        columns = [pa.array([getattr(row, one.name) for row in batch], one.type) for one in SCHEMA]
         batches.append(pa.record_batch(columns, schema=SCHEMA))
     return Manifest(pa.Table.from_batches(batches, SCHEMA).combine_chunks(), roots, frozenset(linked))
 
@@ -237,9 +240,24 @@ def read_manifest(path: Path) -> Manifest:
     if about.get("version") not in (EARLIER, VERSION) or table.schema.names != SCHEMA.names:
         found = about.get("version", "none")
         raise MissingInput(f"{path}: manifest format {found}, this program reads {VERSION}", remedy)
-    return Manifest(
-        table.replace_schema_metadata(None).cast(SCHEMA), about["roots"], frozenset(about.get("linked", ()))
-    )
+    try:
+        return _make_manifest(table, about, path.stat().st_mtime_ns)
+    except (ValueError, TypeError, pa.ArrowException) as error:
+        raise MissingInput(f"{path}: damaged manifest ({error})", remedy) from error
+
+
+def _make_manifest(table: pa.Table, about: dict[str, Any], written_ns: int) -> Manifest:
+    """`ValueError`, `TypeError` or `pa.ArrowException` for values that no scan writes."""
+    table = table.replace_schema_metadata(None).cast(SCHEMA)
+    for name in NEVER_NULL:
+        if table.column(name).null_count:
+            raise ValueError(f"{name} without a value")
+    roots, linked = about.get("roots"), about.get("linked", [])
+    if not isinstance(roots, dict) or not all(isinstance(root, str) for root in roots.values()):
+        raise ValueError("without the folders of its datasets")
+    if missing := set(table.column("dataset").unique().to_pylist()) - set(roots):
+        raise ValueError(f"without the folder of {', '.join(sorted(missing))}")
+    return Manifest(table, roots, frozenset(map(str, linked)), written_ns)
 
 
 def has_current_probes(path: Path) -> bool:
@@ -256,4 +274,8 @@ def _add_columns(table: pa.Table) -> pa.Table:
 
 def _read_about(schema: pa.Schema) -> dict[str, Any]:
     """What `write_manifest` noted beside the table; empty for a foreign file."""
-    return dict(json.loads((schema.metadata or {}).get(FORMAT.encode(), b"{}")))
+    try:
+        about = json.loads((schema.metadata or {}).get(FORMAT.encode(), b"{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return about if isinstance(about, dict) else {}

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
+from unmask.core.files.temporary_folder import make_temporary_folder
 from unmask.core.machine import get_free_bytes
 from unmask.core.process_pool import Failure
 from unmask.core.progress import format_duration
+from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.jobs import list_jobs
-from unmask.preprocess.partition import WHOLE, Partition
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_item import MediaItem
 from unmask.preprocess.shards.media_shard import write_shard
@@ -186,7 +185,7 @@ def _group_by_stratum(rows: Iterable[MediaRow]) -> dict[Stratum, list[MediaRow]]
 
 def _measure_size(items: Sequence[MediaItem], settings: PreprocessSettings) -> int:
     """Bytes of these items as a shard."""
-    with tempfile.TemporaryDirectory(prefix="unmask-") as name:
-        path = Path(name) / "shard"
+    with make_temporary_folder() as folder:
+        path = folder / "shard"
         write_shard(path, items, face_size=settings.face_size, settings={"mouth_fps": settings.mouth_fps})
         return sum(part.stat().st_size for part in path.rglob("*") if part.is_file())

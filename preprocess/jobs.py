@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from unmask.core.checksums import FILE as CHECKSUMS
 from unmask.preprocess.shards.media_item import MediaItem
 from unmask.preprocess.shards.media_shard import MediaShard
 from unmask.preprocess.shards.shard_plan import PlannedShard
@@ -18,8 +19,16 @@ class Job:
     shard: PlannedShard
     keys: tuple[str, ...]
     """Items to preprocess, in the shard's order: all, or those to retry."""
-    finished: bool = False
-    """The shard exists; its items that are not in `keys` are kept."""
+    version: str | None = None
+    """Of the finished shard, whose items that are not in `keys` are kept; None: it is to be written."""
+
+    @property
+    def finished(self) -> bool:
+        return self.version is not None
+
+    def is_made_elsewhere(self, folder: Path) -> bool:
+        """Has another process written the shard since the jobs were listed?"""
+        return read_version(folder / self.shard.name) != self.version
 
     def complete(self, folder: Path, items: Iterable[MediaItem]) -> Iterable[MediaItem] | None:
         """All items of the shard, given the new `items` of `keys`; None if the finished shard would not change."""
@@ -40,11 +49,20 @@ def list_jobs(
     """
     jobs = []
     for shard in shards:
-        if not (folder / shard.name).is_dir():
+        path = folder / shard.name
+        if not path.is_dir():
             jobs.append(Job(shard, shard.items))
-        elif retry and (keys := _list_failed(folder / shard.name, shard, current, retry)):
-            jobs.append(Job(shard, keys, finished=True))
+        elif retry and (keys := _list_failed(path, shard, current, retry)):
+            jobs.append(Job(shard, keys, read_version(path)))
     return jobs
+
+
+def read_version(shard: Path) -> str | None:
+    """The checksums of a shard's files, in one text; None for one that is not finished."""
+    try:
+        return (shard / CHECKSUMS).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return "" if shard.is_dir() else None
 
 
 def _list_failed(path: Path, shard: PlannedShard, current: Collection[str], retry: Collection[str]) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ from unmask.core.hashing import fingerprint
 from unmask.core.settings import Settings
 from unmask.preprocess.encoder_names import AV, RANDOM, SYNC, TWO_SIDED, UNSAFE, has_sides, make_file_safe
 
+EARLIER: dict[str, Any] = {"mouth_fps": 0.0, "full_search_every": 1}
+"""Settings of the preprocessing that earlier versions did not have, with the values that they worked by."""
+
 
 class PreprocessSettings(Settings):
     """All settings that change the tensors. Workers and the limits of time and memory change none."""
@@ -45,6 +48,11 @@ class PreprocessSettings(Settings):
     """
     detector_thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
     """Score thresholds of MTCNN's three networks."""
+    full_search_every: int = Field(8, ge=1)
+    """Frames of a window that are searched for faces everywhere: the first and the last one, those after a cut, at
+    least every n-th, and where a face is lost; the others are searched around the faces of these. 1: all, as before
+    there was this setting.
+    """
     min_confidence: float = Field(0.9, ge=0, le=1)
     no_face: Literal["centre", "skip"] = "centre"
     """Frames without a face: crop the center square and mark it as such, or make no clip."""
@@ -79,11 +87,19 @@ class PreprocessSettings(Settings):
             )
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier(cls, values: Any) -> Any:
+        """Settings written whole but without a later one are those of an earlier version: its work continues."""
+        if isinstance(values, Mapping) and cls.model_fields.keys() - values.keys() <= EARLIER.keys():
+            return EARLIER | dict(values)
+        return values
+
     @model_serializer(mode="wrap")
     def _write(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without a mouth stream as before there was one: media folders keep their names."""
+        """Without what is as before there was a setting for it: media folders keep their names."""
         written: dict[str, Any] = write(self)
-        return {key: value for key, value in written.items() if key != "mouth_fps" or value}
+        return {key: value for key, value in written.items() if key not in EARLIER or value != EARLIER[key]}
 
 
 LATER = {"pooling": None, "alias": None, "trained_on": None, "layers": "mean", "side": None}

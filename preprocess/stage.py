@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
-from unmask.core.atomic_files import remove_leftovers
 from unmask.core.errors import MissingInput
 from unmask.core.machine import return_large_blocks
 from unmask.core.process_pool import Failure, count_cores, run_isolated
 from unmask.core.progress import Progress
+from unmask.core.sharing.partition import WHOLE, Partition
+from unmask.core.sharing.shared_work import Claims, SharedWork
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.jobs import Job, list_jobs
+from unmask.preprocess.outcomes import FILE as OUTCOMES
 from unmask.preprocess.outcomes import collect_outcomes, make_report, write_outcomes
-from unmask.preprocess.partition import WHOLE, Partition, lock_partition
 from unmask.preprocess.profiles import PreprocessSettings
 from unmask.preprocess.shards.media_item import MediaItem
+from unmask.preprocess.shards.media_locks import claim_shards, hold_media, hold_plan
 from unmask.preprocess.shards.media_shard import write_shard
+from unmask.preprocess.shards.shard_plan import FILE as PLAN
 from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan, select_shards, select_usable_rows
 from unmask.preprocess.task import MaskFile, Task, make_item_key
 
@@ -59,47 +64,53 @@ def preprocess(
 ) -> StageReport:
     """Write the media shards of `manifest` and the outcome of each of its rows.
 
-    Finished shards are kept, but items that failed for a reason in `retry` are tried again. With a `partition` only its
-    shards are written; `merge` writes the outcomes when all partitions are finished. Items within the `limits` give
-    the same bytes under any limits.
+    Finished shards are kept, but items that failed for a reason in `retry` are tried again. Several calls in one folder
+    share the shards: each writes what nobody else writes, and waits for the rest. With a `partition` only its shards
+    are written; `merge` writes the outcomes when all partitions are finished. Items within the `limits` give the same
+    bytes under any limits.
     """
     return_large_blocks()
     folder = get_media_folder(work, settings)
     reused = folder.is_dir()
     limits = limits or Limits()
-    with lock_partition(work, folder, partition):
+    claims = claim_shards(work, folder)
+    with hold_media(work, folder):
         rows = {make_item_key(row): row for row in select_usable_rows(manifest)}
-        shards = partition.select(select_shards(make_plan(folder, list(rows)), rows))
-        remove_leftovers(folder, None if partition.is_whole else {shard.name for shard in shards})
+        with hold_plan(work, folder):
+            shards = partition.select(select_shards(make_plan(folder, list(rows)), rows))
+            claims.remove_leftovers(folder, (PLAN, OUTCOMES), partition.choose({shard.name for shard in shards}))
         jobs = list_jobs(folder, shards, rows, retry)
         _log_plan(folder, reused, partition, len(shards), jobs)
         tasks = {key: make_task(manifest, rows[key], settings) for job in jobs for key in job.keys}
-        _write_shards(folder, jobs, tasks, settings, limits)
+        made = _write_shards(folder, jobs, tasks, settings, limits, claims)
         mine = manifest.rows() if partition.is_whole else [rows[key] for shard in shards for key in shard.items]
         outcomes = collect_outcomes(mine, [folder / shard.name for shard in shards])
         if partition.is_whole:
-            write_outcomes(folder, outcomes)
-    report = make_report(outcomes, {task.media_id for task in tasks.values()}, manifest)
+            with hold_plan(work, folder):
+                write_outcomes(folder, outcomes)
+    report = make_report(outcomes, {tasks[key].media_id for key in made}, manifest)
     report.warn()
     return report
 
 
-def preprocess_items(tasks: Sequence[Task], limits: Limits) -> Iterator[MediaItem]:
-    """One item per task, in order; an item without clips for a failure."""
+def preprocess_items(tasks: Iterable[Task], limits: Limits) -> Iterator[MediaItem]:
+    """One item per task, in order; an item without clips for a failure. Tasks are drawn as workers become free."""
     for task, result in run_in_workers(_preprocess_in_worker, tasks, limits):
         yield make_failed_item(task, result) if isinstance(result, Failure) else result
 
 
 def run_in_workers(
-    function: Callable[[Task], Result], tasks: Sequence[Task], limits: Limits
+    function: Callable[[Task], Result], tasks: Iterable[Task], limits: Limits
 ) -> Iterator[tuple[Task, Result | Failure]]:
     """Each task with the result of `function` in an isolated worker, in order."""
-    if not tasks:
+    waiting = iter(tasks)
+    first = list(islice(waiting, limits.workers))
+    if not first:
         return
     yield from run_isolated(
         function,
-        tasks,
-        workers=min(limits.workers, len(tasks)),
+        chain(first, waiting),
+        workers=len(first),
         timeout_s=limits.timeout_s,
         memory_gib=limits.memory_gib,
         initializer=_start_worker,
@@ -109,26 +120,66 @@ def run_in_workers(
 
 
 def _write_shards(
-    folder: Path, jobs: Sequence[Job], tasks: Mapping[str, Task], settings: PreprocessSettings, limits: Limits
-) -> None:
-    """Write the shards of `jobs` in order, from one iterator: the cores stay busy while a shard is written."""
+    folder: Path,
+    jobs: Sequence[Job],
+    tasks: Mapping[str, Task],
+    settings: PreprocessSettings,
+    limits: Limits,
+    claims: Claims,
+) -> list[str]:
+    """See the shards of `jobs` finished, by this process or others; the keys of the items that this one made."""
+    planned = {job.shard.name: job for job in jobs}
+    made: list[str] = []
     if not jobs:
-        return
-    items = _track_progress(preprocess_items([tasks[key] for job in jobs for key in job.keys], limits), len(tasks))
+        return made
+    with ExitStack() as stack:
+        bar = stack.enter_context(Progress("preprocess", total=len(tasks)))
+
+        def is_made(name: str) -> bool:
+            is_made_elsewhere = planned[name].is_made_elsewhere(folder)
+            bar.leave_out(len(planned[name].keys) if is_made_elsewhere else 0)
+            return is_made_elsewhere
+
+        shared = stack.enter_context(SharedWork(claims, list(planned), is_made, "preprocess"))
+        while shared.wait():
+            for job in _write_free_shards(folder, planned, shared, tasks, settings, limits, bar):
+                made += job.keys
+    return made
+
+
+def _write_free_shards(
+    folder: Path,
+    planned: Mapping[str, Job],
+    shared: SharedWork,
+    tasks: Mapping[str, Task],
+    settings: PreprocessSettings,
+    limits: Limits,
+    bar: Progress,
+) -> Iterator[Job]:
+    """Write the shards that are free, from one iterator: the cores stay busy while a shard is written."""
+    taken: deque[Job] = deque()
+
+    def list_tasks() -> Iterator[Task]:
+        for name in shared.take():
+            taken.append(planned[name])
+            yield from (tasks[key] for key in planned[name].keys)
+
+    items = _track_progress(preprocess_items(list_tasks(), limits), bar)
     # Workers start with the first item, which is asked for here: the threads that write a shard would forbid a fork.
-    items = chain(list(islice(items, 1)), items)
-    for job in jobs:
-        complete = job.complete(folder, islice(items, len(job.keys)))
+    for item in items:
+        job = taken.popleft()
+        complete = job.complete(folder, chain([item], islice(items, len(job.keys) - 1)))
         if complete is not None:
             about = settings.model_dump(mode="json")
             write_shard(folder / job.shard.name, complete, face_size=settings.face_size, settings=about)
+        shared.release(job.shard.name)
+        yield job
 
 
-def _track_progress(items: Iterator[MediaItem], total: int) -> Iterator[MediaItem]:
-    with Progress("preprocess", total=total) as bar:
-        for item in items:
-            bar.advance(failed=int(item.reason is not None))
-            yield item
+def _track_progress(items: Iterator[MediaItem], bar: Progress) -> Iterator[MediaItem]:
+    for item in items:
+        bar.advance(failed=int(item.reason is not None))
+        yield item
 
 
 def _preprocess_in_worker(task: Task) -> MediaItem:

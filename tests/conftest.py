@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import pickle_guard as pickle_guard  # fails what unpickles files, in every test
 import pytest
 from hypothesis import settings
 
@@ -34,6 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 # What the worker processes of all tests import.
 LOADED = (
     "pytest",
+    "pickle_guard",
     "unmask.cache.transcription.stage",
     "unmask.demo",
     "unmask.manifests.audit.audio_silence",

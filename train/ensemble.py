@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.core.hashing import fingerprint
@@ -27,20 +26,20 @@ from unmask.train.data.token_data import TokenData
 from unmask.train.data.training_clips import select_clips
 from unmask.train.fit import fit
 from unmask.train.optim.distributed import join_world
+from unmask.train.resume.earlier_training import load_finished, remove_earlier
 from unmask.train.run_folder import (
     INPUTS,
     LOCK,
-    SUMMARY,
     LoadedRun,
     describe_inputs,
     describe_member,
-    load_finished,
     load_run,
     read_info,
     read_summary,
     run_folder,
     run_key,
     write_info,
+    write_summary,
 )
 from unmask.train.run_info import RunSummary
 from unmask.train.run_setup import begin_run
@@ -123,7 +122,8 @@ def _calibrate(ensemble: Path, key: str, trained: Sequence[RunSummary], data: To
         begin_run(ensemble, first.config, data, names)
         inputs = describe_inputs(data, first.config, first.info.shape, key, first.info.criterion)
         write_info(ensemble, inputs, 0, found, noted)
-        write_json(ensemble / SUMMARY, _sum_up(ensemble, trained, found).as_json() | {"run": ensemble.name})
+        write_summary(ensemble, _sum_up(ensemble, trained, found))
+        remove_earlier(ensemble)
         return False
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 
 from unmask.cache.adaptation.learning_rate import compute_lr
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
+from unmask.core.processes.stop_signals import name_stop
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch
 from unmask.train.data.device_transfer import to_device
@@ -30,19 +30,19 @@ from unmask.train.optim.compile import explain_compile_error
 from unmask.train.optim.distributed import World, join_world
 from unmask.train.optim.ema import compute_decay, update_average
 from unmask.train.optim.optimizer import autocast, clip, fill_gradients, seed_dropout, set_lr
+from unmask.train.resume.earlier_training import load_finished, remove_earlier
 from unmask.train.run_choice import Purpose, record_purpose
 from unmask.train.run_folder import (
     INPUTS,
     LAST,
     LOCK,
-    SUMMARY,
-    load_finished,
     read_metrics,
     run_folder,
     run_key,
     save_run,
     save_state,
     write_metrics,
+    write_summary,
 )
 from unmask.train.run_info import RunSummary
 from unmask.train.run_setup import Setup, Standing, prepare
@@ -73,7 +73,7 @@ def fit(
     `purpose`: a run that only an ablation asked for is not the one that evaluate and predict take by themselves.
     """
     world = join_world(device)
-    with hold_lock(run / LOCK, "another training of this run") if world.first else nullcontext():
+    with hold_lock(run / LOCK, "another training or evaluation of this run") if world.first else nullcontext():
         if world.first:
             record_purpose(run, purpose)
         summary = _fit(data, config, run, world, resume, purpose)
@@ -99,7 +99,7 @@ def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: 
     try:
         _train(setup, run)
     except KeyboardInterrupt:
-        log.warning("stopped by Ctrl-C; run the same command to resume from the last complete epoch")
+        log.warning("stopped by %s; run the same command to resume from the last complete epoch", name_stop())
         stopped = True
     except RuntimeError as error:
         if (
@@ -111,8 +111,8 @@ def _fit(data: TokenData, config: TrainConfig, run: Path, world: World, resume: 
         raise
     summary = _summary(setup, run, stopped)
     if world.first and not stopped:
-        # Without the path: a run folder may be moved.
-        write_json(run / SUMMARY, summary.as_json() | {"run": run.name})
+        write_summary(run, summary)
+        remove_earlier(run)
     return summary
 
 

@@ -6,12 +6,12 @@ removes it. A control trained on shuffled labels is never taken by itself.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput, UsageError, raise_read_failure
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.suggestions import suggest
 from unmask.train.bundles.opening import is_bundle
 from unmask.train.run_folder import CONFIG, INPUTS, PURPOSE, REMEDY
@@ -31,7 +31,7 @@ def record_purpose(run: Path, purpose: Purpose) -> None:
     if purpose == "train":
         (run / PURPOSE).unlink(missing_ok=True)
     elif not (run / CONFIG).is_file():
-        write_json(run / PURPOSE, {"purpose": purpose})
+        sealed_files.write_json(run / PURPOSE, {"purpose": purpose})
 
 
 def read_purpose(run: Path) -> Purpose:
@@ -78,15 +78,28 @@ def find_run(runs: Path, named: str | Path | None, ensemble: int | None = None) 
     if named is not None:
         return _find_named(runs, Path(named))
     found = list_run_folders(runs)
-    wanted = [run for run in found if read_purpose(run) == "train" and ensemble in (None, len(list_members(run)))]
-    if wanted:
-        return wanted[0]
+    for run in found:
+        _refuse_damaged(run)
+        if read_purpose(run) == "train" and ensemble in (None, len(list_members(run))):
+            return run
     if ensemble is not None:
         raise MissingInput(f"{runs}: no ensemble of {ensemble} members", f"{REMEDY} --ensemble {ensemble}")
     if found:
         problem = f"{runs}: only runs of ablations, members of ensembles and controls, none of which is taken by itself"
         raise MissingInput(problem, f"{REMEDY}, or name one with --run: {_list_names(found)}")
     raise MissingInput(f"{runs}: no trained run", REMEDY)
+
+
+def _refuse_damaged(run: Path) -> None:
+    """`MissingInput` for a run that does not say what it is for: an older one would be taken in its place."""
+    for path in (run / INPUTS, run / CONFIG, run / PURPOSE):
+        try:
+            sealed_files.read_json(path)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            remedy = f"{REMEDY} with its settings, name a run with --run, or unmask runs rm {run.name}"
+            raise as_missing_input(error, f"{path}: not readable", remedy) from error
 
 
 def _find_named(runs: Path, named: Path) -> Path:
@@ -105,8 +118,7 @@ def _list_names(found: list[Path]) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return sealed_files.read_json(path)
     except (OSError, ValueError) as error:
         raise_read_failure(error)
         return {}
-    return value if isinstance(value, dict) else {}

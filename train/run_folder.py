@@ -1,4 +1,4 @@
-"""The run folder. Only this module reads and writes it, except for the files of evaluation.
+"""The run folder. Only this module and train/resume read and write it, except for the files of evaluation.
 
 runs/<preset>-s<seed>-<8 hex of config and inputs>/
     config.json                         the settings, "auto" resolved
@@ -10,6 +10,9 @@ runs/<preset>-s<seed>-<8 hex of config and inputs>/
     lock                                held while it is trained
     purpose.json                        only of a run that an ablation or an ensemble made (run_choice.py)
     summary.json                        RunSummary, written last: the run is finished
+    earlier/                            only while it is trained anew: what it replaces (resume/earlier_training.py)
+
+JSON, JSON lines and weights carry their own checksums, which are compared when they are read (sealed_files.py).
 
 The folder of an ensemble, <preset>-ensemble<members>-s<first seed>-<8 hex>, has config.json (of its first member),
 inputs.json, lock and summary.json. inputs.json names the members, whose folders lie beside it.
@@ -19,7 +22,6 @@ inputs.json, lock and summary.json. inputs.json names the members, whose folders
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +31,9 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from unmask.core.atomic_files import write_json, write_text
-from unmask.core.errors import MissingInput, UsageError, raise_read_failure
+from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.hashing import fingerprint, hash_file
 from unmask.metrics.calibration import limit_temperature
 from unmask.train.best_epoch import Criterion
@@ -58,11 +61,8 @@ LAST = "last.pth"
 SUMMARY = "summary.json"
 LOCK = "lock"
 PURPOSE = "purpose.json"
-OF_EVALUATION = ("predictions.parquet", "evaluation.json", "verdict-models.json", "verdict-models.npz")
 
 REMEDY = "unmask train"
-STATE = {"key", "config", "standing", "model", "average", "optimiser", "scaler"}
-"""What last.pth holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,19 @@ def describe_inputs(
     }
 
 
+def write_config(run: Path, config: TrainConfig) -> None:
+    sealed_files.write_json(run / CONFIG, config.model_dump(mode="json"))
+
+
+def write_summary(run: Path, summary: RunSummary) -> None:
+    """The last file of a run, which finishes it. Without its path: a run folder may be moved."""
+    sealed_files.write_json(run / SUMMARY, summary.as_json() | {"run": run.name})
+
+
 def save_run(run: Path, model: Detector, inputs: Mapping[str, Any], epoch: int, validation: Validation) -> None:
     """Make this epoch (from 1) the run's best."""
-    save_state(run / BEST, {name: tensor.cpu() for name, tensor in model.state_dict().items()})
-    write_info(run, inputs, epoch, validation)
+    digest = save_state(run / BEST, {name: tensor.cpu() for name, tensor in model.state_dict().items()})
+    write_info(run, {**inputs, "weights": digest}, epoch, validation)
 
 
 def write_info(
@@ -123,7 +132,7 @@ def write_info(
     names = ("temperature", "threshold", "video_temperature", "audio_temperature", "terms")
     calibration = {name: getattr(validation, name) for name in names}
     info = RunInfo(**inputs, best_epoch=epoch, members=tuple(members), **calibration)
-    write_json(run / INPUTS, info.model_dump(mode="json"))
+    sealed_files.write_json(run / INPUTS, info.model_dump(mode="json"))
 
 
 def load_run(run: Path, device: torch.device) -> LoadedRun:
@@ -138,7 +147,7 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
             check_own_encoders(run, info.profile, bundle)
         check_fusion(run, info.shape.fusion, info.extensions)
         # Runs of earlier versions do not say whether tokens are standardized.
-        config = TrainConfig.model_validate({"standardize": info.shape.standardized} | _read_json(run / CONFIG))
+        config = TrainConfig.model_validate({"standardize": info.shape.standardized} | read_json(run / CONFIG))
     except ValidationError as error:
         raise MissingInput(f"{run}: damaged run ({error.error_count()} wrong settings)", REMEDY) from error
     if config.shuffle_labels:
@@ -155,7 +164,7 @@ def load_run(run: Path, device: torch.device) -> LoadedRun:
 def read_info(run: Path) -> RunInfo:
     """inputs.json of a run of this version."""
     bundle = open_bundle(run)
-    about = _read_json(run / INPUTS)
+    about = read_json(run / INPUTS)
     if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
         raise MissingInput(f"{run}: not a run of this version", REMEDY)
     try:
@@ -168,7 +177,7 @@ def read_info(run: Path) -> RunInfo:
 def _load_model(run: Path, info: RunInfo, device: torch.device) -> Detector:
     model = Detector(info.shape)
     try:
-        model.load_state_dict(load_weights(run))
+        model.load_state_dict(load_weights(run, info.weights))
     except RuntimeError as error:
         raise MissingInput(f"{find_weights_file(run)}: weights of another model", REMEDY) from error
     return model.to(device).eval()
@@ -200,7 +209,7 @@ def _load_member(ensemble: Path, info: RunInfo, member: Member, device: torch.de
 
 def describe_member(run: Path) -> Member:
     """What an ensemble notes about the run that becomes its member. `MissingInput` if it cannot be read."""
-    about = _read_json(run / INPUTS)
+    about = read_json(run / INPUTS)
     try:
         return Member(run=run.name, key=about["key"], content=fingerprint(about, hash_file(run / BEST)))
     except (OSError, KeyError, ValidationError) as error:
@@ -208,56 +217,10 @@ def describe_member(run: Path) -> Member:
         raise MissingInput(f"{run}: no readable run", REMEDY) from error
 
 
-def load_finished(run: Path, key: str) -> RunSummary | None:
-    """The summary of a run that is finished, was made from the inputs `key`, and whose files can all be read."""
-    if not (run / SUMMARY).is_file():
-        return None
-    try:
-        about = _read_json(run / INPUTS)
-        if about.get("key") != key:
-            return None
-        if not about.get("members"):
-            load_state(run / BEST, torch.device("cpu"))
-        return read_summary(run).model_copy(update={"reused": True})
-    except MissingInput as error:
-        log.warning("%s: the finished run is damaged", error.problem)
-        return None
-
-
-def load_last(run: Path, key: str, device: torch.device) -> dict[str, Any] | None:
-    """The state after the last whole epoch, if there is one and all that goes with it can be read.
-
-    `UsageError` for that of other settings or data.
-    """
-    if not (run / LAST).is_file():
-        return None
-    try:
-        state = load_state(run / LAST, device)
-        if state.get("key", key) != key:
-            raise UsageError(f"{run}: was trained with other settings or on other data", "train into a new run folder")
-        _check_whole(run, state)
-    except MissingInput as error:
-        log.warning("%s: training starts over", error.problem)
-        return None
-    log.info("%s: resuming after epoch %d", run.name, state["standing"]["epoch"])
-    return state
-
-
-def _check_whole(run: Path, state: Mapping[str, Any]) -> None:
-    if missing := sorted(STATE - set(state)):
-        raise MissingInput(f"{run / LAST}: without {', '.join(missing)}", REMEDY)
-    if state["standing"]["best_epoch"]:
-        load_state(run / BEST, torch.device("cpu"))
-        if _read_json(run / INPUTS).get("key") != state["key"]:
-            raise MissingInput(f"{run / INPUTS}: not of this run", REMEDY)
-    if len(read_metrics(run)) < state["standing"]["epoch"]:
-        raise MissingInput(f"{run / METRICS}: fewer epochs than were trained", REMEDY)
-
-
 def read_summary(run: Path) -> RunSummary:
     """Of a finished run."""
     try:
-        summary = RunSummary.model_validate(_read_json(run / SUMMARY))
+        summary = RunSummary.model_validate(read_json(run / SUMMARY))
     except ValidationError as error:
         raise MissingInput(f"{run / SUMMARY}: not a summary of this version", REMEDY) from error
     return summary.model_copy(update={"run": str(run)})
@@ -265,36 +228,26 @@ def read_summary(run: Path) -> RunSummary:
 
 def write_metrics(run: Path, lines: list[dict[str, Any]]) -> None:
     """All epochs so far; rewritten whole, so that a resumed run has every epoch once."""
-    write_text(run / METRICS, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
+    sealed_files.write_lines(run / METRICS, lines)
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
     if not (run / METRICS).is_file():
         return []
     try:
-        return [json.loads(line) for line in (run / METRICS).read_text(encoding="utf-8").splitlines()]
+        return sealed_files.read_lines(run / METRICS)
     except ValueError as error:
-        raise MissingInput(f"{run / METRICS}: not lines of JSON", REMEDY) from error
-
-
-def clear(run: Path) -> None:
-    """Remove the files of an earlier training and its evaluation."""
-    names = (SUMMARY, LAST, BEST, METRICS, INPUTS, CONFIG, *OF_EVALUATION)
-    for path in [run / name for name in names] + sorted(run.glob("events.out.tfevents.*")):
-        path.unlink(missing_ok=True)
+        raise as_missing_input(error, f"{run / METRICS}: not lines of JSON", REMEDY) from error
 
 
 def read_inputs(run: Path) -> dict[str, Any]:
     """inputs.json as it is, of a run of any version."""
-    return _read_json(run / INPUTS)
+    return read_json(run / INPUTS)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of a run. `MissingInput` where it is missing or damaged."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise_read_failure(error)
-        raise MissingInput(f"{path}: no readable run", REMEDY) from error
-    if not isinstance(value, dict):
-        raise MissingInput(f"{path}: no readable run", REMEDY)
-    return value
+        return sealed_files.read_json(path)
+    except (OSError, ValueError) as error:
+        raise as_missing_input(error, f"{path}: no readable run", REMEDY) from error

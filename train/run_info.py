@@ -63,6 +63,8 @@ class RunInfo(Settings):
     """Of a part fusion, fitted on validation."""
     extensions: dict[str, str] = Field(default_factory=dict)
     """Source hashes of the user's own code, by "fusion NAME" or "loss NAME" (extensions.hash_extensions)."""
+    weights: str = ""
+    """Checksum of the weights that the calibration is of; "" for an ensemble, in bundles and in earlier versions."""
     members: tuple[Member, ...] = ()
     """Of an ensemble: its logit is the mean of theirs. Temperatures and threshold are those of the mean."""
 

@@ -16,7 +16,7 @@ from torch.amp.grad_scaler import GradScaler
 
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.cache.projections.projection import keep_fitted
-from unmask.core.atomic_files import remove_leftovers, write_json
+from unmask.core.atomic_files import remove_leftovers
 from unmask.core.errors import UsageError
 from unmask.train.auto_size import SIZES, resolve_auto
 from unmask.train.best_epoch import Judge, choose_judge
@@ -36,7 +36,8 @@ from unmask.train.models.model_shape import ModelShape
 from unmask.train.optim.compile import compile_blocks
 from unmask.train.optim.distributed import World
 from unmask.train.optim.optimizer import AUTOCAST, Weights, make_optimizer
-from unmask.train.run_folder import CONFIG, clear, describe_inputs, load_last, run_key
+from unmask.train.resume.earlier_training import load_last, set_aside
+from unmask.train.run_folder import describe_inputs, run_key, write_config
 
 log = logging.getLogger("unmask")
 
@@ -117,6 +118,8 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
     if earlier:
         average = {"average": validated} if config.ema else {}
         _restore(earlier, model=model, optimiser=optimizer, scaler=scaler, **average)
+        if world.first:
+            write_config(run, config)  # the one that is there may be damaged
     elif world.first:
         begin_run(run, config, data, names)
     for one in {model, validated} if config.compile else ():
@@ -236,9 +239,9 @@ def _resolve_alike(config: TrainConfig, world: World) -> TrainConfig:
 
 
 def begin_run(run: Path, config: TrainConfig, data: TokenData, names: tuple[str, ...]) -> None:
-    """Empty the run folder; write the settings, and what new media need to get tokens of the encoders `names`."""
-    clear(run)
-    write_json(run / CONFIG, config.model_dump(mode="json"))
+    """Set earlier files aside; write the settings, and what new media need to get tokens of the encoders `names`."""
+    set_aside(run)
+    write_config(run, config)
     for name in names:
         keep_fitted(data.streams[name].store.folder, data.streams[name].spec.projection, run / PROJECTIONS)
 

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from unmask.core.errors import UsageError
-from unmask.core.file_lock import hold_lock
+from unmask.core.file_lock import hold_lock, take_lock
 from unmask.train.run_choice import list_members, list_run_folders, read_purpose
 from unmask.train.run_folder import INPUTS, LAST, LOCK, SUMMARY
+
+WHAT = "another training or evaluation of this run"
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+def alone_with_run(
+    function: Callable[Concatenate[Path, Given], Result],
+) -> Callable[Concatenate[Path, Given], Result]:
+    """A decorator for what writes into the run of its first argument: `Held` while another process does."""
+
+    @wraps(function)
+    def call(run: Path, /, *args: Given.args, **options: Given.kwargs) -> Result:
+        if not run.is_dir():  # the function says what is wrong
+            return function(run, *args, **options)
+        with hold_lock(run / LOCK, WHAT):
+            return function(run, *args, **options)
+
+    return call
 
 
 def measure_run(run: Path) -> int:
@@ -22,11 +44,23 @@ def list_spent_states(runs: Path) -> list[Path]:
     return sorted(path for path in runs.glob(f"*/{LAST}") if (path.parent / SUMMARY).is_file())
 
 
-def remove_states(states: Sequence[Path]) -> None:
-    """Remove what `list_spent_states` found. `UsageError` for one that is being trained again."""
+def remove_states(states: Sequence[Path]) -> list[Path]:
+    """Remove those that `list_spent_states` found and that are still spent; which these were.
+
+    One that is being trained again is kept.
+    """
+    removed = []
     for path in states:
-        with hold_lock(path.parent / LOCK, "another training of this run"):
-            path.unlink(missing_ok=True)
+        lock = take_lock(path.parent / LOCK) if path.parent.is_dir() else None
+        if lock is None:
+            continue
+        try:
+            if (path.parent / SUMMARY).is_file():
+                path.unlink(missing_ok=True)
+                removed.append(path)
+        finally:
+            lock.release()
+    return removed
 
 
 def find_ensembles(runs: Path) -> dict[str, list[str]]:
@@ -50,5 +84,5 @@ def remove_run(runs: Path, run: Path) -> None:
     """Remove a run and its evaluation. `UsageError` if it is being trained, or lies outside `runs`."""
     if run.resolve().parent != runs.resolve():
         raise UsageError(f"{run}: not a run of {runs}", "unmask runs ls lists them")
-    with hold_lock(run / LOCK, "another training of this run"):
+    with hold_lock(run / LOCK, WHAT):
         shutil.rmtree(run)

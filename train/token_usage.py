@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from unmask.cache.store.inventory import RunUse
-from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.train.run_folder import INPUTS
 
 
@@ -30,9 +30,9 @@ def name_stores(streams: Mapping[str, Any]) -> dict[str, str]:
 
 def _use(path: Path) -> RunUse:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = sealed_files.read_json(path)
         stores = frozenset(name_stores(about["streams"]).values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         problem = f"{path.parent}: a run that does not say which tokens it used"
-        raise MissingInput(problem, "remove it, or bring its inputs.json back") from error
+        raise as_missing_input(error, problem, "remove it, or bring its inputs.json back") from error
     return RunUse(path.parent.name, stores, path.stat().st_mtime)

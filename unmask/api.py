@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.arguments import ProfileSettings, check_reasons, choose_profile, select_encoders
-from unmask.core.file_lock import hold_lock
 from unmask.core.machine import choose_device
 from unmask.core.process_pool import count_cores
+from unmask.core.sharing.partition import Partition
+from unmask.held_methods import writes_audit, writes_manifest
 from unmask.near_duplicates import cluster_files
 from unmask.open_work import OpenWork, RunName
 from unmask.result_tables.ablation_table import AblationTable
 from unmask.result_tables.adaptation_table import AdaptationTable, adapt_encoder
 from unmask.result_tables.probe_table import ProbeTable
 from unmask.run import Run, train_run
+from unmask.scanning import ScanOptions
 from unmask.tables import AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
 
 if TYPE_CHECKING:
@@ -51,42 +52,35 @@ class Work(OpenWork):
         follow_links: bool = False,
         fresh: bool = False,
         workers: int | None = None,
+        shard: str | None = None,
         max_failures: float = MAX_FAILURES,
     ) -> ManifestTable:
         """Find the datasets in one or several folders, probe every file's header, assign splits; write the manifest.
 
         Files that did not change since the last scan are not probed again, unless `fresh`. With `near`, near-duplicate
         files are kept in the same split. The paths of tables are relative to `media_root` (None: the table's folder).
+        `shard`: "3/8" probes the third of eight parts of the files, for `unmask merge` (docs/parallel.md).
         `UsageError` for a split that leaks, unless `allow_leaks`.
         """
-        from unmask.manifests.findings import write_findings
-        from unmask.manifests.manifest import write_manifest
         from unmask.manifests.scan.incremental import read_previous_manifest
-        from unmask.manifests.scan.scan import scan
-        from unmask.manifests.splits.schemes import resplit
 
-        manifest, report = scan(
-            [Path(root) for root in ([data] if isinstance(data, (str, Path)) else data)],
-            scheme=split,
+        options = ScanOptions(
+            data=tuple(Path(root) for root in ([data] if isinstance(data, (str, Path)) else data)),
+            split=split,
             seed=seed,
-            workers=workers,
+            allow_leaks=allow_leaks,
+            near=near,
             compression=compression,
-            previous=None if fresh else read_previous_manifest(self.folder.probes),
             full_content=full_content,
             media_root=None if media_root is None else Path(media_root),
             follow_links=follow_links,
-            allow_leaks=allow_leaks,
-            keep=partial(write_manifest, self.folder.probes),
-            say=self.say,
         )
-        write_findings(self.folder.findings, report)
-        clusters = cluster_files(self.folder, manifest, workers, self.say) if near else None
-        if clusters is not None:
-            manifest = resplit(manifest, split, seed, allow_leaks=allow_leaks, near=clusters)
-        found = self._write(manifest, StageTable([report]), clusters)
+        previous = None if fresh else read_previous_manifest(self.folder.probes)
+        found = self._scan(options, Partition.parse(shard), previous, workers)
         found.reports.check(max_failures)
         return found
 
+    @writes_manifest
     def split(
         self,
         scheme: str,
@@ -104,6 +98,7 @@ class Work(OpenWork):
         changed = resplit(manifest, scheme, seed, allow_leaks=allow_leaks, near=clusters)
         return self._write(changed, StageTable(), clusters)
 
+    @writes_audit
     def audit(self, *, seed: int = 0, near: bool = False, workers: int | None = None) -> AuditTable:
         """Look for label shortcuts, duplicate files and split leakage; also writes audit.html."""
         from unmask.manifests.audit.audit import audit
@@ -119,6 +114,7 @@ class Work(OpenWork):
         write_audit(self.folder.audit_results, found, manifest)
         return AuditTable(found, stale, self.folder.audit)
 
+    @writes_manifest
     def transcribe(
         self, *, workers: int | None = None, timeout: float = 300.0, max_failures: float = MAX_FAILURES
     ) -> ManifestTable:
@@ -127,9 +123,8 @@ class Work(OpenWork):
         from unmask.manifests.manifest import write_manifest
 
         manifest = self.read_manifest()
-        with hold_lock(self.folder.locks / "transcribe", "transcribe"):
-            manifest, report = transcribe(manifest, self.folder, workers=workers or count_cores(), timeout_s=timeout)
-            write_manifest(self.folder.manifest, manifest)
+        manifest, report = transcribe(manifest, self.folder, workers=workers or count_cores(), timeout_s=timeout)
+        write_manifest(self.folder.manifest, manifest)
         found = ManifestTable(manifest, StageTable([report]))
         self.say(f"{self.folder.manifest}: {found.count_texts()} of {len(manifest)} files have a text")
         found.reports.check(max_failures)
@@ -153,16 +148,14 @@ class Work(OpenWork):
         for later calls. `retry`: reasons ("timeout", ..., "all") for which failed files are tried again. `shard`: "3/8"
         for the third of eight parts of the work.
         """
-        from unmask.preprocess.partition import WHOLE, Partition
         from unmask.preprocess.stage import Limits, preprocess
 
-        reasons, partition = check_reasons(retry), Partition.parse(shard) if shard else WHOLE
+        reasons, partition = check_reasons(retry), Partition.parse(shard)
         manifest = self.read_manifest()
         chosen = choose_profile(self.folder, profile, settings, say=self.say).preprocess
         limits = Limits(workers=workers or count_cores(), timeout_s=timeout, memory_gib=memory)
         report = preprocess(manifest, chosen, self.folder, limits, retry=reasons, partition=partition)
-        if not partition.is_whole:
-            self.say(f"part {partition} is finished; when all parts are, join them with `unmask merge`")
+        self._tell_part(partition)
         return StageTable([report]).check(max_failures)
 
     def probe(
@@ -213,17 +206,21 @@ class Work(OpenWork):
         weights: Mapping[str, str | Path] | None = None,
         device: str = "auto",
         batch_size: int = 64,
+        shard: str | None = None,
         max_failures: float = MAX_FAILURES,
     ) -> StageTable:
         """Compute the tokens of every encoder of the profile (see `preprocess`) that are not cached yet.
 
         `weights`: encoder -> folder or hub name of other weights, or "default"; stored like changed settings.
+        `shard`: "3/8" for the third of eight parts of the work, for `unmask merge`.
         """
         from unmask.cache.stage import extract
 
-        manifest = self.read_manifest()
+        manifest, part = self.read_manifest(), Partition.parse(shard)
         chosen = choose_profile(self.folder, profile, settings, weights=weights, say=self.say)
-        reports = extract(manifest, chosen, self.folder, device=choose_device(device), batch_size=batch_size)
+        at = choose_device(device)
+        reports = extract(manifest, chosen, self.folder, device=at, batch_size=batch_size, partition=part)
+        self._tell_part(part)
         return StageTable(reports).check(max_failures)
 
     def adapt(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unmask.core.machine import choose_device
+from unmask.core.sharing.partition import Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
 from unmask.logs import show_log
@@ -15,6 +16,7 @@ from unmask.near_duplicates import count_clusters
 from unmask.result_tables.comparison_table import ComparisonTable, compare_named
 from unmask.result_tables.suite_table import SuiteTable
 from unmask.run import Run, RunTable, find_run, list_runs
+from unmask.scanning import ScanOptions, merge_scan, scan_all, scan_part
 from unmask.tables import EvaluationTable, ManifestTable, StageTable
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from unmask.clip_dataset import ClipDataset
     from unmask.manifests.manifest import Manifest
+    from unmask.manifests.scan.parts import ScanPart
     from unmask.train.config import TrainConfig
 
 log = logging.getLogger("unmask")
@@ -140,6 +143,33 @@ class OpenWork:
         from unmask.cached_tokens import open_dataset
 
         return open_dataset(self.folder, self.read_manifest(), split, encoders)
+
+    def _scan(
+        self, options: ScanOptions, partition: Partition, previous: Manifest | None, workers: int | None
+    ) -> ManifestTable:
+        from unmask.manifests.manifest_lock import hold_manifest
+
+        if not partition.is_whole:
+            manifest, report = scan_part(self.folder, options, partition, previous, workers, self.say)
+            return ManifestTable(manifest, StageTable([report]))
+        with hold_manifest(self.folder):
+            manifest, report, clusters = scan_all(self.folder, options, previous, workers, self.say)
+            return self._write(manifest, StageTable([report]), clusters)
+
+    def merge_scan(self, parts: Sequence[ScanPart], workers: int | None = None) -> ManifestTable:
+        """Write the manifest that one scan of everything would have written, from all its parts."""
+        from unmask.manifests.manifest_lock import hold_manifest
+        from unmask.manifests.scan.parts import note_merged
+
+        with hold_manifest(self.folder):
+            manifest, report, clusters = merge_scan(self.folder, parts, workers, self.say)
+            found = self._write(manifest, StageTable([report]), clusters)
+            note_merged(self.folder, parts)
+        return found
+
+    def _tell_part(self, partition: Partition) -> None:
+        if not partition.is_whole:
+            self.say(f"part {partition} is finished; when all parts are, join them with `unmask merge`")
 
     def _write(self, manifest: Manifest, reports: StageTable, clusters: pa.Table | None) -> ManifestTable:
         from unmask.manifests.manifest import write_manifest

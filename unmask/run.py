@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
 from unmask.result_tables.epoch_table import EpochTable
@@ -213,11 +213,12 @@ class Run:
 
     def _stored_evaluation(self) -> Row:
         """`evaluation.json` where it is of the present weights, read without loading them."""
-        from unmask.evaluation.results import FILE
+        from unmask.evaluation.stored.one_evaluation import FILE, check_together
         from unmask.train.run_folder import INPUTS
 
         path, inputs = self.folder / FILE, _read(self.folder / INPUTS)
-        evaluation = _read(path) if path.is_file() else {}
+        evaluation = _read(path, "unmask evaluate") if path.is_file() else {}
+        check_together(self.folder, evaluation.get("files", {}))
         return evaluation if all(evaluation.get(name) == inputs[name] for name in ("key", "best_epoch")) else {}
 
     def _list_datasets(self) -> str | None:
@@ -287,9 +288,8 @@ def _read_interval(evaluation: Row) -> Row:
     return dict(zip(INTERVAL, interval or (None, None), strict=True))
 
 
-def _read(path: Path) -> Row:
+def _read(path: Path, remedy: str = "train again") -> Row:
     try:
-        value: Row = json.loads(path.read_text(encoding="utf-8"))
+        return sealed_files.read_json(path)
     except (OSError, ValueError) as error:
-        raise MissingInput(f"{path}: not readable ({error})", "train again") from error
-    return value
+        raise as_missing_input(error, f"{path}: not readable ({error})", remedy) from error

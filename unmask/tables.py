@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from unmask.core.crashes import describe_crashes
 from unmask.core.errors import ItemsFailed, UsageError
 from unmask.core.stage_report import StageReport
+from unmask.core.terminal.shown_text import escape_hidden
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +103,7 @@ class Table(ABC):
 
     def _beneath(self, rows: Sequence[Row]) -> list[str]:
         hidden = len(rows) - ROWS_SHOWN
-        return [f"{hidden} more rows: see .table"] * (hidden > 0) + list(self.notes())
+        return [f"{hidden} more rows: see .table"] * (hidden > 0) + list(map(escape_hidden, self.notes()))
 
 
 def format_cell(value: Any) -> str:
@@ -111,7 +112,7 @@ def format_cell(value: Any) -> str:
         return "n/a"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else escape_hidden(value)
 
 
 class StageTable(Table, list[StageReport]):
@@ -137,7 +138,8 @@ class StageTable(Table, list[StageReport]):
 
 def describe_failures(report: StageReport) -> list[str]:
     """The first failed items of a stage with their reasons, how many more there are, and the unexpected errors."""
-    lines = [f"{item}: {reason}" for item, reason in sorted(report.failed.items())[:FAILURES_SHOWN]]
+    failed = sorted(report.failed.items())[:FAILURES_SHOWN]
+    lines = [escape_hidden(f"{item}: {reason}") for item, reason in failed]
     more = len(report.failed) - FAILURES_SHOWN
     return lines + [f"and {more} more"] * (more > 0) + describe_crashes(report.list_crashes())
 

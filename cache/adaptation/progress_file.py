@@ -13,8 +13,8 @@ from typing import Any, Self
 import torch
 
 from unmask.cache.adaptation.validation import Scores
-from unmask.core.atomic_files import create_file
 from unmask.core.errors import raise_read_failure
+from unmask.core.files import sealed_files
 
 log = logging.getLogger("unmask")
 
@@ -45,8 +45,7 @@ def save_progress(folder: Path, state: Mapping[str, Any]) -> None:
     """`state` has a "key" and the parts that `load_progress` will ask for; tensors, numbers and strings only."""
     content = io.BytesIO()  # torch has an error of its own for a full disk
     torch.save(dict(state), content)
-    with create_file(folder / PROGRESS) as temporary:
-        temporary.write_bytes(content.getbuffer())
+    sealed_files.write_archive(folder / PROGRESS, content.getbuffer())
 
 
 def load_progress(
@@ -54,10 +53,11 @@ def load_progress(
 ) -> dict[str, Any] | None:
     """What `save_progress` kept for `key`; None where there is nothing that can be read, or it is of another key."""
     try:
-        state: dict[str, Any] = torch.load(folder / PROGRESS, map_location=device, weights_only=True)
+        content, _ = sealed_files.read_archive(folder / PROGRESS)
+        state: dict[str, Any] = torch.load(content, map_location=device, weights_only=True)
     except FileNotFoundError:
         return None
-    except (RuntimeError, UnpicklingError, EOFError, OSError) as error:
+    except (RuntimeError, ValueError, KeyError, UnpicklingError, EOFError, OSError) as error:
         raise_read_failure(error)
         log.warning("%s: not readable (%s), starting over", folder / PROGRESS, error)
         return None

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 import torch
-from transformers import WhisperConfig
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
-from unmask.cache.encoders.families.pretrained import read_config, refuse_misfits
+from unmask.cache.encoders.networks.whisper_encoder import WhisperEncoder, WhisperShape
 from unmask.cache.weights.resolve import Weights
 from unmask.cache.weights.tensor_files import Tensors, read_tensors
 from unmask.core.errors import MissingInput
 
 # A whole Whisper has a decoder too; its encoder's tensors begin with one of these.
 ENCODER = re.compile(r"^(model\.)?encoder\.")
-SHAPE = (
-    *("d_model", "num_mel_bins", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim"),
-    "max_source_positions",
-)
+SIZES = tuple(field.name for field in fields(WhisperShape))
 LAYER = re.compile(r"^layers\.(\d+)\.")
 
 
@@ -29,8 +24,7 @@ class WhisperFolder:
     """Shape of the encoder, and its weights, which are read when they are needed."""
 
     weights: Weights
-    config: Any
-    """WhisperConfig."""
+    shape: WhisperShape
 
     @classmethod
     def open(cls, weights: Weights) -> Self:
@@ -39,13 +33,20 @@ class WhisperFolder:
             raise MissingInput(
                 f"{weights.tensors}: config.json beside it is read too", f"set `weights` to the folder {weights.folder}"
             )
-        return cls(weights, read_config(weights, {"whisper": WhisperConfig}, "Whisper"))
+        # Loads transformers, which takes longer than all else: the shipped weights are in another format.
+        from transformers import WhisperConfig
+
+        from unmask.cache.encoders.families.pretrained import read_config
+
+        config = read_config(weights, {"whisper": WhisperConfig}, "Whisper")
+        return cls(weights, WhisperShape(**{name: getattr(config, name) for name in SIZES}))
 
     def read_encoder(self, layers: int) -> WhisperEncoder:
         """Build the encoder up to layer `layers`. `MissingInput` for tensors of another shape."""
-        config = make_config(self.config, layers)
+        from unmask.cache.encoders.families.pretrained import refuse_misfits
+
         with torch.device("meta"):  # all tensors are assigned below: no random weights
-            encoder = WhisperEncoder(config)
+            encoder = WhisperEncoder(replace(self.shape, encoder_layers=layers))
         with refuse_misfits(self.weights.tensors, "not the weights of the Whisper that config.json describes"):
             encoder.load_state_dict(self._read_tensors(layers), strict=True, assign=True)
         return encoder
@@ -58,14 +59,9 @@ class WhisperFolder:
         return {name: values.float() for name, values in kept.items()}
 
 
-def make_config(config: Any, layers: int) -> WhisperConfig:
-    """The settings of `config` that shape the encoder, with `layers` layers."""
-    return WhisperConfig(**{name: getattr(config, name) for name in SHAPE} | {"encoder_layers": layers})
-
-
-def describe_config(config: Any) -> dict[str, Any]:
+def describe_config(shape: WhisperShape) -> dict[str, Any]:
     """Content of config.json for the encoder alone."""
-    return {"model_type": "whisper", **{name: getattr(config, name) for name in SHAPE}}
+    return {"model_type": "whisper", **asdict(shape)}
 
 
 def _count_before(name: str) -> int:

@@ -1,4 +1,4 @@
-"""The encoder of Whisper (Radford et al., ICML 2023), read into transformers' WhisperEncoder.
+"""Tokens of Whisper's encoder (Radford et al., ICML 2023).
 
 Whisper was trained on windows padded with silence to 30 s, and its position embedding is a fixed sinusoid. Here a clip
 of a few seconds is encoded at its own length with the first positions: padding would cost ten times the work and
@@ -22,14 +22,11 @@ from typing import Self
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
-from transformers import WhisperConfig
-from transformers.audio_utils import mel_filter_bank
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from unmask.cache.encoders.audio_base import SAMPLE_RATE, AudioEncoder, LayeredFrames
 from unmask.cache.encoders.ctranslate2_file import CT2File
 from unmask.cache.encoders.encoder_options import check_layers, check_token_rate, only, simplify_layers
+from unmask.cache.encoders.networks.whisper_encoder import WhisperEncoder, WhisperShape, make_mel_filters
 from unmask.cache.encoders.whisper_folder import WhisperFolder, describe_config
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.weights.checkpoint import Checkpoint
@@ -65,7 +62,7 @@ class LogMel(nn.Module):
 
     def __init__(self, bands: int) -> None:
         super().__init__()
-        filters = mel_filter_bank(WINDOW // 2 + 1, bands, 0.0, 8000.0, SAMPLE_RATE, norm="slaney", mel_scale="slaney")
+        filters = make_mel_filters(WINDOW // 2 + 1, bands, SAMPLE_RATE / 2)
         self.register_buffer("filters_MK", torch.from_numpy(np.ascontiguousarray(filters.T)).float())
         self.register_buffer("window", torch.hann_window(WINDOW))
 
@@ -87,8 +84,8 @@ class WhisperFrames(LayeredFrames):
     def __init__(self, encoder: WhisperEncoder, layers: tuple[int, ...], *, norm: bool) -> None:
         super().__init__()
         if not norm:  # a middle layer's output is not normed
-            encoder.layer_norm = nn.Identity()  # type: ignore[assignment]
-        self.mel, self.encoder = LogMel(encoder.config.num_mel_bins), encoder
+            encoder.layer_norm = nn.Identity()
+        self.mel, self.encoder = LogMel(encoder.shape.num_mel_bins), encoder
         self.layers, self.norm = layers, norm
 
     def compute_layers(self, wave_BA: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
@@ -99,12 +96,9 @@ class WhisperFrames(LayeredFrames):
         return [torch.cat(of_layer, dim=1) for of_layer in zip(*encoded, strict=True)]
 
     def _encode_window(self, wave_BA: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
-        x_BDF = F.gelu(self.encoder.conv1(self.mel(wave_BA)))
-        x_BFD = F.gelu(self.encoder.conv2(x_BDF)).transpose(1, 2)
-        x_BFD = x_BFD + self.encoder.embed_positions.weight[: x_BFD.shape[1]]
-        outputs = [x_BFD]
+        outputs = [self.encoder.embed(self.mel(wave_BA))]
         for layer in self.encoder.layers[: layers[-1]]:
-            outputs.append(layer(outputs[-1], None))
+            outputs.append(layer(outputs[-1]))
         if self.norm and len(outputs) > len(self.encoder.layers):
             outputs[-1] = self.encoder.layer_norm(outputs[-1])
         return [outputs[layer] for layer in layers]
@@ -120,14 +114,14 @@ def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     weights = obtain_weights(choice.name, choice.weights)
     in_folder = weights.tensors.name.startswith("model.safetensors")
     source = WhisperFolder.open(weights) if in_folder else WhisperFile.open(weights.tensors)
-    count = source.config.encoder_layers
+    count = source.shape.encoder_layers
     layers = check_layers(choice, 0, count) or (count // 2,)
     spec = EncoderSpec(
         name=choice.name,
         modality="audio",
         weights=weights.origin,
         weights_hash=weights.hash,
-        native_dim=source.config.d_model,
+        native_dim=source.shape.d_model,
         layer=simplify_layers(layers),
         tokens_per_second=check_token_rate(choice),
         normalisation="log-mel, 80 dB below the loudest of the clip",
@@ -137,7 +131,7 @@ def whisper_tiny(choice: EncoderChoice, device: torch.device) -> AudioEncoder:
     def load() -> nn.Module:
         return WhisperFrames(source.read_encoder(last), layers, norm=last == count)
 
-    files = {"config.json": describe_config(source.config)}
+    files = {"config.json": describe_config(source.shape)}
     checkpoint = Checkpoint(lambda: dict(source.read_encoder(count).state_dict()), files, prefix="encoder.")
     return AudioEncoder(spec, load, device, checkpoint=checkpoint, layers=range(count + 1))
 
@@ -147,7 +141,7 @@ class WhisperFile:
     """Shape of the encoder in a CTranslate2 file, and its weights, which are read when they are needed."""
 
     file: CT2File
-    config: WhisperConfig
+    shape: WhisperShape
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -155,7 +149,7 @@ class WhisperFile:
         file = CT2File(path)
         if file.kind != "WhisperSpec":
             raise MissingInput(f"{file.path}: a {file.kind}, not a Whisper model", "check `weights`")
-        return cls(file, make_file_config(file, check_encoder(file)))
+        return cls(file, read_shape(file, check_encoder(file)))
 
     def read_encoder(self, layers: int) -> WhisperEncoder:
         return read_encoder(self.file, layers)
@@ -195,16 +189,16 @@ def _check_layer_count(file: CT2File, layers: int) -> None:
 def read_encoder(file: CT2File, layers: int) -> WhisperEncoder:
     """Build the encoder of `file` up to layer `layers`."""
     with torch.device("meta"):  # all tensors are assigned below: no random weights
-        encoder = WhisperEncoder(make_file_config(file, layers))
+        encoder = WhisperEncoder(read_shape(file, layers))
     tensors = {name: torch.from_numpy(np.array(values)) for name, values in _read_tensors(file, layers).items()}
     encoder.load_state_dict(tensors, strict=True, assign=True)
     return encoder
 
 
-def make_file_config(file: CT2File, layers: int) -> WhisperConfig:
-    """Settings of the encoder of `file` up to layer `layers`."""
+def read_shape(file: CT2File, layers: int) -> WhisperShape:
+    """Sizes of the encoder of `file` up to layer `layers`."""
     width, bands, _ = file.shape("encoder/conv1/weight")
-    return WhisperConfig(
+    return WhisperShape(
         d_model=width,
         num_mel_bins=bands,
         encoder_layers=layers,

@@ -29,12 +29,21 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.cache.export.hdf5_parts import (
+    BEYOND,
+    get_dataset,
+    get_group,
+    read_array,
+    read_bytes,
+    read_json,
+    read_names,
+)
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.ragged import Piece, Ragged, compute_offsets
 from unmask.cache.store.token_store import Finished, TokenStore
 from unmask.cache.weights.trained_on import read_trained_on
 from unmask.core.atomic_files import create_file
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.hashing import fingerprint
 
 FORMAT = "unmask-tokens-hdf5"
@@ -66,8 +75,7 @@ def write_hdf5(path: Path, stores: Mapping[str, TokenStore], about: Mapping[str,
 def read_about(path: Path) -> tuple[dict[str, Any], list[str]]:
     """Read `about` and the names of the encoders. `MissingInput` when the file is foreign or edited."""
     with _open_file(path) as file:
-        about: dict[str, Any] = json.loads(file.attrs["about"])
-        return about, json.loads(file.attrs["streams"])
+        return read_json(file, "about", dict), read_json(file, "streams", list)
 
 
 class Hdf5Tokens(Ragged):
@@ -78,8 +86,9 @@ class Hdf5Tokens(Ragged):
         self.path, self.encoder = path, encoder
         with _open_file(path) as file:
             try:
-                self._read(_get_part(file, encoder, h5py.Group))
-            except (OSError, KeyError, ValueError, TypeError) as error:
+                self._read(get_group(file, encoder))
+            except BEYOND as error:
+                raise_read_failure(error)
                 raise MissingInput(f"{path}: {encoder} is not complete ({error})", REMEDY) from error
 
     def __repr__(self) -> str:
@@ -91,49 +100,52 @@ class Hdf5Tokens(Ragged):
 
     def _read(self, group: Any) -> None:
         _check_seal(group)
-        spec = EncoderSpec(**json.loads(group.attrs["spec"]))
+        spec = EncoderSpec(**read_json(group, "spec", dict))
+        # It becomes the name of a folder.
+        if not ENCODER_NAME.fullmatch(spec.name) or not isinstance(spec.width, int):
+            raise ValueError("invalid spec")
         self.media, self.fingerprint = str(group.attrs["media"]), str(group.attrs["fingerprint"])
         if spec.fingerprint(self.media) != self.fingerprint:
             raise ValueError("its spec was edited")
-        small = {name: _get_part(group, name, h5py.Dataset)[()] for name in ("times", "offsets", "media_id", "clip")}
+        small = {name: read_array(group, name, "if") for name in ("times", "offsets", "clip")}
         offsets = small["offsets"]
-        _check_arrays(small, offsets)
-        keys = [
-            (media_id.decode(), clip) for media_id, clip in zip(small["media_id"], small["clip"].tolist(), strict=True)
-        ]
+        media_ids = read_names(group, "media_id")
+        _check_arrays(small, offsets, len(media_ids))
+        keys = list(zip(media_ids, small["clip"].tolist(), strict=True))
         self._read_shards(group, keys)
-        self.trained_on = bytes(_get_part(group, TRAINED_ON, h5py.Dataset)[()]) if TRAINED_ON in group else b""
-        piece = _locate_tokens(self.path, _get_part(group, "tokens", h5py.Dataset), (int(offsets[-1]), spec.width))
+        self.trained_on = read_bytes(group, TRAINED_ON) if TRAINED_ON in group else b""
+        piece = _locate_tokens(self.path, get_dataset(group, "tokens"), (int(offsets[-1]), spec.width))
         super().__init__(spec, keys, np.diff(offsets), small["times"], [piece])
 
     def _read_shards(self, group: Any, keys: list[tuple[str, int]]) -> None:
-        names, sources, clips = (
-            _get_part(group, name, h5py.Dataset)[()].tolist() for name in ("shard", "source", "clips")
-        )
-        failed = bytes(_get_part(group, "failed", h5py.Dataset)[()]).splitlines()
-        if sum(clips) != len(keys):
+        self.shards, sources = (read_names(group, name) for name in ("shard", "source"))
+        clips = read_array(group, "clips", "i").tolist()
+        failed = [json.loads(line) for line in read_bytes(group, "failed").splitlines()]
+        if sum(clips) != len(keys) or min(clips, default=0) < 0:
             raise ValueError(f"{sum(clips)} clips in shards, {len(keys)} in all")
-        self.shards = [name.decode() for name in names]
-        if not all(SHARD_NAME.fullmatch(name) for name in self.shards):
+        if not all(map(SHARD_NAME.fullmatch, self.shards)) or len(set(self.shards)) != len(self.shards):
             raise ValueError("invalid shard names")
+        if not all(isinstance(one, dict) and all(isinstance(why, str) for why in one.values()) for one in failed):
+            raise ValueError("invalid reasons")
         self.about: dict[str, Finished] = {}
         """Shard name -> its source, clips and refused clips."""
         start = 0
         for name, source, count, refused in zip(self.shards, sources, clips, failed, strict=True):
-            self.about[name] = Finished(source.decode(), keys[start : start + count], json.loads(refused))
+            self.about[name] = Finished(source, keys[start : start + count], refused)
             start += count
         self.sources = {name: about.source for name, about in self.about.items()}
 
     def verify(self) -> dict[str, list[str]]:
         """Encoder -> its datasets that changed since they were written; empty for none."""
         with _open_file(self.path) as file:
-            group = file[self.encoder]
-            sums: dict[str, str] = json.loads(group.attrs["checksums"])
-            wrong = [
-                name
-                for name, expected in sums.items()
-                if _hash_arrays([_get_part(group, name, h5py.Dataset)]) != expected
-            ]
+            try:
+                group = get_group(file, self.encoder)
+                sums = read_json(group, "checksums", dict)
+                wrong = {name for name, sealed in sums.items() if _hash_arrays([get_dataset(group, name)]) != sealed}
+                wrong |= set(group) ^ set(sums)
+            except BEYOND as error:
+                raise_read_failure(error)
+                raise MissingInput(f"{self.path}: {self.encoder} is not complete ({error})", REMEDY) from error
         return {self.encoder: sorted(wrong)} if wrong else {}
 
 
@@ -184,33 +196,29 @@ def _open_file(path: Path) -> Any:
         if (file.attrs.get("format"), file.attrs.get("version")) != (FORMAT, VERSION):
             raise ValueError(f"not an export of version {VERSION}")
         _check_seal(file)
-        if not all(ENCODER_NAME.fullmatch(name) for name in json.loads(file.attrs["streams"])):
+        names = read_json(file, "streams", list)
+        if not all(map(ENCODER_NAME.fullmatch, names)) or len(set(names)) != len(names):
             raise ValueError("invalid encoder names")
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        read_json(file, "about", dict)
+    except BEYOND as error:
         if file is not None:
             file.close()
+        raise_read_failure(error)
         raise MissingInput(f"{path}: not readable as exported tokens ({error})", REMEDY) from error
     return file
 
 
-def _get_part(group: Any, name: str, kind: type) -> Any:
-    """Get an object stored in this file. Links are refused: they could lead to any file of this machine."""
-    found: Any = group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
-    inside = isinstance(found, kind)
-    if not inside or (kind is h5py.Dataset and (found.external or found.is_virtual)):
-        raise KeyError(f"no {name}")
-    return found
-
-
-def _check_arrays(arrays: Mapping[str, NDArray[Any]], offsets: NDArray[Any]) -> None:
+def _check_arrays(arrays: Mapping[str, NDArray[Any]], offsets: NDArray[Any], media_ids: int) -> None:
     kinds = {"times": "<f4", "offsets": "<i8", "clip": "<i4"}
-    if any(arrays[name].dtype != np.dtype(kind) or arrays[name].ndim != 1 for name, kind in kinds.items()):
+    if any(arrays[name].dtype != np.dtype(kind) for name, kind in kinds.items()):
         raise ValueError("arrays of other types")
     clips = len(offsets) - 1
     if clips < 0 or offsets[0] != 0 or (np.diff(offsets) < 0).any() or len(arrays["times"]) != offsets[-1]:
         raise ValueError("damaged offsets")
-    if len(arrays["media_id"]) != clips or len(arrays["clip"]) != clips:
+    if media_ids != clips or len(arrays["clip"]) != clips:
         raise ValueError("damaged keys")
+    if not np.isfinite(arrays["times"]).all():
+        raise ValueError("damaged times")
 
 
 def _locate_tokens(path: Path, tokens: Any, shape: tuple[int, int]) -> Piece:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import ValidationError
 
 from unmask.cache.export.hdf5_file import REMEDY, Hdf5Tokens, read_about, write_hdf5
 from unmask.cache.store.profile_index import LATEST, read_index, write_index
 from unmask.cache.store.ragged import REPAIR
-from unmask.cache.store.token_store import Finished, TokenStore, create_store, write_tokens
+from unmask.cache.store.token_locks import hold_stores, hold_tokens
+from unmask.cache.store.token_store import SPEC, Finished, TokenStore, create_store, write_tokens
 from unmask.cache.weights.trained_on import FILE as TRAINED_ON
-from unmask.core.atomic_files import remove_leftovers, write_text
+from unmask.cache.weights.trained_on import TrainedOn
+from unmask.core.atomic_files import write_text
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.progress import Progress
+from unmask.core.sharing.shared_work import Claims
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import Profile
-from unmask.preprocess.shards.shard_plan import hash_media_settings
+from unmask.preprocess.shards.media_locks import claim_shards
+from unmask.preprocess.shards.shard_plan import get_media_folder, hash_media_settings
+
+FINITE_AT_ONCE = 16 << 20
+"""Numbers of an export that are looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +73,44 @@ def import_hdf5(work: WorkFolder, path: Path) -> list[StageReport]:
     profile, media, shards = _check_about(path, about)
     exported = {name: Hdf5Tokens(path, name) for name in names}
     for name, tokens in exported.items():
-        if tokens.verify() or tokens.media != media or tokens.shards != shards:
+        if tokens.verify() or tokens.media != media or tokens.shards != shards or not _is_usable(tokens):
             raise MissingInput(f"{path}: {name} is damaged", REMEDY)
     folders = {name: f"{tokens.spec.name}-{tokens.fingerprint}" for name, tokens in exported.items()}
     for name, tokens in exported.items():
         _refuse_other_media(work.tokens / folders[name], tokens)
-    with Progress("import", sum(len(tokens) for tokens in exported.values()), "clips") as bar:
-        reports = [_import_store(work.tokens / folders[name], tokens, bar) for name, tokens in exported.items()]
-    write_index(work, profile, _merge_shards(work, profile, shards, folders), folders)
+    claims = claim_shards(work, get_media_folder(work, profile.preprocess))
+    with (
+        hold_tokens(work),
+        Progress("import", sum(len(tokens) for tokens in exported.values()), "clips") as bar,
+    ):
+        with hold_stores(work):
+            for name, tokens in exported.items():
+                _create_store(work.tokens / folders[name], tokens, claims)
+        reports = [_import_store(work.tokens / folders[name], tokens, bar, claims) for name, tokens in exported.items()]
+        write_index(work, profile, _merge_shards(work, profile, shards, folders), folders)
     return reports
 
 
 def _check_about(path: Path, about: Mapping[str, object]) -> tuple[Profile, str, list[str]]:
     try:
         profile, media, shards = Profile.model_validate(about["profile"]), about["media"], about["shards"]
-    except (ValidationError, KeyError) as error:
+    except (ValidationError, KeyError, RecursionError) as error:
         raise MissingInput(f"{path}: exported by another version of this program", REMEDY) from error
     if media != hash_media_settings(profile.preprocess) or not isinstance(shards, list):
         raise MissingInput(f"{path}: made from another version's media", REMEDY)
     return profile, media, shards
+
+
+def _is_usable(tokens: Hdf5Tokens) -> bool:
+    """Are all tokens finite, and is the record of what adapted weights have seen one of this version?"""
+    try:
+        if tokens.trained_on:
+            TrainedOn.model_validate(json.loads(tokens.trained_on))
+    except (ValueError, RecursionError):  # ValidationError is a ValueError
+        return False
+    step = max(1, FINITE_AT_ONCE // max(1, tokens.spec.width))
+    parts = (part[start : start + step] for part in tokens.parts for start in range(0, len(part), step))
+    return all(bool(np.isfinite(part).all()) for part in parts)
 
 
 def _refuse_other_media(folder: Path, tokens: Hdf5Tokens) -> None:
@@ -94,30 +122,34 @@ def _refuse_other_media(folder: Path, tokens: Hdf5Tokens) -> None:
             )
 
 
-def _import_store(folder: Path, tokens: Hdf5Tokens, bar: Progress) -> StageReport:
-    report = StageReport(f"import {tokens.encoder}", given=len(tokens))
+def _create_store(folder: Path, tokens: Hdf5Tokens, claims: Claims) -> None:
     create_store(folder, tokens.spec, tokens.media)
     if tokens.trained_on:
         write_text(folder / TRAINED_ON, tokens.trained_on.decode())
-    remove_leftovers(folder)
+    claims.remove_leftovers(folder, (SPEC, TRAINED_ON))
+
+
+def _import_store(folder: Path, tokens: Hdf5Tokens, bar: Progress, claims: Claims) -> StageReport:
+    report = StageReport(f"import {tokens.encoder}", given=len(tokens))
     first = token = 0
     for shard, about in tokens.about.items():
         lengths = tokens.lengths[first : first + len(about.keys)]
         rows = slice(token, token + int(lengths.sum()))
-        if Finished.read(folder / shard, tokens.fingerprint) == about and not find_damage(folder / shard):
-            report.skipped += len(about.keys) - len(about.failed)
-        else:
-            write_tokens(
-                folder / shard,
-                tokens.fingerprint,
-                about.keys,
-                tokens.parts[0][rows],
-                tokens.times[rows],
-                lengths.tolist(),
-                source=about.source,
-                failed=about.failed,
-            )
-            report.done += len(about.keys) - len(about.failed)
+        with claims.hold(shard):
+            if Finished.read(folder / shard, tokens.fingerprint) == about and not find_damage(folder / shard):
+                report.skipped += len(about.keys) - len(about.failed)
+            else:
+                write_tokens(
+                    folder / shard,
+                    tokens.fingerprint,
+                    about.keys,
+                    tokens.parts[0][rows],
+                    tokens.times[rows],
+                    lengths.tolist(),
+                    source=about.source,
+                    failed=about.failed,
+                )
+                report.done += len(about.keys) - len(about.failed)
         report.failed |= about.failed
         bar.advance(len(about.keys), failed=len(about.failed))
         first, token = first + len(about.keys), rows.stop

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Self
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unmask.cache.spec import TOKEN_WIDTH
-from unmask.core.atomic_files import create_file
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import MissingInput, UsageError, raise_read_failure
+from unmask.core.files.sealed_arrays import read_arrays, write_arrays
 from unmask.core.openmp import use_one_thread
 
 ORTHOGONAL = "orthogonal-seed"
@@ -51,16 +50,16 @@ class Projection:
         return (centred @ self.matrix).astype(np.float16)
 
     def write(self, path: Path) -> None:
-        with create_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, mean=self.mean, matrix=self.matrix)
+        write_arrays(path, {"mean": self.mean, "matrix": self.matrix})
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """`MissingInput` when the file does not exist, or is damaged."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls(file["mean"], file["matrix"])
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            arrays = read_arrays(path)
+            return cls(arrays["mean"], arrays["matrix"])
+        except (OSError, ValueError, KeyError) as error:
+            raise_read_failure(error)
             problem = f"{path}: the fitted projection of these tokens is missing or damaged"
             raise MissingInput(problem, "run `unmask extract` with the profile that fits it") from error
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from unmask.cache.store.extraction_parts import list_parts
 from unmask.cache.store.profile_index import LATEST, list_referenced_folders, read_augmented_folders, read_index
+from unmask.cache.store.token_locks import hold_tokens
 from unmask.cache.store.token_store import Finished, read_spec
 from unmask.core.atomic_files import TEMPORARY
 from unmask.core.errors import MissingInput
-from unmask.core.file_lock import hold_lock
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import Profile
-
-LOCK = "tokens"
-"""Name of the lock that `extract` and `gc` hold: nothing refers to a store yet while it is being filled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +93,13 @@ def _read_reference(path: Path, latest: str | None) -> Reference:
 
 def list_stores(work: WorkFolder, runs: Sequence[RunUse]) -> list[StoreFacts]:
     """Describe every store of `work`. `runs`: as train/token_usage.py lists them."""
-    known = list_references(work)
+    known = [*list_references(work), *_list_part_references(work)]
     return [_describe_store(folder, known, runs) for folder in list_store_folders(work)]
+
+
+def _list_part_references(work: WorkFolder) -> list[Reference]:
+    """The stores of parts that `unmask merge` has not joined yet."""
+    return [Reference(part.path, part.profile, [], part.stores, frozenset(), latest=False) for part in list_parts(work)]
 
 
 def list_store_folders(work: WorkFolder) -> list[Path]:
@@ -160,13 +163,19 @@ def measure_disk_use(work: WorkFolder) -> dict[str, int]:
     return dict(sorted(sizes.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
-def remove_stores(work: WorkFolder, folders: Sequence[str]) -> None:
-    """Remove these stores, each in one step.
+def remove_unused_stores(
+    work: WorkFolder, folders: Collection[str], list_use: Callable[[], Sequence[RunUse]]
+) -> list[str]:
+    """Remove those of `folders` that nothing refers to now, each in one step; their names. `list_use`: see list_stores.
 
-    After a kill a store is complete, or renamed so that the next call removes the rest.
+    Looked up again under a lock, because the user was asked meanwhile. After a kill a store is complete, or renamed so
+    that the next call removes the rest. `Held` while stores are filled.
     """
-    with hold_lock(work.locks / LOCK, "extract or gc"):
-        for name in folders:
+    with hold_tokens(work, alone=True):
+        unused = [store.folder for store in list_stores(work, list_use()) if not store.referenced]
+        removed = [name for name in unused if name in folders]
+        for name in removed:
             aside = work.tokens / f"{TEMPORARY}{uuid.uuid4().hex}-{name}"
             (work.tokens / name).rename(aside)
             shutil.rmtree(aside)
+    return removed

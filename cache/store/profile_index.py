@@ -8,20 +8,21 @@ tokens/<profile fingerprint>.json, and tokens/latest.json for the last one writt
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import BaseModel, Field
 
 from unmask.cache.store.first_open import check_first_open
 from unmask.cache.store.token_store import REMEDY, TokenStore
 from unmask.cache.weights.trained_on import describe_seen
-from unmask.core.atomic_files import write_json
 from unmask.core.checksums import FILE as CHECKSUMS
 from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
@@ -30,6 +31,21 @@ from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder, h
 
 LATEST = "latest.json"
 ADAPT_AGAIN = "unmask adapt on this split, or unmask extract with other weights (docs/adapt.md)"
+
+
+Name = Annotated[str, Field(pattern=r"^[^/\x00]+$")]
+"""Of a file or folder inside the work folder."""
+
+
+class _Index(BaseModel):
+    """The file, as `write_index` writes it; `views` and `others` are missing in those of earlier versions."""
+
+    profile: Profile
+    media: str
+    shards: list[Name]
+    streams: dict[str, Name]
+    views: dict[str, list[Name]] = {}
+    others: list[Name] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +72,7 @@ def hash_media(shard: Path) -> str:
     try:
         return fingerprint((shard / CHECKSUMS).read_text(encoding="utf-8"))
     except OSError as error:
-        raise MissingInput(f"{shard}: no finished media shard", "run `unmask preprocess` again") from error
+        raise as_missing_input(error, f"{shard}: no finished media shard", "run `unmask preprocess` again") from error
 
 
 def write_index(
@@ -78,9 +94,9 @@ def write_index(
         "views": dict(views or {}),
         "others": sorted(others),
     }
-    write_json(work.tokens / f"{profile.fingerprint()}.json", about)
+    sealed_files.write_json(work.tokens / f"{profile.fingerprint()}.json", about)
     if latest:
-        write_json(work.tokens / LATEST, about)
+        sealed_files.write_json(work.tokens / LATEST, about)
 
 
 def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = None) -> ProfileTokens:
@@ -123,23 +139,24 @@ def _refuse_stale(shards: list[Path], stores: Sequence[TokenStore]) -> None:
 
 def read_augmented_folders(path: Path) -> dict[str, list[str]]:
     """Encoder -> folders of its augmented tokens, from an index that `read_index` accepts."""
-    views: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")).get("views", {})
+    views: dict[str, list[str]] = sealed_files.read_json(path).get("views", {})
     return views
 
 
 def list_referenced_folders(path: Path) -> set[str]:
     """Names of all store folders in an index: clean, augmented, and native ones that others were projected from."""
     _, _, _, folders = read_index(path)
-    others: list[str] = json.loads(path.read_text(encoding="utf-8")).get("others", [])
+    others: list[str] = sealed_files.read_json(path).get("others", [])
     return {*folders.values(), *chain.from_iterable(read_augmented_folders(path).values()), *others}
 
 
 def read_index(path: Path) -> tuple[Profile, str, list[str], dict[str, str]]:
     """Profile, media fingerprint, names of the shards, encoder -> folder. `MissingInput` when foreign or missing."""
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-        return Profile.model_validate(about["profile"]), about["media"], about["shards"], about["streams"]
+        about = _Index.model_validate(sealed_files.read_json(path))
+        return about.profile, about.media, about.shards, about.streams
     except FileNotFoundError as error:
         raise MissingInput(f"{path}: no tokens of this profile", REMEDY) from error
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
-        raise MissingInput(f"{path}: not a profile index of this version", f"remove it, then {REMEDY}") from error
+    except (ValueError, RecursionError) as error:  # ValidationError is a ValueError
+        problem = f"{path}: not a profile index of this version"
+        raise as_missing_input(error, problem, f"remove it, then {REMEDY}") from error

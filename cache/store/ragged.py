@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.memory_map import announce_reads, map_file
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.process_pool import count_cores
 
 REMEDY = "unmask extract"
@@ -55,6 +55,7 @@ class Piece:
         try:
             whole = map_file(self.path, self.offset + self.bytes)
         except OSError as error:
+            raise_read_failure(error)
             raise MissingInput(f"{self.path}: cannot be mapped ({error})", REPAIR) from error
         tokens: NDArray[np.float16] = whole[self.offset :].view("<f2").reshape(self.rows, self.width)
         return tokens

@@ -15,6 +15,7 @@ tokens/<encoder>-<fingerprint>/
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,12 +27,16 @@ from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.ragged import REMEDY, REPAIR, ClipKey, Piece, Ragged, compute_offsets
-from unmask.core.atomic_files import create_folder, write_json
+from unmask.core.atomic_files import create_folder
 from unmask.core.checksums import FILE as CHECKSUMS
 from unmask.core.checksums import find_damage, write_checksums
 from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 
 __all__ = ["REMEDY", "ClipKey", "Finished", "TokenStore", "create_store", "read_spec", "write_tokens"]
+
+log = logging.getLogger("unmask")
 
 FORMAT = "unmask-tokens"
 VERSION = 2
@@ -39,21 +44,26 @@ SPEC = "spec.json"
 
 
 def create_store(folder: Path, spec: EncoderSpec, media_fingerprint: str) -> None:
-    """Write `spec.json`, unless the folder has one: stores of equal names have equal specs."""
-    if not (folder / SPEC).is_file():
-        about = {"spec": spec.as_json(), "media": media_fingerprint, "fingerprint": spec.fingerprint(media_fingerprint)}
-        write_json(folder / SPEC, about)
+    """Write `spec.json`, unless the folder has a whole one: stores of equal names have equal specs."""
+    about = {"spec": spec.as_json(), "media": media_fingerprint, "fingerprint": spec.fingerprint(media_fingerprint)}
+    if (folder / SPEC).is_file():
+        try:
+            read_spec(folder)
+            return
+        except MissingInput as error:
+            log.warning("%s: written again", error.problem)
+    sealed_files.write_json(folder / SPEC, about)
 
 
 def read_spec(folder: Path) -> tuple[EncoderSpec, str]:
     """The spec and the media fingerprint of a store. `MissingInput` when it is missing, edited or another version's."""
     try:
-        about = json.loads((folder / SPEC).read_text(encoding="utf-8"))
+        about = sealed_files.read_json(folder / SPEC)
         spec, media = EncoderSpec(**about["spec"]), str(about["media"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise_read_failure(error)
-        raise MissingInput(f"{folder}: no token store of this version ({error})", REMEDY) from error
-    if about.get("fingerprint") != spec.fingerprint(media):
+        key = spec.fingerprint(media)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise as_missing_input(error, f"{folder}: no token store of this version ({error})", REMEDY) from error
+    if about.get("fingerprint") != key or not isinstance(spec.width, int):
         raise MissingInput(f"{folder}: its spec.json was edited", f"remove the folder, then {REMEDY}")
     return spec, media
 
@@ -131,8 +141,10 @@ class Finished:
             if tuple(about[key] for key in ("format", "version", "fingerprint", "shard")) != expected:
                 return None
             keys = [(str(media_id), int(clip)) for media_id, clip in about["keys"]]
+            if not isinstance(about["source"], str) or not isinstance(about["failed"], dict):
+                return None
             return cls(about["source"], keys, about["failed"]) if (path / CHECKSUMS).is_file() else None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise_read_failure(error)
             return None
 

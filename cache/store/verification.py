@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from unmask.cache.store.inventory import LOCK, Reference, list_references, list_store_folders
+from unmask.cache.store.inventory import Reference, list_references, list_store_folders
+from unmask.cache.store.token_locks import hold_tokens
 from unmask.cache.store.token_store import SPEC, find_damaged_shards, read_spec
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
-from unmask.core.file_lock import hold_lock
 from unmask.core.process_pool import count_cores
 from unmask.core.progress import Progress
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
-from unmask.preprocess.partition import lock_partition
+from unmask.preprocess.shards.media_locks import hold_media
 from unmask.preprocess.shards.shard_plan import get_media_folder, read_plan, select_usable_rows
 from unmask.preprocess.task import make_item_key
 
@@ -92,9 +92,9 @@ def remove_damaged(work: WorkFolder, found: Sequence[Damage], manifest: Manifest
     kept = {path for path in media if not _can_be_made_again(path, manifest)}
     removed = [one.path for one in found if work.root / one.path not in kept]
     with ExitStack() as stack:
-        stack.enter_context(hold_lock(work.locks / LOCK, "extract or gc"))
+        stack.enter_context(hold_tokens(work, alone=True))
         for folder in sorted({path.parent for path in media - kept}):
-            stack.enter_context(lock_partition(work, folder))
+            stack.enter_context(hold_media(work, folder, alone=True))
         for name in removed:
             _remove(work.root / name)
     return removed, sorted(_get_path_name(work, path) for path in kept)

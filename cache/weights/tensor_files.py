@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from unmask.cache.weights.folder_files import FETCH, check_whole, is_index, list_shards
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 
 Tensors = dict[str, torch.Tensor]
 
@@ -64,7 +64,8 @@ def _read_file(path: Path) -> Tensors:
     if path.suffix == ".safetensors":
         try:
             tensors = _read_header(path) if _HEADERS_ONLY.get() else load_file(path)
-        except (SafetensorError, ValueError) as error:
+        # Shapes that fit the file but no tensor fail in torch.
+        except (SafetensorError, ValueError, TypeError, OverflowError, RuntimeError) as error:
             raise MissingInput(f"{path}: not a complete safetensors file ({error})", FETCH) from error
     else:
         tensors = _read_pickled(path)
@@ -106,6 +107,7 @@ def _read_pickled(path: Path) -> Tensors:
         raise
     # A cut-off or foreign file fails wherever the unpickler happens to be; nothing but tensors is ever made.
     except Exception as error:
+        raise_read_failure(error)
         reason = ANSI.sub("", str(error)).strip().partition("\n")[0].partition(". ")[0]
         raise MissingInput(f"{path}: not a complete file of tensors ({reason})", FETCH) from error
     if not isinstance(tensors, dict) or not all(isinstance(values, torch.Tensor) for values in tensors.values()):

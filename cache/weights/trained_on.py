@@ -8,7 +8,6 @@ changes nothing, and the record names nobody.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -16,8 +15,9 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import ValidationError
 
-from unmask.core.atomic_files import write_json
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import UsageError
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.settings import Settings
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice
@@ -65,13 +65,12 @@ def read_trained_on(folder: Path) -> TrainedOn | None:
     """The record in a weights folder or a token store; None where there is none: weights that nobody adapted here."""
     path = folder / FILE
     try:
-        return TrainedOn.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return TrainedOn.model_validate(sealed_files.read_json(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValidationError, ValueError) as error:
-        raise MissingInput(
-            f"{path}: not a record of this version", "run `unmask adapt` again: it says what these weights have seen"
-        ) from error
+        remedy = "run `unmask adapt` again: it says what these weights have seen"
+        raise as_missing_input(error, f"{path}: not a record of this version", remedy) from error
 
 
 def find_trained_on(weights: str | None) -> TrainedOn | None:
@@ -92,7 +91,7 @@ def find_finished(folder: Path, key: str) -> TrainedOn | None:
 
 
 def write_trained_on(folder: Path, record: TrainedOn) -> None:
-    write_json(folder / FILE, record.model_dump(mode="json"))
+    sealed_files.write_json(folder / FILE, record.model_dump(mode="json"))
 
 
 def hash_links(table: pa.Table) -> list[str]:

@@ -16,20 +16,28 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from unmask.core.atomic_files import create_file
+from unmask.core.files.damage import Damaged as Damaged
 
 KEY = b"unmask-sha256"
 
 
-class Damaged(ValueError):
-    """A table whose values are not those that were written."""
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write Parquet (zstd), atomically, with the digest of its values and metadata."""
+def write_table(path: Path, table: pa.Table) -> str:
+    """Write Parquet (zstd), atomically, with the digest of its values and metadata; the digest."""
     about = {key: value for key, value in (table.schema.metadata or {}).items() if key != KEY}
-    sealed = table.replace_schema_metadata(about | {KEY: hash_table(table)})
+    digest = hash_table(table)
+    sealed = table.replace_schema_metadata(about | {KEY: digest})
     with create_file(path) as temporary:
         pq.write_table(sealed, temporary, compression="zstd")
+    return digest.decode()
+
+
+def read_digest(path: Path) -> str:
+    """The digest that `write_table` gave, from the end of the file; "" in a file of an earlier version.
+
+    The values are not read. `OSError` or `pa.ArrowException` where it cannot be read.
+    """
+    digest: bytes = (pq.read_schema(path).metadata or {}).get(KEY, b"")
+    return digest.decode("ascii", "replace")
 
 
 def read_table(path: Path) -> pa.Table:

@@ -13,6 +13,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from unmask.core.terminal.shown_text import escape_hidden
+
 GAP = 2
 """Spaces between columns."""
 LEAST_NAME, LEAST_WORDS = 16, 24
@@ -50,7 +52,7 @@ class WideTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         if self.title:
-            yield Text(self.title, style="italic")
+            yield Text(escape_hidden(self.title), style="italic")
         width = options.max_width
         if self.fits(width, folded=False):
             yield self._build([(column, column.measure(folded=False)) for column in (self.names, *self.columns)])
@@ -107,4 +109,4 @@ def format_plain(shown: RenderableType, width: int | None = None) -> str:
 
 def _as_text(cell: str | Text) -> Text:
     # Text, not str: rich reads "[n/a]" and a dataset named "[red]" in a str as markup.
-    return cell if isinstance(cell, Text) else Text(cell)
+    return cell if isinstance(cell, Text) else Text(escape_hidden(cell))

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from unmask.cache.stage import open_tokens
-from unmask.core.errors import UsageError
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.file_lock import Held
 from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.ablation.ablation_files import name_ablation, write_ablation
@@ -122,6 +123,8 @@ def _train_preset(
             run = run_folder(work.runs, data, config)
             if fit(data, config, run, device=device, purpose="ablation").stopped:
                 return evaluations, None, True
+        except Held:  # says nothing of the preset
+            raise
         except UsageError as error:
             log.warning("%s: %s", config.preset, error.problem)
             return evaluations, error.problem, False
@@ -132,7 +135,11 @@ def _train_preset(
 
 def _evaluate_run(run: Path, work: WorkFolder, device: torch.device, split: Split) -> Evaluation:
     """Evaluation of `run`; one of the same weights and split is reused."""
-    earlier = find_evaluation(run)
+    try:
+        earlier = find_evaluation(run)
+    except MissingInput as error:
+        log.warning("%s: evaluated again", error.problem)
+        earlier = None
     return earlier if earlier and earlier.split == split else evaluate(run, work, device=device, split=split)
 
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from unmask.core.atomic_files import write_json, write_text
+from unmask.core.atomic_files import write_text
+from unmask.core.files import sealed_files
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
 from unmask.evaluation.ablation.ablation_table import COMPARED, Ablation, AblationRow, list_cells, write_notes
@@ -30,7 +31,7 @@ def write_ablation(folder: Path, ablation: Ablation) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, form in FORMS.items():
         write_text(folder / name, form(ablation))
-    write_json(folder / "ablation.json", ablation.as_json())
+    sealed_files.write_json(folder / "ablation.json", ablation.as_json())
 
 
 def format_csv(ablation: Ablation) -> str:

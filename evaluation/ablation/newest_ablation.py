@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from unmask.core.errors import raise_read_failure
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import Damaged
 from unmask.evaluation.ablation.ablation_table import VERSION, Ablation, AblationRow
 from unmask.evaluation.compare.results import MetricDifference
 from unmask.evaluation.tables.spread import Spread
+
+log = logging.getLogger("unmask")
 
 FILE = "ablation.json"
 
@@ -18,7 +23,7 @@ FILE = "ablation.json"
 def find_newest(ablations: Path, preset: str) -> Ablation | None:
     """The ablation under `ablations` that was written last and has a trained row `preset`; None without one.
 
-    Those of another version, and files that cannot be read, are passed over.
+    Those of another version, and damaged files are passed over, the latter with a warning.
     """
     paths = sorted(ablations.glob(f"*/{FILE}"), key=lambda path: (path.stat().st_mtime, path.parent.name), reverse=True)
     found = (_read_ablation(path) for path in paths)
@@ -28,14 +33,17 @@ def find_newest(ablations: Path, preset: str) -> Ablation | None:
 def _read_ablation(path: Path) -> Ablation | None:
     """Without its controls and store uses."""
     try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        value = sealed_files.read_json(path)
         if value.get("version") != VERSION:
             return None
         rows = tuple(map(_read_row, value["rows"]))
         known = _keep_fields(value, Ablation)
         seeds, shortcuts = tuple(value["seeds"]), tuple(value.get("shortcuts", ()))
         return Ablation(**known | {"rows": rows, "controls": (), "stores": (), "seeds": seeds, "shortcuts": shortcuts})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise_read_failure(error)
+        if isinstance(error, Damaged):
+            log.warning("%s: left out; unmask ablate makes it again", error)
         return None
 
 

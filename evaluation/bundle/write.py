@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -43,7 +42,7 @@ from unmask.train.bundles.machine_class import describe_class
 from unmask.train.bundles.model_weights import load_weights, write_weights
 from unmask.train.bundles.opening import is_bundle, open_bundle
 from unmask.train.bundles.placed_encoders import place_weights
-from unmask.train.run_folder import CONFIG, INPUTS, SUMMARY, LoadedRun, load_run, read_inputs, read_summary
+from unmask.train.run_folder import CONFIG, INPUTS, SUMMARY, LoadedRun, load_run, read_inputs, read_json, read_summary
 
 CPU = torch.device("cpu")
 LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
@@ -124,7 +123,7 @@ def _write_runs(run: Path, loaded: LoadedRun, sources: Sequence[EncoderSource], 
 
 def _write_run(run: Path, loaded: LoadedRun, sources: Sequence[EncoderSource], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / CONFIG, json.loads((run / CONFIG).read_text(encoding="utf-8")))
+    write_json(folder / CONFIG, read_json(run / CONFIG))
     write_json(folder / INPUTS, _place_inputs(read_inputs(run), loaded, sources))
     if not loaded.members:
         write_weights(folder / WEIGHTS, load_weights(run))
@@ -139,7 +138,9 @@ def _place_inputs(about: dict[str, Any], loaded: LoadedRun, sources: Sequence[En
             stream = streams[source.need.stream]
             stream["spec"] = stream["spec"] | {"weights": "inside the bundle"}
     profile = loaded.info.profile.model_dump(mode="json") | {"encoders": encoders}
-    return about | {"profile": profile, "streams": streams}
+    # The bundle's weights are another file, whose checksum is in its listing.
+    kept = {name: value for name, value in about.items() if name != "weights"}
+    return kept | {"profile": profile, "streams": streams}
 
 
 def _place_choice(source: EncoderSource) -> dict[str, Any]:

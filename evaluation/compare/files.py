@@ -9,13 +9,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from unmask.core.atomic_files import write_json, write_text
+from unmask.core.files.csv_tables import format_rows
 from unmask.evaluation.compare.results import RunComparison
 from unmask.evaluation.compare.table import list_cells, list_headings, list_other_metrics
 from unmask.evaluation.tables.text_tables import escape_latex
@@ -35,9 +34,7 @@ def write_comparison(folder: Path, found: RunComparison) -> None:
 
 
 def format_csv(found: RunComparison) -> str:
-    file = io.StringIO()
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow(["base", "run", "dataset", *COUNTS, "metric", *FIGURES, *TESTS])
+    lines: list[list[object]] = [["base", "run", "dataset", *COUNTS, "metric", *FIGURES, *TESTS]]
     for run in found.runs:
         for row in run.rows:
             about = [found.base, run.name, row.name, *(getattr(row, name) for name in COUNTS)]
@@ -45,8 +42,8 @@ def format_csv(found: RunComparison) -> str:
                 figures = [one.base, one.run, one.difference, *(one.interval or (None, None)), one.p, one.corrected]
                 test = row.delong if one.metric == binary.METRICS[0].name else None
                 beside = [test.difference, *test.interval, test.p, row.delong_corrected] if test else [None] * 5
-                table.writerow([*about, one.metric, *figures, *beside])
-    return file.getvalue()
+                lines.append([*about, one.metric, *figures, *beside])
+    return format_rows(lines)
 
 
 def format_markdown(found: RunComparison) -> str:

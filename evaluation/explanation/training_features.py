@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unmask.core.atomic_files import create_file
+from unmask.core.errors import raise_read_failure
+from unmask.core.files import sealed_arrays
 from unmask.evaluation.explanation.clip_spans import read_spans
 from unmask.evaluation.open_run import OpenRun
 from unmask.evaluation.verdicts.findings import Neighbor
@@ -93,31 +93,30 @@ def write_training_features(opened: OpenRun, *, device: torch.device, seed: int 
     rows = {row.media_id: row for row in opened.manifest.rows()}
     table, spans = data.clips, read_spans(opened, clips)
     of_clips = [rows[media_id] for media_id in table.media_id[clips].tolist()]
-    with create_file(opened.run / FILE) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(
-            file,
-            about=np.array(json.dumps(_describe_run(opened.info))),
-            features=_normalize(features - mean).astype(np.float16),
-            mean=mean,
-            media_id=table.media_id[clips],
-            dataset=np.array([row.dataset for row in of_clips], np.str_),
-            path=np.array([row.path for row in of_clips], np.str_),
-            is_fake=table.label[clips] == 1,
-            start_s=np.array([spans[clip][0] for clip in clips.tolist()], np.float32),
-        )
+    arrays = {
+        "about": np.array(json.dumps(_describe_run(opened.info))),
+        "features": _normalize(features - mean).astype(np.float16),
+        "mean": mean,
+        "media_id": table.media_id[clips],
+        "dataset": np.array([row.dataset for row in of_clips], np.str_),
+        "path": np.array([row.path for row in of_clips], np.str_),
+        "is_fake": table.label[clips] == 1,
+        "start_s": np.array([spans[clip][0] for clip in clips.tolist()], np.float32),
+    }
+    sealed_arrays.write_arrays(opened.run / FILE, arrays, compress=True)
 
 
 def read_training_features(run: Path, info: RunInfo) -> TrainingFeatures | None:
     """None where there are none, they cannot be read, or are of other weights than the run has now."""
     try:
-        with np.load(run / FILE, allow_pickle=False) as file:
-            arrays: dict[str, Any] = {name: file[name] for name in file.files}
+        arrays: dict[str, Any] = sealed_arrays.read_arrays(run / FILE)
         about = json.loads(str(arrays.pop("about")))
         found = TrainingFeatures(**arrays)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        log.warning("%s: not readable (%s)", run / FILE, error)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise_read_failure(error)
+        log.warning("%s: not readable (%s); unmask evaluate writes it again", run / FILE, error)
         return None
     return found if about == _describe_run(info) and _fits_together(found) else None
 

@@ -27,6 +27,7 @@ from unmask.evaluation.predictions import Predictions, write_predictions
 from unmask.evaluation.results import Evaluation, write_evaluation
 from unmask.evaluation.score_tables import Scorer, compare, measure
 from unmask.evaluation.slices.measure import measure_slices
+from unmask.evaluation.stored.one_evaluation import PREDICTIONS
 from unmask.manifests.audit.known_shortcuts import find_header_shortcuts, read_shortcuts
 from unmask.manifests.manifest import Manifest, MediaRow, Split, read_manifest
 from unmask.train.data.token_data import TokenData
@@ -84,7 +85,8 @@ def evaluate_scores(
     )
     folder = work.foreign / named
     folder.mkdir(parents=True, exist_ok=True)
-    write_predictions(folder, scope.items, scores, threshold.value, controls)
+    digest = write_predictions(folder, scope.items, scores, threshold.value, controls)
+    evaluation = replace(evaluation, files={PREDICTIONS: digest})
     write_evaluation(folder, evaluation)
     return evaluation
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from unmask.core.atomic_files import create_file, write_text
 from unmask.core.errors import UsageError
+from unmask.core.files.csv_tables import guard_cell
 from unmask.evaluation.predictions import read_predictions
 
 COLUMNS = ("media_id", "dataset", "path", "label", "score", "logit")
@@ -35,8 +37,11 @@ def export_scores(folder: Path, path: Path) -> None:
     check_export(path)
     table = read_predictions(folder)
     if path.suffix.lower() == ".csv":
+        # A name that would be a formula gets a mark, which `--scores` takes off again.
+        paths = pa.array(list(map(guard_cell, table.column("path").to_pylist())), pa.string())
+        guarded = table.select(COLUMNS).set_column(COLUMNS.index("path"), "path", paths)
         with create_file(path) as temporary:
-            pa_csv.write_csv(table.select(COLUMNS), temporary)
+            pa_csv.write_csv(guarded, temporary)
         return
     score, logit = (table.column(name).to_numpy() for name in ("score", "logit"))
     names = [_name_item(*one) for one in zip(*(table.column(name).to_pylist() for name in COLUMNS[:3]), strict=True)]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unmask.core.errors import UsageError
+from unmask.core.files.csv_tables import MARK, unguard_cell
 from unmask.manifests.manifest import MediaRow
 
 SHOWN = 3
@@ -77,6 +78,10 @@ class ItemIds:
     def _find(self, key: str) -> list[int]:
         if key in self._exact:
             return [self._exact[key]]
+        # Our own tables mark names that a spreadsheet would calculate.
+        return self._find_end(key) or (self._find_end(unguard_cell(key)) if key.startswith(MARK) else [])
+
+    def _find_end(self, key: str) -> list[int]:
         wanted = key.replace("\\", "/").removeprefix("./")
         # A dot may belong to the name: the whole name is a stem before it is cut.
         return self._named.find(wanted) or self._stems.find(wanted) or self._stems.find(_cut_extension(wanted))

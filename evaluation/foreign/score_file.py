@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import MissingInput, UsageError, raise_read_failure
 
 Side = Literal["fake", "real"]
 
@@ -28,6 +28,10 @@ COLUMNS = 'a header with the column "score" and one of ' + ", ".join(f'"{name}"'
 LINES = 'one "id score" per line, separated by a tab or by spaces'
 BLOCK = 100_000
 """Lines that are Python objects at a time."""
+LONGEST_HEADER = 1 << 20
+"""Characters of the first line."""
+LONGEST_LINE = 1 << 16
+"""Characters of a line "id score"."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,13 @@ class ScoreFile:
     """The class of high scores where nobody says otherwise: fake in a CSV, real (bona fide) in ASVspoof's lines."""
 
     def find_line(self, number: int) -> int:
-        """Line of the file, from 1, with score `number`, from 0."""
+        """Line of the file, from 1, with score `number`, from 0; 0 where lines cannot be counted."""
         read = _list_csv_lines if self.path.suffix.lower() == ".csv" else _list_lines
         with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            return next(islice(read(file), number, None))
+            try:
+                return next(islice(read(file), number, None), 0)
+            except csv.Error:
+                return 0
 
 
 def read_scores(path: Path) -> ScoreFile:
@@ -76,7 +83,10 @@ def read_scores(path: Path) -> ScoreFile:
 def _read_table(path: Path) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     """Ids and scores, (N,) strings each. Read in blocks: only these columns of a large file are in memory."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        header = next(csv.reader(file), [])
+        try:
+            header = next(csv.reader([file.readline(LONGEST_HEADER)]), [])
+        except csv.Error as error:
+            raise UsageError(f"{path}, line 1: {error}", COLUMNS) from error
     named = {name.strip().lower(): name for name in header}
     score = next((named[name] for name in SCORE_COLUMNS if name in named), None)
     key = next((named[name] for name in ID_COLUMNS if name in named), None)
@@ -92,6 +102,7 @@ def _read_table(path: Path) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
         with pa_csv.open_csv(path, convert_options=options) as reader:
             table = pa.Table.from_batches(list(reader), reader.schema)
     except (pa.ArrowException, OSError) as error:
+        raise_read_failure(error)
         raise UsageError(f"{path}: {error}", COLUMNS) from error
     ids = table.column(key)
     return pc.binary_join_element_wise(table.column(dataset), ids, "/") if dataset else ids, table.column(score)
@@ -110,7 +121,7 @@ def _read_lines(path: Path) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
 
 
 def _split_lines(path: Path, file: IO[str]) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), 1):
         fields = _split(line)
         if not fields or (number == 1 and _is_header(fields)):
             continue
@@ -142,7 +153,7 @@ def _to_numbers(texts: pa.ChunkedArray) -> NDArray[np.float64]:
 
 def _to_number(text: str) -> float:
     try:
-        return float(text)
+        return float("nan") if "_" in text else float(text)  # Python reads 1_0 as ten
     except ValueError:
         return float("nan")
 
@@ -175,7 +186,7 @@ def _list_csv_lines(file: IO[str]) -> Iterator[int]:
 
 
 def _list_lines(file: IO[str]) -> Iterator[int]:
-    for number, line in enumerate(file, 1):
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), 1):
         fields = _split(line)
         if fields and not (number == 1 and _is_header(fields)):
             yield number

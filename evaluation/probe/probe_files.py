@@ -9,8 +9,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from rich.console import Group
 from rich.text import Text
 
 from unmask.core.atomic_files import write_json, write_text
+from unmask.core.files.csv_tables import format_rows
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
 from unmask.core.terminal.wide_table import Column, WideTable
@@ -46,11 +45,8 @@ def format_yaml(found: Probe) -> str:
 
 def format_csv(found: Probe) -> str:
     """Comma-separated numbers, not rounded."""
-    file = io.StringIO()
-    table = csv.writer(file, lineterminator="\n")
-    table.writerow([field.name for field in fields(Cell)])
-    table.writerows(astuple(cell) for part in found.modalities for cell in part.cells)
-    return file.getvalue()
+    headings = [field.name for field in fields(Cell)]
+    return format_rows([headings, *(astuple(cell) for part in found.modalities for cell in part.cells)])
 
 
 def format_html(found: Probe) -> str:

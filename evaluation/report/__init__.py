@@ -38,7 +38,8 @@ from unmask.evaluation.robustness.robustness import find_robustness
 from unmask.evaluation.suites.newest_suites import find_newest_suites
 from unmask.evaluation.unscored_items import load_outcomes
 from unmask.manifests.manifest import Manifest, MediaRow, read_manifest
-from unmask.train.run_folder import LoadedRun, load_finished, load_run, read_metrics
+from unmask.train.resume.earlier_training import load_finished
+from unmask.train.run_folder import LoadedRun, load_run, read_metrics
 
 __all__ = ["report"]
 

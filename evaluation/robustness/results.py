@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from unmask.core.atomic_files import write_json, write_text
+from unmask.core.atomic_files import write_text
 from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
+from unmask.core.files.csv_tables import format_rows
+from unmask.core.files.damage import Damaged, as_missing_input
 from unmask.evaluation.robustness.corruptions import CORRUPTIONS, Stream
 from unmask.metrics.bootstrap import Interval
+
+log = logging.getLogger("unmask")
 
 FILE, CSV = "robustness.json", "robustness.csv"
 VERSION = 1
@@ -91,7 +94,7 @@ class Robustness:
 
 
 def write_robustness(run: Path, found: Robustness) -> None:
-    write_json(run / FILE, found.as_json())
+    sealed_files.write_json(run / FILE, found.as_json())
     write_text(run / CSV, format_csv(found))
 
 
@@ -99,14 +102,17 @@ def read_robustness(run: Path) -> Robustness:
     """`MissingInput` if it has not been measured by this version."""
     path = run / FILE
     try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        value = sealed_files.read_json(path)
         if value.pop("version", None) != VERSION:
             raise MissingInput(f"{path}: written by another version", "unmask robustness")
         cells = tuple(CellResult(**{**one, "figures": _read_figures(one)}) for one in value.pop("cells"))
         clean = tuple(map(_read_figure, value.pop("clean")))
         return Robustness(**{**value, "clean": clean, "cells": cells, "notes": tuple(value["notes"])})
+    except Damaged as error:
+        log.warning("%s: left out; unmask robustness measures it again", error)
+        raise MissingInput(str(error), "unmask robustness") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MissingInput(f"{path}: no robustness of this run", "unmask robustness") from error
+        raise as_missing_input(error, f"{path}: no robustness of this run", "unmask robustness") from error
 
 
 def merge_cells(new: Robustness, old: Robustness) -> tuple[CellResult, ...]:
@@ -145,11 +151,7 @@ def list_rows(found: Robustness) -> list[dict[str, Any]]:
 def format_csv(found: Robustness) -> str:
     """`list_rows`; an empty field where a value has no meaning."""
     rows = list_rows(found)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return format_rows([list(rows[0]) if rows else [], *(row.values() for row in rows)])
 
 
 def _split_interval(name: str, span: Interval | None) -> dict[str, float | None]:

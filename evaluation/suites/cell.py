@@ -8,15 +8,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import raise_read_failure
+from unmask.core.files import sealed_files
 from unmask.core.hashing import fingerprint
 from unmask.evaluation.results import MACRO
 from unmask.evaluation.suites.registry import CellSplit
@@ -108,13 +107,13 @@ class CellResult:
 
 
 def write_cell(folder: Path, result: CellResult) -> None:
-    write_json(folder / FILE, {"version": VERSION, **asdict(result)})
+    sealed_files.write_json(folder / FILE, {"version": VERSION, **asdict(result)})
 
 
 def read_cell(folder: Path, key: str) -> CellResult | None:
     """The finished cell of this key; None if there is none, or one that cannot be read."""
     try:
-        value: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        value = sealed_files.read_json(folder / FILE)
         return parse_cell(value) if value.pop("version") == VERSION and value["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise_read_failure(error)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.file_lock import Held
 from unmask.evaluation.item_set import ItemSet, select_labeled
 from unmask.evaluation.open_run import OpenRun
 from unmask.evaluation.predictions import write_predictions
@@ -63,6 +64,8 @@ def run_cell(job: CellJob) -> CellResult:
             return result
         try:
             result = _train_and_score(job, split, config, left_out, device)
+        except Held:  # says nothing of the cell
+            raise
         except UsageError as error:
             return refuse_cell(cell, error.problem)
     write_cell(job.folder, result)

@@ -14,6 +14,7 @@ from unmask.core.file_lock import hold_lock
 from unmask.core.hashing import fingerprint
 from unmask.core.machine import GIB, read_memory_gib
 from unmask.core.process_pool import Failure, count_cores, run_isolated
+from unmask.core.processes.stop_signals import name_stop
 from unmask.core.progress import Progress
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.suites.cell import Cell, CellResult, read_cell
@@ -30,7 +31,7 @@ log = logging.getLogger("unmask")
 
 PROCESS_GIB = 1.2
 """Of a process beside its tokens: libraries, model, optimizer and activations of a small model."""
-STOPPED = "stopped by Ctrl-C, %d of %d cells are finished; run the same command to resume"
+STOPPED = "stopped by %s, %d of %d cells are finished; run the same command to resume"
 NO_LIMIT_S = 30 * 24 * 3600.0
 """A training takes as long as it takes."""
 
@@ -124,7 +125,7 @@ def _run_cells(label: str, jobs: Sequence[CellJob], at_once: int) -> tuple[dict[
                 found[result.key] = result
                 bar.advance()
     except KeyboardInterrupt:
-        log.warning(STOPPED, len(found), len(jobs))
+        log.warning(STOPPED, name_stop(), len(found), len(jobs))
         stopped = True
     finally:
         open_split.cache_clear()

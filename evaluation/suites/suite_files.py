@@ -10,14 +10,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from markupsafe import Markup
 
-from unmask.core.atomic_files import write_json, write_text
+from unmask.core.atomic_files import write_text
+from unmask.core.files import sealed_files
+from unmask.core.files.csv_tables import format_rows
 from unmask.core.html.heat_maps import draw_heat_map
 from unmask.core.html.pages import make_environment
 from unmask.core.html.tables import prepare_tables
@@ -38,21 +38,20 @@ def write_suite(folder: Path, result: SuiteResult) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, form in FORMS.items():
         write_text(folder / name, form(result))
-    write_json(folder / "suite.json", result.as_json())
+    sealed_files.write_json(folder / "suite.json", result.as_json())
 
 
 def format_csv(result: SuiteResult) -> str:
     """One row per cell and dataset or summary; of a cell without figures one row with the reason."""
-    file = io.StringIO()
-    table = csv.writer(file, lineterminator="\n")
     frames = ("frame_auc", "video_auc_of_frames") if any(split.frames for split in result.splits) else ()
-    table.writerow([*COLUMNS, "row", *(metric.name for metric in binary.METRICS), "auc_low", "auc_high", *frames])
+    metrics = (metric.name for metric in binary.METRICS)
+    lines: list[list[object]] = [[*COLUMNS, "row", *metrics, "auc_low", "auc_high", *frames]]
     for cell in result.cells:
         about = [getattr(cell, column) for column in COLUMNS]
         for row, figures in cell.figures.items() or [("", {})]:
             values = [figures.get(metric.name) for metric in binary.METRICS]
-            table.writerow([*about, row, *values, *_list_macro(cell, row, bool(frames))])
-    return file.getvalue()
+            lines.append([*about, row, *values, *_list_macro(cell, row, bool(frames))])
+    return format_rows(lines)
 
 
 def format_markdown(result: SuiteResult) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from unmask.core.files.csv_tables import format_rows
 
 LATEX = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "±": r"$\pm$"}
 LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$"}
@@ -62,9 +62,7 @@ def format_latex(table: TextTable) -> str:
 
 def format_csv(lines: Iterable[Iterable[object]]) -> str:
     """Comma-separated values, not rounded; the first line is the headings, None an empty cell."""
-    file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(list(line) for line in lines)
-    return file.getvalue()
+    return format_rows(lines)
 
 
 def escape_latex(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import torch
 from unmask.cache.encoders import find_stream_name
 from unmask.cache.projections.projection import copy_fitted
 from unmask.cache.stage import extract, open_tokens
+from unmask.core.files.temporary_folder import make_temporary_folder
 from unmask.core.hashing import hash_file
 from unmask.core.process_pool import start_server
 from unmask.core.progress import Progress, silence_progress
@@ -127,9 +127,9 @@ class Batches:
         before = {path: FileState.read(path) for path in paths}
         with (
             silence_progress(self.several),
-            tempfile.TemporaryDirectory(prefix="unmask-", dir=self.options.folder) as folder,
+            make_temporary_folder(self.options.folder) as folder,
         ):
-            work = WorkFolder(Path(folder))
+            work = WorkFolder(folder)
             verdicts = judge_files(paths, self.loaded, self.run, work, self.device, self.options)
         return add_custody(verdicts, self.judged_by, before, fork=fork)
 

@@ -28,6 +28,8 @@ from unmask.preprocess.outcomes import Outcome
 from unmask.train.data.batch import MODALITIES
 from unmask.train.scoring import ClipScores, compute_probability
 
+NOT_FINITE = f"{CRASHED}the model gives no finite number for it (unmask doctor; --device cpu)"
+
 
 @dataclass(frozen=True)
 class ScoredFiles:
@@ -105,6 +107,12 @@ def score_items(
     """media_id -> verdict of the items with these numbers in the clip table."""
     items, clips = opened.score(list(numbers.values()), device=device)
     ordered = dict(sorted(numbers.items(), key=lambda pair: pair[1]))
+    finite = np.isfinite(items.score).tolist()
+    if not all(finite):
+        kept = {one: number for (one, number), known_score in zip(ordered.items(), finite, strict=True) if known_score}
+        scored = score_items(opened, kept, known, device, options) if kept else {}
+        lost = make_unscored(opened.loaded, "unreadable", NOT_FINITE)
+        return {media_id: scored.get(media_id, lost) for media_id in ordered}
     return describe_files(ScoredFiles(opened, ordered, items, clips, known, device, options))
 
 

@@ -1,7 +1,7 @@
 """A file of verdicts, one JSON line each, that a repeated call continues.
 
 Each line is the verdict's JSON with `unmask_verdict` (version of the format) and `judged_file` (what has to agree for
-the line to count again). Lines are only appended; of several lines on one file the last counts.
+the line to count again), and with a checksum. Lines are only appended; of several lines on one file the last counts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 
 from unmask.core.errors import UsageError
+from unmask.core.files.sealed_files import is_whole_line, seal_line
 from unmask.core.hashing import fingerprint, hash_file
 from unmask.evaluation.verdicts.verdict import Verdict
 from unmask.manifests.datasets.sidecars import read_text_beside
@@ -28,6 +29,8 @@ VERSION = 1
 MARK = "unmask_verdict"
 BEGINNING = f'{{"{MARK}": '.encode()
 JUDGED = "judged_file"
+TEXTS = ("path", "sha256", "text", "key")
+LONGEST_LINE = 1 << 26
 # Another call may end otherwise, with other limits or on a machine with less to do.
 TRIED_AGAIN = ("timeout", "memory", "crashed", "vanished")
 
@@ -67,11 +70,11 @@ class VerdictFile:
         line = self._lines.get(str(path))
         if line is None:
             return None
-        about = json.loads(line)
+        about = _parse_line(line)
         judged = about[JUDGED]
         if judged["key"] != self._key or not judged["sha256"]:
             return None
-        if (about.get("reason") or "").partition(":")[0] in TRIED_AGAIN and about.get("score") is None:
+        if str(about.get("reason") or "").partition(":")[0] in TRIED_AGAIN and about.get("score") is None:
             return None
         try:
             same = path.stat().st_size == judged["bytes"] and hash_file(path) == judged["sha256"]
@@ -89,7 +92,7 @@ class VerdictFile:
             "text": _hash_text(path) if custody else "",
             "key": self._key,
         }
-        line = json.dumps({MARK: VERSION, **verdict.as_json(), JUDGED: judged}, ensure_ascii=True)
+        line = seal_line(json.dumps({MARK: VERSION, **verdict.as_json(), JUDGED: judged}, ensure_ascii=True))
         self._file.write(line.encode() + b"\n")
         self._file.flush()
 
@@ -102,16 +105,20 @@ class VerdictFile:
     def _read(self) -> None:
         """Collect the lines, and cut off a last one that was not written to its end."""
         whole, broken = 0, 0
-        for line in self._file:
-            if not line.startswith(BEGINNING[: len(line)]):
+        while line := self._file.readline(LONGEST_LINE):
+            if not line.startswith(BEGINNING[: len(line)]) or len(line) == LONGEST_LINE:
                 raise UsageError(f"{self._path}: not a file of verdicts", "name a new file for --out")
             if not line.endswith(b"\n"):
                 break
             whole += len(line)
             try:
-                self._lines[json.loads(line)[JUDGED]["path"]] = line
-            except (ValueError, KeyError, TypeError):
+                path = _parse_line(line)[JUDGED]["path"] if is_whole_line(line[:-1]) else None
+            except (ValueError, KeyError, TypeError, RecursionError):
+                path = None
+            if path is None:
                 broken += 1
+            else:
+                self._lines[path] = line
         if broken:
             log.warning("%s: %d damaged lines are left out; their files are judged again", self._path, broken)
         self._file.seek(whole)
@@ -123,14 +130,27 @@ def make_key(run_sha256: str, version: str, *parts: Any) -> str:
     return fingerprint(VERSION, run_sha256, version, *parts)
 
 
+def _parse_line(line: bytes) -> dict[str, Any]:
+    """`ValueError`, `KeyError`, `TypeError` or `RecursionError` for a damaged line."""
+    about: dict[str, Any] = json.loads(line)
+    judged = dict(about[JUDGED])
+    fingerprint(about)  # ValueError for what is no number, such as 1e999
+    if not all(isinstance(judged[key], str) for key in TEXTS):
+        raise ValueError("damaged")
+    if not isinstance(judged["bytes"], int):
+        raise TypeError("damaged")
+    return about
+
+
 def _restore(about: dict[str, Any]) -> Verdict | None:
     """A verdict from its line, without pictures and thumbnails; None if it is of another version."""
-    for face in about.get("faces") or ():
-        face.setdefault("thumbnail", "")
     try:
-        return replace(_READER.validate_python(about), pictures=None)
-    except (ValidationError, TypeError):
+        for face in about.get("faces") or ():
+            face.setdefault("thumbnail", "")
+        verdict = replace(_READER.validate_python(about), pictures=None)
+    except (ValidationError, TypeError, AttributeError):
         return None
+    return verdict if verdict.score is None or 0 <= verdict.score <= 1 else None
 
 
 def _hash_text(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,6 +13,7 @@ import soundfile
 import torch
 from PIL import Image
 
+from unmask.core.files.temporary_folder import make_temporary_folder
 from unmask.core.process_pool import start_server
 from unmask.core.warm.kept_values import keep_values
 from unmask.evaluation.verdicts.options import PredictOptions, Stage
@@ -49,8 +49,8 @@ class WarmPredictor:
 
     def warm_up(self) -> None:
         """Load what the first files would wait for, by judging a gray image and a second of noise."""
-        with tempfile.TemporaryDirectory(prefix="unmask-", dir=self.options.folder) as folder:
-            image, audio = Path(folder) / "gray.png", Path(folder) / "noise.wav"
+        with make_temporary_folder(self.options.folder) as folder:
+            image, audio = folder / "gray.png", folder / "noise.wav"
             Image.new("RGB", (64, 64), (128, 128, 128)).save(image)
             soundfile.write(audio, 0.1 * np.random.default_rng(0).standard_normal(RATE), RATE)
             for path in (image, audio):

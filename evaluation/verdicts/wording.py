@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from unmask.core.terminal.shown_text import escape_hidden
 from unmask.evaluation.likelihood.table import format_ratio
 from unmask.evaluation.verdicts.findings import Evidence
 
@@ -17,8 +18,8 @@ NO_VERDICT = "no verdict"
 def describe_verdict(verdict: Verdict) -> str:
     """One line: words, what was judged, what was not, and the score behind them."""
     if verdict.score is None:
-        return f"{verdict.path}: {describe_finding(verdict)}"
-    return f"{verdict.path}: {'; '.join(_list_parts(verdict, verdict.score))}"
+        return escape_hidden(f"{verdict.path}: {describe_finding(verdict)}")
+    return escape_hidden(f"{verdict.path}: {'; '.join(_list_parts(verdict, verdict.score))}")
 
 
 def name_finding(verdict: Verdict) -> str:

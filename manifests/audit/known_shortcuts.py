@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unmask.core.atomic_files import write_json
+from unmask.core.errors import raise_read_failure
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import Damaged
 from unmask.core.hashing import fingerprint
 from unmask.core.openmp import use_one_thread
 from unmask.manifests.audit.cross_validation import make_folds
@@ -23,6 +24,8 @@ from unmask.manifests.header_features import NAMES, NUMBERS, encode_headers
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.metrics.bootstrap import compute_weighted_auc
 
+log = logging.getLogger("unmask")
+
 VERSION = 1
 HEADERS = "file headers"
 # Per class and dataset. An AUC of 200 files per class is exact to .03, and the fits take seconds.
@@ -31,19 +34,23 @@ MOST_FILES = 200
 
 def write_audit(path: Path, audit: Audit, manifest: Manifest) -> None:
     """`Audit.as_json` and the files it is about."""
-    write_json(path, audit.as_json() | {"manifest": _identify(manifest)})
+    sealed_files.write_json(path, audit.as_json() | {"manifest": _identify(manifest)})
 
 
 def read_shortcuts(path: Path, manifest: Manifest, datasets: Collection[str]) -> tuple[Shortcut, ...] | None:
     """Shortcuts of `datasets` in the audit at `path`; None without an audit of the files of `manifest`."""
     try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        value = sealed_files.read_json(path)
         if (value["version"], value["manifest"]) != (VERSION, _identify(manifest)):
             return None
         found = [Shortcut(**entry) for entry in value["shortcuts"] if entry["dataset"] in datasets]
         same = value["split_hash"] == manifest.split_hash
         return tuple(one if same else replace(one, splits={}) for one in found)
-    except (OSError, ValueError, KeyError, TypeError):
+    except Damaged as error:
+        log.warning("%s: shortcuts are looked for in the file headers alone; unmask audit makes it again", error)
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise_read_failure(error)
         return None
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
 from unmask.manifests.datasets.file_tree import Tree, fold, walk
-from unmask.manifests.datasets.tables.lines import find_encoding
+from unmask.manifests.datasets.tables.lines import MOST_PROBLEMS, UnreadableTable, read_list_text
 from unmask.manifests.findings import Conflict, Trouble, as_trouble
 from unmask.manifests.manifest import Split
 
@@ -96,6 +96,10 @@ def _read_test_list(tree: Tree) -> tuple[Listed, list[Conflict]]:
     for path in _find_lists(tree)[:1]:
         try:
             conflicts += _read_lines(tree.root, path, listed)
+        except UnreadableTable as error:
+            listed.clear()
+            problem = f"cannot be read ({error}), so the official test videos are unknown"
+            conflicts.append(Conflict("celeb_df", path, problem, "Restore it from the archive"))
         except Exception as error:
             listed.clear()
             trouble = as_trouble(error, tree.root / path, "the official test videos are unknown")
@@ -106,8 +110,10 @@ def _read_test_list(tree: Tree) -> tuple[Listed, list[Conflict]]:
 def _read_lines(root: Path, path: str, listed: Listed) -> list[Conflict]:
     """Add the lines of the list at `path`; returns a conflict per line that is none."""
     conflicts: list[Conflict] = []
-    text = (root / path).read_text(encoding=find_encoding(root / path), errors="replace")
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_list_text(root / path).splitlines(), 1):
+        if len(conflicts) >= MOST_PROBLEMS:
+            problem = f"from line {number} on it is not read"
+            return [*conflicts, Conflict("celeb_df", path, problem, "Restore it from the archive")]
         entry = _parse_line(line)
         if entry:
             listed[entry[:2]] = entry[2]

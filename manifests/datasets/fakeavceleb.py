@@ -24,7 +24,7 @@ from pathlib import Path
 from unmask.manifests.datasets.base import Facts, File, Layout, Scanned, read_tree
 from unmask.manifests.datasets.file_tree import Tree, fold, walk
 from unmask.manifests.datasets.outline import NO, SURE, Match, Outline
-from unmask.manifests.datasets.tables.lines import find_encoding
+from unmask.manifests.datasets.tables.lines import MOST_PROBLEMS, read_list_text
 from unmask.manifests.findings import Conflict, Refused, Trouble, as_trouble
 
 LIST = "meta_data.csv"
@@ -168,8 +168,7 @@ def read_list(tree: Tree) -> ClipList:
     for path in sorted(paths, key=lambda path: (path.count("/"), path))[:1]:
         found.path = path
         try:
-            text = (tree.root / path).read_text(encoding=find_encoding(tree.root / path), errors="replace")
-            _read_lines(path, text, found)
+            _read_lines(path, read_list_text(tree.root / path), found)
         except csv.Error as error:
             found.entries.clear()
             _add_conflict(found, path, f"cannot be read ({error}), so folders and names are used")
@@ -191,6 +190,8 @@ def _read_lines(path: str, text: str, found: ClipList) -> None:
         problem = _add_line(line, found) if any(line.values()) else None
         if problem:
             _add_conflict(found, path, f"line {lines.line_num}: {problem}")
+        if len(found.conflicts) >= MOST_PROBLEMS:
+            return _add_conflict(found, path, "more wrong lines follow, and are not read")
     return None
 
 

@@ -26,12 +26,16 @@ _MEDIA = (
     "images|image|imgs|img|pictures|pics|photos|videos|video|vids|clips|audios|audio|voices|voice|speech|wavs|wav|"
     "faces|face|frames|samples|sample|files|data"
 )
-_BESIDE = rf"(?:{_MEDIA}|training|train|testing|test|validation|valid|val|\d+)*"
+# One digit at a time: with \d+ inside, forty digits could be divided in as many ways as there are subsets of them.
+_BESIDE = rf"(?:{_MEDIA}|training|train|testing|test|validation|valid|val|\d)*"
 _CLASSES = [re.compile(rf"{_BESIDE}(?:{'|'.join(names)}){_BESIDE}") for names in (REAL, FAKE)]
 # A large folder is downloaded from a drive in parts such as train-20250112T065955Z-001.
 _SPLIT = re.compile(rf"({'|'.join(SPLITS)})(?:{_MEDIA}|set|split|\d+t\d+z\d+)*")
 
 _ONLY_MEDIA = re.compile(rf"(?:{_MEDIA})+")
+
+LONGEST = 255
+"""Characters of a name; in a table it may have any number."""
 
 LEVEL = re.compile(r"(?<![a-z0-9])(raw|c0|c23|c40)(?![a-z0-9])", re.IGNORECASE)
 _ADDED = re.compile(
@@ -43,6 +47,8 @@ _ADDED = re.compile(
 
 def parse_label(folded: str) -> int | None:
     """0 for a folder of real files, 1 for fakes, None for another folder. `folded`: see `file_tree.fold`."""
+    if len(folded) > LONGEST:
+        return None
     return next((label for label, pattern in enumerate(_CLASSES) if pattern.fullmatch(folded)), None)
 
 

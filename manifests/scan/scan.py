@@ -10,6 +10,7 @@ from pathlib import Path
 from unmask.core.crashes import is_crash
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.process_pool import count_cores
+from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.manifests.datasets import LAYOUTS
 from unmask.manifests.datasets.base import Scanned
 from unmask.manifests.datasets.custom_folder import SHAPE
@@ -45,6 +46,8 @@ def scan(
     keep: Callable[[Manifest], None] | None = None,
     media_root: Path | None = None,
     follow_links: bool = False,
+    partition: Partition = WHOLE,
+    is_joined: bool = False,
     say: Say,
 ) -> tuple[Manifest, ScanReport]:
     """One row per media file of every dataset in the folders `data`, in the order of datasets and paths.
@@ -54,7 +57,8 @@ def scan(
     for its `sha256`. `media_root`: folder that the paths of tables are relative to. `follow_links`: read linked folders
     too, and links to files anywhere. `keep` receives the manifest before it is split, so that a refused split costs no
     second probing. `say` receives one line per dataset (counts per split and label, or the names looked for) and per
-    conflict. `MissingInput` when there is no dataset; `UsageError` for wrong options and for a split that leaks.
+    conflict. `partition`: only its files, not split. `is_joined`: `previous` are all parts of this scan, whose failed
+    files stay so. `MissingInput` when there is no dataset; `UsageError` for wrong options and for a split that leaks.
     """
     parse(scheme)
     level = _parse_level(compression)
@@ -65,12 +69,15 @@ def scan(
     if not any(part.rows for part in scanned.values()):
         raise MissingInput(*_describe_nothing(roots, found, scanned))
     report = _start_report(roots, found, scanned)
-    rows = _probe_all(found, scanned, report, previous, workers or count_cores(), full_content)
+    _keep_partition(scanned, report, partition)
+    rows = _probe_all(found, scanned, report, previous, workers or count_cores(), full_content, is_joined)
     # Whoever lists a file in a table means the file that a link leads to.
     linked = [dataset.key for dataset in found if follow_links or dataset.is_table]
     manifest = from_rows(rows, {dataset.key: str(dataset.root.resolve()) for dataset in found}, linked)
     if keep:
         keep(manifest)
+    if not partition.is_whole:
+        return manifest, report
     manifest = resplit(manifest, scheme, seed, allow_leaks=allow_leaks)
     for line in describe_scan(roots, found, manifest, report):
         say(line)
@@ -108,6 +115,14 @@ def _start_report(roots: list[Path], found: list[FoundDataset], scanned: dict[st
     return report
 
 
+def _keep_partition(scanned: dict[str, Scanned], report: ScanReport, partition: Partition) -> None:
+    """Leave out the files of other parts."""
+    if not partition.is_whole:
+        for part in scanned.values():
+            part.rows[:] = [row for row in part.rows if partition.contains(row.media_id)]
+        report.given = sum(len(part.rows) for part in scanned.values())
+
+
 def _probe_all(
     found: list[FoundDataset],
     scanned: dict[str, Scanned],
@@ -115,6 +130,7 @@ def _probe_all(
     previous: Manifest | None,
     workers: int,
     full_content: bool,
+    is_joined: bool,
 ) -> Iterator[MediaRow]:
     """The rows with the header fields of their files; counts the outcomes in `report`.
 
@@ -123,7 +139,7 @@ def _probe_all(
     waiting = [(_PendingRows(dataset.root, scanned[dataset.key].rows)) for dataset in found]
     if previous is not None:
         for part in waiting:
-            part.reuse(previous, full_content)
+            part.reuse(previous, full_content, is_joined)
     total = sum(len(part.rows) - sum(part.reused) for part in waiting)
     fresh = probe_rows(
         (pair for part in waiting for pair in part.list_pending()),
@@ -138,7 +154,7 @@ def _probe_all(
             part.rows[number] = None
             if row.status == "failed":
                 report.failed[f"{row.dataset}/{row.path}"] = row.reason or ""
-            report.skipped += is_reused
+            report.skipped += row.status == "ok" and is_reused
             report.done += row.status == "ok" and not is_reused
             yield row
 
@@ -153,9 +169,10 @@ class _PendingRows:
         self.reused = bytearray(len(rows))
         rows.clear()
 
-    def reuse(self, previous: Manifest, full_content: bool) -> None:
+    def reuse(self, previous: Manifest, full_content: bool, is_joined: bool) -> None:
         rows = [row for row in self.rows if row is not None]
-        for number, known in enumerate(reuse_probes(rows, self.root, previous, full_content=full_content)):
+        found = reuse_probes(rows, self.root, previous, full_content=full_content, failures=is_joined)
+        for number, known in enumerate(found):
             if known is not None:
                 self.rows[number], self.reused[number] = known, 1
 

@@ -8,7 +8,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.preprocess.faces.focus import Focus
 from unmask.preprocess.faces.image_pyramid import build_pyramid, reduce_frames
+from unmask.preprocess.faces.key_frames import search_from_key_frames
 from unmask.preprocess.faces.mtcnn import BatchedMTCNN
 from unmask.preprocess.faces.types import Detections, SearchParameters
 from unmask.preprocess.profiles import PreprocessSettings
@@ -39,25 +41,38 @@ class _SearchFrames:
     border: NDArray[np.float32]
     """(2,) pixels (x, y) added left of and above the frame."""
 
+    def select(self, chosen: NDArray[np.int64]) -> _SearchFrames:
+        if len(chosen) == len(self.frames):
+            return self
+        return _SearchFrames(self.frames[chosen], self.scale, self.border)
+
+    def map_from_full_frame(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes (K, 4) of the full frame in pixels of the searched one."""
+        return np.asarray(boxes.reshape(-1, 2, 2) / self.scale + self.border, np.float32).reshape(-1, 4)
+
 
 def detect(frames: NDArray[np.uint8], settings: PreprocessSettings) -> list[Detections]:
     """Faces of each of `frames` (F, H, W, 3) uint8 RGB, detected in one batch, largest first.
 
-    Frames are searched at `FIRST_SIDE`, those without a detection again at `detect_side`. If no frame has a face, the
-    frames may be face crops so tight that the outline is missing: they are searched once more with a gray border.
+    Frames are searched at `FIRST_SIDE`, between those of `full_search_every` only around their faces
+    (key_frames.py); those without a detection again at `detect_side`. If no frame has a face, the frames may be face
+    crops so tight that the outline is missing: they are searched once more with a gray border.
     """
-    detections = [NO_DETECTIONS] * len(frames)
     first = min(FIRST_SIDE, settings.detect_side)
-    for side in sorted({first, min(settings.detect_side, max(FIRST_SIDE, *frames.shape[1:3]))}):
-        without = [number for number, each in enumerate(detections) if not len(each)]
-        if without:
-            # Full frames are large: indexing with all of them would copy.
-            selected = frames if len(without) == len(frames) else frames[without]
-            for number, each in zip(without, _search(_reduce(selected, side), settings), strict=True):
-                detections[number] = each
+    search = _reduce(frames, first)
+    detections = search_from_key_frames(
+        search.frames, settings.full_search_every, lambda chosen, near: _search(search.select(chosen), settings, near)
+    )
+    second = min(settings.detect_side, max(FIRST_SIDE, *frames.shape[1:3]))
+    without = [number for number, each in enumerate(detections) if not len(each)]
+    if without and second != first:
+        # Full frames are large: indexing with all of them would copy.
+        selected = frames if len(without) == len(frames) else frames[without]
+        for number, each in zip(without, _search(_reduce(selected, second), settings), strict=True):
+            detections[number] = each
     if any(len(each) for each in detections):
         return detections
-    return _search(_add_border(_reduce(frames, first)), settings)
+    return _search(_add_border(search), settings)
 
 
 @cache
@@ -85,13 +100,20 @@ def _add_border(search: _SearchFrames) -> _SearchFrames:
     return _SearchFrames(frames, search.scale, np.array([x, y], np.float32))
 
 
-def _search(search: _SearchFrames, settings: PreprocessSettings) -> list[Detections]:
+def _search(
+    search: _SearchFrames, settings: PreprocessSettings, near: NDArray[np.float32] | None = None
+) -> list[Detections]:
+    """Faces of each frame; only those `near` boxes (K, 4) of the full frame, if there are any."""
     short = min(search.frames.shape[1:3])
     if short < SMALLEST_PIXELS:
         return [NO_DETECTIONS] * len(search.frames)
     smallest = max(SMALLEST_PIXELS, settings.smallest_face * short)
     parameters = SearchParameters(smallest=smallest, thresholds=settings.detector_thresholds)
-    detections = load_mtcnn().detect(build_pyramid(search.frames, smallest), parameters)
+    if near is None:
+        detections = load_mtcnn().detect(build_pyramid(search.frames, smallest), parameters)
+    else:
+        focus = Focus(search.map_from_full_frame(near))
+        detections = load_mtcnn().detect(build_pyramid(search.frames, smallest, focus.has_scale), parameters, focus)
     return [_map_to_full_frame(each, search, settings.min_confidence) for each in detections]
 
 

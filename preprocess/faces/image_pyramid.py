@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -15,12 +17,19 @@ CELL = 12
 SHRINK = 0.709
 
 
-def build_pyramid(frames: NDArray[np.uint8], smallest: float) -> Pyramid:
-    """`frames` (F, H, W, 3) and their pyramid for faces of at least `smallest` pixels."""
+def build_pyramid(
+    frames: NDArray[np.uint8], smallest: float, has_scale: Callable[[float], bool] = lambda _: True
+) -> Pyramid:
+    """`frames` (F, H, W, 3) and their pyramid for faces of at least `smallest` pixels.
+
+    Levels whose scale is not wanted (`has_scale`) are empty.
+    """
     height, width = frames.shape[1:3]
     scales = compute_scales(height, width, smallest)
     sizes = [(int(height * scale + 1), int(width * scale + 1)) for scale in scales]
-    return [frames, *(reduce_frames(frames, size) for size in sizes)]
+    wanted = [has_scale(scale) for scale in scales]
+    empty = frames[:, :0, :0]
+    return [frames, *(reduce_frames(frames, size) if want else empty for size, want in zip(sizes, wanted, strict=True))]
 
 
 def compute_scales(height: int, width: int, smallest: float) -> list[float]:

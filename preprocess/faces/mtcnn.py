@@ -17,12 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unmask.preprocess.faces.focus import STRIDE, Focus
 from unmask.preprocess.faces.image_pyramid import CELL, compute_scales
 from unmask.preprocess.faces.mtcnn_networks import align_regions, load_network, suppress_boxes
 from unmask.preprocess.faces.types import Detections, Pyramid, SearchParameters
 
-# Pixels between neighboring squares of the first network.
-STRIDE = 2
 # IoU thresholds of non-maximum suppression: within a scale of the pyramid, and between scales and after the second
 # network (0.5 there would save a tenth of the time and lose one face of a hundred in small images).
 NMS_WITHIN_SCALE, NMS_IOU = 0.5, 0.7
@@ -49,6 +48,9 @@ class _Candidates:
         return _Candidates(self.boxes[chosen], self.scores[chosen], self.frame[chosen])
 
 
+_NO_CANDIDATES = _Candidates(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+
+
 @dataclass(frozen=True, slots=True)
 class Refined:
     """What the third network finds in squares, in fractions of each square's sides."""
@@ -67,12 +69,12 @@ class BatchedMTCNN:
     def __init__(self) -> None:
         self._pnet, self._rnet, self._onet = map(load_network, ("pnet", "rnet", "onet"))
 
-    def detect(self, pyramid: Pyramid, search: SearchParameters) -> list[Detections]:
-        """Faces of each frame of `build_pyramid(frames, search.smallest)`."""
+    def detect(self, pyramid: Pyramid, search: SearchParameters, focus: Focus | None = None) -> list[Detections]:
+        """Faces of each frame of `build_pyramid(frames, search.smallest)`; with a `focus` only those in it."""
         with torch.inference_mode():
             pixels, *levels = [_to_tensor(level) for level in pyramid]
             scales = compute_scales(pixels.shape[2], pixels.shape[3], search.smallest)
-            candidates = self._propose(levels, scales, search.thresholds[0])
+            candidates = self._propose(levels, scales, search.thresholds[0], focus)
             pixels = pixels.float().contiguous()  # roi_align would copy it at every call
             candidates = self._refine(pixels, candidates, search.thresholds[1])
             candidates, landmarks = self._finish(pixels, candidates, search.thresholds[2])
@@ -90,26 +92,39 @@ class BatchedMTCNN:
                 scores.append(score[:, 1].numpy())
         return Refined(np.concatenate(boxes), np.concatenate(landmarks), np.concatenate(scores))
 
-    def _propose(self, levels: Sequence[torch.Tensor], scales: Sequence[float], threshold: float) -> _Candidates:
+    def _propose(
+        self, levels: Sequence[torch.Tensor], scales: Sequence[float], threshold: float, focus: Focus | None
+    ) -> _Candidates:
         """First network: candidates at every scale, reduced by non-maximum suppression."""
-        proposed = [self._propose_at(level, scale, threshold) for level, scale in zip(levels, scales, strict=True)]
+        proposed = [
+            self._propose_at(level, scale, threshold, focus) for level, scale in zip(levels, scales, strict=True)
+        ]
         candidates = _concatenate([each for each, _ in proposed])
         shifts = torch.cat([shift for _, shift in proposed])
         size = torch.cat([torch.full_like(each.frame, number) for number, (each, _) in enumerate(proposed)])
         chosen = _suppress(candidates, candidates.frame * len(levels) + size, NMS_WITHIN_SCALE)
         candidates, shifts = candidates.keep(chosen), shifts[chosen]
         chosen = _suppress(candidates, candidates.frame, NMS_IOU)
+        if focus is not None:
+            chosen = chosen[focus.holds(candidates.boxes[chosen])]
         candidates, shifts = candidates.keep(chosen), shifts[chosen]
         candidates.boxes = candidates.boxes + shifts * _measure_boxes(candidates.boxes, 0).repeat(1, 2)
         return candidates
 
-    def _propose_at(self, level: torch.Tensor, scale: float, threshold: float) -> tuple[_Candidates, torch.Tensor]:
+    def _propose_at(
+        self, level: torch.Tensor, scale: float, threshold: float, focus: Focus | None
+    ) -> tuple[_Candidates, torch.Tensor]:
         """Candidates at one scale, and their (K, 4) corrections as fractions of the box size."""
+        region = (slice(0, None), slice(0, None)) if focus is None else focus.select_region(scale, *level.shape[2:])
+        if region is None:
+            return _NO_CANDIDATES, torch.zeros(0, 4)
+        rows, columns = region
+        level = level[:, :, rows, columns].contiguous(memory_format=torch.channels_last)
         batches, shifts, start = [], [], 0
         for batch in level.split(max(1, BATCH_PIXELS // level[0, 0].numel())):
             shift, scores = self._pnet(_normalize(batch))
             frame, y, x = torch.nonzero(scores[:, 1] >= threshold, as_tuple=True)
-            corner = torch.stack([x, y], dim=1) * STRIDE
+            corner = torch.stack([x * STRIDE + columns.start, y * STRIDE + rows.start], dim=1)
             boxes = torch.cat([(corner + 1) / scale, (corner + CELL) / scale], dim=1).floor()
             batches.append(_Candidates(boxes, scores[frame, 1, y, x], frame + start))
             shifts.append(shift[frame, :, y, x])

@@ -145,7 +145,7 @@ class MediaShard:
         """Raises `MissingInput` if `path` is not a media shard of this version, here and later if it is damaged."""
         try:
             self._group = zarr.open_group(str(path), mode="r", zarr_format=3)
-        except (FileNotFoundError, ValueError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, RecursionError, FileNotFoundError) as error:
             raise MissingInput(f"{path}: not a media shard", "run `unmask preprocess` again") from error
         about = dict(self._group.attrs)
         if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
@@ -159,7 +159,7 @@ class MediaShard:
         self._faces, self._audio = self._read_all("clip_faces"), self._read_all("clip_audio")
         self._start, self._end = self._read_all("clip_start_s"), self._read_all("clip_end_s")
         self._track = self._read_all("clip_track")
-        self._mouth = self._read_all("clip_mouth") if "mouth" in self._group else np.zeros(len(self) + 1, np.int64)
+        self._mouth = self._read_all("clip_mouth") if self.has_mouth else np.zeros(len(self) + 1, np.int64)
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -194,7 +194,7 @@ class MediaShard:
     @property
     def has_mouth(self) -> bool:
         """Whether it was preprocessed with `preprocess.mouth_fps`."""
-        return "mouth" in self._group
+        return self._files.lists("mouth/zarr.json")
 
     @property
     def spans(self) -> NDArray[np.float32]:
@@ -248,6 +248,8 @@ class MediaShard:
         return self._read_all("item_thumbnails")
 
     def _read(self, name: str, section: slice) -> NDArray[Any]:
+        # First the header, which says what the chunks are.
+        self._files.check([f"{name}/zarr.json"])
         self._files.check(self._list_files(name, section))
         return np.asarray(_use_zarrs(self._group[name])[section])
 
@@ -258,7 +260,7 @@ class MediaShard:
         length = (array.shards or array.chunks)[0]
         chunks = range(begin // length, -(-end // length)) if end > begin else range(0)
         inner = "/0" * (array.ndim - 1)
-        return [f"{name}/zarr.json", *(f"{name}/c/{chunk}{inner}" for chunk in chunks)]
+        return [f"{name}/c/{chunk}{inner}" for chunk in chunks]
 
     def _read_all(self, name: str) -> NDArray[Any]:
         return self._read(name, slice(None))

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.hashing import fingerprint
+from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow
 from unmask.preprocess.profiles import PreprocessSettings
@@ -22,6 +24,7 @@ from unmask.preprocess.task import make_item_key
 FORMAT = "unmask-media-plan"
 VERSION = 1
 FILE = "plan.json"
+SHARD_NAME = re.compile(r"[^/\0]+")
 
 # Increment when the same file and settings give other tensors than before.
 REVISION = 3
@@ -67,7 +70,7 @@ def make_plan(folder: Path, keys: Sequence[str]) -> list[PlannedShard]:
     """Extend the plan and write it to `folder`."""
     plan = extend_plan(folder, keys)
     shards = [{"name": shard.name, "items": list(shard.items)} for shard in plan]
-    write_json(folder / FILE, {"format": FORMAT, "version": VERSION, "shards": shards})
+    sealed_files.write_json(folder / FILE, {"format": FORMAT, "version": VERSION, "shards": shards})
     return plan
 
 
@@ -76,10 +79,18 @@ def read_plan(folder: Path) -> list[PlannedShard]:
     path = folder / FILE
     if not path.is_file():
         return []
-    about = json.loads(path.read_text(encoding="utf-8"))
-    if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
-        raise MissingInput(f"{path}: not a plan of version {VERSION}", f"remove {folder} and run `unmask preprocess`")
-    return [PlannedShard(shard["name"], tuple(shard["items"])) for shard in about["shards"]]
+    remedy = f"remove {path} and run `unmask preprocess`: it keeps the finished shards that it plans again"
+    try:
+        about = sealed_files.read_json(path)
+        if (about.get("format"), about.get("version")) != (FORMAT, VERSION):
+            problem = f"{path}: not a plan of version {VERSION}"
+            raise MissingInput(problem, f"remove {folder} and run `unmask preprocess`")
+        plan = [PlannedShard(str(shard["name"]), tuple(map(str, shard["items"]))) for shard in about["shards"]]
+        if not all(SHARD_NAME.fullmatch(shard.name) for shard in plan):
+            raise ValueError("a shard elsewhere")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise as_missing_input(error, f"{path}: not readable", remedy) from error
+    return plan
 
 
 def select_shards(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[PlannedShard]:
@@ -88,11 +99,12 @@ def select_shards(plan: Iterable[PlannedShard], keys: Iterable[str]) -> list[Pla
     return [shard for shard in plan if not wanted.isdisjoint(shard.items)]
 
 
-def find_shards(folder: Path, manifest: Manifest) -> list[Path]:
-    """Finished shards that contain the manifest's items. Raises `MissingInput` if one is missing."""
+def find_shards(folder: Path, manifest: Manifest, partition: Partition = WHOLE) -> list[Path]:
+    """Finished shards that contain the manifest's items, those of `partition`. `MissingInput` if one is missing."""
     keys = [make_item_key(row) for row in select_usable_rows(manifest)]
     shards = select_shards(read_plan(folder), keys)
     missing = set(keys) - {key for shard in shards for key in shard.items}
+    shards = partition.select(shards)
     unfinished = [shard.name for shard in shards if not (folder / shard.name).is_dir()]
     if missing or unfinished:
         problem = f"{folder}: {len(missing)} items not preprocessed, {len(unfinished)} shards unfinished"

@@ -19,11 +19,12 @@ from tiny_media import manifest_of
 from typer.testing import CliRunner, Result
 
 from unmask.cache.stage import extract, open_tokens
-from unmask.cache.store.inventory import LOCK
+from unmask.cache.store.token_locks import LOCK
 from unmask.cache.store.token_store import TokenStore
 from unmask.cli.app import app
 from unmask.core.errors import MissingInput, UnmaskError, UsageError
 from unmask.core.file_lock import hold_lock
+from unmask.core.files import sealed_files
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, read_manifest, write_manifest
 from unmask.preprocess.profiles import tiny
@@ -166,7 +167,7 @@ def test_a_store_that_only_a_run_refers_to_stays(work: WorkFolder):
 @pytest.mark.parametrize("named", [lambda name: {"views": {"tiny_audio": [name]}}, lambda name: {"others": [name]}])
 def test_views_and_what_was_projected_from_stay(work: WorkFolder, named: Any):
     folder, (path,) = orphan(work), [path for path in work.tokens.glob("*.json") if path.name != "latest.json"]
-    path.write_text(json.dumps(json.loads(path.read_text()) | named(folder.name)))
+    path.write_text(json.dumps(sealed_files.read_json(path) | named(folder.name)))
     assert told(work, "gc", "--yes")["removed"] == []
 
 
@@ -204,6 +205,20 @@ def test_verify_names_every_damaged_shard(work: WorkFolder):
     found = damaged(work)
     assert [Path(path).parts[0] for path in found] == ["media", "tokens", "tokens", "tokens"]
     assert [Path(path).parts[1].split("-")[0] for path in found[1:]] == ["tiny_audio", "tiny_image", "tiny_text"]
+
+
+def test_verify_names_damaged_files_of_runs_and_leaves_them(work: WorkFolder):
+    run = work.runs / "full-s0"
+    sealed_files.write_json(run / "config.json", {"preset": "full", "seed": 0})
+    assert told(work, "verify") == {"damaged": []}
+    flip(run / "config.json")
+    content = (run / "config.json").read_bytes()
+    for repair in ([], ["--repair"]):
+        result = call(work, "verify", *repair, "--json")
+        assert isinstance(result.exception, MissingInput)
+        assert json.loads(result.stdout)["damaged_files"] == ["runs/full-s0/config.json"]
+        assert "unmask train" in result.exception.hint
+        assert (run / "config.json").read_bytes() == content
 
 
 def test_repair_makes_tokens_again_to_the_byte(work: WorkFolder):

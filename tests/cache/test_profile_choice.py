@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import re
 import subprocess
@@ -20,8 +19,10 @@ from unmask.cache.profile_choice import resolve_profile
 from unmask.cache.weights import hub
 from unmask.cache.weights.resolve import Availability, find_weights, list_weights, needs_weights, obtain_weights
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files import sealed_files
+from unmask.core.settings import apply
 from unmask.core.work_folder import WorkFolder
-from unmask.preprocess.profiles import PROFILES, Profile
+from unmask.preprocess.profiles import PROFILES, Profile, tiny
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +105,7 @@ def test_settings_change_the_stored_profile_and_stay(choose, tmp_path: Path):
     assert changed.preprocess.margin == 0.5
     assert "changed: preprocess.margin" in choose.said[0]
     assert choose() == changed
-    stored = json.loads((tmp_path / "work" / "profile.json").read_text())
+    stored = sealed_files.read_json(tmp_path / "work" / "profile.json")
     assert Profile.model_validate(stored) == changed
 
 
@@ -269,3 +270,8 @@ def test_an_encoder_of_which_nothing_is_set_may_be_its_name_alone(choose: Callab
     short, long = (choose("offline", settings=tmp_path / name) for name in ("short.yaml", "long.yaml"))
     assert [choice.name for choice in short.encoders] == ["lfcc", "whisper_tiny"]
     assert short.fingerprint() == long.fingerprint()
+
+
+def test_a_stored_profile_is_a_settings_file_too(choose, tmp_path: Path):
+    changed = choose("tiny", "preprocess.margin=0.5")
+    assert apply(tiny(), tmp_path / "work" / "profile.json", []) == changed

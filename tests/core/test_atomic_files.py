@@ -77,3 +77,20 @@ def test_json_of_equal_values_is_equal_bytes(tmp_path: Path):
     write_json(tmp_path / "a.json", {"b": 1, "a": [2, "é"]})
     write_json(tmp_path / "b.json", {"a": [2, "é"], "b": 1})
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+
+
+def test_a_disk_that_fills_between_two_renames_leaves_the_folder_before(tmp_path: Path, monkeypatch):
+    target = tmp_path / "shard"
+    with create_folder(target) as folder:
+        (folder / "a").write_text("old")
+    rename = Path.rename
+
+    def fill_up(self: Path, other: Path) -> Path:
+        if other == target and self.name.startswith(TEMPORARY) and (self / "b").exists():
+            raise OSError(errno.ENOSPC, "No space left on device", str(self))
+        return rename(self, other)
+
+    monkeypatch.setattr(Path, "rename", fill_up)
+    with pytest.raises(NoSpace), create_folder(target) as folder:
+        (folder / "b").write_text("new")
+    assert [path.name for path in tmp_path.rglob("*")] == ["shard", "a"]

@@ -49,7 +49,9 @@ def test_an_installed_package_is_not_hidden_by_a_file_of_its_name(folder: Path):
         ("no_code.deep:double", MissingInput, "no module 'no_code.deep'"),
         ("own_code:triple", UsageError, "has no 'triple'"),
         ("own_code", UsageError, "not of the form"),
-        ("sys:path", UsageError, "not a Python source file"),
+        ("pydantic_core._pydantic_core:X", UsageError, "not a Python source file"),
+        ("sys:path", UsageError, "a module of Python itself"),
+        ("os.path:join", UsageError, "a module of Python itself"),
     ],
 )
 def test_what_cannot_be_loaded_is_reported(name: str, error: type[Exception], told: str):

@@ -12,6 +12,7 @@ from tiny_chain import CPU, Chain, config
 
 from unmask.api import Work
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files import sealed_files
 from unmask.evaluation.open_run import open_run
 from unmask.evaluation.predictions import read_predictions
 from unmask.run import Run
@@ -60,7 +61,7 @@ def test_an_ensemble_that_is_not_there_is_named_with_the_remedy(ensemble: Run):
 
 
 def test_an_ensemble_of_another_split_is_refused(ensemble: Run):
-    about = json.loads((ensemble.folder / "inputs.json").read_text())
+    about = sealed_files.read_json(ensemble.folder / "inputs.json")
     other = Path(shutil.copytree(ensemble.folder, ensemble.folder.parent / "other"))
     (other / "inputs.json").write_text(json.dumps(about | {"split_hash": "another"}))
     with pytest.raises(MissingInput, match="trained on split another"):

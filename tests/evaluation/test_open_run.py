@@ -16,6 +16,7 @@ from tiny_chain import CPU, DAMAGED, Chain
 from unmask.cache.encoders import make_encoder
 from unmask.cache.stage import open_tokens
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files import sealed_files
 from unmask.core.terminal.wide_table import format_plain
 from unmask.core.work_folder import WorkFolder
 from unmask.demo.encoding import write_video
@@ -91,7 +92,7 @@ def test_the_same_seed_gives_the_same_evaluation(chain: Chain, evaluation: Evalu
 
 def test_an_evaluation_of_earlier_weights_does_not_count(chain: Chain, evaluation: Evaluation, tmp_path: Path) -> None:
     run = Path(shutil.copytree(chain.run, tmp_path / "run"))
-    about = json.loads((run / "inputs.json").read_text())
+    about = sealed_files.read_json(run / "inputs.json")
     (run / "inputs.json").write_text(json.dumps({**about, "best_epoch": about["best_epoch"] + 1}))
     assert find_evaluation(run) is None
     with pytest.raises(MissingInput, match="not been evaluated"):
@@ -107,7 +108,7 @@ def test_another_split_is_refused(chain: Chain) -> None:
 
 def test_tokens_by_other_weights_are_refused(chain: Chain, tmp_path: Path) -> None:
     run = Path(shutil.copytree(chain.run, tmp_path / "run"))
-    about = json.loads((run / "inputs.json").read_text())
+    about = sealed_files.read_json(run / "inputs.json")
     for stream in about["streams"].values():
         stream["spec"]["weights_hash"] = "0" * 16
         stream["fingerprint"] = "f" * 16

@@ -9,6 +9,7 @@ from pathlib import Path
 from tiny_chain import CPU, Chain, config
 
 from unmask.cache.stage import extract
+from unmask.core.files import sealed_files
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.ablation.ablate import ablate
 from unmask.evaluation.evaluate import evaluate, find_evaluation
@@ -32,7 +33,7 @@ def test_what_the_profile_says_of_an_encoder_counts_for_runs_that_were_trained_b
     evaluation = evaluate(run, work, device=CPU)
     (seen,) = evaluation.seen
     assert (seen.encoder, seen.dataset, seen.trained_on) == ("tiny_image", "pictures", "Pictures 2")
-    about = json.loads((run / "evaluation.json").read_text())
+    about = sealed_files.read_json(run / "evaluation.json")
     assert about.pop("seen")[0]["known_by"] == "the profile"
 
     # As a version wrote it that did not look.

@@ -12,11 +12,14 @@ from PIL import Image
 from tiny_media import manifest_of
 
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.file_lock import Held
+from unmask.core.sharing.partition import Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
-from unmask.preprocess.partition import Partition, lock_partition, merge
+from unmask.preprocess.partition import merge
 from unmask.preprocess.profiles import tiny
 from unmask.preprocess.shards import shard_plan as plan
+from unmask.preprocess.shards.media_locks import claim_shards, hold_media
 from unmask.preprocess.shards.shard_plan import get_media_folder
 from unmask.preprocess.stage import Limits, preprocess
 
@@ -73,8 +76,9 @@ def test_partitions_are_disjoint_and_complete(count):
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_partitions_in_separate_folders_merge_to_the_bytes_of_one_machine(manifest, alone, tmp_path):
-    machines = [run(manifest, tmp_path / f"machine{number}", f"{number}/3") for number in (1, 2, 3)]
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2), (2, 3, 1)])
+def test_partitions_in_separate_folders_merge_to_the_bytes_of_one_machine(manifest, alone, tmp_path, order):
+    machines = [run(manifest, tmp_path / f"machine{number}", f"{number}/3") for number in order]
     together = WorkFolder(tmp_path / "together")
     report = merge(manifest, SETTINGS, together, machines)
     assert (report.given, report.done, len(report.failed)) == (20, 19, 1)
@@ -119,9 +123,18 @@ def test_a_partition_leaves_the_temporary_files_of_another_alone(manifest, tmp_p
     assert (folder / f".tmp-{'0' * 32}-{theirs}").is_dir()
 
 
-def test_two_partitions_run_together_but_not_the_same_one_twice_or_the_whole(tmp_path):
-    work, folder = WorkFolder(tmp_path), tmp_path / "media" / "f"
-    with lock_partition(work, folder, Partition(1, 2)), lock_partition(work, folder, Partition(2, 2)):
-        for other in (Partition(1, 2), Partition()):
-            with pytest.raises(UsageError, match="already running"), lock_partition(work, folder, other):
-                pass
+def test_a_folder_that_somebody_removes_shards_from_is_not_worked_in(manifest, tmp_path):
+    work = WorkFolder(tmp_path)
+    folder = get_media_folder(work, SETTINGS)
+    with hold_media(work, folder, alone=True), pytest.raises(Held, match=r"already running in .*: process"):
+        run(manifest, tmp_path)
+    with hold_media(work, folder), pytest.raises(Held), hold_media(work, folder, alone=True):
+        pass
+
+
+def test_a_merge_says_who_is_still_at_work(manifest, tmp_path):
+    work = run(manifest, tmp_path, "1/3")
+    folder = get_media_folder(work, SETTINGS)
+    missing = next(shard.name for shard in plan.read_plan(folder) if not (folder / shard.name).is_dir())
+    with claim_shards(work, folder).hold(missing), pytest.raises(MissingInput, match="still at work: process"):
+        merge(manifest, SETTINGS, work)

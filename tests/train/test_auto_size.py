@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 from collections.abc import Callable
 
 import numpy as np
@@ -104,7 +106,20 @@ def test_a_step_of_mixed_layers_keeps_no_more_than_it_was_said_to(make_data, mad
     assert activation_bytes(SIZES[size], 8, 21, count_passes(config), tokens=41) < 0.7 * apart
 
 
-def _kept_bytes(model: Detector, run: Callable[[], object]) -> int:
+def test_measuring_keeps_no_graph():
+    model, given = torch.nn.Linear(3, 3), torch.ones(2, 3)
+    made: list[weakref.ref[torch.Tensor]] = []
+
+    def run() -> torch.Tensor:
+        made.append(weakref.ref(result := model(given).exp()))  # exp keeps its own result for the backward pass
+        return result
+
+    assert _kept_bytes(model, run) > 0
+    gc.collect()
+    assert made[0]() is None
+
+
+def _kept_bytes(model: torch.nn.Module, run: Callable[[], object]) -> int:
     """What autograd holds for the backward pass of `run`, without the weights."""
     weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
     kept: dict[int, int] = {}

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files import sealed_files
 from unmask.train import fit as fit_module
 from unmask.train.config import TrainConfig
 from unmask.train.ensemble import average_scores, fit_ensemble, score_run
@@ -73,7 +74,7 @@ def test_a_member_that_is_gone_or_changed_is_refused_until_the_ensemble_is_made_
     before = (ensemble / "inputs.json").read_bytes()
     (ensemble / "evaluation.json").write_text("{}")
     member = run_folder(tmp_path, data, QUICK)
-    about = json.loads((member / "inputs.json").read_text())
+    about = sealed_files.read_json(member / "inputs.json")
     (member / "inputs.json").write_text(json.dumps(about | {"threshold": 0.25}))
     with pytest.raises(MissingInput, match=f"its member {member.name} was trained anew since\nhint: unmask train"):
         load_run(ensemble, CPU)

@@ -12,6 +12,7 @@ import torch
 from guides import code_blocks, execute_block
 
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files import sealed_files
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
 from unmask.train.losses import objective
@@ -147,10 +148,10 @@ def test_settings_of_earlier_versions_keep_their_fingerprint():
 
 def test_a_run_of_an_earlier_version_says_nothing_of_extensions_and_is_opened(make_data, mixed, tmp_path: Path):
     fit(make_data(mixed(40)), QUICK, tmp_path / "run", device=CPU)
-    inputs = json.loads((tmp_path / "run" / INPUTS).read_text())
+    inputs = sealed_files.read_json(tmp_path / "run" / INPUTS)
     assert inputs.pop("extensions") == {}
     (tmp_path / "run" / INPUTS).write_text(json.dumps(inputs))
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config = sealed_files.read_json(tmp_path / "run" / "config.json")
     assert config.pop("extra_losses") == {}
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
     assert load_run(tmp_path / "run", CPU).info.extensions == {}

@@ -14,12 +14,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unmask.core.errors import MissingInput, UsageError
+from tests.read_faults import fail_reads, read_folder
+from unmask.core.errors import MissingInput, UsageError, as_user_error
 from unmask.core.file_lock import hold_lock
+from unmask.core.files import sealed_files
 from unmask.train.config import TrainConfig
 from unmask.train.fit import fit
 from unmask.train.run_choice import find_run, read_purpose
-from unmask.train.run_folder import load_run, run_folder
+from unmask.train.run_folder import load_run, read_metrics, run_folder, save_state
 from unmask.train.scoring import FEW, PADDING, SLOTS, average_by_item, compute_probability, cut, score_clips
 from unmask.train.term_calibration import calibrate_terms
 
@@ -60,7 +62,7 @@ def test_a_run_says_what_it_was_made_from(trained):
     assert info.shape.datasets == data.clips.datasets
     assert (info.split_hash, info.media, info.profile) == (data.split_hash, data.media, data.profile)
     assert 0 < info.threshold < 1
-    config = json.loads((run / "config.json").read_text())
+    config = sealed_files.read_json(run / "config.json")
     assert (config["size"], config["precision"], config["batch_size"]) == ("small", "fp32", 16)
 
 
@@ -78,7 +80,7 @@ def test_a_loaded_run_gives_the_validation_scores_it_was_chosen_by(trained):
 
 def test_a_run_of_an_earlier_version_opens_with_a_temperature_of_at_least_1(trained):
     _, run = trained
-    about = json.loads((run / "inputs.json").read_text())
+    about = sealed_files.read_json(run / "inputs.json")
     calibration = {"temperature": 0.5, "threshold": 0.9}
     earlier = {name: value for name, value in about.items() if name not in ("video_temperature", "audio_temperature")}
     (run / "inputs.json").write_text(json.dumps(earlier | calibration))
@@ -190,23 +192,71 @@ def test_training_again_mends_a_damaged_run(trained, tmp_path: Path, name: str, 
             assert path.read_bytes() == whole[path.name], f"{path.name}: the same bytes"
 
 
-@pytest.mark.parametrize("name", ["best_multimodal_all_datasets.pth", "inputs.json"])
-def test_a_finished_run_that_the_disk_does_not_give_is_not_trained_anew(trained, monkeypatch, name: str):
+OF_RUN = ("best_multimodal_all_datasets.pth", "inputs.json", "config.json", "summary.json", "metrics.jsonl")
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO])
+@pytest.mark.parametrize("name", OF_RUN)
+def test_a_finished_run_that_the_disk_does_not_give_is_not_trained_anew(trained, name: str, number: int):
     data, run = trained
-    whole = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
-    read_text, load = Path.read_text, torch.load
-
-    def fail(path: Path) -> None:
-        if path.name == name:
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
-
-    monkeypatch.setattr(Path, "read_text", lambda path, *given, **named: fail(path) or read_text(path, *given, **named))
-    monkeypatch.setattr(torch, "load", lambda path, **named: fail(Path(path)) or load(path, **named))
-    with pytest.raises(OSError, match=os.strerror(errno.ESTALE)):
-        fit(data, QUICK, run, device=CPU)
-    monkeypatch.undo()
-    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == whole
+    whole = read_folder(run)
+    with pytest.MonkeyPatch.context() as patch:
+        asked = fail_reads(patch, name, number)
+        with pytest.raises(OSError, match=os.strerror(number)) as failed:
+            fit(data, QUICK, run, device=CPU)
+    assert asked == [str(run / name)]
+    assert getattr(as_user_error(failed.value), "exit_code", None) == 4
+    assert read_folder(run) == whole
     assert fit(data, QUICK, run, device=CPU).reused
+
+
+@pytest.mark.parametrize("name", OF_RUN)
+def test_a_flipped_bit_in_a_finished_run_is_mended_by_training_again(trained, name: str):
+    data, run = trained
+    whole = read_folder(run)
+    content = bytearray(whole[name])
+    content[len(content) // 2] ^= 1
+    (run / name).write_bytes(content)
+    if name != "summary.json":
+        with pytest.raises(MissingInput, match=f"{name}: damaged since it was written"):
+            read_metrics(run) if name == "metrics.jsonl" else load_run(run, CPU)
+    summary = fit(data, QUICK, run, device=CPU)
+    assert (summary.reused, summary.epochs) == (False, 2)
+    load_run(run, CPU)
+    assert fit(data, QUICK, run, device=CPU).reused
+    for same in ("best_multimodal_all_datasets.pth", "inputs.json", "config.json"):
+        assert (run / same).read_bytes() == whole[same]
+
+
+def test_what_a_training_replaces_is_removed_when_its_successor_is_whole(trained, monkeypatch):
+    data, run = trained
+    (run / "evaluation.json").write_text("{}")
+    whole = {name: content for name, content in read_folder(run).items() if name != "lock"}
+
+    def stop(*_: object) -> None:
+        raise UsageError("killed before the first epoch", "")
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr("unmask.train.fit._train_epoch", stop)
+            with pytest.raises(UsageError, match="killed"):
+                fit(data, QUICK, run, device=CPU, resume=False)
+        assert {name: (run / "earlier" / name).read_bytes() for name in whole} == whole
+        assert not (run / "summary.json").exists()
+    fit(data, QUICK, run, device=CPU, resume=False)
+    assert not (run / "earlier").exists()
+    assert not (run / "evaluation.json").exists()
+
+
+def test_weights_of_another_epoch_than_their_calibration_are_refused(trained):
+    """A training that is killed between the two files leaves them so."""
+    data, run = trained
+    state = torch.load(run / "last.pth", weights_only=True)["model"]
+    save_state(run / "best_multimodal_all_datasets.pth", {name: tensor + 1 for name, tensor in state.items()})
+    with pytest.raises(MissingInput, match=r"weights of another epoch than inputs\.json"):
+        load_run(run, CPU)
+    assert not fit(data, QUICK, run, device=CPU).reused
+    load_run(run, CPU)
 
 
 def test_a_torn_summary_is_written_anew(trained):

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.settings import Settings
 
 BUNDLE = "bundle.json"
@@ -140,6 +140,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         about = json.loads(text)
         known = isinstance(about, dict) and format_listing(about) == text
     except (OSError, ValueError, RecursionError) as error:
+        raise_read_failure(error)
         raise MissingInput(f"{path}: damaged, not a readable listing", AGAIN) from error
     if not known:
         raise MissingInput(f"{path}: damaged, not as it was written", AGAIN)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.files.array_sizes import check_array_sizes
 from unmask.core.hashing import hash_file
 from unmask.train.bundles.listing import AGAIN, BUNDLE, BundleInfo, read_listing
 
@@ -33,6 +34,7 @@ def open_bundle(run: Path) -> BundleInfo | None:
     try:
         state = tuple(sorted(_walk(root, root)))
     except OSError as error:
+        raise_read_failure(error)
         raise MissingInput(f"{run}: not a readable bundle ({error.strerror})", AGAIN) from error
     return _check_unchanged(root, state)
 
@@ -59,7 +61,16 @@ def _check_unchanged(root: Path, state: State) -> BundleInfo:
             raise MissingInput(f"{path}: damaged, {size} bytes instead of {record.size}", AGAIN)
         if hash_file(path) != record.sha256:
             raise MissingInput(f"{path}: damaged, its content is not what bundle.json says", AGAIN)
+        if path.suffix == ".npz":
+            _check_arrays(path)
     return info
+
+
+def _check_arrays(path: Path) -> None:
+    try:
+        check_array_sizes(path)
+    except ValueError as error:
+        raise MissingInput(f"{path}: not arrays of a bundle ({error})", "do not use this bundle") from error
 
 
 def _walk(root: Path, folder: Path) -> Iterator[tuple[str, int, int, int]]:

@@ -14,6 +14,9 @@ from unmask.train.config import TrainConfig
 from unmask.train.data.batch import MODALITIES
 from unmask.train.models.fusions import FusionShape
 
+MOST_WEIGHTS, MOST_LAYERS, MOST_PARTS = 1 << 30, 100, 10_000
+"""A model is built before its weights are read: a shape in a file of others must not take all memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShape:
@@ -65,6 +68,14 @@ class ModelShape:
             raise ValueError(f"{len(self.widths)} widths for the tokens of {len(self.streams)} encoders")
         if len(self.modalities) != len(self.streams) and (self.modalities or self.fusion != "joint" or self.compared):
             raise ValueError(f"{len(self.modalities)} modalities for the tokens of {len(self.streams)} encoders")
+        sizes = (self.layers, self.heads, self.width, self.feedforward, *self.widths)
+        per_layer = self.width * (4 * self.width + 2 * self.feedforward)
+        if min(sizes) < 1 or self.layers * per_layer + self.width * sum(self.widths) > MOST_WEIGHTS:
+            raise ValueError(f"{self.layers} layers of width {self.width}: no size of a model")
+        if self.layers > MOST_LAYERS or max(len(self.streams), len(self.datasets), len(self.shared)) > MOST_PARTS:
+            raise ValueError(f"{self.layers} layers, {len(self.streams)} encoders: no size of a model")
+        if self.width % self.heads or not 0 <= self.dropout < 1:
+            raise ValueError(f"{self.heads} heads of width {self.width}, dropout {self.dropout}")
 
     @property
     def groups(self) -> tuple[int, ...]:

@@ -20,7 +20,8 @@ from unmask.cli.options import (
     split_list,
     split_numbers,
 )
-from unmask.core.errors import Stopped, UsageError
+from unmask.core.errors import UsageError
+from unmask.core.processes.stop_signals import get_stop_code
 
 
 @command()
@@ -64,7 +65,7 @@ def ablate(
     call.console.show(render_ablation(found))
     call.console.result |= found.as_json()
     if found.stopped:
-        raise typer.Exit(Stopped.exit_code)
+        raise typer.Exit(get_stop_code())
     folder = call.work.folder.ablations / found.name
     call.console.result["folder"] = str(folder)
     call.console.say(f"table as CSV, Markdown, LaTeX, HTML and JSON: {folder}")

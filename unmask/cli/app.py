@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from typing import Annotated, Any
@@ -38,7 +39,9 @@ from unmask.cli.train import train
 from unmask.cli.transcribe import transcribe
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import Stopped, as_user_error
-from unmask.environment import set_environment
+from unmask.core.processes.stop_signals import get_stop_code, ignore_late_sigterm, is_terminated, raise_on_sigterm
+from unmask.core.terminal.shown_text import escape_hidden, escape_hidden_in_lines
+from unmask.environment import ease_collection, set_environment
 
 COMMANDS = (
     scan,
@@ -68,6 +71,8 @@ COMMANDS = (
 )
 """In the order of `unmask --help`."""
 
+MOST_SHOWN = 4000
+"""Characters of an error: it may quote a name or a value of somebody else."""
 WITH_SCHEMES = ("scan", "split")
 
 
@@ -121,10 +126,17 @@ def set_options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 too many items failed, 4 input missing, 130 Ctrl-C."""
+    """Entry point. Exit codes: 0 done, 1 a bug, 2 wrong usage, 3 too many items failed, 4 input missing, 130 Ctrl-C,
+    143 SIGTERM.
+    """
     code: Any = 0
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal's encoding lacks ends no command
+            stream.reconfigure(errors="backslashreplace")
     try:
+        raise_on_sigterm()
         set_environment()
+        ease_collection()
         app(arguments, prog_name=get_program())
     except SystemExit as stop:
         code = stop.code
@@ -132,15 +144,19 @@ def main(arguments: list[str] | None = None) -> None:
             print("hint: unmask --help, unmask COMMAND --help", file=sys.stderr)
     except (Exception, KeyboardInterrupt) as error:
         code = _print_error(error)
-    sys.exit(code)
+    ignore_late_sigterm()
+    sys.exit(get_stop_code() if code and is_terminated() else code)
 
 
 def _print_error(error: BaseException) -> int:
     """Print the error and its hint on stderr; the exit code."""
     known = as_user_error(error) or as_run_error(error)
     if known is None:
-        traceback.print_exception(error)
+        print(escape_hidden_in_lines("".join(traceback.format_exception(error))), end="", file=sys.stderr)
         print("hint: this is a bug in unmask; please report it with the lines above", file=sys.stderr)
         return 1
-    print(known if isinstance(known, Stopped) else f"error: {known}", file=sys.stderr)
+    # One line each: a line break in a file's name begins no line of its own.
+    begin = "" if isinstance(known, Stopped) else "error: "
+    shown = (escape_hidden(text)[:MOST_SHOWN] for text in (known.problem, known.hint))
+    print(f"{begin}{next(shown)}\nhint: {next(shown)}", file=sys.stderr)
     return known.exit_code

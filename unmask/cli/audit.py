@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from unmask.cli.options import Call, Workers, command
+from unmask.core.terminal.shown_text import escape_hidden
 
 STALE_SHOWN = 10
 
@@ -27,7 +28,7 @@ def audit(
     console, found = call.console, call.work.audit(seed=seed, near=near, workers=workers)
     console.show(make_audit_table(found.details))
     for file in found.stale[:STALE_SHOWN]:
-        console.say(f"stale: {file.dataset}/{file.path} {file.problem} since the scan")
+        console.say(escape_hidden(f"stale: {file.dataset}/{file.path} {file.problem} since the scan"))
     console.say(f"{len(found.stale)} files vanished or changed since the scan\naudit: {found.page}")
     console.result |= found.details.as_json()
     console.result |= {"stale": [asdict(file) for file in found.stale], "page": str(found.page)}

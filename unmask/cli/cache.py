@@ -61,7 +61,7 @@ def verify(
     device: Device = "auto",
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
-    """Compare every media and token shard with its checksums."""
+    """Compare every media and token shard, run and small file of the work folder with its checksums."""
     from unmask.cache.store.verification import verify as find_damage
 
     console, folder = call.console, call.work.folder
@@ -72,10 +72,14 @@ def verify(
         _repair(console, folder, damaged, device, max_failures)
         damaged = find_damage(folder)
         console.result["still_damaged"] = [one.as_json() for one in damaged]
+    files = _find_damaged_files(console, folder)
     if damaged:
         hint = "see the lines above" if repair else "unmask cache verify --repair"
         raise MissingInput(f"{folder.root}: {len(damaged)} damaged: {damaged[0]}", hint)
-    console.say("no shard is damaged")
+    if files:
+        hint = "unmask train and unmask evaluate make those of a run again, other commands those that they write"
+        raise MissingInput(f"{folder.root}: {len(files)} files are damaged: {files[0]}", hint)
+    console.say("no shard and no file is damaged")
 
 
 @app.command()
@@ -86,7 +90,7 @@ def gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove without asking for confirmation.")] = False,
 ) -> None:
     """Remove token stores that no profile and no run uses, and last.pth of finished runs. Asks for confirmation."""
-    from unmask.cache.store.inventory import list_stores, remove_stores
+    from unmask.cache.store.inventory import list_stores, remove_unused_stores
     from unmask.train.run_upkeep import list_spent_states, remove_states
     from unmask.train.token_usage import list_token_use
 
@@ -102,10 +106,12 @@ def gc(
     if states:
         console.say(f"last.pth of {len(states)} finished runs, {format_size(spent).strip()}")
     if (unused or states) and not dry_run and (yes or confirm(console.as_json)):
-        remove_stores(folder, [store.folder for store in unused])
-        remove_states(states)
-        console.result["removed"] = [store.folder for store in unused] + console.result["finished_states"]
-        console.say("removed")
+        found = {store.folder for store in unused}
+        removed = remove_unused_stores(folder, found, lambda: list_token_use(folder.runs))
+        states = remove_states(states)
+        console.result["removed"] = removed + [str(path.relative_to(folder.root)) for path in states]
+        kept = sorted(found.difference(removed))
+        console.say("removed" + f"; in use since, and kept: {', '.join(kept)}" * bool(kept))
 
 
 @app.command()
@@ -154,6 +160,21 @@ def import_(
     if not call.work.folder.manifest.is_file():
         remedy = adapt_commands("unmask scan /path/to/datasets, then unmask preprocess", call.work.folder.root)
         call.console.say(f"to train on these tokens, scan and preprocess the same datasets: {remedy}")
+
+
+def _find_damaged_files(console: Console, folder: WorkFolder) -> list[str]:
+    """Damaged files of runs, and the small files of the work folder that commands read again."""
+    from unmask.core.files.damaged_files import find_damaged_files
+
+    patterns = ("*.json", "*.parquet", "tokens/*.json", "tokens/projections/*.npz", "media/*/plan.json")
+    results = ("runs/**/*", "foreign/*/*", "suites/*/suite.json", "suites/cells/*/*", "ablations/*/ablation.json")
+    paths = sorted(path for pattern in (*patterns, *results) for path in folder.root.glob(pattern))
+    found = [path.relative_to(folder.root).as_posix() for path in find_damaged_files(filter(Path.is_file, paths))]
+    for path in found[:DAMAGE_SHOWN]:
+        console.say(f"damaged: {path}")
+    if found:
+        console.result["damaged_files"] = found
+    return found
 
 
 def _repair(console: Console, folder: WorkFolder, damaged: Sequence[Damage], device: str, max_failures: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from unmask.cli.hints import DEFAULT_WORK, adapt_commands
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import UsageError, as_user_error
 from unmask.core.stage_report import StageReport
+from unmask.core.terminal.shown_text import escape_hidden_in_lines, format_json
 from unmask.core.terminal.wide_table import UNLIMITED, Column, WideTable, format_plain
 from unmask.logs import show_log
 from unmask.tables import FAILURES_SHOWN, describe_failures
@@ -47,7 +47,7 @@ class Console:
 
     def say(self, line: str) -> None:
         if not self.quiet:
-            print(line, file=sys.stderr if self.as_json else sys.stdout, flush=True)
+            print(escape_hidden_in_lines(line), file=sys.stderr if self.as_json else sys.stdout, flush=True)
 
     def show(self, table: RenderableType) -> None:
         """Print a table: as wide as the terminal; into a file or pipe without any limit."""
@@ -62,7 +62,9 @@ class Console:
             print(format_plain(table, UNLIMITED), end="", file=stream, flush=True)
 
     def _adapt(self, part: RenderableType) -> RenderableType:
-        return Text(adapt_commands(part.plain, self.work), style=part.style) if isinstance(part, Text) else part
+        if not isinstance(part, Text):
+            return part
+        return Text(escape_hidden_in_lines(adapt_commands(part.plain, self.work)), style=part.style)
 
     def show_list(self, name: str, about: str, entries: Mapping[str, object]) -> None:
         """Print names and what belongs to each, under two headings."""
@@ -105,7 +107,7 @@ def open_console(as_json: bool, quiet: bool, work: Path) -> Iterator[Console]:
         raise
     finally:
         if as_json:
-            print(json.dumps(console.result, indent=2, ensure_ascii=False, default=str), flush=True)
+            print(format_json(console.result), flush=True)
 
 
 def confirm(as_json: bool) -> bool:

@@ -14,10 +14,12 @@ from unmask.cli.options import (
     MaxFailures,
     ProfileName,
     SettingsFile,
+    Shard,
     command,
 )
 from unmask.core.errors import UsageError
 from unmask.core.machine import choose_device
+from unmask.core.sharing.partition import Partition
 
 
 @command()
@@ -38,6 +40,7 @@ def extract(
     batch_size: Annotated[
         int, typer.Option("--batch-size", min=1, help="Largest number of clips that are encoded at once.")
     ] = 64,
+    shard: Shard = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate tokens, bytes and time; write nothing.")] = False,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
@@ -48,10 +51,11 @@ def extract(
     named = dict(map(_split_weights, weights or []))
     chosen = call.choose_profile(profile, settings, assignments, weights=named, keep=not dry_run)
     if dry_run:
-        at = choose_device(device)
-        call.console.show_estimate(estimate(manifest, chosen, call.work.folder, device=at, batch_size=batch_size))
+        at, part = choose_device(device), Partition.parse(shard)
+        found = estimate(manifest, chosen, call.work.folder, device=at, batch_size=batch_size, partition=part)
+        call.console.show_estimate(found)
         return
-    reports = call.work.extract(chosen, device=device, batch_size=batch_size, max_failures=1)
+    reports = call.work.extract(chosen, device=device, batch_size=batch_size, shard=shard, max_failures=1)
     call.console.show_stages(reports, max_failures)
 
 

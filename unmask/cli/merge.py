@@ -14,6 +14,7 @@ from unmask.cli.options import (
     MaxFailures,
     ProfileName,
     SettingsFile,
+    Workers,
     command,
 )
 from unmask.core.work_folder import WorkFolder
@@ -29,12 +30,16 @@ def merge(
     profile: ProfileName = None,
     settings: SettingsFile = None,
     assignments: Assignments = None,
+    workers: Workers = None,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
-    """Join the parts that `unmask preprocess --shard i/n` made on several machines."""
-    from unmask.preprocess.partition import merge
+    """Join the parts that scan, preprocess and extract made with --shard i/n, to what one machine would have made."""
+    from unmask.merging import merge_parts
 
-    manifest, folder = call.work.read_manifest(), call.work.folder
-    chosen = call.choose_profile(profile, settings, assignments)
-    report = merge(manifest, chosen.preprocess, folder, [WorkFolder(other) for other in others or []])
-    call.console.show_stages([report], max_failures)
+    reports = merge_parts(
+        call.work,
+        [WorkFolder(other) for other in others or []],
+        lambda: call.choose_profile(profile, settings, assignments),
+        workers,
+    )
+    call.console.show_stages(reports, max_failures)

@@ -47,6 +47,10 @@ Assignments = Annotated[
 TrainAssignments = Annotated[
     list[str] | None, typer.Option("--set", help="Change one setting, for example train.epochs=5 (repeatable).")
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option("--shard", help="Do part i of n on this machine, as i/n; `unmask merge` joins the parts."),
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Number of worker processes (default: one per CPU core).")
 ]

@@ -15,12 +15,14 @@ from unmask.cli.options import (
     Memory,
     ProfileName,
     SettingsFile,
+    Shard,
     Timeout,
     Workers,
     command,
     split_list,
 )
 from unmask.core.process_pool import count_cores
+from unmask.core.sharing.partition import Partition
 
 
 @command()
@@ -37,19 +39,15 @@ def preprocess(
         str | None,
         typer.Option("--retry", help="Try files again that failed for these reasons: timeout,no_face,... or all."),
     ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option("--shard", help="Do part i of n on this machine, as i/n; `unmask merge` joins the parts."),
-    ] = None,
+    shard: Shard = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate clips, bytes and time; write nothing.")] = False,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
     """Turn media files into face crops and 16 kHz audio (writes Zarr shards under work/media)."""
     from unmask.preprocess.dry_run import estimate
-    from unmask.preprocess.partition import WHOLE, Partition
     from unmask.preprocess.stage import Limits
 
-    reasons, partition = check_reasons(split_list(retry or "")), Partition.parse(shard) if shard else WHOLE
+    reasons, partition = check_reasons(split_list(retry or "")), Partition.parse(shard)
     if device not in ("auto", "cpu"):
         call.console.say(f"--device {device} is ignored: face detection runs on the CPU workers")
     manifest = call.work.read_manifest()

@@ -14,6 +14,7 @@ from unmask.cli.options import (
     Call,
     MaxFailures,
     Near,
+    Shard,
     SplitSeed,
     Workers,
     command,
@@ -45,6 +46,7 @@ def scan(
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Probe unchanged files again too.")] = False,
     workers: Workers = None,
+    shard: Shard = None,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
     """Find the datasets, probe every file's header and assign leak-proof splits (writes work/manifest.parquet)."""
@@ -60,7 +62,9 @@ def scan(
         follow_links=follow_links,
         fresh=fresh,
         workers=workers,
+        shard=shard,
         max_failures=1,
     )
-    call.console.result |= {"manifest": str(call.work.folder.manifest), **found.as_json()}
+    if shard is None:
+        call.console.result |= {"manifest": str(call.work.folder.manifest), **found.as_json()}
     call.console.show_stages(found.reports, max_failures)

@@ -19,7 +19,7 @@ from unmask.cli.options import (
     split_list,
     split_numbers,
 )
-from unmask.core.errors import Stopped
+from unmask.core.processes.stop_signals import get_stop_code
 
 NAME = "loo, matrix, folds:5, ffpp-cross or fakeavceleb-mrdf (docs/suites.md)."
 
@@ -54,6 +54,6 @@ def suite(
     call.console.show(render_suite(found.details))
     call.console.result |= found.details.as_json()
     if found.details.stopped:
-        raise typer.Exit(Stopped.exit_code)
+        raise typer.Exit(get_stop_code())
     call.console.result["folder"] = str(found.folder)
     call.console.say(f"table as CSV, Markdown, LaTeX, HTML and JSON: {found.folder}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from unmask.cli.options import Call, Device, SettingsFile, TrainAssignments, change_settings, command
-from unmask.core.errors import Stopped
+from unmask.core.processes.stop_signals import get_stop_code
 
 
 @command()
@@ -35,4 +35,4 @@ def train(
     call.console.say(f"run: {run.folder}")
     call.console.result |= run.summary.as_json() | {"run": str(run.folder)}
     if run.summary.stopped:  # or `train && evaluate` would evaluate an unfinished training
-        raise typer.Exit(Stopped.exit_code)
+        raise typer.Exit(get_stop_code())

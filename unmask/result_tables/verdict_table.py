@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmask.core.atomic_files import create_file
+from unmask.core.files.csv_tables import guard_cell
 from unmask.logs import only_progress
 from unmask.result_tables.verdict_rows import flatten_verdict
 from unmask.tables import VerdictTable
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     from unmask.evaluation.verdicts.options import PredictOptions
     from unmask.evaluation.verdicts.verdict import Verdict
-
-# A spreadsheet would calculate a cell that begins so: a file's name may be a formula (CWE-1236).
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def judge_files(
@@ -52,8 +50,4 @@ def write_csv(path: Path, verdicts: Sequence[Verdict]) -> None:
             if lines is None:
                 lines = csv.DictWriter(file, list(row))
                 lines.writeheader()
-            lines.writerow({name: _make_cell(value) for name, value in row.items()})
-
-
-def _make_cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+            lines.writerow({name: guard_cell(value) for name, value in row.items()})

@@ -17,6 +17,7 @@ from made_tokens import NATIVE, SHARD, SPEC, fill, flip, truncate
 from unmask.cache.store.in_memory import InMemory
 from unmask.cache.store.token_store import Finished, TokenStore, create_store, find_damaged_shards, write_tokens
 from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
 
 KEY = SPEC.fingerprint("media")
 TOKENS, TIMES, OFFSETS = "tokens/c/0/0", "times/c/0", "offsets/c/0"
@@ -152,7 +153,7 @@ EDITS: list[Callable[[dict[str, Any]], Any]] = [
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edited_spec_is_refused(tmp_path: Path, edit: Callable[[dict[str, Any]], Any]):
     fill(tmp_path, [1])
-    about = json.loads((tmp_path / "spec.json").read_text())
+    about = sealed_files.read_json(tmp_path / "spec.json")
     edit(about)
     (tmp_path / "spec.json").write_text(json.dumps(about))
     with pytest.raises(MissingInput, match=r"spec\.json was edited|no token store of this version"):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import unmask
 from unmask.cli import app
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files import sealed_files
 from unmask.core.hashing import hash_file
 from unmask.train.bundles.listing import BUNDLE, format_listing, hash_listing
 from unmask.train.run_folder import load_run
@@ -37,7 +41,7 @@ def seal(folder: Path, **changes: object) -> None:
 
 
 def change_json(path: Path, change) -> None:
-    value = json.loads(path.read_text(encoding="utf-8"))
+    value = sealed_files.read_json(path)
     change(value)
     path.write_text(json.dumps(value), encoding="utf-8")
 
@@ -179,17 +183,59 @@ def test_users_own_code_is_named_and_never_taken_from_the_bundle(copied, cpu, mo
     monkeypatch.chdir(copied.parent)
     with pytest.raises(MissingInput, match="fusion absent_module:Fusion: no module"):
         load_run(copied, cpu)
-    change_json(copied / "inputs.json", lambda one: one["shape"].update(fusion="this:s"))
+    change_json(copied / "inputs.json", lambda one: one["shape"].update(fusion="yaml:dump"))
     seal(copied)
-    with pytest.raises(MissingInput, match="the source of fusion this:s has changed"):
+    with pytest.raises(MissingInput, match="the source of fusion yaml:dump has changed"):
         load_run(copied, cpu)
 
 
 def test_an_own_encoder_is_checked_before_it_is_imported(copied, cpu):
+    change_json(copied / "inputs.json", lambda one: one["profile"]["encoders"][1].update(name="yaml:dump"))
+    seal(copied)
+    with pytest.raises(MissingInput, match="source of encoder yaml:dump is not the one"):
+        load_run(copied, cpu)
+
+
+def test_no_module_of_python_itself_is_an_encoder_or_a_fusion(copied, cpu):
+    """Its source is the same everywhere, so that a bundle could know its hash."""
     change_json(copied / "inputs.json", lambda one: one["profile"]["encoders"][1].update(name="antigravity:fly_out"))
     seal(copied)
-    with pytest.raises(MissingInput, match="source of encoder antigravity:fly_out is not the one"):
+    with pytest.raises(UsageError, match="antigravity is a module of Python itself"):
         load_run(copied, cpu)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"layers": 10**9},
+        {"width": 10**6, "feedforward": 10**6},
+        {"heads": 3},
+        {"layers": -1},
+        {"widths": [10**12] * 2},
+        {"dropout": 5.0},
+        {"streams": ["a"] * 100_000, "widths": [1] * 100_000},
+    ],
+)
+def test_a_shape_that_would_take_all_memory_is_no_run(copied, cpu, shape: dict[str, object]):
+    change_json(copied / "inputs.json", lambda one: one["shape"].update(shape))
+    seal(copied)
+    with pytest.raises(MissingInput, match="damaged run"):
+        load_run(copied, cpu)
+
+
+def test_arrays_that_would_take_all_memory_are_no_bundle(copied, cpu):
+    """A megabyte of compressed zeros is a gigabyte; a header may claim any size."""
+    path = copied / "verdict-models.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**15,)})
+    objects = io.BytesIO()
+    np.save(objects, np.array([{}], object), allow_pickle=True)
+    for name, content in {"header": header.getvalue(), "objects": objects.getvalue(), "text": b"not an array"}.items():
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr(f"{name}.npy", content)
+        seal(copied)
+        with pytest.raises(MissingInput, match="not arrays of a bundle"):
+            load_run(copied, cpu)
 
 
 def test_the_command_line_ends_with_exit_code_4_and_a_hint(copied, capsys, tmp_path, flip):
@@ -210,5 +256,5 @@ def cpu():
 
 
 def test_the_listing_keeps_what_the_run_has(copied):
-    about = json.loads((copied / "inputs.json").read_text(encoding="utf-8"))
+    about = sealed_files.read_json(copied / "inputs.json")
     assert RunInfo.model_validate(about).members

@@ -56,3 +56,12 @@ def test_an_id_of_several_files_is_refused_with_their_names(key: str):
     with pytest.raises(UsageError, match=rf"1 ids fit several media files: '{key}' fits \S+ and \S+") as caught:
         ItemIds(ROWS).find(["id0_0001", key])
     assert "media_id" in caught.value.hint
+
+
+def test_a_name_that_our_tables_marked_as_no_formula():
+    paths = ("=1.jpg", "'=2.jpg", "=2.jpg")
+    rows = [
+        MediaRow(media_id=str(number), dataset="mine", domain_id=9, path=path, kind="image", label=0)
+        for number, path in enumerate(paths)
+    ]
+    assert ItemIds(rows).find(["'=1.jpg", "=1.jpg", "'=2.jpg", "=2.jpg"]).tolist() == [0, 0, 1, 2]

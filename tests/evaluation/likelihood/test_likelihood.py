@@ -12,6 +12,7 @@ import pytest
 from made_evaluation import Made, drawn
 from tiny_chain import CPU, Chain
 
+from unmask.core.files import sealed_files
 from unmask.evaluation.evaluate import evaluate
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.likelihood.measure import SAME_ITEMS, measure_likelihood
@@ -138,7 +139,7 @@ def test_the_json_reads_back_and_an_older_one_has_none(made: Made, tmp_path: Any
     assert read_evaluation(tmp_path) == made.evaluation
     assert made.evaluation.likelihood is not None
     assert made.evaluation.likelihood.rows
-    older = json.loads((tmp_path / FILE).read_text())
+    older = sealed_files.read_json(tmp_path / FILE)
     del older["likelihood"]
     (tmp_path / FILE).write_text(json.dumps(older))
     assert read_evaluation(tmp_path) == replace(made.evaluation, likelihood=None)

@@ -12,6 +12,7 @@ import torch
 from made_ablation import make_ablation
 from tiny_chain import CPU, Chain
 
+from unmask.core.files import sealed_files
 from unmask.evaluation.ablation.ablation_files import write_ablation
 from unmask.evaluation.ablation.newest_ablation import FILE, find_newest
 from unmask.evaluation.report.page import render
@@ -53,7 +54,7 @@ def test_a_file_that_cannot_be_read_is_passed_over(tmp_path: Path, text: str) ->
 def test_what_others_added_to_the_file_does_not_matter(tmp_path: Path) -> None:
     write(tmp_path, "good", 1)
     path = tmp_path / "good" / FILE
-    value = json.loads(path.read_text()) | {"later": [1]}
+    value = sealed_files.read_json(path) | {"later": [1]}
     value["rows"][0]["later"] = 2
     path.write_text(json.dumps(value))
     assert find_newest(tmp_path, "full") is not None

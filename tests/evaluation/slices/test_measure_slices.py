@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from test_slice_kinds import media
 
 from unmask.core.errors import ItemsFailed
+from unmask.core.files import sealed_files
 from unmask.core.terminal.wide_table import format_plain
 from unmask.evaluation.item_set import ItemSet
 from unmask.evaluation.predictions import Predictions
@@ -91,7 +92,7 @@ def test_slices_and_coverage_are_kept_in_the_file(made: Made, rows: tuple[SliceR
     write_evaluation(tmp_path, evaluation)
     assert read_evaluation(tmp_path) == evaluation
     path = tmp_path / "evaluation.json"
-    value = json.loads(path.read_text())
+    value = sealed_files.read_json(path)
     assert value["expected"] == evaluation.scored + 1
     assert value["coverage"] == evaluation.scored / value["expected"]
     for added in ("slices", "expected", "coverage"):

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from scope_parts import draw_means, make_outcome, make_row, make_scope, make_scores
 
+from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_arrays, sealed_files
+from unmask.core.hashing import hash_file
 from unmask.evaluation.verdict_models.evidence_model import fit_evidence
 from unmask.evaluation.verdict_models.verdict_models import (
     ARRAYS,
@@ -21,7 +24,7 @@ from unmask.evaluation.verdict_models.verdict_models import (
     read_verdict_models,
     write_verdict_models,
 )
-from unmask.train.run_folder import clear
+from unmask.train.resume.earlier_training import set_aside
 
 INFO: Any = SimpleNamespace(key="a" * 16, best_epoch=3)
 
@@ -62,19 +65,50 @@ def test_those_of_other_weights_are_ignored(models: VerdictModels, tmp_path: Pat
     assert read_verdict_models(tmp_path, SimpleNamespace(**{**vars(INFO), **about})) is None  # type: ignore[arg-type]
 
 
-def test_half_a_pair_and_damaged_files_are_ignored(models: VerdictModels, tmp_path: Path):
+@pytest.mark.parametrize("name", [FACTS, ARRAYS])
+def test_damaged_files_are_refused_with_the_remedy(models: VerdictModels, tmp_path: Path, name: str):
     assert read_verdict_models(tmp_path, INFO) is None
     write_verdict_models(tmp_path, models, INFO)
-    content = bytearray((tmp_path / ARRAYS).read_bytes())
+    content = bytearray((tmp_path / name).read_bytes())
     content[len(content) // 2] ^= 1
-    (tmp_path / ARRAYS).write_bytes(content)
-    assert read_verdict_models(tmp_path, INFO) is None
-    write_verdict_models(tmp_path, models, INFO)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(MissingInput, match=rf"{name}: damaged(.|\n)*unmask evaluate"):
+        read_verdict_models(tmp_path, INFO)
     (tmp_path / FACTS).write_text("[1, 2]")
-    assert read_verdict_models(tmp_path, INFO) is None
+    with pytest.raises(MissingInput, match=f"{FACTS}: damaged"):
+        read_verdict_models(tmp_path, INFO)
 
 
-def test_training_anew_removes_them(models: VerdictModels, tmp_path: Path):
+def test_half_a_pair_is_refused(models: VerdictModels, tmp_path: Path):
     write_verdict_models(tmp_path, models, INFO)
-    clear(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    arrays = sealed_arrays.read_arrays(tmp_path / ARRAYS)
+    sealed_arrays.write_arrays(tmp_path / ARRAYS, arrays | {"lines-all": arrays["lines-all"] + 1})
+    with pytest.raises(MissingInput, match=f"{ARRAYS}: not the arrays that {FACTS} names"):
+        read_verdict_models(tmp_path, INFO)
+    (tmp_path / ARRAYS).unlink()
+    with pytest.raises(MissingInput, match=f"{ARRAYS}: missing"):
+        read_verdict_models(tmp_path, INFO)
+
+
+def test_those_of_an_earlier_version_are_read(models: VerdictModels, tmp_path: Path):
+    write_verdict_models(tmp_path, models, INFO)
+    about, arrays = sealed_files.read_json(tmp_path / FACTS), sealed_arrays.read_arrays(tmp_path / ARRAYS)
+    np.savez_compressed(tmp_path / ARRAYS, **arrays)
+    (tmp_path / FACTS).write_text(json.dumps(about | {"arrays": hash_file(tmp_path / ARRAYS)}))
+    assert read_verdict_models(tmp_path, INFO) is not None
+
+
+def test_those_of_another_evaluation_are_refused(models: VerdictModels, tmp_path: Path):
+    """An evaluation that was killed before its last file leaves them beside an earlier evaluation.json."""
+    digest = write_verdict_models(tmp_path, models, INFO)
+    sealed_files.write_json(tmp_path / "evaluation.json", {"files": {FACTS: digest}})
+    assert read_verdict_models(tmp_path, INFO) is not None
+    write_verdict_models(tmp_path, dataclasses.replace(models, scope=make_scope(validation=8)), INFO)
+    with pytest.raises(MissingInput, match=r"of another evaluation than evaluation\.json(.|\n)*unmask evaluate"):
+        read_verdict_models(tmp_path, INFO)
+
+
+def test_training_anew_sets_them_aside(models: VerdictModels, tmp_path: Path):
+    write_verdict_models(tmp_path, models, INFO)
+    set_aside(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["earlier"]

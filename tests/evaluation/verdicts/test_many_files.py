@@ -11,6 +11,7 @@ import torch
 from guides import code_blocks, execute_block
 
 from unmask.core.errors import UsageError
+from unmask.core.files import sealed_files
 from unmask.evaluation.input_files import find_files
 from unmask.evaluation.verdicts import predict as module
 from unmask.evaluation.verdicts.batches import split_batches
@@ -125,7 +126,7 @@ def test_the_hash_of_a_run_is_of_what_it_loads(chain, tmp_path):
     before = hash_run(load_run(chain.run, CPU))
     moved = shutil.copytree(chain.run, tmp_path / "elsewhere")
     assert hash_run(load_run(moved, CPU)) == before
-    about = json.loads((moved / "inputs.json").read_text())
+    about = sealed_files.read_json(moved / "inputs.json")
     (moved / "inputs.json").write_text(json.dumps(about | {"threshold": 0.123}))
     assert hash_run(load_run(moved, CPU)) != before
 

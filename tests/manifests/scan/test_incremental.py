@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from small_media import picture
 
 from unmask.core.errors import UsageError
 from unmask.core.hashing import QUICK_BLOCK, hash_file, hash_quickly
 from unmask.manifests.manifest import Manifest, read_manifest, write_manifest
-from unmask.manifests.scan import probe
+from unmask.manifests.scan import incremental, probe
 from unmask.manifests.scan.incremental import read_previous_manifest
 from unmask.manifests.scan.scan import scan
 from unmask.manifests.scan.staleness import Stale, verify_manifest
@@ -64,6 +67,44 @@ def test_a_second_scan_probes_only_new_changed_and_failed_files_and_gives_the_sa
     fresh, _ = scan(zoo, say=silent)
     assert grown.table.equals(fresh.table)
     assert (report.given, report.done, report.skipped, len(report.failed)) == (9, 3, 5, 1)
+
+
+@pytest.mark.parametrize("swapped", ["files", "folders", "places"])
+def test_swapped_files_of_one_size_and_time_are_probed_again(swapped: str, tmp_path, asked, monkeypatch):
+    data = tmp_path / "data"
+    for number, label in enumerate(("real", "fake")):
+        for name in ("a", "b"):
+            path = data / "zoo" / label / f"{name}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, np.full(800, 0.1 + 0.2 * number + 0.001 * ord(name)), 8000)
+            os.utime(path, ns=(10**18, 10**18))
+    write_manifest(tmp_path / "m.parquet", scan(data, say=silent)[0])
+    before = read_manifest(tmp_path / "m.parquet")
+    # As if everything had been there for a day: only the swap is later than the scan.
+    monkeypatch.setattr(incremental, "DOUBT_NS", -1)
+    asked.clear()
+    again, _ = scan(data, previous=before, say=silent)
+    assert not asked
+    assert again.table.equals(before.table)
+    time.sleep(0.02)  # the clock of the disk ticks in milliseconds
+    zoo = data / "zoo"
+    if swapped == "files":
+        exchange(zoo / "real/a.wav", zoo / "fake/a.wav")
+    elif swapped == "folders":
+        exchange(zoo / "real", zoo / "fake")
+    else:  # the same dataset at another place, with other content
+        exchange(zoo / "real", zoo / "fake")
+        data = data.rename(tmp_path / "moved")
+    again, _ = scan(data, previous=before, say=silent)
+    assert sorted(asked) == (["a.wav"] * 2 if swapped == "files" else ["a.wav", "a.wav", "b.wav", "b.wav"])
+    contents = [{row.path: row.content for row in one.rows()} for one in (before, again)]
+    assert contents[0]["real/a.wav"] == contents[1]["fake/a.wav"] != contents[1]["real/a.wav"]
+
+
+def exchange(one: Path, other: Path) -> None:
+    aside = one.rename(one.with_name("aside"))
+    other.rename(one)
+    aside.rename(other)
 
 
 def test_the_split_and_what_names_tell_are_made_anew_for_reused_files(zoo, tmp_path):

@@ -1,0 +1,119 @@
+"""What a work folder holds, so that two of them can be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unmask.core.atomic_files import TEMPORARY
+
+IGNORED = ("locks/", "events.out.tfevents")
+"""Empty lock files, and the curves for TensorBoard, whose names hold the time and which every start adds to."""
+CLOCK = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?|\b\d+(\.\d+)? s\b")
+"""Times and durations in pages."""
+VERDICTS = "verdicts.jsonl"
+TIMES = frozenset({"seconds", "train_seconds", "began", "ended", "created", "date", "time", "made", "judged_at"})
+"""Keys of JSON files whose values are times."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    lost: tuple[str, ...]
+    differing: tuple[str, ...]
+    added: tuple[str, ...]
+
+
+def read_contents(work: Path) -> dict[str, str]:
+    """Name -> digest of every file, times in JSON files left out."""
+    return {name: hash_content(work / name) for name in list_files(work)}
+
+
+def list_files(work: Path) -> Iterator[str]:
+    for path in sorted(work.rglob("*")):
+        name = path.relative_to(work).as_posix()
+        if path.is_file() and path.name != "lock" and not any(word in name for word in IGNORED):
+            yield name
+
+
+def list_unfinished(work: Path) -> list[str]:
+    """Files and folders with the name of unfinished output."""
+    return sorted(str(path.relative_to(work)) for path in work.rglob(f"{TEMPORARY}*"))
+
+
+def hash_content(path: Path) -> str:
+    content = path.read_bytes()
+    if path.suffix in (".json", ".jsonl"):
+        if path.name == VERDICTS:
+            content = _join_verdicts(content)
+        lines = content.splitlines() if path.suffix == ".jsonl" else [content]
+        try:
+            values = [_without_times(json.loads(line)) for line in lines]
+        except ValueError:
+            pass
+        else:
+            content = json.dumps(values, sort_keys=True).encode()
+    elif path.suffix in (".html", ".md"):
+        content = CLOCK.sub(b"", content)
+    elif path.suffix == ".pth":
+        content = _describe_weights(path) or content
+    return hashlib.sha256(content).hexdigest()
+
+
+def _join_verdicts(content: bytes) -> bytes:
+    """The line that counts of each file: the last one. Damaged lines do not count."""
+    found: dict[str, bytes] = {}
+    for line in content.splitlines():
+        with suppress(ValueError, KeyError, TypeError):
+            found[json.loads(line)["path"]] = line
+    return b"\n".join(found[path] for path in sorted(found))
+
+
+def _describe_weights(path: Path) -> bytes:
+    """The values of a checkpoint: its bytes also depend on which of equal texts are one object in memory."""
+    import torch
+
+    try:
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # damaged
+        return b""
+    found = hashlib.sha256()
+
+    def add(value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            found.update(f"{value.dtype}{tuple(value.shape)}".encode())
+            found.update(value.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        elif isinstance(value, dict):
+            for key in sorted(value, key=repr):
+                found.update(repr(key).encode())
+                add(value[key])
+        elif isinstance(value, list | tuple):
+            for inner in value:
+                add(inner)
+        else:
+            found.update(repr(value).encode())
+
+    add(values)
+    return found.digest()
+
+
+def _without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_times(inner) for key, inner in value.items() if key not in TIMES}
+    return [_without_times(inner) for inner in value] if isinstance(value, list) else value
+
+
+def compare(expected: Mapping[str, str], found: Mapping[str, str], volatile: Collection[str]) -> Difference:
+    """`volatile`: names whose bytes differ between two undisturbed runs."""
+    return Difference(
+        lost=tuple(sorted(expected.keys() - found.keys())),
+        differing=tuple(
+            sorted(n for n in expected.keys() & found.keys() if expected[n] != found[n] and n not in volatile)
+        ),
+        added=tuple(sorted(n for n in found.keys() - expected.keys())),
+    )

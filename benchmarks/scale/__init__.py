@@ -1,0 +1,1 @@
+"""How the cost per item grows with the work."""

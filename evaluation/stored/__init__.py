@@ -1,0 +1,1 @@
+"""What a stored evaluation is checked and completed with when it is read."""

@@ -1,0 +1,1 @@
+"""Going on with an earlier training of the same run folder."""
