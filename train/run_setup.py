@@ -142,7 +142,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         optimizer=optimizer,
         scaler=scaler,
         inputs=inputs,
-        standing=_read_standing(earlier) if earlier else Standing(),
+        standing=Standing(**earlier["standing"]) if earlier else Standing(),
         steps=len(sampler.steps(1)),
         validated=validated,
         world=world,
@@ -268,11 +268,6 @@ def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector,
     )
     if sampler.partners:
         log.info("paired: %s", sampler.partners.describe())
-
-
-def _read_standing(begun: dict[str, Any]) -> Standing:
-    found = begun["standing"]
-    return Standing(found["epoch"], found["best_epoch"])
 
 
 def _check_features(config: TrainConfig, model: Detector) -> None:

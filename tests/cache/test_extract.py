@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from unmask.cache import media_reads
 from unmask.cache import stage as build
 from unmask.cache.encoders import make_encoder
 from unmask.cache.projections.projection import projection
@@ -61,9 +62,9 @@ def test_every_encoder_gets_the_clips_and_only_its_own_modality(media):
 def test_a_shard_is_read_once_for_all_encoders_and_augmentations(media, monkeypatch: pytest.MonkeyPatch, readers: int):
     media.add("image-1", "audio-2", "video-3")
     media.profile = media.profile.changed({"views": {"count": 2}})
-    read, begun, ahead = ShardMedia.read, [], build.read_ahead
+    read, begun, ahead = ShardMedia.read, [], media_reads.read_ahead
     monkeypatch.setattr(ShardMedia, "read", lambda shard, *given: begun.append(shard.path.name) or read(shard, *given))
-    monkeypatch.setattr(build, "read_ahead", lambda *given, **_: ahead(*given, readers=readers))
+    monkeypatch.setattr(media_reads, "read_ahead", lambda *given, **_: ahead(*given, readers=readers))
     run(media)
     shards = open_tokens(media.work, media.manifest).shards
     assert sorted(begun) == sorted(shards)
