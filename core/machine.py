@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import os
 import platform
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     import torch
 
 GIB = 1024**3
-# From malloc.h.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGE_BLOCK = 256 * 1024
 
 # Packages whose version can change numerical results.
 PACKAGES = (
@@ -72,18 +68,6 @@ def read_memory_gib() -> tuple[float, float]:
     facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     available, total = (int(facts[name].split()[0]) / 1024**2 for name in ("MemAvailable", "MemTotal"))
     return available, total
-
-
-def return_large_blocks() -> None:
-    """Make this process return freed large arrays to the system at once.
-
-    After large blocks were freed, glibc raises its threshold and keeps later ones, so that memory grows with the
-    number of items. No effect without glibc.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
-        mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
 
 
 def get_free_bytes(folder: Path) -> int:
