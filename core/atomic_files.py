@@ -89,7 +89,7 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> int:
 def list_leftovers(folder: Path) -> list[tuple[Path, str]]:
     """The temporary files and folders in `folder`, each with the name of its target."""
     leftovers = sorted(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
-    return [(path, path.name[len(TEMPORARY) + 33 :]) for path in leftovers]
+    return [(path, path.name[len(TEMPORARY) + LENGTH + 1 :]) for path in leftovers]
 
 
 def remove_path(path: Path) -> None:
@@ -129,10 +129,10 @@ def _beside(path: Path) -> Path:
 @lru_cache(maxsize=64)
 def _remove_dead(folder: Path, process: int) -> None:
     """Remove from `folder`, once per process, what processes of this machine left that were killed."""
-    for path in folder.glob(f"{TEMPORARY}*"):
+    for path, _ in list_leftovers(folder):
         if is_dead(path.name[len(TEMPORARY) :][:LENGTH]):
             with suppress(OSError):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                remove_path(path)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.metadata
 import os
 import platform
@@ -30,9 +29,6 @@ FILES = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
-# From malloc.h.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGE_BLOCK = 256 * 1024
 
 # Packages whose version can change numerical results.
 PACKAGES = (
@@ -153,18 +149,6 @@ def _read_facts(path: Path) -> dict[str, int]:
         return {}
     parts = [line.replace(":", " ").split() for line in lines]
     return {part[0]: int(part[1]) for part in parts if len(part) > 1 and part[1].isdigit()}
-
-
-def return_large_blocks() -> None:
-    """Make this process return freed large arrays to the system at once.
-
-    After large blocks were freed, glibc raises its threshold and keeps later ones, so that memory grows with the
-    number of items. No effect without glibc.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
-        mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK)
 
 
 def get_free_bytes(folder: Path) -> int:

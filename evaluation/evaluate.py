@@ -46,6 +46,7 @@ from unmask.train.run_upkeep import alone_with_run
 log = logging.getLogger("unmask")
 
 MODEL = "model"
+MAKE_TOKENS = "unmask preprocess, then unmask extract"
 
 
 @alone_with_run
@@ -72,9 +73,7 @@ def evaluate(
     known = limit_training_items(select_labeled([row for row in rows if row.media_id in numbers]), split, seed=seed)
     items = known.only(known.split == split)
     if not len(items):
-        raise MissingInput(
-            f"{run.name}: no item of the {split} split has tokens", "unmask preprocess, then unmask extract"
-        )
+        raise MissingInput(f"{run.name}: no item of the {split} split has tokens", MAKE_TOKENS)
     log.info("evaluate: %d items of the %s split", len(items), split)
     scores, _ = opened.score([numbers[row.media_id] for row in items.rows], device=device, batch_size=batch_size)
     check_finite(run.name, items, scores)
@@ -96,10 +95,8 @@ def evaluate(
         likelihood=likelihood,
     )
     write_training_features(opened, device=device)
-    files = {
-        PREDICTIONS: write_predictions(run, items, scores, opened.info.threshold, controls, here, llr),
-        FACTS: write_verdict_models(run, models, opened.info),
-    }
+    predictions = write_predictions(run, items, scores, opened.info.threshold, controls, here, llr)
+    files = {PREDICTIONS: predictions, FACTS: write_verdict_models(run, models, opened.info)}
     evaluation = replace(evaluation, files=files)
     write_evaluation(run, evaluation)
     return evaluation

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from unmask.core.errors import MissingInput
-from unmask.core.machine import return_large_blocks
 from unmask.core.process_pool import Failure, count_cores, run_isolated
+from unmask.core.processes.large_blocks import return_large_blocks
 from unmask.core.progress import Progress
 from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.core.sharing.shared_work import Claims, SharedWork
@@ -69,7 +69,6 @@ def preprocess(
     are written; `merge` writes the outcomes when all partitions are finished. Items within the `limits` give the same
     bytes under any limits.
     """
-    return_large_blocks()
     folder = get_media_folder(work, settings)
     reused = folder.is_dir()
     limits = limits or Limits()
@@ -82,7 +81,8 @@ def preprocess(
         jobs = list_jobs(folder, shards, rows, retry)
         _log_plan(folder, reused, partition, len(shards), jobs)
         tasks = {key: make_task(manifest, rows[key], settings) for job in jobs for key in job.keys}
-        made = _write_shards(folder, jobs, tasks, settings, limits, claims)
+        with return_large_blocks():
+            made = _write_shards(folder, jobs, tasks, settings, limits, claims)
         mine = manifest.rows() if partition.is_whole else [rows[key] for shard in shards for key in shard.items]
         outcomes = collect_outcomes(mine, [folder / shard.name for shard in shards])
         if partition.is_whole:

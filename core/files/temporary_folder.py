@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "unmask-work-"
-# A folder has its final name only after it is locked, so one without a lock has lost its owner.
-UNLOCKED = ".unmask-new-"
+# Before the prefix: a folder has its final name only after it is locked, so one without a lock has lost its owner.
+UNLOCKED = ".new-"
 YOUNG_S = 60.0
 """Age from which a folder that never got its final name is a leftover."""
 
@@ -37,12 +37,12 @@ def make_temporary_folder(place: Path | None = None) -> Iterator[Path]:
             os.close(lock)
 
 
-def lock_temporary_folder(place: Path | None = None) -> tuple[Path, int]:
+def lock_temporary_folder(place: Path | None = None, prefix: str = PREFIX) -> tuple[Path, int]:
     """As `make_temporary_folder`, for a folder that lives as long as the process: also the handle that locks it."""
     place = place or Path(tempfile.gettempdir())
-    remove_stale(place)
-    made = Path(tempfile.mkdtemp(prefix=UNLOCKED, dir=place))  # mode 0700
-    folder = made.with_name(PREFIX + made.name.removeprefix(UNLOCKED))
+    remove_stale(place, prefix)
+    made = Path(tempfile.mkdtemp(prefix=UNLOCKED + prefix, dir=place))  # mode 0700
+    folder = made.with_name(made.name.removeprefix(UNLOCKED))
     try:
         lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         with suppress(OSError):  # NFS locks no folders: nobody takes it for a leftover there either
@@ -54,9 +54,9 @@ def lock_temporary_folder(place: Path | None = None) -> tuple[Path, int]:
     return folder, lock
 
 
-def remove_stale(place: Path) -> list[Path]:
+def remove_stale(place: Path, prefix: str = PREFIX) -> list[Path]:
     """Remove the temporary folders in `place` of processes of this user that are gone; which these were."""
-    found = [*sorted(place.glob(f"{PREFIX}*")), *sorted(place.glob(f"{UNLOCKED}*"))]
+    found = [*sorted(place.glob(f"{prefix}*")), *sorted(place.glob(f"{UNLOCKED}{prefix}*"))]
     stale = [folder for folder in found if _is_stale(folder)]
     for folder in stale:
         shutil.rmtree(folder, ignore_errors=True)
@@ -77,4 +77,4 @@ def _is_stale(folder: Path) -> bool:
         return False  # its owner lives
     finally:
         os.close(handle)
-    return folder.name.startswith(PREFIX) or time.time() - about.st_mtime > YOUNG_S
+    return not folder.name.startswith(UNLOCKED) or time.time() - about.st_mtime > YOUNG_S

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from multiprocessing import parent_process
 from pathlib import Path
 
+from unmask.core.processes.large_blocks import keep_large_blocks
+
 SIGNAL_FOR_ORPHANS = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
@@ -19,6 +21,7 @@ SIGNAL_FOR_ORPHANS = 1
 def begin_worker(memory_gib: float | None, initializer: Callable[[], None] | None) -> None:
     """Once per worker process."""
     _end_with_parent()
+    keep_large_blocks()
     if initializer is not None:
         initializer()
     if memory_gib is not None:

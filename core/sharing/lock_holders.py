@@ -13,6 +13,8 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from unmask.core.processes.identity import identify_machine, read_start
+
 LONGEST_COMMAND = 200
 MOST_BYTES = 1 << 16
 """Of a file of shared holders that are read: names beyond are lost."""
@@ -30,8 +32,10 @@ class Holder:
     command: str
     since: str
     """Local time, ISO 8601."""
-    started: int | None = None
-    """Start of the process in clock ticks since the boot: process numbers are used again."""
+    machine: str = ""
+    """Whose process numbers these are: containers may share the name of their host."""
+    started: int = 0
+    """As `read_start` gives it: process numbers are used again."""
 
     def __str__(self) -> str:
         return f"{self.name}, since {self.since.replace('T', ' ')[:19]}"
@@ -44,7 +48,7 @@ class Holder:
     @property
     def is_gone(self) -> bool:
         """A process of this machine that has ended; of one on another machine nothing is known."""
-        return self.host == socket.gethostname() and _read_start(self.pid) != self.started
+        return self.machine == identify_machine() and read_start(self.pid) != self.started
 
 
 def describe_self() -> Holder:
@@ -53,7 +57,8 @@ def describe_self() -> Holder:
         host=socket.gethostname(),
         command=_describe_command(),
         since=datetime.now().astimezone().isoformat(timespec="seconds"),
-        started=_read_start(os.getpid()),
+        machine=identify_machine(),
+        started=read_start(os.getpid()),
     )
 
 
@@ -120,12 +125,3 @@ def _describe_command() -> str:
     name = f"python -m {program.parent.name}" if program.name == "__main__.py" else program.name
     text = "".join(letter if letter.isprintable() else "?" for letter in " ".join([name, *sys.argv[1:]]))
     return text if len(text) <= LONGEST_COMMAND else text[: LONGEST_COMMAND - 3] + "..."
-
-
-def _read_start(pid: int) -> int | None:
-    """None for a process that is not there, and where the system does not say."""
-    try:
-        # The name of the program, in parentheses, may itself hold spaces and parentheses.
-        return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
-        return None

@@ -69,8 +69,7 @@ def evaluate_scores(
     model = Scorer("model", f"scores of {path.name}", score, threshold.value, undefined=threshold.undefined)
     tokens = open_last_tokens(work, manifest)
     known = _select_known(rows, scope, split, seed)
-    fitted = _fit_controls(work, manifest, tokens, known, seed)
-    controls = [control.only(known.split == split) for control in fitted]
+    controls = [control.only(known.split == split) for control in _fit_controls(work, manifest, tokens, known, seed)]
     empty = np.full(len(score), np.nan)
     logit = build_logits(score, placed.kind == "probability")
     scores = Predictions(logit, score, empty, empty, np.zeros(len(score), np.int64))

@@ -41,7 +41,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkFolder:
     folder, random = WorkFolder(tmp_path / "made"), np.random.default_rng(0)
     fakes = random.random((100, 2)) < 0.3
     rows = [make_row(number, bool(video), bool(audio)) for number, (video, audio) in enumerate(fakes)]
-    write_manifest(folder.manifest, from_rows(rows, {}))
+    write_manifest(folder.manifest, from_rows(rows, {row.dataset: "/nowhere" for row in rows}))
     stores = {
         "eye": make_store(folder.tokens / "eye", "eye", "image", rows, fakes[:, 0], random),
         "ear": make_store(folder.tokens / "ear", "ear", "audio", rows, fakes[:, 1], random),

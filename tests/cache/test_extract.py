@@ -22,6 +22,7 @@ from unmask.cache.store.token_store import TokenStore
 from unmask.core.atomic_files import TEMPORARY
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
+from unmask.core.files.sealed_files import KEY
 from unmask.core.stage_report import StageReport
 from unmask.preprocess.profiles import EncoderChoice, Profile
 
@@ -254,7 +255,7 @@ def test_the_streams_file_names_what_the_profile_needs(media):
     media.add("image-1")
     run(media)
     about = json.loads((media.work.tokens / "latest.json").read_text())
-    assert set(about) == {"profile", "media", "shards", "streams", "views", "others"}
+    assert set(about) == {"profile", "media", "shards", "streams", "views", "others", KEY}
     assert set(about["streams"]) == {"tiny_image", "tiny_audio", "tiny_text"}
     assert all((media.work.tokens / folder / "spec.json").is_file() for folder in about["streams"].values())
     assert not [find_damage(path) for path in media.work.tokens.glob("*/shard-*") if find_damage(path)]

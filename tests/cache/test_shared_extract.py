@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,16 @@ from unmask.preprocess.shards.media_locks import claim_shards
 from unmask.preprocess.shards.shard_plan import get_media_folder
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def use_one_thread() -> Iterator[None]:
+    """As in RUN: sums are rounded as the threads divide them."""
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)
+
 
 RUN = """
 import json, sys

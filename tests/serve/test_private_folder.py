@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from unmask.core.files.temporary_folder import UNLOCKED, remove_stale
 from unmask.serve import private_folder
-from unmask.serve.private_folder import PREFIX, PrivateFolders, remove_stale
+from unmask.serve.private_folder import PREFIX, PrivateFolders
 
 SERVICE = """
 import sys, time
@@ -66,16 +67,15 @@ def test_the_next_service_removes_what_nobody_owns(tmp_path: Path):
     left, other = tmp_path / f"{PREFIX}left", tmp_path / "unmask-other"
     for folder in (left, other):
         folder.mkdir()
-        (folder / "lock").touch()
-    young, link = tmp_path / f"{PREFIX}young", tmp_path / f"{PREFIX}link"
+    young, link = tmp_path / f"{UNLOCKED}{PREFIX}young", tmp_path / f"{PREFIX}link"
     young.mkdir()
     link.symlink_to(other)
     with PrivateFolders() as folders:  # its own is locked, and stays
         assert not left.exists()
-        assert remove_stale(tmp_path) == []
+        assert remove_stale(tmp_path, PREFIX) == []
         assert all(path.exists() for path in (*folders.roots, other, young, link))
         os.utime(young, (0, 0))
-        assert remove_stale(tmp_path) == [young]
+        assert remove_stale(tmp_path, PREFIX) == [young]
 
 
 def test_a_full_memory_disk_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

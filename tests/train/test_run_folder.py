@@ -13,8 +13,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from read_faults import fail_reads, read_folder
 
-from tests.read_faults import fail_reads, read_folder
 from unmask.core.errors import MissingInput, UsageError, as_user_error
 from unmask.core.file_lock import hold_lock
 from unmask.core.files import sealed_files

@@ -6,21 +6,17 @@ watcher removes the folders. Where the watcher was killed too, the next service 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Self
 
+from unmask.core.files.temporary_folder import lock_temporary_folder, remove_stale
+
 PREFIX = "unmask-serve-"
-LOCK = "lock"
-# A folder without a lock may be a moment old: its owner has made it and is about to lock it.
-YOUNG_S = 60.0
 MEMORY_DISK = Path("/dev/shm")
 ROOM_BYTES = 2 * 2**30
 """Free on the memory disk, or the system's temporary folder is used."""
@@ -44,8 +40,7 @@ class PrivateFolders:
 
     def __init__(self) -> None:
         self._locks: list[int] = []
-        for place in {Path(tempfile.gettempdir()), MEMORY_DISK}:
-            remove_stale(place)
+        remove_stale(MEMORY_DISK, PREFIX)  # also where it has no room now
         disk, memory = self._make(Path(tempfile.gettempdir())), None
         if _has_room(MEMORY_DISK):
             memory = self._make(MEMORY_DISK)
@@ -64,9 +59,7 @@ class PrivateFolders:
         )
 
     def _make(self, place: Path) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))  # mode 0700
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder, lock = lock_temporary_folder(place, PREFIX)
         self._locks.append(lock)
         return folder
 
@@ -80,35 +73,6 @@ class PrivateFolders:
             os.close(lock)
         # The watcher stays until this process ends: a thread that still judges may write once more.
         _watchers.append(self._watcher)
-
-
-def remove_stale(place: Path) -> list[Path]:
-    """Remove the folders in `place` of services of this user that are gone; which these were."""
-    removed = []
-    for folder in sorted(place.glob(f"{PREFIX}*")):
-        if _is_stale(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            removed.append(folder)
-    return removed
-
-
-def _is_stale(folder: Path) -> bool:
-    try:
-        about = folder.lstat()
-        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
-            return False
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return time.time() - about.st_mtime > YOUNG_S
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False  # its owner lives; a lock counts in other containers too, a process number would not
-    finally:
-        os.close(lock)
-    return True
 
 
 def _has_room(place: Path) -> bool:

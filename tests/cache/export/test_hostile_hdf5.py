@@ -176,6 +176,6 @@ def test_an_export_of_bad_will_is_refused_and_writes_nothing(name: str, file: Pa
 def test_the_export_itself_is_imported(file: Path, tmp_path: Path):
     reports = transfer.import_hdf5(WorkFolder(tmp_path / "work"), file)
     assert [report.done for report in reports] == [3]
-    assert sorted(os.listdir(tmp_path / "work")) == ["tokens"]
+    assert sorted(os.listdir(tmp_path / "work")) == ["locks", "tokens"]
     assert read_about(file)[1] == ["lfcc"]
     assert Hdf5Tokens(file, "lfcc").verify() == {}

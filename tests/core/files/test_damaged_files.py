@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from read_faults import fail_reads
 
-from tests.read_faults import fail_reads
 from unmask.core.files import sealed_arrays, sealed_files, sealed_tables
 from unmask.core.files.damaged_files import READERS, find_damaged_files
 

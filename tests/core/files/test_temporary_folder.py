@@ -18,7 +18,7 @@ def test_a_folder_is_private_and_removed_with_what_is_in_it(tmp_path: Path):
 
 
 def test_only_what_has_lost_its_owner_is_removed(tmp_path: Path):
-    lost, young, old = (tmp_path / f"{prefix}{n}" for n, prefix in enumerate((PREFIX, UNLOCKED, UNLOCKED)))
+    lost, young, old = (tmp_path / f"{before}{PREFIX}{n}" for n, before in enumerate(("", UNLOCKED, UNLOCKED)))
     other, link = tmp_path / "unmask-serve-x", tmp_path / f"{PREFIX}link"
     for folder in (lost, young, old, other):
         folder.mkdir()

@@ -82,7 +82,8 @@ def test_a_killed_command_leaves_no_worker_and_its_folders_to_the_next(tmp_path:
     left = len(list(tmp_path.iterdir()))
     again.terminate()
     again.communicate(timeout=60)
-    assert left == 2, "the folder of this command and the one of its sockets"
+    # The folder of this command, and the one of its sockets unless the names of these would be too long here.
+    assert left in (1, 2)
     assert not list(tmp_path.iterdir())
 
 

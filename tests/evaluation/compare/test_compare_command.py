@@ -15,6 +15,7 @@ from tiny_chain import CPU, Chain, config
 from unmask import MissingInput, UsageError, Work
 from unmask.cache.stage import open_tokens
 from unmask.cli import app
+from unmask.core.files import sealed_files
 from unmask.core.files.sealed_tables import write_table
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.evaluate import evaluate
@@ -97,7 +98,7 @@ def test_predictions_that_do_not_belong_to_the_evaluation_are_refused(compared, 
     other = Path(shutil.copytree(work, tmp_path / "other"))
     path = other / "runs" / second / FILE
     write_table(path, pq.read_table(path).slice(1))
-    with pytest.raises(MissingInput, match=r"predictions.parquet: not of this evaluation"):
+    with pytest.raises(MissingInput, match=r"predictions.parquet: of another evaluation"):
         Work(other).compare([first, second])
 
 
@@ -107,7 +108,11 @@ def test_other_items_are_exit_2_with_a_hint(capsys, compared, tmp_path: Path):
     path = other / "runs" / second / FILE
     table = pq.read_table(path)
     renamed = pa.array(["f" * 32, *table.column("media_id").to_pylist()[1:]])
-    write_table(path, table.set_column(table.column_names.index("media_id"), "media_id", renamed))
+    digest = write_table(path, table.set_column(table.column_names.index("media_id"), "media_id", renamed))
+    evaluation = sealed_files.read_json(path.parent / "evaluation.json")
+    sealed_files.write_json(
+        path.parent / "evaluation.json", evaluation | {"files": evaluation["files"] | {FILE: digest}}
+    )
     code, found, _ = call(capsys, other, first, second)
     assert (code, "--common" in found["hint"]) == (2, True)
     assert f"1 of the {len(table)} items of {first} are missing in {second}" in found["error"]

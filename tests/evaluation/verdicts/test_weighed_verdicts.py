@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tiny_chain import CPU, Chain
 
+from unmask.core.errors import MissingInput
 from unmask.evaluation.evaluate import evaluate
 from unmask.evaluation.likelihood.results import CHOSEN
 from unmask.evaluation.predictions import read_predictions
@@ -54,9 +55,14 @@ def test_what_the_run_was_tested_on_and_what_was_judged_are_told(chain: Chain, r
     assert image.image_evidence is None
 
 
-@pytest.mark.parametrize("lost", [FACTS, ARRAYS])
-def test_a_run_that_was_not_evaluated_has_scores_without_weight(chain: Chain, run: Path, lost: str):
-    (run / lost).unlink()
+def test_half_of_its_models_is_told_as_damage(chain: Chain, run: Path):
+    (run / ARRAYS).unlink()
+    with pytest.raises(MissingInput, match=f"{ARRAYS}: missing"):
+        predict(list(list_files(chain).values())[:1], run, device=CPU)
+
+
+def test_a_run_that_was_not_evaluated_has_scores_without_weight(chain: Chain, run: Path):
+    (run / FACTS).unlink()
     verdict: Verdict = predict(list(list_files(chain).values())[:1], run, device=CPU)[0]
     assert verdict.score is not None
     assert (verdict.evidence, verdict.scope) == (None, None)

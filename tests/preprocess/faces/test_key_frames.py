@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from drawn_faces import drawn_face
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.preprocess.drawn_faces import drawn_face
 from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.faces.detection import NO_DETECTIONS, detect

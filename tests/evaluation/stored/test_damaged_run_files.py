@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from read_faults import fail_reads, read_folder
 from tiny_chain import CPU, Chain
 
-from tests.read_faults import fail_reads, read_folder
 from unmask.cache.profile_choice import read_stored_profile
 from unmask.cache.projections.projection import Projection
 from unmask.cache.store.profile_index import open_tokens
