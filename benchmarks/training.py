@@ -64,7 +64,7 @@ def measure() -> Figures:
         made, fixed, _ = measure_steps(setup, device)
         figures = {"data path": fixed / made, "padding": measure_padding(setup)[0]}
         # Of the scale model.
-        figures["clips/s"] = setup.config.batch_size / made
+        figures[f"{device.type} clips/s"] = setup.config.batch_size / made
         if any(row.kind == "video" for row in manifest.rows()):
             cached, taken, _ = measure_in_loop(work, manifest, config, Path(name), device)
             figures |= {name: EPOCHS * epoch[0] / cached[0] for name, epoch in taken.items()}

@@ -56,7 +56,7 @@ def measure_tests() -> Figures:
 
 
 def measure_probe() -> Figures:
-    """`unmask probe` of the 12 layers of a ViT-B/16 with both poolings, random weights: speed does not depend on them."""
+    """`unmask probe` of the 12 layers of a ViT-B/16 with both poolings. Random weights take the same time."""
     import timm
     from timm.models import save_for_hf
 

@@ -17,14 +17,16 @@ from unmask.core.process_pool import count_cores
 
 PACKAGES = ("torch", "numpy", "timm", "transformers", "zarr", "zarrs", "pyarrow", "av", "decord")
 CPU_INFO, PROC_STAT = Path("/proc/cpuinfo"), Path("/proc/stat")
+GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
 IDLE_FIELDS = (3, 4, 8, 9)
 """Of /proc/stat's first line: idle, waiting for a disk, and the two of guests, which are counted as user time too."""
 FLOORS = "unmask core metrics demo media manifests preprocess cache train evaluation".split()
 
 
 def describe_machine() -> dict[str, str]:
-    """Processor, cores that may be used, memory, GPU and versions; no name of a host or a user. Loads torch."""
-    gpus = list_gpus()
+    """Processor, cores that may be used, memory, GPU and versions; no name of a host or a user."""
+    # Torch, which takes seconds to load, is asked only where the driver has made a device.
+    gpus = list_gpus() if any(path.exists() for path in GPU_DEVICES) else []
     return {
         "cpu": read_cpu_name(),
         "cores": str(count_cores()),

@@ -51,7 +51,10 @@ class Goal:
 
     @property
     def goal(self) -> str:
-        return f"{'at most' if self.at_least is None else 'at least'} {self.format(self.bound)}"
+        return f"{'at most' if self.at_least is None else 'at least'} {self.format_bound()}"
+
+    def format_bound(self) -> str:
+        return f"{self.bound:,g}{'' if self.unit == 'x' else f' {self.unit}'}"
 
     def is_met_by(self, figure: float) -> bool:
         """The figure counts as it is shown: 0.996 is 1.00. One that is not a number meets nothing."""

@@ -121,7 +121,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str], limit_s:
 
 
 def ask_machine() -> Machine:
-    """The facts of this machine, by a process that loads torch in our place."""
+    """The facts of this machine, by a process that loads torch in our place where there is a GPU."""
     program = "import json; from benchmarks.goals.facts import describe_machine; print(json.dumps(describe_machine()))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     machine: Machine = json.loads(done.stdout.splitlines()[-1])

@@ -39,4 +39,4 @@ def judge(measurement: Measurement, goal: Goal, result: Result | None) -> Verdic
     shown = goal.format(goal.round(figure))
     if goal.is_met_by(figure):
         return Verdict("met", shown)
-    return Verdict("not met", shown, f"{shown} of {goal.format(goal.bound)}")
+    return Verdict("not met", shown, f"{shown} of {goal.format_bound()}")
