@@ -98,6 +98,8 @@ def _measure(choice: EncoderChoice, device: torch.device, runs: list[tuple[WorkF
     _, short, long = (_time_stage(work, manifest, profile, device) for work, manifest in runs)
     _, few, many = (_time_forward(choice, device, len(manifest)) for _, manifest in runs)
     stage, forward, clips = long - short, many - few, len(runs[2][1]) - len(runs[1][1])
+    if min(stage, forward) <= 0:
+        raise NotMeasured("other work on the machine took more time than the measured runs differ by")
     return Rates(clips / stage, clips / forward)
 
 

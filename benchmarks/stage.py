@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.figures import Figures, find_corpus
+from benchmarks.figures import Figures, NotMeasured, find_corpus
 from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.core.process_pool import count_cores
 from unmask.core.work_folder import WorkFolder
@@ -51,6 +51,8 @@ def measure() -> Figures:
     root = find_corpus()
     logging.getLogger("unmask").setLevel(logging.WARNING)
     wall, _, decoding, detecting, videos = _measure_wall_time(root)
+    if wall <= 0:
+        raise NotMeasured("the videos are too few to be told from the start of the workers")
     peaks = _measure_memory(root)
     return {
         "wall": wall * count_cores() / max(decoding, detecting),

@@ -1,4 +1,7 @@
-"""`make bench`: measure what has no figure of this machine and this code yet, and write docs/benchmarks.md."""
+"""`make bench`: measure what has no figure of this machine and this code yet, and write docs/benchmarks.md.
+
+The tables of docs/scale.md and the headline figures of README are written from the same results.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from benchmarks.goals.results import RESULTS, ROOT, Machine, Result, read_result
 from benchmarks.goals.run import QUICK_MINUTES, ask_machine, run_all, select_todo
 from benchmarks.goals.sections import has_section, replace_section
 from benchmarks.goals.work_folder import prepare_work
+from benchmarks.scale.page import write_sections
 from unmask.core.atomic_files import write_text
 from unmask.core.errors import ItemsFailed, MissingInput, UsageError
 from unmask.core.suggestions import suggest
@@ -36,11 +40,12 @@ def main(arguments: Sequence[str], measurements: Sequence[Measurement] = MEASURE
             write_documents(measurements, read_results(store))
     if failures:
         raise ItemsFailed(f"{len(failures)} failed: {'; '.join(failures)}", "the same command tries them again")
-    return f"{PAGE.relative_to(ROOT)} is written\n" if store == RESULTS else ""
+    return f"{PAGE.relative_to(ROOT)} and docs/scale.md are written\n" if store == RESULTS else ""
 
 
 def write_documents(measurements: Sequence[Measurement], results: Sequence[Result]) -> None:
     write_text(PAGE, format_page(measurements, results))
+    write_sections(results)
     if has_section(README, HEADLINES):
         replace_section(README, HEADLINES, format_headlines(measurements, results))
 

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from benchmarks.scale.inputs import Input, Machine
-from benchmarks.scale.measure import Sizes
 from benchmarks.scale.model import STAGES, count_bytes, estimate, split_money
-
-NOT_STEPS = ("shards", "peak_mb")
+from benchmarks.scale.sizes import Sizes, compute_costs, compute_growth, list_steps
 
 
 def format_model(inputs: Mapping[str, Input], machines: Sequence[Machine]) -> str:
@@ -51,41 +49,22 @@ def _format_inputs(inputs: Mapping[str, Input]) -> list[str]:
     return lines
 
 
-def list_steps(found: Mapping[int, Sizes]) -> list[str]:
-    return [step for step in found[min(found)] if step not in NOT_STEPS]
-
-
-def compute_costs(found: Mapping[int, Sizes], step: str) -> list[float]:
-    """Seconds per item of a step, from the smallest size to the largest."""
-    return [found[size][step] / size for size in sorted(found)]
-
-
-def compute_growth(costs: Sequence[float]) -> float:
-    """Of the largest size, relative to the cheapest of the others: small sizes pay for what is done once."""
-    return costs[-1] / min(costs[:-1]) if len(costs) > 1 else 1.0
-
-
-def format_measured(kinds: Mapping[str, Mapping[int, Sizes]], origin: str) -> str:
-    """A table per kind, "rows" and "items": costs per item, growth, and the largest size as the model has it.
+def format_measured(kind: str, found: Mapping[int, Sizes]) -> str:
+    """Costs per item, growth, and the largest size as the model has it. `kind`: "rows" or "items".
 
     The model: the cost per item is constant, so the second largest size tells the largest.
     """
-    lines = [origin, ""]
-    for kind, found in kinds.items():
-        sizes = sorted(found)
-        heads = [f"{size:,} {kind}, us each" for size in sizes]
-        lines += [
-            f"| step | {' | '.join(heads)} | growth | model, s | measured, s | measured / model |",
-            "|---" * (len(sizes) + 5) + "|",
-        ]
-        for step in list_steps(found):
-            costs = compute_costs(found, step)
-            model, measured = costs[max(0, len(costs) - 2)] * sizes[-1], found[sizes[-1]][step]
-            shown = " | ".join(f"{cost * 1e6:,.1f}" for cost in costs)
-            lines.append(
-                f"| {step} | {shown} | {compute_growth(costs):.2f} | {model:,.1f} | {measured:,.1f} "
-                f"| {measured / model:.2f} |"
-            )
-        peaks = " | ".join(f"{found[size]['peak_mb']:,.0f}" for size in sizes)
-        lines += [f"| most memory, MB | {peaks} | | | | |", ""]
-    return "\n".join(lines)
+    sizes = sorted(found)
+    heads = ["step", *(f"{size:,} {kind}, us each" for size in sizes), "growth", "model, s", "measured, s", "ratio"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for step in list_steps(found):
+        costs = compute_costs(found, step)
+        model, measured = costs[max(0, len(costs) - 2)] * sizes[-1], found[sizes[-1]][step]
+        shown = " | ".join(f"{cost * 1e6:,.1f}" for cost in costs)
+        growth = compute_growth(costs)
+        lines.append(f"| {step} | {shown} | {growth:.2f} | {model:,.1f} | {measured:,.1f} | {measured / model:.2f} |")
+    for fact, name in (("peak_mb", "most memory, MB"), ("shards", "shards")):
+        if fact in found[sizes[0]]:
+            values = " | ".join(f"{found[size][fact]:,.0f}" for size in sizes)
+            lines.append(f"| {name} | {values} | | | | |")
+    return "\n".join(lines) + "\n"

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.goals.results import Result, read_results
 from benchmarks.goals.sections import read_section
-from benchmarks.scale.command import MEASURED, MODEL, PAGE, find_growth, main, read_figures
+from benchmarks.scale.command import main
+from benchmarks.scale.growth import find_growth
 from benchmarks.scale.inputs import INPUTS, MACHINES, Machine, change_prices, read_values
 from benchmarks.scale.model import STAGES, count_bytes, estimate, split_money
-from benchmarks.scale.tables import compute_growth, format_measured, format_model
+from benchmarks.scale.page import MEASURED, MODEL, PAGE, format_stored, read_figures, write_sections
+from benchmarks.scale.sizes import compute_growth, pack_sizes, unpack_sizes
+from benchmarks.scale.tables import format_measured, format_model
 from unmask.core.errors import UsageError
 
 GPU = Machine(name="GPU", cores=10, gpu_rate=0.5, price=2.0)
@@ -80,31 +84,50 @@ def test_every_number_says_where_it_is_from():
 def test_growth_is_of_the_largest_against_the_cheapest():
     assert compute_growth([3.0, 1.0, 1.1]) == pytest.approx(1.1)
     assert compute_growth([1.0]) == 1.0
-    assert find_growth({10: {"a": 1.0, "b": 1.0, "peak_mb": 1.0}, 20: {"a": 2.0, "b": 3.0, "peak_mb": 9.0}}) == 1.5
+    assert find_growth(
+        {10: {"a": 1.0, "b": 1.0, "peak_mb": 1.0}, 20: {"a": 2.0, "b": 3.0, "peak_mb": 9.0}}
+    ) == pytest.approx(1.5)
+
+
+FOUND = {10: {"read": 1e-4, "peak_mb": 5.0}, 100: {"read": 2e-3, "peak_mb": 6.0}}
 
 
 def test_the_model_stands_beside_the_measured_run():
-    found = {10: {"read": 1e-4, "peak_mb": 5.0}, 100: {"read": 2e-3, "peak_mb": 6.0}}
-    table = format_measured({"rows": found}, "here")
-    assert table.startswith("here\n")
-    assert "| read | 10.0 | 20.0 | 2.00 | 0.0 | 0.0 | 2.00 |" in table
-    assert "| most memory, MB | 5 | 6 |" in table
+    lines = format_measured("rows", FOUND).splitlines()
+    assert lines[2] == "| read | 10.0 | 20.0 | 2.00 | 0.0 | 0.0 | 2.00 |"
+    assert lines[3] == "| most memory, MB | 5 | 6 | | | | |"
+    assert len({line.count("|") for line in lines}) == 1
 
 
-def test_the_page_has_the_tables_of_the_model():
-    """After a change: python -m benchmarks scale --model"""
-    assert read_section(PAGE, MODEL) == format_model(read_values(read_figures()), MACHINES)
-    assert read_section(PAGE, MEASURED)
+def test_a_simulated_run_is_stored_as_figures():
+    assert unpack_sizes({"growth": 1.0, **pack_sizes(FOUND)}) == FOUND
+    stored = Result(
+        measurement="scale-rows",
+        machine={"cpu": "A processor", "cores": "2", "memory": "24 GiB"},
+        date="2026-01-02",
+        commit="abc",
+        benchmark="",
+        figures=pack_sizes(FOUND),
+    )
+    text = format_stored([stored])
+    assert "2026-01-02, abc, on A processor, 2 cores, 24 GiB" in text
+    assert format_measured("rows", FOUND) in text
+    assert "Not measured yet: `make bench ARGS=scale-items`." in text
 
 
-def test_own_inputs_change_no_page(tmp_path: Path):
+def test_the_page_has_what_is_stored(tmp_path: Path):
+    """After a change: make bench ARGS=--page"""
+    results = read_results()
+    assert read_section(PAGE, MODEL) == format_model(read_values(read_figures(results)), MACHINES)
+    assert read_section(PAGE, MEASURED) == format_stored(results)
     page = tmp_path / "scale.md"
     page.write_text(PAGE.read_text())
-    before = page.read_text()
-    told = main(["--set", "videos=2000", "--price", "no GPU=9", "--page", str(page)])
+    write_sections(results, page)
+    assert page.read_text() == PAGE.read_text()
+
+
+def test_own_inputs_are_printed():
+    told = main(["--set", "videos=2000", "--price", "no GPU=9"])
     assert "2,000 videos on one machine" in told
     assert "| no GPU, 64 cores | 9.00 |" in told
     assert all(f"{stage}, h" in told for stage in STAGES)
-    assert page.read_text() == before
-    main(["--model", "--page", str(page)])
-    assert page.read_text() == before

@@ -7,7 +7,7 @@ from benchmarks.goals.goal import Goal, Measurement
 MEASUREMENTS = (
     Measurement(
         name="scale-rows",
-        function="benchmarks.scale.command:measure_rows_growth",
+        function="benchmarks.scale.growth:measure_rows_growth",
         minutes=5,
         topic="Growth",
         goals=(
@@ -21,7 +21,7 @@ MEASUREMENTS = (
     ),
     Measurement(
         name="scale-items",
-        function="benchmarks.scale.command:measure_items_growth",
+        function="benchmarks.scale.growth:measure_items_growth",
         minutes=30,
         topic="Growth",
         goals=(
