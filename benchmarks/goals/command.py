@@ -73,7 +73,8 @@ def choose(measurements: Sequence[Measurement], names: Sequence[str], *, quick: 
     """In the order of the registry. `UsageError` for a name that is none."""
     known = {one.name: one for one in measurements}
     if unknown := sorted(set(names) - known.keys()):
-        raise UsageError(f"no measurement {unknown[0]}", f"{suggest(unknown[0], known)}make bench ARGS=--list")
+        hint = f"{suggest(unknown[0], known)}make bench ARGS=--list; tables of benchmarks: python -m benchmarks NAME"
+        raise UsageError(f"no measurement {unknown[0]}", hint)
     chosen = [one for one in measurements if not names or one.name in names]
     return [one for one in chosen if one.minutes <= QUICK_MINUTES] if quick else chosen
 

@@ -63,7 +63,9 @@ class Goal:
 
     @property
     def _digits(self) -> int:
-        return DIGITS[self.unit] if self.bound < 20 or self.unit != "x" else 0
+        if self.unit == "x":
+            return DIGITS["x"] if self.bound < 20 else 0
+        return DIGITS[self.unit] + 2 * (self.bound < 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,7 +174,7 @@ def change_prices(machines: Iterable[Machine], prices: Mapping[str, float]) -> l
 
 
 def _replace(one: Input, figures: Mapping[tuple[str, str], tuple[float, str]]) -> Input:
-    if one.figure not in figures:
+    if one.figure is None or one.figure not in figures:
         return one
     value, source = figures[one.figure]
     return replace(one, value=value, kind="measured", source=source)

@@ -41,7 +41,7 @@ def _describe_origin(result: Result) -> str:
 
 def read_figures(results: Sequence[Result]) -> dict[tuple[str, str], tuple[float, str]]:
     """(measurement, figure) -> the newest stored value, and where it is from."""
-    found = {}
+    found: dict[tuple[str, str], tuple[float, str]] = {}
     for result in sorted(results, key=lambda one: one.date):
         where = result.machine.get("gpu") or result.machine.get("cpu")
         source = f"`make bench ARGS={result.measurement}`, {result.commit}, {where}"
