@@ -26,6 +26,8 @@ class Input:
     source: str
     figure: tuple[str, str] | None = None
     """(measurement, figure) of benchmarks/results.jsonl that replaces the value where there is one."""
+    only_on: str = ""
+    """Part of the name of the machine that such a figure has to be from; "" for any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ INPUTS: tuple[Input, ...] = (
         kind="measured",
         source="one H200 with 16 cores, before shards were read ahead by several threads",
         figure=("encode-gpu", "vit_b16 clips/s"),
+        only_on="H200",
     ),
     Input(
         name="gpu_audio_share",
@@ -177,4 +180,6 @@ def _replace(one: Input, figures: Mapping[tuple[str, str], tuple[float, str]]) -
     if one.figure is None or one.figure not in figures:
         return one
     value, source = figures[one.figure]
+    if one.only_on not in source:
+        return one
     return replace(one, value=value, kind="measured", source=source)

@@ -65,6 +65,9 @@ def test_a_measured_figure_replaces_an_input():
     figures = {("stage", "core s per video"): (0.3, "a run"), ("stage", "unknown"): (1.0, "a run")}
     inputs = read_values(figures)
     assert (inputs["preprocess_s"].value, inputs["preprocess_s"].source) == (0.3, "a run")
+    on_gpu = {("encode-gpu", "vit_b16 clips/s"): (900.0, "NVIDIA H200")}
+    assert read_values(on_gpu)["gpu_clips_s"].value == 900
+    assert read_values({("encode-gpu", "vit_b16 clips/s"): (90.0, "NVIDIA L4")})["gpu_clips_s"].value == 620
     assert read_values(figures, {"preprocess_s": 0.2})["preprocess_s"].kind == "assumption"
 
 
