@@ -13,7 +13,13 @@ from benchmarks.goals.results import ROOT
 from unmask.core.errors import MissingInput
 
 MADE = ROOT / "work/bench"
-STAGES = (("scan",), ("preprocess", "--profile", "offline"), ("extract", "--profile", "offline"), ("train",))
+STAGES = (
+    ("scan",),
+    ("preprocess", "--profile", "offline"),
+    ("extract", "--profile", "offline"),
+    ("train",),
+    ("evaluate",),
+)
 
 
 def prepare_work(say: Callable[[str], None]) -> Path:
