@@ -24,6 +24,7 @@ from unmask.cache.encode_shard import encode_shard
 from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders import find_stream_name, make_encoder
 from unmask.cache.projections.projection import FOLDER, projection
+from unmask.cache.read_ahead import GpuCopies
 from unmask.cache.shard_media import ShardMedia
 from unmask.cache.spec import Encoder, Input, Modality
 from unmask.cache.stage import open_tokens
@@ -107,7 +108,7 @@ class EncodedData(TokenData):
     held: dict[int, _ClipMedia]
     """Row of the clip table -> its media; of the training and the validation clips."""
     runners: dict[str, Runner]
-    copies: torch.cuda.Stream | None
+    copies: GpuCopies | None
     """Copies media to the GPU while it trains; None on a CPU."""
     thrifty: bool = False
 
@@ -122,7 +123,7 @@ class EncodedData(TokenData):
                 shards, {data.streams[name].spec.input for name in names}, dict(zip(keys, rows.tolist(), strict=True))
             )
         )
-        copies = torch.cuda.Stream(device) if device.type == "cuda" else None
+        copies = GpuCopies(device) if device.type == "cuda" else None
         return cls(**vars(data), held=held, runners=_runners(data, names, device), copies=copies)
 
     def batch(
