@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.figures import Figures, NotMeasured, find_corpus
+from benchmarks.figures import Figures, NotMeasured, find_corpora
 from unmask.media.media_kind import KINDS
 from unmask.media.timeline import read_timeline
 from unmask.preprocess.clip_frames import read_clips, select_frames
@@ -79,12 +79,11 @@ def main() -> str:
 
 def measure() -> Figures:
     """All folders of UNMASK_CORPUS together; seconds of one core per video are for the scale model."""
-    find_corpus()
-    threads, counts = torch.get_num_threads(), _Counts()
+    threads, roots, counts = torch.get_num_threads(), find_corpora(), _Counts()
     torch.set_num_threads(1)
     try:
-        for root in os.environ["UNMASK_CORPUS"].split(os.pathsep):
-            count_searches(Path(root), counts)
+        for root in roots:
+            count_searches(root, counts)
     finally:
         torch.set_num_threads(threads)
     if not counts.frames or not counts.crops:

@@ -13,9 +13,14 @@ class NotMeasured(Exception):
     """This machine, or what it was given, lacks what the figure is about. The text says what."""
 
 
-def find_corpus() -> Path:
-    """The first folder that UNMASK_CORPUS names. `NotMeasured` without one."""
-    given = os.environ.get("UNMASK_CORPUS", "").split(os.pathsep)[0]
-    if not given or not Path(given).is_dir():
+def find_corpora() -> list[Path]:
+    """The folders that UNMASK_CORPUS names, separated by colons. `NotMeasured` without one, or if one is missing."""
+    folders = [Path(name) for name in os.environ.get("UNMASK_CORPUS", "").split(os.pathsep) if name]
+    if not folders or not all(folder.is_dir() for folder in folders):
         raise NotMeasured("set UNMASK_CORPUS to a folder of media")
-    return Path(given)
+    return folders
+
+
+def find_corpus() -> Path:
+    """The first of them."""
+    return find_corpora()[0]

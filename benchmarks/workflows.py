@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.figures import Figures, NotMeasured, find_corpus
+from benchmarks.figures import Figures, NotMeasured, find_corpora, find_corpus
 
 ROOT = Path(__file__).parents[1]
 PRESETS = (
@@ -86,10 +86,10 @@ def measure_robustness() -> Figures:
 
 
 def measure_sync() -> Figures:
-    """`unmask adapt sync` on the videos of the corpus, once their mouth crops are there."""
+    """`unmask adapt sync` on the videos of all folders, once their mouth crops are there."""
     with tempfile.TemporaryDirectory() as name:
         work = str(Path(name) / "work")
-        _time_unmask("scan", str(find_corpus().absolute()), "--work", work)
+        _time_unmask("scan", *(str(folder.absolute()) for folder in find_corpora()), "--work", work)
         _time_unmask("preprocess", "--profile", "offline", "--set", "preprocess.mouth_fps=25", "--work", work)
         return {"seconds": _time_unmask("adapt", "sync", "--work", work)}
 

@@ -50,7 +50,11 @@ MEASUREMENTS = (
         minutes=6,
         needs=("corpus",),
         topic="Use",
-        goals=(Goal(figure="seconds", what="`unmask adapt sync` on the videos of a corpus", at_most=10, unit="min"),),
+        goals=(
+            Goal(
+                figure="seconds", what="`unmask adapt sync` on the videos of the given folders", at_most=10, unit="min"
+            ),
+        ),
     ),
     Measurement(
         name="robustness",
