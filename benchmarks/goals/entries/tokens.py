@@ -34,7 +34,7 @@ MEASUREMENTS = (
     Measurement(
         name="opening",
         function="benchmarks.opening:measure",
-        minutes=4,
+        minutes=6,
         topic="Tokens",
         goals=(
             Goal(
