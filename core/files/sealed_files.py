@@ -23,7 +23,7 @@ from typing import Any
 
 from unmask.core.atomic_files import create_file, write_text
 from unmask.core.files.damage import Damaged
-from unmask.core.files.regular_files import open_regular
+from unmask.core.files.regular_files import read_regular
 
 KEY = "unmask-sha256"
 # Any last entry with names and values of these lengths: one with a changed name is damaged, and not a file without.
@@ -58,7 +58,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_json_with_digest(path: Path) -> tuple[dict[str, Any], str]:
     """The same, and the checksum; "" for a file without one."""
-    content = read_bytes(path)
+    content = read_regular(path)
     if found := JSON_END.search(content, max(0, len(content) - LONGEST_END)):
         digest = hashlib.sha256(memoryview(content)[: found.start()])
         digest.update(b"\n}\n")
@@ -85,7 +85,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
     Lines that are missing at the end are not seen here: the file is then as it was at an earlier time.
     """
-    content = read_bytes(path)
+    content = read_regular(path)
     lines, digest, values = content.splitlines(), hashlib.sha256(), []
     sealed = any(LINE_END.search(line) for line in lines)
     for line in lines:
@@ -135,7 +135,7 @@ def read_archive(path: Path) -> tuple[io.BytesIO, str]:
 
     In memory, so that what is compared is what is used.
     """
-    content = read_bytes(path)
+    content = read_regular(path)
     end = content.rfind(END_OF_ARCHIVE, max(0, len(content) - END_BYTES - COMMENT_BYTES))
     if end < 0 or len(content) < end + END_BYTES:
         raise Damaged(f"{path}: damaged, the end of the file is missing")
@@ -146,12 +146,6 @@ def read_archive(path: Path) -> tuple[io.BytesIO, str]:
     digest.update(b"\0\0")
     _compare(path, (comment[: len(COMMENT) - 1], comment[len(COMMENT) :]), digest.hexdigest())
     return io.BytesIO(content), digest.hexdigest()
-
-
-def read_bytes(path: Path) -> bytes:
-    """All of a regular file. `OSError` where it cannot be read."""
-    with open_regular(path) as file:
-        return file.read()
 
 
 def _compare(path: Path, found: tuple[bytes, ...], digest: str) -> None:
