@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from unmask.core.errors import BadMedia
-from unmask.core.files.regular_files import open_for_decoder, open_regular
+from unmask.core.files.regular_files import open_regular
 from unmask.media.file_type import CAMERA_RAW, HEIF, FileType, explain_type, identify_file
 from unmask.media.jpeg_end import complete_jpeg, is_reserved_space
 from unmask.media.media_kind import RAW_SUFFIXES
@@ -145,7 +145,7 @@ def _open(path: Path, files: ExitStack) -> ImageFile.ImageFile:
     if found and found.kind is None:
         raise explain_type(path, found)
     try:
-        return Image.open(files.enter_context(open_for_decoder(path)), formats=_list_formats())
+        return Image.open(files.enter_context(open_regular(path)), formats=_list_formats())
     except DECODER_ERRORS as error:
         with suppress(*DECODER_ERRORS):
             if (content := drop_text(path)) is not None:

@@ -27,11 +27,12 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def open_for_decoder(path: Path) -> BufferedReader:
-    """The same for a library in C: within `raise_read_failures`, it sees the end of the file where a read fails.
+    """The same for a library in C, in whose middle a Python exception would be lost, or come out anywhere.
 
-    What it makes of that is lost; a Python exception in its middle may come out anywhere.
+    A read that fails within `raise_read_failures` is the end of the file to it, and a seek that fails gives a negative
+    number.
     """
-    return _Reader(path, _ToldFile(str(path), opener=_open))
+    return _DecoderReader(path, _ToldFile(str(path), opener=_open))
 
 
 def read_regular(path: Path) -> bytes:
@@ -69,6 +70,10 @@ class _RegularFile(FileIO):
             self._meet(error)
             raise
 
+    def fileno(self) -> int:
+        # Pillow would let libraries read by it.
+        raise UnsupportedOperation("fileno")
+
     def _meet(self, error: OSError) -> int:
         error.filename = self.name
         note_read_failure(error)
@@ -82,10 +87,6 @@ class _ToldFile(_RegularFile):
             return 0
         raise error
 
-    def fileno(self) -> int:
-        # Pillow would let libraries read by it.
-        raise UnsupportedOperation("fileno")
-
 
 class _Reader(BufferedReader):
     """Named in errors of libraries as its path would be."""
@@ -96,3 +97,11 @@ class _Reader(BufferedReader):
 
     def __repr__(self) -> str:
         return repr(self._name)
+
+
+class _DecoderReader(_Reader):
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (OSError, ValueError) as error:
+            return -(getattr(error, "errno", None) or errno.EINVAL)

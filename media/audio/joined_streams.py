@@ -80,14 +80,14 @@ def read_span(path: Path, span: Span) -> bytes:
 @contextmanager
 def _open_content(path: Path, size: int) -> Iterator[Content]:
     """The bytes of a file of `size`. A page of a mapped file that cannot be read would end the process."""
-    with open_regular(path) as file:
+    with open_regular(path) as content:
         if size <= MOST_HELD:
-            yield file.read()
+            yield content.read()
             return
-        while file.read(MOST_HELD):
+        while content.read(MOST_HELD):
             pass  # into the system's memory, or the error
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
 
 
 def _skip_tag(head: bytes) -> int:
