@@ -12,12 +12,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import read_on_failing_disk
 import soundfile
 from PIL import Image
 
 from benchmarks.chaos.media import write_audio, write_image, write_video
 from benchmarks.chaos.shim import compile_shim, find_compiler
-from tests.preprocess import failing_disk
 
 SOUNDS = ("flac", "ogg", "mp3")
 
@@ -61,8 +61,8 @@ def write_film(path: Path, random: np.random.Generator) -> None:
 @pytest.mark.skipif(find_compiler() is None, reason="no C compiler")
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
 def test_no_failed_read_becomes_a_verdict_about_the_file(media: Path, tmp_path: Path, number: int):
-    environment = os.environ | {"LD_PRELOAD": str(compile_shim(tmp_path)), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", failing_disk.__name__, str(media), str(tmp_path / "control"), str(number)]
+    environment = os.environ | {"LD_PRELOAD": str(compile_shim(tmp_path)), "OMP_NUM_THREADS": "1", "PYTHONPATH": "."}
+    command = [sys.executable, read_on_failing_disk.__file__, str(media), str(tmp_path / "control"), str(number)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=Path.cwd())
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
