@@ -167,7 +167,14 @@ def _find_damaged_files(console: Console, folder: WorkFolder) -> list[str]:
     from unmask.core.files.damaged_files import find_damaged_files
 
     patterns = ("*.json", "*.parquet", "tokens/*.json", "tokens/projections/*.npz", "media/*/plan.json")
-    results = ("runs/**/*", "foreign/*/*", "suites/*/suite.json", "suites/cells/*/*", "ablations/*/ablation.json")
+    results = (
+        "runs/**/*",
+        "foreign/*/*",
+        "adapted/*/*",
+        "suites/*/suite.json",
+        "suites/cells/*/*",
+        "ablations/*/ablation.json",
+    )
     paths = sorted(path for pattern in (*patterns, *results) for path in folder.root.glob(pattern))
     found = [path.relative_to(folder.root).as_posix() for path in find_damaged_files(filter(Path.is_file, paths))]
     for path in found[:DAMAGE_SHOWN]:
