@@ -90,8 +90,8 @@ def set_damaged_aside(
 ) -> tuple[list[str], list[str]]:
     """Rename damaged shards, so that the stages make them again: (renamed, kept), paths relative to the work folder.
 
-    What is still good of them is there until `remove_replaced`. A damaged media shard is kept when one of its source files no longer exists, or without a manifest, because it could
-    not be made again.
+    What is still good of them is there until `remove_replaced`. A damaged media shard is kept when one of its source
+    files no longer exists, or without a manifest, because it could not be made again.
     """
     media = {work.root / one.path for one in found if (work.root / one.path).is_relative_to(work.media)}
     kept = {path for path in media if not _can_be_made_again(path, manifest)}
@@ -113,7 +113,7 @@ def _set_aside(path: Path) -> None:
 
 
 def remove_replaced(work: WorkFolder) -> list[str]:
-    """Remove what `set_damaged_aside` renamed and the stages have made again; what they have not, by its former path."""
+    """Remove what was renamed and the stages have made again; the former paths of what they have not."""
     waiting = []
     for aside in sorted(path for folder in (work.media, work.tokens) for path in folder.glob(f"*/{ASIDE}*")):
         path = aside.with_name(aside.name.removeprefix(ASIDE))

@@ -30,6 +30,9 @@ KEY = "unmask-sha256"
 JSON_END = re.compile(rb',\n  "([^"\n]{13})": "([^"\n]{64})"\n\}\n\Z')
 LINE_END = re.compile(rb', "([^"\n]{13})": "([^"\n]{64})"\}\Z')
 LONGEST_END = 128
+# A checksum whose name was damaged so that it became a part of the name before it.
+HIDDEN = re.compile(rb'"([^"\n]*)": "[^"\n]*[0-9a-f]{40}"(?:\n\}\n|\})\Z')
+PLAIN_NAME = re.compile(rb"[A-Za-z0-9_.]*")
 
 END_OF_ARCHIVE = b"PK\x05\x06"
 END_BYTES = 22
@@ -65,7 +68,7 @@ def read_json_with_digest(path: Path) -> tuple[dict[str, Any], str]:
         _compare(path, found.groups(), digest.hexdigest())
     value = _parse(path, content)
     sealed = value.pop(KEY, "")
-    if bool(sealed) != bool(found):
+    if bool(sealed) != bool(found) or (not found and _hides_entry(content)):
         raise Damaged(f"{path}: damaged since it was written")
     return value, sealed
 
@@ -111,7 +114,7 @@ def is_whole_line(line: bytes) -> bool:
     """Is a line of `seal_line` as it was written? True for a line without a checksum."""
     found = LINE_END.search(line)
     if not found:
-        return KEY.encode() not in line
+        return KEY.encode() not in line and not _hides_entry(line)
     digest = hashlib.sha256(line[: found.start()] + b"}").hexdigest()
     return found.groups() == (KEY.encode(), digest.encode())
 
@@ -146,6 +149,11 @@ def read_archive(path: Path) -> tuple[io.BytesIO, str]:
     digest.update(b"\0\0")
     _compare(path, (comment[: len(COMMENT) - 1], comment[len(COMMENT) :]), digest.hexdigest())
     return io.BytesIO(content), digest.hexdigest()
+
+
+def _hides_entry(content: bytes) -> bool:
+    found = HIDDEN.search(content, max(0, len(content) - 2 * LONGEST_END))
+    return found is not None and not PLAIN_NAME.fullmatch(found[1])
 
 
 def _compare(path: Path, found: tuple[bytes, ...], digest: str) -> None:

@@ -16,7 +16,7 @@ from benchmarks.chaos.shim import compile_shim, find_compiler
 PROGRAM = """
 import sys
 from pathlib import Path
-from benchmarks.chaos.shim import ALWAYS, Plan, load_control, read_counts
+from benchmarks.chaos.shim import ALWAYS, Plan, _Control, load_control
 from unmask.cache.export.hdf5_file import write_hdf5
 from unmask.cache.store.token_store import TokenStore
 
@@ -32,8 +32,8 @@ def write(**faults):
     finally:
         load_control(None)
 
-write()
-content, calls = out.read_bytes(), read_counts(control)[0]["write"]
+write(ops=("write",))
+content, calls = out.read_bytes(), _Control.from_buffer_copy(control.read_bytes()).matched
 for nth in range(1, calls + 1):
     for times in (1, ALWAYS):
         try:
