@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
@@ -24,9 +25,12 @@ CLOCK = re.compile(
 )
 """Times and durations in pages, and checksums over them."""
 VERDICTS, BUNDLE = "verdicts.jsonl", "bundle.json"
-TIMES = frozenset({"seconds", "train_seconds", "began", "ended", "created", "date", "time", "made", "judged_at"})
+TIMES = frozenset({"seconds", "train_seconds", "began", "ended", "created", "date", "time", "made", "judged_at"}) | {
+    *("changed", "age_seconds", "last_used")
+}
 """Keys of JSON files whose values are times."""
 IGNORED_KEYS = TIMES | {KEY}
+ANSWER = "(what it printed)"
 BROKEN = "not what was written"
 TIMED = "summary.json"
 """File of a bundle that holds a time, so that its checksum differs."""
@@ -66,6 +70,8 @@ def hash_content(path: Path) -> str:
             return BROKEN
         except (ValueError, TypeError, AttributeError):  # no JSON, or no object
             pass
+    elif path.suffix == ".csv":
+        content = _describe_table(content)
     elif path.suffix in (".html", ".md"):
         content = CLOCK.sub(b"", content)
     elif path.suffix == ".pth":
@@ -86,12 +92,18 @@ def _describe_json(path: Path, content: bytes) -> bytes:
     if path.name == BUNDLE:
         read_listing(path.parent)
         values = [_without_timed(value) for value in values]
-    return json.dumps([_without_times(value) for value in values], sort_keys=True).encode()
+    return json.dumps([leave_out_times(value) for value in values], sort_keys=True).encode()
 
 
 def _without_timed(bundle: dict[str, Any]) -> dict[str, Any]:
     files = {name: about for name, about in bundle["files"].items() if name != TIMED}
     return {**bundle, "files": files, "sha256": ""}
+
+
+def _describe_table(content: bytes) -> bytes:
+    rows = list(csv.reader(content.decode("utf-8", "replace").splitlines()))
+    timed = {number for number, name in enumerate(rows[0] if rows else []) if name in TIMES}
+    return repr([[cell for number, cell in enumerate(row) if number not in timed] for row in rows]).encode()
 
 
 def _join_verdicts(content: bytes) -> bytes:
@@ -132,10 +144,19 @@ def _describe_weights(path: Path) -> bytes:
     return found.digest()
 
 
-def _without_times(value: Any) -> Any:
+def leave_out_times(value: Any) -> Any:
+    """A value of JSON without the entries that differ between two runs of the same command."""
     if isinstance(value, dict):
-        return {key: _without_times(inner) for key, inner in value.items() if key not in IGNORED_KEYS}
-    return [_without_times(inner) for inner in value] if isinstance(value, list) else value
+        return {key: leave_out_times(inner) for key, inner in value.items() if key not in IGNORED_KEYS}
+    return [leave_out_times(inner) for inner in value] if isinstance(value, list) else value
+
+
+def read_answer(path: Path) -> dict[str, str]:
+    """Digest of what a command printed as its result, under a name that is no file's."""
+    content = path.read_bytes()
+    with suppress(ValueError):
+        content = json.dumps(leave_out_times(json.loads(content)), sort_keys=True).encode()
+    return {ANSWER: hashlib.sha256(content).hexdigest()}
 
 
 def compare(expected: Mapping[str, str], found: Mapping[str, str], volatile: Collection[str]) -> Difference:
