@@ -1,8 +1,4 @@
-"""The commands that the campaign disturbs, each after the one whose work folder it starts from.
-
-Left out: what touches no work folder (`presets`, `datasets`, `demo-data`, `doctor`), what runs commands that are here
-(`demo`), and what needs packages or weights that a campaign has not (`transcribe`, `adapt`).
-"""
+"""The commands that the campaign disturbs, each after the one whose work folder it starts from."""
 
 from __future__ import annotations
 
@@ -244,3 +240,16 @@ STAGES = {
         ),
     )
 }
+
+NO_FOLDER, OF_OTHERS = "it touches no work folder", "it runs commands that are stages"
+LEFT_OUT = {
+    "presets": NO_FOLDER,
+    "datasets": NO_FOLDER,
+    "demo-data": NO_FOLDER,
+    "doctor": "it looks at the machine, and reads only which profile was chosen",
+    "demo": OF_OTHERS,
+    "transcribe": "it needs a package that a campaign has not",
+    "adapt": "it needs an encoder with weights",
+    "cache du": "it reads the sizes of files only",
+}
+"""Commands that are no stage, and why."""
