@@ -94,7 +94,7 @@ class Campaign:
             outcome.silent += sorted(changed)
 
     def _check_again(self, scene: Scene, again: Ended, outcome: Outcome) -> None:
-        if again.code != scene.stage.ends:
+        if again.code not in (scene.stage.ends, scene.stage.ends_again):
             outcome.wrong_ends.append(f"then exit code {again.code}: {_last_line(scene)}")
         self._check_process(again, outcome)
         found = compare(scene.undisturbed.after, scene.read_result(), self.rehearsal.volatile)

@@ -72,7 +72,7 @@ def hash_content(path: Path) -> str:
             pass
     elif path.suffix == ".csv":
         content = _describe_table(content)
-    elif path.suffix in (".html", ".md"):
+    elif path.suffix in (".html", ".md", ".tex"):
         content = CLOCK.sub(b"", content)
     elif path.suffix == ".pth":
         content = _describe_weights(path) or content
@@ -102,7 +102,7 @@ def _without_timed(bundle: dict[str, Any]) -> dict[str, Any]:
 
 def _describe_table(content: bytes) -> bytes:
     rows = list(csv.reader(content.decode("utf-8", "replace").splitlines()))
-    timed = {number for number, name in enumerate(rows[0] if rows else []) if name in TIMES}
+    timed = {number for number, name in enumerate(rows[0] if rows else []) if name.endswith("seconds")}
     return repr([[cell for number, cell in enumerate(row) if number not in timed] for row in rows]).encode()
 
 

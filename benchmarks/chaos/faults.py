@@ -189,6 +189,10 @@ def _reads_media(stage: Stage) -> bool:
     return stage.reads_media
 
 
+def _writes(stage: Stage) -> bool:
+    return stage.writes
+
+
 def _is_any(stage: Stage) -> bool:
     return True
 
@@ -228,7 +232,10 @@ def _damages() -> list[Fault]:
     for name, change in (("16 flipped bits", flip_bits), ("a cut", truncate)):
         for whose, own in (("in an input", False), ("in its own output", True)):
             disturb = partial(damage_file, change=change, own=own)
-            faults.append(Fault(name=f"{name} {whose}", disturb=disturb, codes=(0, 2, 3, 4), harms_data=True))
+            meets = _writes if own else _is_any
+            faults.append(
+                Fault(name=f"{name} {whose}", disturb=disturb, codes=(0, 2, 3, 4), harms_data=True, meets=meets)
+            )
     return faults
 
 

@@ -54,7 +54,7 @@ class Rehearsal:
             self.work.mkdir()
         (self.base / "given").mkdir(exist_ok=True)
         for arguments in stage.first:
-            self._run(stage, stage.fill(arguments, self.base / "data", self.work), expected=0)
+            self._run(stage, stage.fill(arguments, self.base / "data", self.work, self.work), expected=0)
         for pattern in stage.lacks:
             for path in sorted(self.work.glob(pattern)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -80,7 +80,7 @@ class Rehearsal:
             self.say(f"{stage.name}: {ended.seconds:.1f} s, {ended.cpu_s:.1f} s of work, {calls}")
 
     def _call(self, stage: Stage) -> tuple[Ended, int]:
-        return self._run(stage, stage.call(self.base / "data", self.work), expected=stage.ends)
+        return self._run(stage, stage.call(self.base / "data", self.work, self.work), expected=stage.ends)
 
     def _run(self, stage: Stage, arguments: list[str], *, expected: int) -> tuple[Ended, int]:
         """How it ended, and how many modules it loaded that no command before it had."""

@@ -92,12 +92,14 @@ class Scene:
             control=control,
             small_memory_disk=small_memory_disk,
         )
-        return Command(self.stage.call(self.data, self.work, again=again), place, cold=self.cold)
+        arguments = self.stage.call(self.data, self.work, self.undisturbed.before, again=again)
+        return Command(arguments, place, cold=self.cold)
 
     def start_other(self, arguments: tuple[str, ...]) -> Command:
         """Start another command in the same work folder."""
         place = Place(temporary=self.temporary, log=self.log_file)
-        return Command(self.stage.fill(arguments, self.data, self.work), place, cold=self.cold)
+        filled = self.stage.fill(arguments, self.data, self.work, self.undisturbed.before)
+        return Command(filled, place, cold=self.cold)
 
     def run(
         self,

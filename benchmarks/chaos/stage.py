@@ -27,20 +27,25 @@ class Stage:
     has_workers: bool = False
     forks: bool = False
     """Its workers are copies of itself."""
+    writes: bool = True
+    """It leaves files of its own."""
     answers: bool = False
     """What it prints is its result."""
     is_service: bool = False
     """It runs until a visitor has got an answer and stops it."""
     ends: int = 0
     """Exit code where nothing goes wrong."""
+    ends_again: int | None = None
+    """Exit code where that was done before; None: the same."""
 
-    def call(self, data: Path, work: Path, *, again: bool = False) -> list[str]:
-        arguments = self.fill((*self.arguments, *(self.again if again else ())), data, work)
+    def call(self, data: Path, work: Path, before: Path, *, again: bool = False) -> list[str]:
+        """As arguments of the program; `before` is the work folder as it was, which names the runs."""
+        arguments = self.fill((*self.arguments, *(self.again if again else ())), data, work, before)
         return [*arguments, "--json"] if self.answers and not self.is_service else arguments
 
-    def fill(self, arguments: tuple[str, ...], data: Path, work: Path) -> list[str]:
-        """A command of its scene as arguments of the program."""
-        runs = sorted(path.name for path in (work / "runs").glob("*") if path.is_dir())
+    def fill(self, arguments: tuple[str, ...], data: Path, work: Path, before: Path) -> list[str]:
+        """Any command in its scene."""
+        runs = sorted(path.name for path in (before / "runs").glob("*") if path.is_dir())
         run = next((name for name in runs if name.startswith("full-s0")), "")
         other = next((name for name in runs if name != run), "")
         names = {"data": data, "given": data.with_name("given"), "work": work, "run": run, "other": other}

@@ -8,14 +8,17 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from benchmarks.chaos.contents import leave_out_times
+from unmask.serve import private_folder
 
 PATIENCE_S = 60.0
 PAUSE_S = 0.02
@@ -26,7 +29,11 @@ HEAD = (
 
 
 def send_visitor() -> None:
-    """Let a thread of this process visit the service that the process is about to become."""
+    """Let a thread of this process visit the service that the process is about to become.
+
+    All its folders lie in the system's temporary folder, which is looked at afterwards.
+    """
+    private_folder.MEMORY_DISK = Path(tempfile.gettempdir())
     bind = socket.create_server
     found: list[int] = []
 
