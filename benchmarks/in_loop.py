@@ -24,6 +24,7 @@ from unmask.cache.encode_shard import encode_shard
 from unmask.cache.encoder_runner import Runner
 from unmask.cache.encoders import find_stream_name, make_encoder
 from unmask.cache.projections.projection import FOLDER, projection
+from unmask.cache.read_ahead import GpuCopies
 from unmask.cache.shard_media import ShardMedia
 from unmask.cache.spec import Encoder, Input, Modality
 from unmask.cache.stage import open_tokens
@@ -53,18 +54,12 @@ ENCODER_BATCH = 256
 COMPARED, MOST_OFF = 4, 0.01
 
 
+Seconds = tuple[float, float]
+"""On the wall, and of processors."""
+
+
 def in_the_loop(work: WorkFolder, manifest: Manifest, config: TrainConfig, folder: Path, device: torch.device) -> str:
-    """The cached run is run whole; in the loop one epoch is, and stands for all: each draws about as much."""
-    # Making augmented views would cost the loop alone.
-    config = config.changed({"epochs": EPOCHS, "patience": EPOCHS, "views": False})
-    cached = _seconds(lambda: _cached_run(work, manifest, config, folder / "cached", device))
-    data = TokenData.load(manifest, open_tokens(work, manifest))
-    setup = prepare(data, config, folder / "in-loop", World(device), resume=False)
-    plain = EncodedData.of(setup, work, manifest)
-    taken = {}
-    for name, rival in (("plain", plain), ("thrifty", replace(plain, thrifty=True))):
-        _check_same(setup, rival)
-        taken[name] = _seconds(partial(_epoch, replace(setup, data=rival)))
+    cached, taken, setup = measure_in_loop(work, manifest, config, folder, device)
     # Of a GPU's work processor time says nothing.
     told = [_ratio(name, cached, taken[name], processors=device.type == "cpu") for name in taken]
     drawn, validated = setup.sampler.draw(1), len(setup.validation)
@@ -75,13 +70,29 @@ def in_the_loop(work: WorkFolder, manifest: Manifest, config: TrainConfig, folde
     )
 
 
+def measure_in_loop(
+    work: WorkFolder, manifest: Manifest, config: TrainConfig, folder: Path, device: torch.device
+) -> tuple[Seconds, dict[str, Seconds], Setup]:
+    """EPOCHS epochs of the cached run; one epoch of each rival, which stands for all: each draws about as much."""
+    # Making augmented views would cost the loop alone.
+    config = config.changed({"epochs": EPOCHS, "patience": EPOCHS, "views": False})
+    cached = _seconds(lambda: _cached_run(work, manifest, config, folder / "cached", device))
+    data = TokenData.load(manifest, open_tokens(work, manifest))
+    setup = prepare(data, config, folder / "in-loop", World(device), resume=False)
+    plain = EncodedData.of(setup, work, manifest)
+    taken = {}
+    for name, rival in (("plain", plain), ("thrifty", replace(plain, thrifty=True))):
+        _check_same(setup, rival)
+        taken[name] = _seconds(partial(_epoch, replace(setup, data=rival)))
+    return cached, taken, setup
+
+
 def _ratio(name: str, cached: tuple[float, float], epoch: tuple[float, float], *, processors: bool) -> str:
     wall, busy = (EPOCHS * slow / fast for slow, fast in zip(epoch, cached, strict=True))
     return f"{name} {EPOCHS * epoch[0]:,.0f} s, {wall:.1f} times" + f" ({busy:.1f} in processor time)" * processors
 
 
-def _seconds(run: Callable[[], None]) -> tuple[float, float]:
-    """On the wall, and of processors, which other work on the machine changes less."""
+def _seconds(run: Callable[[], None]) -> Seconds:
     wall, processors = time.perf_counter(), time.process_time()
     run()
     return time.perf_counter() - wall, time.process_time() - processors
@@ -107,7 +118,7 @@ class EncodedData(TokenData):
     held: dict[int, _ClipMedia]
     """Row of the clip table -> its media; of the training and the validation clips."""
     runners: dict[str, Runner]
-    copies: torch.cuda.Stream | None
+    copies: GpuCopies | None
     """Copies media to the GPU while it trains; None on a CPU."""
     thrifty: bool = False
 
@@ -122,7 +133,7 @@ class EncodedData(TokenData):
                 shards, {data.streams[name].spec.input for name in names}, dict(zip(keys, rows.tolist(), strict=True))
             )
         )
-        copies = torch.cuda.Stream(device) if device.type == "cuda" else None
+        copies = GpuCopies(device) if device.type == "cuda" else None
         return cls(**vars(data), held=held, runners=_runners(data, names, device), copies=copies)
 
     def batch(

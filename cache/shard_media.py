@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.cache.augmentations import augment_audio, augment_faces
+from unmask.cache.read_ahead import GpuCopies
 from unmask.cache.spec import Input
 from unmask.cache.store.ragged import ClipKey
 from unmask.preprocess.profiles import MOUTH_FPS, AugmentationSettings
@@ -77,13 +78,9 @@ class ShardMedia:
             mouth_fps=float(shard.settings.get("mouth_fps") or MOUTH_FPS),
         )
 
-    def copy_to_gpu(self, stream: torch.cuda.Stream) -> Self:
-        """Copy faces and audio to the GPU on the CUDA stream `stream`, while another stream encodes."""
-        with torch.cuda.stream(stream):
-            # Not from pinned memory: allocating it synchronizes the GPU, and shards differ in size.
-            faces, audio = (torch.from_numpy(array).to(stream.device) for array in (self.faces, self.audio))
-        stream.synchronize()
-        return replace(self, faces_there=faces, audio_there=audio)
+    def copy_to_gpu(self, copies: GpuCopies) -> Self:
+        """The same with faces and audio on the GPU of `copies`."""
+        return replace(self, faces_there=copies.copy(self.faces), audio_there=copies.copy(self.audio))
 
     def take(self, clip: int) -> Self:
         """One clip of it."""

@@ -17,11 +17,10 @@ import torch
 from unmask.cache.encode_shard import ShardTokens, count_expected_tokens
 from unmask.cache.encoders.metadata import read_header_fields
 from unmask.cache.extraction_plan import StoreJob, count_if_finished, list_folders, plan_stores, prepare_stores
+from unmask.cache.media_reads import read_media
 from unmask.cache.network_passes import NetworkPass, group_jobs
 from unmask.cache.projections.pca import fit_pca, list_train_items
 from unmask.cache.projections.projection import FOLDER
-from unmask.cache.shard_media import ShardMedia
-from unmask.cache.single_clips import augment_safely
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.extraction_parts import remove_parts, write_part
 from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tokens, write_index
@@ -178,7 +177,7 @@ def _encode_free_shards(
     """Encode all stores in one pass over the media shards, so that faces and audio are read once."""
     reads = ((shards[name], view) for name in shared.take() for view in _list_views(name, jobs))
     with _Writer() as writer, _switch_threads_fast():
-        for shard, augmentation, media in _read_ahead(reads, jobs, profile, facts, device):
+        for shard, augmentation, media in read_media(reads, jobs, profile, facts, device):
             name = shard.path.name
             for network in passes:
                 lacking = [job for job in network.jobs if job.view == augmentation and name in job.missing]
@@ -244,39 +243,6 @@ class _Writer:
         if kind is None:
             for future in self._waiting:
                 future.result()
-
-
-def _read_ahead(
-    reads: Iterator[tuple[MediaShard, int]],
-    jobs: Sequence[StoreJob],
-    profile: Profile,
-    facts: Mapping[str, Mapping[str, Any]],
-    device: torch.device,
-) -> Iterator[tuple[MediaShard, int, ShardMedia]]:
-    """Yield the media of each (shard, augmentation) of `reads`.
-
-    A thread reads the next one and copies it to the GPU meanwhile, so that no encoder waits for the disk.
-    """
-    clean: dict[str, ShardMedia] = {}
-    copies = torch.cuda.Stream(device) if device.type == "cuda" else None
-
-    def read(shard: MediaShard, view: int) -> ShardMedia:
-        name = shard.path.name
-        if name not in clean:
-            clean.clear()
-            wanted = {job.spec.input for job in jobs if name in job.missing}
-            clean[name] = ShardMedia.read(shard, wanted, facts)
-        media = augment_safely(clean[name], profile.views, view)
-        return media if copies is None else media.copy_to_gpu(copies)
-
-    with ThreadPoolExecutor(1, thread_name_prefix="read-media") as reader:
-        coming: tuple[MediaShard, int, Future[ShardMedia]] | None = None
-        for shard, view in reads:
-            here, coming = coming, (shard, view, reader.submit(read, shard, view))
-            if here is not None:
-                yield here[0], here[1], here[2].result()
-        if coming is not None:
-            yield coming[0], coming[1], coming[2].result()
 
 
 def _project(job: StoreJob, manifest: Manifest, versions: Mapping[str, str]) -> None:

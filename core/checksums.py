@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
@@ -65,6 +66,21 @@ class CheckedFiles:
                 self._checked.add(name)
 
 
+def list_files(folder: Path) -> dict[str, os.DirEntry[str]]:
+    """Path within `folder` -> the file, sorted, of all files at any depth; a linked folder is not entered."""
+    found: dict[str, os.DirEntry[str]] = {}
+    waiting = [(str(folder), "")]
+    while waiting:
+        path, within = waiting.pop()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, f"{within}{entry.name}/"))
+                elif entry.is_file():
+                    found[within + entry.name] = entry
+    return dict(sorted(found.items()))
+
+
 def _read_sealed(folder: Path) -> dict[str, str]:
     """File -> its SHA-256. `ValueError` for anything else."""
     try:
@@ -77,6 +93,8 @@ def _read_sealed(folder: Path) -> dict[str, str]:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != FILE
-    )
+    try:
+        files = list_files(folder)
+    except FileNotFoundError:
+        return []
+    return [name for name in files if name.rpartition("/")[2] != FILE]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import resource
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,17 @@ from unmask.core.process_pool import count_cores
 if TYPE_CHECKING:
     import torch
 
-GIB = 1024**3
+GIB, KIB = 1024**3, 1024
+CGROUPS = Path("/sys/fs/cgroup")
+PROC = Path("/proc")
+
+# Field of /proc/self/status that each limit counts.
+LIMITS = ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData"))
+# (limit, usage, page cache that is given back when memory is short) of version 2 and of version 1.
+FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 
 # Packages whose version can change numerical results.
 PACKAGES = (
@@ -64,10 +75,80 @@ def choose_device(name: str) -> torch.device:
 
 
 def read_memory_gib() -> tuple[float, float]:
-    """(available, total) main memory in GiB."""
-    facts = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    available, total = (int(facts[name].split()[0]) / 1024**2 for name in ("MemAvailable", "MemTotal"))
-    return available, total
+    """(available, total) main memory in GiB that this process may use: a container's, where it is in one."""
+    available, total = read_available_memory()
+    return available / GIB, total / GIB
+
+
+def read_available_memory() -> tuple[int, int]:
+    """(available, total) bytes: the least of the machine, of every control group of this process, and of `ulimit`.
+
+    /proc/meminfo tells a container of the whole host, which ends a process that uses more than the container's share.
+    """
+    facts = _read_facts(PROC / "meminfo")
+    found = [(facts["MemAvailable"] * KIB, facts["MemTotal"] * KIB), *read_cgroups(), *_read_ulimits()]
+    return max(0, min(available for available, _ in found)), min(total for _, total in found)
+
+
+def read_cgroups(root: Path = CGROUPS, memberships: Path = PROC / "self" / "cgroup") -> Iterator[tuple[int, int]]:
+    """(available, total) bytes of each control group with a limit: the process's own and those around it."""
+    for folder in _list_folders(root, memberships):
+        for limit, usage, given_back in FILES:
+            total, used = _read_number(folder / limit), _read_number(folder / usage)
+            if total is None or used is None:
+                continue
+            facts = _read_facts(folder / "memory.stat")
+            yield total - used + facts.get(given_back, 0), total
+
+
+def _list_folders(root: Path, memberships: Path) -> Iterator[Path]:
+    """Folders of the control groups that count memory, from the process's own up to the root of its hierarchy.
+
+    Within a container the path may be that of the host: then only the root is there, and it is the container's own.
+    """
+    try:
+        lines = memberships.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0":
+            top = root
+        elif "memory" in controllers.split(","):
+            top = root / "memory"
+        else:
+            continue
+        own = top / path.lstrip("/")
+        yield own
+        yield from (parent for parent in own.parents if parent == top or top in parent.parents)
+
+
+def _read_ulimits() -> Iterator[tuple[int, int]]:
+    status = _read_facts(PROC / "self" / "status")
+    for which, counted in LIMITS:
+        limit, _ = resource.getrlimit(which)
+        if limit != resource.RLIM_INFINITY:
+            yield limit - status[counted] * KIB, limit
+
+
+def _read_number(path: Path) -> int | None:
+    """None for a file that is not there, and for "max"."""
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def _read_facts(path: Path) -> dict[str, int]:
+    """Lines of "name: 12 kB" or "name 12" as numbers; others are left out."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    parts = [line.replace(":", " ").split() for line in lines]
+    return {part[0]: int(part[1]) for part in parts if len(part) > 1 and part[1].isdigit()}
 
 
 def get_free_bytes(folder: Path) -> int:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from unmask.metrics.bootstrap import compute_weighted_auc, compute_weighted_balanced_accuracy
 from unmask.metrics.calibration import sum_bins
+from unmask.metrics.curves import count_errors, measure_auc, measure_average_precision, trace_roc
 from unmask.metrics.operating_points import minimum_detection_cost, tpr_at_1_percent_fpr, tpr_at_5_percent_fpr
 
 ECE_BINS = 15
@@ -66,20 +67,16 @@ class Metric:
 
 def auc(is_fake: ArrayLike, score: ArrayLike) -> float:
     """Probability that a fake item scores above a real one, ties counting half."""
-    from sklearn.metrics import roc_auc_score  # here, because a prediction would wait for it and not use it
-
     fake, score = _check_arrays(is_fake, score)
-    return float(roc_auc_score(fake, score)) if _has_both(fake) else math.nan
+    return measure_auc(count_errors(fake, score)) if _has_both(fake) else math.nan
 
 
 def equal_error_rate(is_fake: ArrayLike, score: ArrayLike) -> float:
     """Rate at which missed fakes and false alarms are equal, interpolated between the points of the ROC curve."""
-    from sklearn.metrics import roc_curve
-
     fake, score = _check_arrays(is_fake, score)
     if not _has_both(fake):
         return math.nan
-    alarms, hits, _ = roc_curve(fake, score, drop_intermediate=False)
+    alarms, hits = trace_roc(count_errors(fake, score))
     missed = 1.0 - hits
     after = int(np.argmax(missed <= alarms))
     before = after - 1
@@ -89,10 +86,8 @@ def equal_error_rate(is_fake: ArrayLike, score: ArrayLike) -> float:
 
 
 def average_precision(is_fake: ArrayLike, score: ArrayLike) -> float:
-    from sklearn.metrics import average_precision_score
-
     fake, score = _check_arrays(is_fake, score)
-    return float(average_precision_score(fake, score)) if _has_both(fake) else math.nan
+    return measure_average_precision(count_errors(fake, score)) if _has_both(fake) else math.nan
 
 
 def calibration_error(is_fake: ArrayLike, probability: ArrayLike, bins: int = ECE_BINS) -> float:

@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.metrics.curves import count_errors, trace_roc
+
 # Below 1 a temperature makes the model more certain than it was trained to be. A few validation items that happen to be
 # separable would ask for that, and a genuine file of another kind would come out as "fake, 1.000".
 COLDEST, HOTTEST = 1.0, 10.0
@@ -53,11 +55,11 @@ def fit_threshold(is_fake: NDArray[np.bool_], probability: NDArray[np.float64]) 
 
     Among equally good thresholds, the one nearest to 0.5.
     """
-    from sklearn.metrics import roc_curve
-
     if len(np.unique(is_fake)) < 2:
         return 0.5
-    alarms, hits, cuts = roc_curve(is_fake, probability, drop_intermediate=False)
+    counts = count_errors(is_fake, probability)
+    alarms, hits = trace_roc(counts)
+    cuts = np.concatenate(([np.inf], counts.thresholds))
     lower = np.append(cuts[1:], 0.0)
     between = (np.minimum(cuts, 1.0) + lower) / 2
     youden = hits - alarms

@@ -29,7 +29,7 @@ from unmask.train.monitor.tensorboard import Events
 from unmask.train.optim.compile import explain_compile_error
 from unmask.train.optim.distributed import World, join_world
 from unmask.train.optim.ema import compute_decay, update_average
-from unmask.train.optim.optimizer import autocast, clip, set_lr
+from unmask.train.optim.optimizer import autocast, clip, fill_gradients, seed_dropout, set_lr
 from unmask.train.resume.earlier_training import load_finished, remove_earlier
 from unmask.train.run_choice import Purpose, record_purpose
 from unmask.train.run_folder import (
@@ -51,6 +51,9 @@ from unmask.train.validation import validate
 __all__ = ["fit", "run_folder"]
 
 log = logging.getLogger("unmask")
+
+# Each is made by a thread of its own, so that a disk has several reads to choose from. A step of 64 clips is 15 MB.
+MAPPED_AHEAD = 4
 
 
 def fit(
@@ -158,32 +161,35 @@ def _train_epoch(setup: Setup, epoch: int, board: Board) -> dict[str, float]:
     """One pass over the epoch's draws, epochs from 1. Gives the mean losses, and the last step's learning rate."""
     config, model, optimizer, scaler, world = setup.config, setup.model, setup.optimizer, setup.scaler, setup.world
     model.train()
-    objective = setup.objective
+    objective, weights = setup.objective, setup.weights
     sums = torch.zeros(len(objective.names), device=world.device)
     make = partial(_batches, setup, device=world.device)
     mine = [world.share(portions) for portions in setup.sampler.steps(epoch)]
     lr = reversal = 0.0
-    for number, batches in enumerate(prefetch(make, mine, ahead=_prefetches(setup))):
+    for number, batches in enumerate(prefetch(make, mine, ahead=_count_ahead(setup))):
         # The middle of the step, so that the learning rate is above 0 in the first and last step.
         done = (epoch - 1 + (number + 0.5) / setup.steps) / config.epochs
         lr, reversal = compute_lr(config.lr, config.warmup, done), compute_reversal(config, done)
         set_lr(optimizer, lr)
         counts = world.sum_ranks(to_device(torch.from_numpy(objective.count(batches, model)), world.device))
         for batch, portion in zip(batches, mine[number], strict=True):
-            torch.manual_seed(setup.sampler.dropout_seed(epoch, portion))
+            seed_dropout(setup.sampler.dropout_seed(epoch, portion), world.device)
             with autocast(config, world.device):
                 outputs = model(batch, reversal)
             losses = objective.compute(outputs, batch, counts, model)
             scaler.scale(losses.total).backward()
             sums += losses.detach()
-        world.sum_gradients(model.parameters())
+        fill_gradients(weights)
+        world.sum_gradients(weights.model)
         scaler.unscale_(optimizer)
-        clip(model, config.clip_norm)
+        clip(weights, config.clip_norm)
         scaler.step(optimizer)
         scaler.update()
         optimizer.zero_grad(set_to_none=True)
         if setup.averaged:
-            update_average(setup.validated, model, compute_decay(config.ema, (epoch - 1) * setup.steps + number))
+            update_average(
+                weights.average, weights.model, compute_decay(config.ema, (epoch - 1) * setup.steps + number)
+            )
         board.advance()
     means = dict(zip(objective.names, (world.sum_ranks(sums) / setup.steps).tolist(), strict=True))
     _check_finite(means, model, config)
@@ -212,10 +218,13 @@ def _batches(setup: Setup, portions: Sequence[Portion], *, device: torch.device)
     ]
 
 
-def _prefetches(setup: Setup) -> bool:
-    """A prefetch thread helps when tokens come from disk or go to a GPU; on CPU it would take a core from the model."""
+def _count_ahead(setup: Setup) -> int:
+    """Steps whose batches are made ahead of the training: of mapped tokens several, so that the disk is kept busy.
+
+    On a CPU with its tokens in memory none: it would take a core from the model.
+    """
     mapped = any(stream.flat is None for stream in setup.data.streams.values())
-    return mapped or setup.world.device.type == "cuda"
+    return MAPPED_AHEAD if mapped else int(setup.world.device.type == "cuda")
 
 
 def _check_finite(means: dict[str, float], model: Detector, config: TrainConfig) -> None:

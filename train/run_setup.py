@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,13 @@ from unmask.train.models.lag import find_lag_step
 from unmask.train.models.model_shape import ModelShape
 from unmask.train.optim.compile import compile_blocks
 from unmask.train.optim.distributed import World
-from unmask.train.optim.optimizer import AUTOCAST, make_optimizer
+from unmask.train.optim.optimizer import AUTOCAST, Weights, make_optimizer
 from unmask.train.resume.earlier_training import load_last, set_aside
 from unmask.train.run_folder import describe_inputs, run_key, write_config
 
 log = logging.getLogger("unmask")
 
-# CORAL needs at least two datasets with two halves of two clips each.
-COMPARABLE = 8
+COMPARABLE = 8  # CORAL needs at least two datasets with two halves of two clips each.
 # Weights of the losses that compare the features of the clips of a batch.
 COMPARING = ("infonce_weight", "supcon_weight", "uniformity_weight", "alignment_weight")
 
@@ -80,6 +80,10 @@ class Setup:
     @property
     def averaged(self) -> bool:
         return self.validated is not self.model
+
+    @cached_property
+    def weights(self) -> Weights:
+        return Weights.of(self.model, self.validated)
 
     def state(self, standing: Standing) -> dict[str, Any]:
         """Content of last.pth."""
@@ -138,7 +142,7 @@ def prepare(data: TokenData, config: TrainConfig, run: Path, world: World, resum
         optimizer=optimizer,
         scaler=scaler,
         inputs=inputs,
-        standing=_read_standing(earlier) if earlier else Standing(),
+        standing=Standing(**earlier["standing"]) if earlier else Standing(),
         steps=len(sampler.steps(1)),
         validated=validated,
         world=world,
@@ -264,11 +268,6 @@ def _announce(run: Path, config: TrainConfig, sampler: Sampler, model: Detector,
     )
     if sampler.partners:
         log.info("paired: %s", sampler.partners.describe())
-
-
-def _read_standing(begun: dict[str, Any]) -> Standing:
-    found = begun["standing"]
-    return Standing(found["epoch"], found["best_epoch"])
 
 
 def _check_features(config: TrainConfig, model: Detector) -> None:

@@ -83,7 +83,7 @@ def score_clips(
 
     outputs = []
     with torch.inference_mode():
-        for batch in prefetch(make, parts, ahead=device.type == "cuda"):
+        for batch in prefetch(make, parts, ahead=int(device.type == "cuda")):
             outputs.append(_columns(model(batch), batch))
     back = np.empty_like(order)
     back[order] = np.arange(len(order))

@@ -71,15 +71,11 @@ def validate_scores(scores: ClipScores, data: TokenData) -> Validation:
     chance = compute_probability(items.fake)
     if not np.isfinite(chance).all():
         raise UsageError("the scores are NaN or infinite", "use a smaller train.lr")
-    # The inputs are checked already; scikit-learn's own checks take longer than a small validation split.
-    from sklearn import config_context  # here, because a prediction would wait for it and not use it
-
-    with config_context(assume_finite=True, skip_parameter_validation=True):
-        domains = measure_by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
-        pooled = measure(is_fake, chance)
-        temperature, threshold = fit_calibration(is_fake, items)
-        video_temperature = fit_part_temperature(data.clips.video_fake[items.first], items.video)
-        audio_temperature = fit_part_temperature(data.clips.audio_fake[items.first], items.audio)
+    domains = measure_by_domain(is_fake, chance, data.clips.domain[items.first], data.clips.datasets)
+    pooled = measure(is_fake, chance)
+    temperature, threshold = fit_calibration(is_fake, items)
+    video_temperature = fit_part_temperature(data.clips.video_fake[items.first], items.video)
+    audio_temperature = fit_part_temperature(data.clips.audio_fake[items.first], items.audio)
     found, guessed = measure_domain_accuracy(scores.domain, scores.pattern, data.clips.domain[scores.clips])
     return Validation(
         items=len(is_fake),

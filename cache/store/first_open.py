@@ -14,7 +14,7 @@ from pathlib import Path
 
 from unmask.cache.store.ragged import REPAIR
 from unmask.core.atomic_files import write_json
-from unmask.core.checksums import find_damage
+from unmask.core.checksums import find_damage, list_files
 from unmask.core.errors import MissingInput
 from unmask.core.hashing import fingerprint
 from unmask.core.process_pool import count_cores
@@ -52,9 +52,5 @@ def _read(store: Path) -> dict[str, str]:
 
 def _describe_files(shard: Path) -> str:
     """Fingerprint of names, sizes and times of a shard's files."""
-    found = []
-    for path in sorted(shard.rglob("*")):
-        about = path.stat()
-        if path.is_file():
-            found.append((path.relative_to(shard).as_posix(), about.st_size, about.st_mtime_ns))
-    return fingerprint(found)
+    about = {name: entry.stat() for name, entry in list_files(shard).items()}
+    return fingerprint([(name, found.st_size, found.st_mtime_ns) for name, found in about.items()])

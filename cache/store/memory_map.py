@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from mmap import MAP_SHARED, PROT_READ
+from mmap import MADV_WILLNEED, MAP_SHARED, PAGESIZE, PROT_READ
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 FAILED = ctypes.c_void_p(-1).value
 
 
@@ -40,3 +41,13 @@ def map_file(path: Path, size: int) -> NDArray[np.uint8]:
     view: NDArray[np.uint8] = np.ctypeslib.as_array(memory)
     view.flags.writeable = False
     return view
+
+
+def announce_reads(address: int, size: int) -> None:
+    """Ask the kernel to read `size` bytes of a mapped file from `address` on, without waiting for them.
+
+    Without it a thread that copies from a map waits for one page after another, and the disk for the thread.
+    """
+    begin = address - address % PAGESIZE
+    # An advice: a kernel that does not take it reads the pages when they are used.
+    _libc.madvise(begin, address + size - begin, MADV_WILLNEED)

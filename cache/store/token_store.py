@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -199,6 +199,12 @@ class TokenStore(Ragged):
     def __reduce__(self) -> tuple[type[Self], tuple[Path, list[str]]]:
         """Pickled as folder and shard names: another process opens the files itself."""
         return type(self), (self.folder, self.shards)
+
+    def share_keys(self, other: Ragged) -> bool:
+        alike = super().share_keys(other)
+        if alike and isinstance(other, TokenStore) and other.shards == self.shards:
+            self.about = {name: replace(one, keys=other.about[name].keys) for name, one in self.about.items()}
+        return alike
 
     def verify(self) -> dict[str, list[str]]:
         """Compare with the checksums: damaged shard -> its missing, foreign or changed files."""

@@ -20,6 +20,7 @@ from unmask.cache.encoders import find_stream_name, make_encoder
 from unmask.cache.extraction_plan import StoreJob
 from unmask.cache.network_passes import NetworkPass, group_jobs
 from unmask.cache.projections.projection import copy_fitted
+from unmask.cache.read_ahead import GpuCopies
 from unmask.cache.shard_media import ShardMedia
 from unmask.cache.single_clips import encode_safely
 from unmask.cache.store.profile_index import hash_media
@@ -206,7 +207,7 @@ class _Networks:
     def encode(self, media: ShardMedia, jobs: Sequence[StoreJob], one: _ShardClips) -> int:
         """Write the tokens of `media` into the stores of `jobs`; the number of clips that failed."""
         if self._device.type == "cuda":
-            media = media.copy_to_gpu(torch.cuda.Stream(self._device))
+            media = media.copy_to_gpu(GpuCopies(self._device))
         failed: set[str] = set()
         for group in group_jobs(jobs):
             network = self._find(group)

@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from unmask.cache import media_reads
 from unmask.cache import stage as build
 from unmask.cache.encoders import make_encoder
 from unmask.cache.projections.projection import projection
+from unmask.cache.shard_media import ShardMedia
 from unmask.cache.stage import extract, open_tokens
 from unmask.cache.store.token_store import TokenStore
 from unmask.core.atomic_files import TEMPORARY
@@ -55,6 +57,18 @@ def test_every_encoder_gets_the_clips_and_only_its_own_modality(media):
     assert stores["tiny_image"].lengths.tolist() == [1, 0, 0, 4, 4]
     assert stores["tiny_audio"].lengths.tolist() == [0, 5, 3, 5, 5]
     assert stores["tiny_text"].lengths.tolist() == [1, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("readers", [1, 3])
+def test_a_shard_is_read_once_for_all_encoders_and_augmentations(media, monkeypatch: pytest.MonkeyPatch, readers: int):
+    media.add("image-1", "audio-2", "video-3")
+    media.profile = media.profile.changed({"views": {"count": 2}})
+    read, begun, ahead = ShardMedia.read, [], media_reads.read_ahead
+    monkeypatch.setattr(ShardMedia, "read", lambda shard, *given: begun.append(shard.path.name) or read(shard, *given))
+    monkeypatch.setattr(media_reads, "read_ahead", lambda *given, **_: ahead(*given, readers=readers))
+    run(media)
+    shards = open_tokens(media.work, media.manifest).shards
+    assert sorted(begun) == sorted(shards)
 
 
 def test_times_are_on_the_clock_of_the_recording(media):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -52,29 +53,40 @@ def join(manifest: Manifest, keys: Iterable[ClipKey]) -> ClipTable:
     """The clips `keys` (in any order, repeats allowed) with their manifest rows; only rows of status ok."""
     columns = {name: manifest.table.column(name).to_pylist() for name in _COLUMNS}
     row_of = {media: row for row, media in enumerate(columns["media_id"]) if columns["status"][row] == "ok"}
-    found = sorted({(row_of[media], clip) for media, clip in keys if media in row_of})
-    rows = np.array([row for row, _ in found], np.int64)
-    datasets = _present(columns["dataset"], columns["domain_id"], rows)
+    rows, clips = _find_rows(row_of, keys)
+    # By item, then spread over its clips: an item has several, and a manifest more items than have tokens.
+    items, item = np.unique(rows, return_inverse=True)
+    datasets = _present(columns["dataset"], columns["domain_id"], items)
     domain_of = {name: position for position, name in enumerate(datasets)}
 
     def column(name: str) -> list[Any]:
         values = columns[name]
-        return [values[row] for row in rows.tolist()]
+        return [values[row] for row in items.tolist()]
 
     return ClipTable(
-        media_id=_text(column("media_id")),
-        clip=np.array([clip for _, clip in found], np.int64),
-        item=np.unique(rows, return_inverse=True)[1].astype(np.int64),
-        domain=np.array([domain_of[name] for name in column("dataset")], np.int64),
-        kind=_text(column("kind")),
-        label=_three_way(column("label")),
-        video_fake=_three_way(column("video_fake")),
-        audio_fake=_three_way(column("audio_fake")),
-        split=_text(column("split")),
-        group=_text(column("group")),
-        origins=_join_tuples(column("sources"), column("people")),
+        media_id=_text(column("media_id"))[item],
+        clip=clips,
+        item=item.astype(np.int64),
+        domain=np.array([domain_of[name] for name in column("dataset")], np.int64)[item],
+        kind=_text(column("kind"))[item],
+        label=_three_way(column("label"))[item],
+        video_fake=_three_way(column("video_fake"))[item],
+        audio_fake=_three_way(column("audio_fake"))[item],
+        split=_text(column("split"))[item],
+        group=_text(column("group"))[item],
+        origins=_join_tuples(column("sources"), column("people"))[item],
         datasets=datasets,
     )
+
+
+def _find_rows(row_of: Mapping[str, int], keys: Iterable[ClipKey]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(C,) manifest row and (C,) clip number of the `keys` that have a row, each once, in the order of the table."""
+    numbers = chain.from_iterable((row_of.get(media, -1), clip) for media, clip in keys)
+    found_K2 = np.fromiter(numbers, np.int64).reshape(-1, 2)
+    found_K2 = found_K2[found_K2[:, 0] >= 0]
+    rows, clips = found_K2[np.lexsort((found_K2[:, 1], found_K2[:, 0]))].T
+    first = np.append(True, (np.diff(rows) != 0) | (np.diff(clips) != 0))[: len(rows)]
+    return rows[first], clips[first]
 
 
 def derive_label(

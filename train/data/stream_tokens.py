@@ -37,9 +37,14 @@ class StreamTokens:
     """The same clips in augmented view 1, 2, ...; none where the encoder has no views."""
 
     @classmethod
-    def of(cls, store: TokenStore, keys: list[ClipKey], views: Sequence[TokenStore] = ()) -> Self:
-        where = np.array([store.index.get(key, -1) for key in keys], np.int64)
-        return cls(store, where, get_lengths(store, where), views=tuple(cls.of(view, keys) for view in views))
+    def of(
+        cls, store: TokenStore, keys: list[ClipKey], views: Sequence[TokenStore] = (), like: Self | None = None
+    ) -> Self:
+        """`like`: the tokens of the same `keys` of another store, which most often has the same clips."""
+        alike = like is not None and store.share_keys(like.store)
+        where = like.where if like and alike else np.array([store.index.get(key, -1) for key in keys], np.int64)
+        found = cls(store, where, get_lengths(store, where))
+        return replace(found, views=tuple(cls.of(view, keys, like=found) for view in views))
 
     @property
     def spec(self) -> EncoderSpec:
@@ -81,7 +86,9 @@ class StreamTokens:
     def _clean(self, clips: NDArray[np.int64]) -> tuple[torch.Tensor, NDArray[np.float32]]:
         if self.held is not None:
             return self.held.gather(clips)[:2]
-        tokens, times, _ = self.store.gather(self.where[clips[self.lengths[clips] > 0]])
+        filled = self.where[clips[self.lengths[clips] > 0]]
+        self.store.announce(filled)
+        tokens, times, _ = self.store.gather(filled)
         return torch.from_numpy(tokens), times
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Self, TypeVar
 
 import numpy as np
@@ -13,6 +15,8 @@ from numpy.typing import NDArray
 
 from unmask.cache.spec import Modality
 from unmask.cache.store.profile_index import ProfileTokens
+from unmask.cache.store.ragged import ClipKey
+from unmask.cache.store.token_store import TokenStore
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.hashing import fingerprint
 from unmask.core.suggestions import suggest
@@ -47,13 +51,15 @@ class TokenData:
     def load(cls, manifest: Manifest, streams: ProfileTokens) -> Self:
         """Join the manifest's items with their tokens. `MissingInput` when no item has any."""
         stores = dict(streams.stores)
-        filled = (key for store in stores.values() for key, n in zip(store.keys, store.lengths, strict=True) if n)
-        clips = join(manifest, filled)
+        clips = join(manifest, _list_filled(list(stores.values())))
         if not len(clips):
             raise MissingInput("no item of the manifest has tokens", "unmask extract")
         keys = list(zip(clips.media_id.tolist(), clips.clip.tolist(), strict=True))
         good = manifest.table.column("status").to_pylist().count("ok")
-        tokens = {name: StreamTokens.of(store, keys, streams.views.get(name, ())) for name, store in stores.items()}
+        tokens: dict[str, StreamTokens] = {}
+        for name, store in stores.items():
+            like = next(iter(tokens.values()), None)
+            tokens[name] = StreamTokens.of(store, keys, streams.views.get(name, ()), like)
         sync = SyncCurves.find(tokens, clips)
         for name in sync.names if sync else ():
             del tokens[name]
@@ -180,17 +186,29 @@ class TokenData:
             raise UsageError(f"no clips of {', '.join(missing)}", hint)
 
 
-def prefetch(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: bool) -> Iterator[Made]:
-    """Yield make(g) for each, in order; with `ahead` a thread computes the next one meanwhile."""
+def _list_filled(stores: Sequence[TokenStore]) -> Iterator[ClipKey]:
+    """Clips with a token in one of the stores. Most often all have the same clips, and then each is named once."""
+    having: list[tuple[TokenStore, NDArray[np.bool_]]] = []
+    for store in stores:
+        has_C = next((has_C for other, has_C in having if store.share_keys(other)), None)
+        if has_C is None:
+            having.append((store, store.lengths > 0))
+        else:
+            has_C |= store.lengths > 0
+    for store, has_C in having:
+        yield from compress(store.keys, has_C.tolist())
+
+
+def prefetch(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: int) -> Iterator[Made]:
+    """Yield make(g) for each, in order; up to `ahead` of the next ones are made meanwhile, by as many threads."""
     if not ahead:
         yield from map(make, given)
         return
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = None
+    with ThreadPoolExecutor(ahead, thread_name_prefix="make-batches") as pool:
+        waiting: deque[Future[Made]] = deque()
         for one in given:
-            following = pool.submit(make, one)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
+            waiting.append(pool.submit(make, one))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

@@ -24,7 +24,7 @@ from unmask.train.models.linear import average_tokens
 from unmask.train.models.modality_slots import CLS, LAG, PAD, find_modalities
 from unmask.train.models.model_shape import ModelShape
 from unmask.train.models.part_fusion import ClipInputs, PartFusion
-from unmask.train.models.standardize import Standardize
+from unmask.train.models.standardize import Adapter, Standardize
 from unmask.train.models.transformer_fusion import time_encoding
 
 
@@ -61,7 +61,7 @@ class Detector(nn.Module):
         # A fusion that reads encoders tells layers apart as it does networks.
         self.mixtures = () if self.reads_means or self.reads_encoders else shape.mixtures
         if not self.reads_means:
-            self.adapters = nn.ModuleDict({name: _adapter(D, W) for name, D in widths.items()})
+            self.adapters = nn.ModuleDict({name: Adapter(D, W) for name, D in widths.items()})
             self.stream_embedding = nn.ParameterDict({name: _small(W) for name in shape.streams})
             self.cls = _small(W)
             self.mixing = LayerMixing(self.mixtures)
@@ -109,7 +109,8 @@ class Detector(nn.Module):
     def standardize(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Encoder -> (N, D) float32."""
         tokens = {name: batch.streams[name].tokens.float() for name in self.shape.streams}
-        return {name: self.standardizers[name](x) if self.shape.standardized else x for name, x in tokens.items()}
+        standardized = self.shape.standardized
+        return {name: self.standardizers[name](x) if standardized and len(x) else x for name, x in tokens.items()}
 
     def embed(self, tokens: Mapping[str, torch.Tensor], batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, L, W) tokens, and (B, L) the modality of each (or encoder, if the fusion reads these), CLS, LAG or PAD.
@@ -119,17 +120,23 @@ class Detector(nn.Module):
         has them.
         """
         B, L, W = len(batch), batch.slots, self.shape.width
-        device, weights = batch.lengths.device, self.mixing.compute_weights()
+        device = batch.lengths.device
+        # Most batches are of one modality: what the other encoders would do on nothing takes as long as on tokens.
+        there = [name for name in self.shape.streams if len(tokens[name])]
+        weights = {name: weight for name, weight in self.mixing.compute_weights().items() if name in there}
+        encoded = _encode_times({name: batch.streams[name].times for name in there}, W)
         tokens_of = {"": self.cls.expand(B, W)}
         slots = {"": torch.arange(B, device=device) * L}
         groups = [torch.full((B,), CLS, device=device)]
         timed: dict[str, torch.Tensor] = {}
         for name, group in zip(self.shape.streams, self.embedded_groups, strict=True):
+            if name not in there:
+                continue
             stream = batch.streams[name]
             x_NW = self.adapters[name](tokens[name]).float()
             if self.lag is not None and group in (IMAGE, AUDIO):
                 timed[name] = self.lag.project(x_NW, stream.times, group)
-            tokens_of[name] = x_NW + self.stream_embedding[name] + time_encoding(stream.times, W)
+            tokens_of[name] = x_NW + self.stream_embedding[name] + encoded[name]
             slots[name] = stream.slots
             groups.append(torch.full_like(stream.slots, group))
         x_BLW = place_tokens(tokens_of, slots, weights, B * L).unflatten(0, (B, L))
@@ -173,6 +180,12 @@ class Detector(nn.Module):
         logits_BG: torch.Tensor = self.discriminators(z_BW, batch.pattern)
         return logits_BG
 
+    def feeding(self) -> list[nn.Parameter]:
+        """Parameters that only the tokens of one encoder or network reach: without gradient in a step without any."""
+        if self.reads_means:
+            return []
+        return [*self.adapters.parameters(), *self.stream_embedding.parameters(), *self.mixing.parameters()]
+
     def adversary(self) -> list[nn.Parameter]:
         return list(self.discriminators.parameters())
 
@@ -189,8 +202,12 @@ def build_reader(shape: ModelShape) -> nn.Module:
     return FusionWithHeads(fusion, shape.width, shape.dropout, shape.normalized)
 
 
-def _adapter(token_width: int, width: int) -> nn.Module:
-    return nn.Sequential(nn.LayerNorm(token_width), nn.Linear(token_width, width))
+def _encode_times(times: Mapping[str, torch.Tensor], width: int) -> dict[str, torch.Tensor]:
+    """Encoder -> (N, W) `time_encoding` of its times (N,), computed at once."""
+    if not times:
+        return {}
+    parts = time_encoding(torch.cat(list(times.values())), width).split([len(times_N) for times_N in times.values()])
+    return dict(zip(times, parts, strict=True))
 
 
 def _small(width: int) -> nn.Parameter:

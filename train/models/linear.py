@@ -55,6 +55,9 @@ def average_tokens(tokens: Mapping[str, torch.Tensor], batch: Batch) -> torch.Te
     """(B, K) from the tokens (N, D) of each encoder; zeros for an encoder without a token of the clip."""
     parts = []
     for name, x_ND in tokens.items():
+        if not len(x_ND):
+            parts.append(torch.zeros(len(batch), x_ND.shape[1] + 1, device=x_ND.device))
+            continue
         row_N = batch.streams[name].slots // batch.slots
         count_B1 = torch.zeros(len(batch), 1, device=x_ND.device).index_add(0, row_N, torch.ones_like(x_ND[:, :1]))
         sum_BD = torch.zeros(len(batch), x_ND.shape[1], device=x_ND.device).index_add(0, row_N, x_ND)

@@ -79,8 +79,9 @@ class PartFusion(nn.Module):
         super().__init__()
         self.groups = tuple(sorted({group for group, _ in encoders}))
         self.columns = _list_columns(encoders)
+        widths = {group: sum(width for own, width in encoders if own == group) for group in self.columns}
         self.linear_heads = nn.ModuleDict(
-            {MODALITIES[group]: _make_linear(len(columns)) for group, columns in self.columns.items() if linear}
+            {MODALITIES[group]: _make_linear(width) for group, width in widths.items() if linear}
         )
         self.transformer = transformer
         self.shared = len(transformer.blocks) // 2
@@ -112,7 +113,7 @@ class PartFusion(nn.Module):
             rows = np.flatnonzero(clips.pattern >> group & 1)
             if len(rows):
                 rows_R = to_device(torch.from_numpy(rows), device)
-                own = _take_part(x_BLW[rows_R], group_BL[rows_R], group, most[MODALITIES[group]])
+                own = _take_part(_pick(x_BLW, rows_R), _pick(group_BL, rows_R), group, most[MODALITIES[group]])
                 part = replace(own, x_RSW=self.transformer.run_blocks(own.x_RSW, own.group_RS, 0, self.shared))
                 z_RW = self.transformer(part.x_RSW, part.group_RS, begin=self.shared)
                 z_BW = z_BW.index_copy(0, rows_R, z_RW)
@@ -126,12 +127,13 @@ class PartFusion(nn.Module):
         rows = np.flatnonzero(several)
         if self.joint_head is not None and len(rows):
             rows_R = to_device(torch.from_numpy(rows), device)
-            sequence = self._join(x_BLW[rows_R], group_BL[rows_R], rows, parts)
+            x_RLW, group_RL = _pick(x_BLW, rows_R), _pick(group_BL, rows_R)
+            sequence = self._join(x_RLW, group_RL, rows, parts)
             z_RW = self.transformer(sequence.x_RSW, sequence.group_RS, begin=self.shared)
             z_BW = z_BW.index_copy(0, rows_R, z_RW)
             logit_R = self.joint_head(z_RW)[:, 0].float()
             if self.early is not None and self.early_head is not None:
-                logit_R = logit_R + _judge_means(self.early, self.early_head, x_BLW[rows_R], group_BL[rows_R])
+                logit_R = logit_R + _judge_means(self.early, self.early_head, x_RLW, group_RL)
             terms_BT = terms_BT.index_put((rows_R, torch.full_like(rows_R, terms - 1)), logit_R)
         fake_B = combine_terms(terms_BT.nan_to_num(), ~terms_BT.isnan())
         return Reading(z_BW, fake_B, self._get_part("image", terms_BT), self._get_part("audio", terms_BT), terms_BT)
@@ -149,9 +151,9 @@ class PartFusion(nn.Module):
         for own, part in parts:
             there, source = (to_device(torch.from_numpy(at), x_RLW.device) for at in _match(rows, own))
             shape = (len(rows), part.x_RSW.shape[1] - 1, x_RLW.shape[2])
-            xs.append(part.x_RSW.new_zeros(shape).index_copy(0, there, part.x_RSW[source, 1:]))
+            xs.append(part.x_RSW.new_zeros(shape).index_copy(0, there, _pick(part.x_RSW, source)[:, 1:]))
             empty_RS = group_RL.new_full(shape[:2], PAD)
-            groups.append(empty_RS.index_copy(0, there, part.group_RS[source, 1:]))
+            groups.append(empty_RS.index_copy(0, there, _pick(part.group_RS, source)[:, 1:]))
         return _Sequence(torch.cat(xs, dim=1), torch.cat(groups, dim=1))
 
     def _judge_part(
@@ -162,7 +164,8 @@ class PartFusion(nn.Module):
         logit_R: torch.Tensor = self.part_heads[name](z_RW)[:, 0].float()
         if means_BK is None:
             return logit_R
-        linear_R: torch.Tensor = self.linear_heads[name](means_BK[rows_R][:, self.columns[group]])[:, 0].float()
+        own_RK = torch.cat([_pick(means_BK, rows_R)[:, columns] for columns in self.columns[group]], dim=1)
+        linear_R: torch.Tensor = self.linear_heads[name](own_RK)[:, 0].float()
         return logit_R + linear_R
 
     def _get_part(self, modality: Modality, terms_BT: torch.Tensor) -> torch.Tensor:
@@ -173,14 +176,22 @@ class PartFusion(nn.Module):
         return terms_BT[:, self.groups.index(number)].nan_to_num()
 
 
-def _list_columns(encoders: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+def _list_columns(encoders: Sequence[tuple[int, int]]) -> dict[int, list[slice]]:
     """Modality -> columns of its encoders' mean tokens in ClipInputs.means_BK; each encoder's flag is left out."""
-    columns: dict[int, list[int]] = {}
+    columns: dict[int, list[slice]] = {}
     begin = 0
     for group, width in encoders:
-        columns.setdefault(group, []).extend(range(begin, begin + width))
+        columns.setdefault(group, []).append(slice(begin, begin + width))
         begin += width + 1
     return columns
+
+
+def _pick(x_B: torch.Tensor, rows_R: torch.Tensor) -> torch.Tensor:
+    """`x_B` (B, ...) of the rows `rows_R`, different and ascending: `x_B` itself where it is all of them.
+
+    Indexing by rows_R would do the same, but add up its gradient row by row.
+    """
+    return x_B if len(rows_R) == len(x_B) else x_B.index_select(0, rows_R)
 
 
 def _take_part(x_RLW: torch.Tensor, group_RL: torch.Tensor, group: int, slots: int) -> _Sequence:

@@ -43,22 +43,44 @@ class Block(nn.Module):
         self.expand = nn.Linear(width, feedforward)
         self.contract = nn.Linear(feedforward, width)
 
-    def forward(self, x_BLW: torch.Tensor, seen_BQL: torch.Tensor, *, asking: int | None = None) -> torch.Tensor:
-        """(B, L, W) -> (B, Q, W): the first `asking` slots (None: all) attend to the slots marked in `seen_BQL`.
+    def forward(self, x_BLW: torch.Tensor, seen_BQL: torch.Tensor, *, cls_only: bool = False) -> torch.Tensor:
+        """(B, L, W) -> (B, Q, W): all slots, or CLS alone, attend to the slots marked in `seen_BQL`.
 
         A `seen` of (B, 1, L) holds for every slot that asks.
         """
-        x_BQW = x_BLW[:, :asking]
-        x_BQW = x_BQW + self._drop(self._attend(self.norm_attention(x_BLW), seen_BQL, x_BQW.shape[1]))
+        y_BLW = self.norm_attention(x_BLW)
+        x_BQW = x_BLW[:, :1] if cls_only else x_BLW
+        x_BQW = x_BQW + self._drop(
+            self._attend_from_cls(y_BLW, seen_BQL) if cls_only else self._attend(y_BLW, seen_BQL)
+        )
         return x_BQW + self._drop(self._feedforward(self.norm_feedforward(x_BQW)))
 
-    def _attend(self, x_BLW: torch.Tensor, seen_BQL: torch.Tensor, asking: int) -> torch.Tensor:
-        q_BHQE = self._split(self.query(x_BLW[:, :asking]))
+    def _attend(self, x_BLW: torch.Tensor, seen_BQL: torch.Tensor) -> torch.Tensor:
+        q_BHLE = self._split(self.query(x_BLW))
         k_BHLE, v_BHLE = (self._split(part) for part in self.key_value(x_BLW).chunk(2, dim=-1))
         # No dropout on the attention itself: it would cost the fused kernel on every device.
-        y_BHQE = F.scaled_dot_product_attention(q_BHQE, k_BHLE, v_BHLE, attn_mask=seen_BQL[:, None])
-        y_BQW: torch.Tensor = self.out(y_BHQE.transpose(1, 2).flatten(2))
-        return y_BQW
+        y_BHLE = F.scaled_dot_product_attention(q_BHLE, k_BHLE, v_BHLE, attn_mask=seen_BQL[:, None])
+        y_BLW: torch.Tensor = self.out(y_BHLE.transpose(1, 2).flatten(2))
+        return y_BLW
+
+    def _attend_from_cls(self, x_BLW: torch.Tensor, seen_B1L: torch.Tensor) -> torch.Tensor:
+        """(B, 1, W) what `_attend` gives for CLS, without the keys and values of all slots.
+
+        q . (K x) = (K^T q) . x, and the mean of V x is V of the mean: two maps per clip instead of two per slot. The
+        keys' bias shifts all scores of a query alike, so it has no effect on their softmax, here as there.
+        """
+        heads = (self.heads, -1)
+        key_HEW, value_HEW = (part.unflatten(0, heads) for part in self.key_value.weight.chunk(2))
+        q_HBE = self.query(x_BLW[:, 0]).unflatten(1, heads).transpose(0, 1)
+        ask_B1HW = (q_HBE @ key_HEW).transpose(0, 1)[:, None]
+        x_B1LW, size = x_BLW[:, None], key_HEW.shape[1]
+        mean_B1HW = F.scaled_dot_product_attention(
+            ask_B1HW, x_B1LW, x_B1LW, attn_mask=seen_B1L[:, None], scale=1 / math.sqrt(size)
+        )
+        y_HBE = mean_B1HW[:, 0].transpose(0, 1) @ value_HEW.transpose(1, 2)
+        y_BW = y_HBE.transpose(0, 1).flatten(1) + self.key_value.bias.chunk(2)[1]
+        y_B1W: torch.Tensor = self.out(y_BW)[:, None]
+        return y_B1W
 
     def _split(self, x_BLW: torch.Tensor) -> torch.Tensor:
         x_BLHE: torch.Tensor = x_BLW.unflatten(2, (self.heads, -1))
@@ -78,7 +100,7 @@ its own."""
 
 
 class TransformerFusion(nn.Module):
-    """Blocks and a last norm. Only CLS leaves, so in the last block only CLS asks: the same numbers, half the work."""
+    """Blocks and a last norm. Only CLS leaves, so in the last block only CLS asks."""
 
     def __init__(
         self,
@@ -103,7 +125,7 @@ class TransformerFusion(nn.Module):
         """
         x_BLW = self.run_blocks(x_BLW, group_BL, begin, len(self.blocks) - 1)
         used_B1L = (group_BL != PAD)[:, None]
-        x_B1W = self.blocks[-1](x_BLW, used_B1L, asking=1)
+        x_B1W = self.blocks[-1](x_BLW, used_B1L, cls_only=True)
         z_BW: torch.Tensor = self.norm(x_B1W[:, 0])
         return normalize_features(z_BW) if self.normalized else z_BW
 

@@ -5,9 +5,9 @@ Polyak and Juditsky 1992; with a decay per step as in Tarvainen and Valpola 2017
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Sequence
 
-from unmask.train.models.detector import Detector
+import torch
 
 
 def compute_decay(decay: float, step: int) -> float:
@@ -16,5 +16,6 @@ def compute_decay(decay: float, step: int) -> float:
 
 
 @torch.no_grad()
-def update_average(average: Detector, model: Detector, decay: float) -> None:
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+def update_average(average: Sequence[torch.Tensor], weights: Sequence[torch.Tensor], decay: float) -> None:
+    """Move `average` towards `weights`, its tensors in the same order."""
+    torch._foreach_lerp_(list(average), list(weights), 1 - decay)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from unmask.cache.store.ragged import concatenate_ranges
 from unmask.core.errors import MissingInput, UsageError
+from unmask.manifests.manifest import from_rows
 from unmask.train.config import TrainConfig
-from unmask.train.data.clip_table import UNKNOWN, derive_label, permute_labels
+from unmask.train.data.clip_table import UNKNOWN, derive_label, join, permute_labels
 from unmask.train.data.device_transfer import Parcel, _view
 from unmask.train.data.stream_tokens import StreamTokens, place_for
 from unmask.train.data.token_data import prefetch
@@ -139,11 +143,20 @@ def test_ranges_by_hand():
     assert concatenate_ranges(np.array([5, 0, 9]), np.array([2, 0, 3])).tolist() == [5, 6, 9, 10, 11]
 
 
-@pytest.mark.parametrize("ahead", [False, True])
-def test_prefetching_keeps_order_and_passes_errors_on(ahead: bool):
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+def test_prefetching_keeps_order_and_passes_errors_on(ahead: int):
     assert list(prefetch(lambda number: number * 2, range(5), ahead=ahead)) == [0, 2, 4, 6, 8]
     with pytest.raises(ZeroDivisionError):
         list(prefetch(lambda number: 1 // number, [1, 0], ahead=ahead))
+
+
+def test_no_more_batches_are_made_ahead_than_fit():
+    made: list[int] = []
+    batches = prefetch(lambda number: made.append(number) or number, range(20), ahead=3)
+    for number in batches:
+        assert max(made) <= number + 3
+        time.sleep(0.002)
+    assert sorted(made) == list(range(20))
 
 
 def test_relabelled_items_keep_their_clips_together_and_test_items_their_labels(make_data, made_item):
@@ -216,3 +229,29 @@ def test_processes_of_one_machine_share_its_memory(monkeypatch):
     assert place_for(40, CPU) == CPU
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert place_for(40, CPU) is None
+
+
+def test_stores_of_the_same_clips_share_their_keys(make_data, mixed):
+    data = make_data(mixed(12))
+    first, *others = (stream.store for stream in data.streams.values())
+    for store in others:
+        assert store.keys is first.keys
+        assert all(about.keys is first.about[name].keys for name, about in store.about.items())
+    where = [stream.where for stream in data.streams.values()]
+    assert all(one is where[0] for one in where)
+
+
+def test_clips_of_other_stores_are_found_by_their_keys(make_data, mixed):
+    data = make_data(mixed(12))
+    stream = data.streams["eye"]
+    keys = [*reversed(stream.store.keys), ("missing", 0)]
+    apart = StreamTokens.of(stream.store, keys, like=replace(stream, store=make_data(mixed(4)).streams["ear"].store))
+    assert apart.where.tolist() == [*reversed(range(12)), -1]
+
+
+def test_a_join_names_each_clip_once_in_the_order_of_the_manifest(made_item, make_data):
+    data = make_data([made_item(1, HEAD, clips=2), made_item(0, HEAD), made_item(0, HEAD, ok=False)])
+    rows = from_rows([], {})
+    assert len(join(rows, [("unknown", 0)])) == 0
+    assert data.clips.item.tolist() == [0, 0, 1]
+    assert data.clips.clip.tolist() == [0, 1, 0]

@@ -12,7 +12,7 @@ from unmask.train.models.detector import Detector
 from unmask.train.models.domain_discriminators import Discriminators
 from unmask.train.models.modality_slots import CLS, PAD
 from unmask.train.models.model_shape import ModelShape
-from unmask.train.models.transformer_fusion import TransformerFusion, time_encoding
+from unmask.train.models.transformer_fusion import Block, TransformerFusion, time_encoding
 
 CPU = torch.device("cpu")
 NAMES = ("eye", "ear", "ear_two", "reader")
@@ -46,6 +46,19 @@ def test_asking_for_cls_alone_gives_the_numbers_of_the_whole_block():
         whole = block(whole, used_B1L)
     group_BL = torch.tensor([[CLS, 0, 0, 1, 1]] * 2)
     torch.testing.assert_close(fusion(x_BLW, group_BL), fusion.norm(whole[:, 0]))
+
+
+def test_cls_alone_has_the_gradients_of_the_whole_block_without_keys_and_values_of_the_slots():
+    torch.manual_seed(0)
+    block = Block(16, heads=2, feedforward=32, dropout=0.0)
+    x_BLW = torch.randn(3, 6, 16, requires_grad=True)
+    seen_B1L = torch.tensor([[True] * 6, [True] * 4 + [False] * 2, [True] + [False] * 5])[:, None]
+    given = [x_BLW, *block.parameters()]
+    alone, whole = block(x_BLW, seen_B1L, cls_only=True)[:, 0], block(x_BLW, seen_B1L)[:, 0]
+    torch.testing.assert_close(alone, whole)
+    ours, theirs = (torch.autograd.grad(z_BW.square().sum(), given) for z_BW in (alone, whole))
+    for mine, expected in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_time_is_told_apart_at_lip_sync_scale_and_over_a_whole_clip():

@@ -13,11 +13,26 @@ from unmask.train.config import TrainConfig
 from unmask.train.data import token_statistics
 from unmask.train.data.token_statistics import measure_tokens
 from unmask.train.fit import fit
-from unmask.train.models.standardize import LIMIT, Standardize
+from unmask.train.models.standardize import LIMIT, Adapter, Standardize
 from unmask.train.run_folder import load_run
 
 CPU = torch.device("cpu")
 QUICK = TrainConfig(epochs=2, batch_size=8, size="small")
+
+
+def test_an_adapter_is_a_layer_norm_and_a_linear_map():
+    torch.manual_seed(0)
+    adapter, plain = Adapter(8, 4), torch.nn.Sequential(torch.nn.LayerNorm(8), torch.nn.Linear(8, 4))
+    with torch.no_grad():
+        for parameter in adapter.parameters():
+            parameter.normal_()
+    plain.load_state_dict(adapter.state_dict())
+    tokens_ND = torch.randn(50, 8) * 3 + 1
+    for module in (adapter, plain):
+        module(tokens_ND).square().sum().backward()
+    torch.testing.assert_close(adapter(tokens_ND), plain(tokens_ND))
+    for (name, mine), theirs in zip(adapter.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, msg=name, rtol=1e-4, atol=1e-4)
 
 
 def test_each_feature_gets_mean_0_and_deviation_1():

@@ -21,7 +21,7 @@ def test_an_average_worked_by_hand():
     average, model = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
     for module, value in ((average, 1.0), (model, 3.0)):
         torch.nn.init.constant_(module.weight, value)
-    update_average(average, model, 0.75)
+    update_average(list(average.parameters()), list(model.parameters()), 0.75)
     assert average.weight.item() == 0.75 * 1 + 0.25 * 3
     assert model.weight.item() == 3
 
