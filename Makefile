@@ -75,7 +75,7 @@ fuzz: setup  ## every parser on files that are almost right (EXAMPLES=2000 per p
 campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
 	$(VENV)/bin/python -m pytest -m campaign tests $(ARGS)
 
-chaos: setup  ## faults x stages, ROUNDS=1000 SEED=0 (hours): is anything lost, or damage used in silence?
+chaos: setup  ## faults x stages, ROUNDS=1000 SEED=0 (an hour): is anything lost, or damage used in silence?
 	$(VENV)/bin/python -m benchmarks chaos --rounds $(ROUNDS) --seed $(SEED) $(ARGS)
 
 frame-table: setup  ## frames of 130 films, by container, codec and structure, compared with a full decode

@@ -42,4 +42,6 @@ def merge(
         lambda: call.choose_profile(profile, settings, assignments),
         workers,
     )
+    if not reports:
+        call.console.say("all parts are joined already")
     call.console.show_stages(reports, max_failures)
