@@ -11,6 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
+from unmask.core.buckets.mirrored import update_folders
 from unmask.core.errors import MissingInput
 from unmask.core.process_pool import Failure, count_cores, run_isolated
 from unmask.core.processes.large_blocks import return_large_blocks
@@ -136,6 +137,7 @@ def _write_shards(
         bar = stack.enter_context(Progress("preprocess", total=len(tasks)))
 
         def is_made(name: str) -> bool:
+            update_folders([folder / name])
             is_made_elsewhere = planned[name].is_made_elsewhere(folder)
             bar.leave_out(len(planned[name].keys) if is_made_elsewhere else 0)
             return is_made_elsewhere

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,6 +12,8 @@ from typing import Any
 from unmask.cache.store.inventory import Reference, list_references, list_store_folders
 from unmask.cache.store.token_locks import hold_tokens
 from unmask.cache.store.token_store import SPEC, find_damaged_shards, read_spec
+from unmask.core.atomic_files import remove_path
+from unmask.core.buckets.mirrored import find_bucket_damage
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
 from unmask.core.process_pool import count_cores
@@ -52,6 +53,9 @@ def verify(work: WorkFolder) -> list[Damage]:
 
 
 def _find_damage(shard: Path) -> list[str]:
+    stored = find_bucket_damage(shard)
+    if stored is not None:  # the files of a copy are compared when they are fetched and used
+        return stored
     if not (shard.parent / SPEC).is_file():
         return find_damage(shard)
     try:
@@ -96,15 +100,8 @@ def remove_damaged(work: WorkFolder, found: Sequence[Damage], manifest: Manifest
         for folder in sorted({path.parent for path in media - kept}):
             stack.enter_context(hold_media(work, folder, alone=True))
         for name in removed:
-            _remove(work.root / name)
+            remove_path(work.root / name)
     return removed, sorted(_get_path_name(work, path) for path in kept)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _can_be_made_again(shard: Path, manifest: Manifest | None) -> bool:

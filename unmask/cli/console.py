@@ -15,7 +15,7 @@ from rich.console import Console as RichConsole
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from unmask.cli.hints import DEFAULT_WORK, adapt_commands
+from unmask.cli.hints import DEFAULT_WORK, adapt_commands, name_bucket
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import UsageError, as_user_error
 from unmask.core.stage_report import StageReport
@@ -100,7 +100,7 @@ def open_console(as_json: bool, quiet: bool, work: Path) -> Iterator[Console]:
         yield console
     except BaseException as error:
         if known := as_user_error(error) or as_run_error(error):
-            known.hint = adapt_commands(known.hint, work)
+            known.problem, known.hint = name_bucket(known.problem, work), adapt_commands(known.hint, work)
             console.result |= {"error": known.problem, "hint": known.hint}
             if known is not error:
                 raise known from error
