@@ -50,6 +50,13 @@ class Bucket:
                 address.bucket, prefix=address.prefix or None, client_options=client, retry_config=RETRIES
             )
 
+    def check(self) -> None:
+        """The error of the first request, if there is one."""
+        import obstore
+
+        with explain_errors(self.address):
+            obstore.list_with_delimiter(self.store)
+
     def list_objects(self, *, without: str) -> dict[str, StoredObject]:
         """All objects by name, but those below the folder `without`, which are not even asked for."""
         import obstore

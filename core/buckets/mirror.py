@@ -27,7 +27,7 @@ from unmask.core.buckets.bucket import Bucket, StoredObject
 from unmask.core.buckets.commits import OBJECTS, SUFFIX, Commit
 from unmask.core.buckets.known_objects import Known, KnownObjects
 from unmask.core.buckets.local_cache import LocalCache, pin_store
-from unmask.core.buckets.mirrored import MARKER, STATE
+from unmask.core.buckets.mirrored import STATE
 from unmask.core.errors import MissingInput
 from unmask.core.file_lock import LOCKS, hold_lock
 from unmask.core.files.writers import LENGTH, is_dead, mark_writer

@@ -23,7 +23,7 @@ def open_work_folder(folder: str | Path) -> Path:
     root = get_local_folder(address)
     marker = root / STATE / MARKER
     if not marker.is_file():
-        Bucket(address).find("manifest.parquet")  # nothing is made for a bucket that does not answer
+        Bucket(address).check()  # nothing is made for a bucket that does not answer
         write_json(marker, {"address": str(address)})
     mirror = find_mirror(root)
     if mirror is None or mirror.root != root:

@@ -47,7 +47,11 @@ class Console:
 
     def say(self, line: str) -> None:
         if not self.quiet:
-            print(escape_hidden_in_lines(line), file=sys.stderr if self.as_json else sys.stdout, flush=True)
+            print(
+                escape_hidden_in_lines(name_bucket(line, self.work)),
+                file=sys.stderr if self.as_json else sys.stdout,
+                flush=True,
+            )
 
     def show(self, table: RenderableType) -> None:
         """Print a table: as wide as the terminal; into a file or pipe without any limit."""

@@ -31,7 +31,9 @@ PROFILES = (
     "possible, else offline) or tiny (for tests). Default: as last time, at first auto."
 )
 
-WorkOption = Annotated[Path, typer.Option("--work", help="Folder for all output, or s3://BUCKET/FOLDER or gs://BUCKET/FOLDER.")]
+WorkOption = Annotated[
+    Path, typer.Option("--work", help="Folder for all output, or s3://BUCKET/FOLDER or gs://BUCKET/FOLDER.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and everything else on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")]
 
