@@ -42,7 +42,7 @@ class OpenWork:
     """Base of `Work`."""
 
     def __init__(self, folder: str | Path = "work", *, say: Callable[[str], None] | None = None) -> None:
-        """`folder`: a path, or "s3://bucket/folder" or "gs://bucket/folder" (docs/buckets.md): then close it at the end.
+        """`folder`: a path, or "s3://bucket/folder" or "gs://bucket/folder" (docs/buckets.md), to be closed.
 
         `say` gets the lines that summarize what was done; None: they are logged with the progress, on stderr.
         """

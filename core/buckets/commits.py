@@ -1,7 +1,7 @@
 """A folder in a bucket: its files as objects under a name of their own, and one small object that names them.
 
-<folder>.commit                 sealed JSON: each file, its object, size and SHA-256. It appears in one conditional request
-objects/<digest>/<file>         the content, written before; <digest> is made of the names and checksums of all files
+<folder>.commit             sealed JSON: each file, its object, size and SHA-256. Appears in one conditional request
+objects/<digest>/<file>     the content, written before; <digest> is made of the names and checksums of all files
 """
 
 from __future__ import annotations

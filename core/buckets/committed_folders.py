@@ -38,6 +38,7 @@ def publish(mirror: Mirror, temporary: Path, path: Path) -> bool:
     upload(mirror, temporary, commit, files)
     if put_commit(mirror, name, commit):
         mirror.cache.note(sum(size for size, _ in measured.values()))
+        mirror.cache.trim()
         return True
     pull_commit(mirror, name)
     kept = mirror.read_commit(path)

@@ -59,10 +59,21 @@ class LocalCache:
             self._used += count
 
     def make_room(self, count: int, what: str) -> None:
-        """Evict until `count` bytes more are within the limit, as far as shards are not in use."""
+        """Evict until `count` bytes more are within the limit. `NoSpace` where too much is in use."""
+        if self.trim(count):
+            return
+        limit = self.limit()
+        raise NoSpace(
+            f"{self.place}: {count / 1e9:.2f} GB more of {what} are needed at once; with what is in use that is "
+            f"above the limit of {limit / 1e9:.2f} GB",
+            f"set {LIMIT} higher, or UNMASK_CACHE to a folder on a larger disk",
+        )
+
+    def trim(self, count: int = 0) -> bool:
+        """The same, as far as it goes: are `count` bytes more within the limit now?"""
         limit = self.limit()
         if self._measure() + count <= limit:
-            return
+            return True
         self._used = None  # other processes fetch and evict too
         excess = self._measure() + count - int(CLEARED * limit)
         for shard in self._list_shards():
@@ -71,12 +82,7 @@ class LocalCache:
             freed = evict(shard)
             excess -= freed
             self.note(-freed)
-        if self._measure() + count > limit:
-            raise NoSpace(
-                f"{self.place}: {count / 1e9:.2f} GB more of {what} are needed at once; with what is in use that is "
-                f"above the limit of {limit / 1e9:.2f} GB",
-                f"set {LIMIT} higher, or UNMASK_CACHE to a folder on a larger disk",
-            )
+        return self._measure() + count <= limit
 
     def _list_shards(self) -> list[Path]:
         """Shards in the order of their last use."""

@@ -14,7 +14,6 @@ Files are objects of their own, each replaced only if it is still the one that t
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Collection, Iterable, Sequence
@@ -56,7 +55,7 @@ class Mirror:
 
     def name(self, path: Path) -> str:
         """The path within the work folder."""
-        return Path(os.path.abspath(path)).relative_to(self.root).as_posix()
+        return path.absolute().relative_to(self.root).as_posix()
 
     def find_commit(self, name: str) -> Path:
         """Where the copy keeps the commit of a folder."""

@@ -24,8 +24,8 @@ MARKER = "address.json"
 
 def find_mirror(path: Path) -> Mirror | None:
     """The mirror whose local copy `path` lies in."""
-    for folder in (place := Path(os.path.abspath(path))), *place.parents:
-        if os.path.exists(f"{folder}/{STATE}/{MARKER}"):
+    for folder in (place := path.absolute()), *place.parents:
+        if (folder / STATE / MARKER).exists():
             return _open_mirror(folder, os.getpid())
     return None
 

@@ -32,6 +32,15 @@ def open_work_folder(folder: str | Path) -> Path:
     return root
 
 
+def remove_unused_content(folder: Path, *, older_s: float = 86_400.0) -> tuple[int, int]:
+    """Remove what no commit in the bucket names, as of writers that were killed: (objects, bytes).
+
+    Younger content may belong to a commit that is about to be made. (0, 0) for a work folder in no bucket.
+    """
+    mirror = find_mirror(folder)
+    return mirror.remove_unused(older_s) if mirror else (0, 0)
+
+
 def publish_runs(folder: Path) -> None:
     """Publish the runs of a work folder; nothing where it is in no bucket."""
     if mirror := find_mirror(folder):

@@ -132,9 +132,11 @@ def command(*, work: Path = DEFAULT_WORK) -> Callable[[Command], Command]:
         def run(*, work: Path = work, as_json: bool = False, quiet: bool = False, **options: Any) -> None:
             # Of the processes that torchrun starts, only the first prints.
             first = os.environ.get("RANK", "0") == "0"
-            with open_console(as_json and first, quiet or not first, work) as console:
-                with Work(work, say=lambda line: console.say(adapt_commands(line, work))) as opened:
-                    function(Call(console, opened), **options)
+            with (
+                open_console(as_json and first, quiet or not first, work) as console,
+                Work(work, say=lambda line: console.say(adapt_commands(line, work))) as opened,
+            ):
+                function(Call(console, opened), **options)
 
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         own = [parameter.replace(kind=Option.KEYWORD_ONLY) for parameter in parameters]
