@@ -14,6 +14,7 @@ from bucket_server import bucket as bucket
 from bucket_server import credentials as credentials
 from bucket_server import machine as machine
 from bucket_server import server as server
+from guides import code_blocks, execute_block
 
 import unmask
 from unmask.cli.app import main
@@ -28,11 +29,11 @@ TIMED = ("metrics.jsonl", "summary.json")
 """Files of a run with seconds in them; the names of TensorBoard's have the time too."""
 
 
-def run(*arguments: object, work: object) -> str:
-    """What a command prints."""
+def run(*arguments: object, work: object, code: int = 0) -> str:
+    """What a command prints on stdout."""
     with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as errors, pytest.raises(SystemExit) as ended:
         main([*map(str, arguments), "--work", str(work)])
-    assert ended.value.code == 0, out.getvalue() + errors.getvalue()
+    assert ended.value.code == code, out.getvalue() + errors.getvalue()
     return out.getvalue()
 
 
@@ -119,6 +120,42 @@ def test_each_stage_on_another_machine_gives_the_bytes_of_one_local_folder(
         assert secret not in said
         assert secret.encode() not in written + b"".join(stored.values())
     assert str(tmp_path) not in run("runs", "ls", work=work)
+
+
+def damage_shard(address: str, work: Path, kind: str) -> str:
+    """Change an object of the first shard of a kind ("media", "tokens"); the shard's name."""
+    store = Bucket(parse_address(address))
+    commit = sorted(name for name in store.list_objects(without="objects") if name.startswith(kind) and SUFFIX in name)[
+        0
+    ]
+    files = json.loads(read(store, commit))["files"]
+    (work / "damaged").write_bytes(b"damaged")
+    store.upload(max(files.values(), key=lambda one: one["bytes"])["object"], work / "damaged")
+    return commit.removesuffix(SUFFIX)
+
+
+def test_damage_in_the_bucket_is_found_and_repaired(
+    local: Path, demo_corpus: Path, bucket: str, machine: Machine, tmp_path: Path
+):
+    for stage in (("scan", *list_data(demo_corpus)), *STAGES[:2]):
+        run(*stage, work=bucket)
+    before = read_bucket(bucket)
+    names = [damage_shard(bucket, tmp_path, kind) for kind in ("media", "tokens")]
+    machine("another")
+    said = run("cache", "verify", work=bucket, code=4)
+    assert all(f"damaged: {name}" in said for name in names)
+    run("cache", "verify", "--repair", work=bucket)
+    assert read_bucket(bucket) == before
+    run("cache", "verify", work=bucket)
+
+
+def test_zarr_and_pyarrow_read_the_bucket_without_this_program(demo_corpus: Path, bucket: str):
+    for stage in (("scan", *list_data(demo_corpus)), *STAGES[:2]):
+        run(*stage, work=f"{bucket}/work")
+    (block,) = code_blocks("buckets.md")
+    module = execute_block(block.replace('"team"', repr(bucket.removeprefix("s3://"))), "reading")
+    assert module.tokens.shape[1] == 512
+    assert module.tokens[:].any()
 
 
 def test_parts_on_two_machines_are_merged_through_the_bucket(

@@ -6,6 +6,7 @@ published before it appears in the copy, and files of the copy that are not ther
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Collection, Iterator, Sequence
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from unmask.core.processes.identity import identify_machine
 
 if TYPE_CHECKING:
     from unmask.core.buckets.mirror import Mirror
@@ -76,6 +79,14 @@ def update_folders(folders: Sequence[Path]) -> None:
     """Look whether other machines have published these folders since."""
     if folders and (mirror := find_mirror(folders[0])):
         mirror.update_folders(folders)
+
+
+def order_shards(folder: Path, names: Sequence[str]) -> list[str]:
+    """The order in which this machine makes shards: in a bucket another one per machine, since claims reach no other."""
+    if len(names) < 2 or find_mirror(folder) is None:
+        return list(names)
+    begin = int(hashlib.sha256(f"{identify_machine()} {folder}".encode()).hexdigest()[:8], 16) % len(names)
+    return [*names[begin:], *names[:begin]]
 
 
 def find_bucket_damage(folder: Path) -> list[str] | None:
