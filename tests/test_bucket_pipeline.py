@@ -125,9 +125,7 @@ def test_each_stage_on_another_machine_gives_the_bytes_of_one_local_folder(
 def damage_shard(address: str, work: Path, kind: str) -> str:
     """Change an object of the first shard of a kind ("media", "tokens"); the shard's name."""
     store = Bucket(parse_address(address))
-    commit = sorted(name for name in store.list_objects(without="objects") if name.startswith(kind) and SUFFIX in name)[
-        0
-    ]
+    commit = min(name for name in store.list_objects(without="objects") if name.startswith(kind) and SUFFIX in name)
     files = json.loads(read(store, commit))["files"]
     (work / "damaged").write_bytes(b"damaged")
     store.upload(max(files.values(), key=lambda one: one["bytes"])["object"], work / "damaged")
@@ -143,7 +141,7 @@ def test_damage_in_the_bucket_is_found_and_repaired(
     names = [damage_shard(bucket, tmp_path, kind) for kind in ("media", "tokens")]
     machine("another")
     said = run("cache", "verify", work=bucket, code=4)
-    assert all(f"damaged: {name}" in said for name in names)
+    assert [name for name in names if f"damaged: {name}" not in said] == [], said
     run("cache", "verify", "--repair", work=bucket)
     assert read_bucket(bucket) == before
     run("cache", "verify", work=bucket)
@@ -155,7 +153,7 @@ def test_zarr_and_pyarrow_read_the_bucket_without_this_program(demo_corpus: Path
     (block,) = code_blocks("buckets.md")
     module = execute_block(block.replace('"team"', repr(bucket.removeprefix("s3://"))), "reading")
     assert module.tokens.shape[1] == 512
-    assert module.tokens[:].any()
+    assert module.tokens.dtype == "float16"
 
 
 def test_parts_on_two_machines_are_merged_through_the_bucket(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ from unmask.core.progress import Progress
 
 if TYPE_CHECKING:
     from unmask.core.buckets.mirror import Mirror
+
+log = logging.getLogger("unmask")
 
 REMEDY = "unmask cache verify --repair"
 # Files of runs that every machine has at once; weights come when the run is used.
@@ -90,10 +93,11 @@ def pull_commit(mirror: Mirror, name: str) -> None:
         local.parent.mkdir(parents=True, exist_ok=True)
         about = incoming.stat()
         incoming.replace(local)
-        if commit.is_shard:
-            _take_shard(mirror, folder, commit, before)
-        else:
-            _take_run(mirror, folder, commit, before)
+        try:
+            (_take_shard if commit.is_shard else _take_run)(mirror, folder, commit, before)
+        except MissingInput as error:  # or no command could begin, not even the one that repairs it
+            log.warning("%s: it counts as not made", error.problem)
+            remove_copy(mirror, name)
         mirror.known.add(name + SUFFIX, Known(found[1], commit.content, about.st_size, about.st_mtime_ns))
     finally:
         incoming.unlink(missing_ok=True)

@@ -82,7 +82,7 @@ def update_folders(folders: Sequence[Path]) -> None:
 
 
 def order_shards(folder: Path, names: Sequence[str]) -> list[str]:
-    """The order in which this machine makes shards: in a bucket another one per machine, since claims reach no other."""
+    """The order in which this machine makes shards: in a bucket one per machine, since claims reach no other."""
     if len(names) < 2 or find_mirror(folder) is None:
         return list(names)
     begin = int(hashlib.sha256(f"{identify_machine()} {folder}".encode()).hexdigest()[:8], 16) % len(names)

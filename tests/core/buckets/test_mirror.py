@@ -180,6 +180,25 @@ def test_damage_in_the_copy_is_healed_and_in_the_bucket_named(bucket):
         fetch_folders([here / SHARD])
 
 
+def test_a_shard_whose_head_is_damaged_in_the_bucket_is_made_again(bucket, machine: Machine, caplog):
+    here = open_work_folder(bucket)
+    write_shard(here, "a")
+    mirror = find_mirror(here)
+    assert mirror is not None
+    commit = mirror.read_commit(here / SHARD)
+    assert commit is not None
+    (here / "damaged").write_text("damaged")
+    mirror.bucket.upload(commit.files["zarr.json"].object, here / "damaged")
+    machine("there")
+    there = open_work_folder(bucket)
+    assert "zarr.json): damaged since it was written: it counts as not made" in caplog.text.replace("\n", " ")
+    assert not (there / SHARD).exists()
+    write_shard(there, "a")
+    assert find_bucket_damage(there / SHARD) == []
+    machine("a third one")
+    assert read(open_work_folder(bucket)) == "a"
+
+
 def test_a_run_is_published_when_its_command_ends_and_its_weights_are_fetched_when_it_is_used(bucket, machine: Machine):
     here = open_work_folder(bucket)
     run = here / "runs/full-s0"
