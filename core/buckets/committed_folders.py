@@ -6,12 +6,13 @@ import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unmask.core.buckets.commits import OBJECTS, SUFFIX, Commit, CommittedFile, hash_content, measure_folder
 from unmask.core.buckets.known_objects import Known
-from unmask.core.buckets.local_cache import HEADS, touch
+from unmask.core.buckets.local_cache import HEADS, remove_folder, touch
 from unmask.core.errors import MissingInput
 from unmask.core.progress import Progress
 
@@ -106,7 +107,7 @@ def pull_commit(mirror: Mirror, name: str) -> None:
 def _take_shard(mirror: Mirror, folder: Path, commit: Commit, before: Commit | None) -> None:
     """The files of a shard belong together: those of an earlier one go as a whole."""
     if before is None or before.content != commit.content:
-        mirror.remove_local(folder)
+        remove_folder(folder)
     # Its checksums come last: with them it is finished.
     for name in sorted(set(HEADS) & commit.files.keys(), reverse=True):
         if not (folder / name).is_file():
@@ -128,7 +129,7 @@ def _take_run(mirror: Mirror, folder: Path, commit: Commit, before: Commit | Non
 
 def remove_copy(mirror: Mirror, name: str) -> None:
     """Remove a folder that another machine has removed."""
-    mirror.remove_local(mirror.root / name)
+    remove_folder(mirror.root / name)
     mirror.find_commit(name).unlink(missing_ok=True)
 
 
@@ -142,17 +143,15 @@ def fetch(mirror: Mirror, wanted: Sequence[tuple[Path, str]]) -> None:
     mirror.cache.make_room(total, f"{mirror.address}")
     for folder in commits:
         touch(folder)
-    shown = Progress(f"copy from {mirror.address.scheme}", total >> 20, "MB") if total >= SHOWN_BYTES else None
-    with ThreadPoolExecutor(min(THREADS, len(files)), thread_name_prefix="fetch") as pool:
-        done = 0
-        if shown:
-            shown.__enter__()
+    done = 0
+    with ExitStack() as stack:
+        label = f"copy from {mirror.address.scheme}"
+        bar = stack.enter_context(Progress(label, total >> 20, "MB")) if total >= SHOWN_BYTES else None
+        pool = stack.enter_context(ThreadPoolExecutor(min(THREADS, len(files)), thread_name_prefix="fetch"))
         for (_, _, one), _ in zip(files, pool.map(lambda file: fetch_file(mirror, *file), files), strict=True):
             done += one.bytes
-            if shown:
-                shown.advance((done >> 20) - shown.done)
-        if shown:
-            shown.__exit__(None, None, None)
+            if bar:
+                bar.advance((done >> 20) - bar.done)
     mirror.cache.note(total)
 
 

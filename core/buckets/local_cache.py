@@ -119,6 +119,18 @@ def hold_folder(folder: Path) -> Iterator[None]:
             os.close(handle)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of a copy, when nobody reads it."""
+    handle = _open(folder / CHECKSUMS)
+    try:
+        if handle is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
 def touch(folder: Path) -> None:
     """Note that a shard is used now."""
     with suppress(OSError):

@@ -14,7 +14,6 @@ Files are objects of their own, each replaced only if it is still the one that t
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -90,7 +89,11 @@ class Mirror:
 
     def _is_new(self, name: str, about: StoredObject) -> bool:
         known, place = self.known.get(name), self._place(name)
-        return place is not None and (known is None or known.tag != about.tag or not place.is_file())
+        if place is None:
+            return False
+        # A process that was killed between its commit and the copy's folder has the first alone.
+        is_there = place.is_file() and (self.root / name.removesuffix(SUFFIX)).exists()
+        return known is None or known.tag != about.tag or not is_there
 
     def _place(self, name: str) -> Path | None:
         """Where the copy has an object; None for a name that is none of ours."""
@@ -218,7 +221,3 @@ class Mirror:
         unused = {name: about for name, about in stored.items() if name not in named and about.modified_s < before}
         self.bucket.delete(unused)
         return len(unused), sum(about.bytes for about in unused.values())
-
-    def remove_local(self, folder: Path) -> None:
-        """Remove a folder of the copy alone."""
-        shutil.rmtree(folder, ignore_errors=True)

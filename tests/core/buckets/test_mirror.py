@@ -128,6 +128,27 @@ def test_a_writer_that_is_killed_before_the_commit_leaves_nothing_visible(bucket
     assert read(there) == "a"
 
 
+def test_a_writer_that_is_killed_after_the_commit_has_the_shard_when_it_comes_back(bucket, monkeypatch):
+    here = open_work_folder(bucket)
+    with monkeypatch.context() as patch:
+        patch.setattr("unmask.core.atomic_files._replace_folder", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            write_shard(here, "a")
+    assert not (here / SHARD).exists()
+    open_work_folder(bucket)
+    assert read(here) == "a"
+
+
+def test_names_of_files_may_hold_any_character(bucket, machine: Machine):
+    names = ["foreign/my scores (2)/é #1%20+&.json", "foreign/a/~b.json"]
+    work = open_work_folder(f"{bucket}/w")
+    for name in names:
+        write_text(work / name, name)
+    machine("there")
+    other = open_work_folder(f"{bucket}/w")
+    assert [(other / name).read_text() for name in names] == names
+
+
 def test_a_file_that_another_machine_has_changed_is_not_replaced(bucket, machine: Machine):
     here = open_work_folder(bucket)
     write_text(here / "manifest.txt", "old")
