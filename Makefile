@@ -5,7 +5,7 @@ PROFILE ?= auto
 PRESET  ?= full
 FILE    ?=
 ARGS    ?=
-TESTERS ?= 2
+TESTERS ?= 3
 EXAMPLES ?= 2000
 ROUNDS  ?= 1000
 SEED    ?= 0
@@ -98,8 +98,8 @@ lint: setup  ## ruff, codespell and strict types
 	$(VENV)/bin/codespell
 	$(VENV)/bin/mypy
 
-bench: setup  ## benchmarks, as ratios within one run
-	$(VENV)/bin/python -m benchmarks $(ARGS)
+bench: setup  ## speed goals, as ratios within one run -> docs/benchmarks.md (ARGS=--list, --quick, or names)
+	$(VENV)/bin/python -m benchmarks.goals $(ARGS)
 
 doctor: setup  ## what this machine has and which settings it would get
 	$(UNMASK) doctor $(IN_WORK)

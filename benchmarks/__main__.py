@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 
 from benchmarks import (
     adaptation,
+    checking,
     codecs,
     cost,
     detection,
+    disk_training,
     encode,
     gather,
     layers,
@@ -18,6 +20,7 @@ from benchmarks import (
     memory,
     mouth,
     near,
+    opening,
     part_passes,
     predict_cost,
     preprocess,
@@ -31,6 +34,7 @@ from benchmarks.abstention import command as abstention
 from benchmarks.chaos import command as chaos
 from benchmarks.claims import command as claims
 from benchmarks.explanation import command as explanation
+from benchmarks.goals import command as goals
 from benchmarks.models import command as models
 from benchmarks.scale import command as scale
 from benchmarks.sync import command as sync
@@ -38,9 +42,11 @@ from unmask.core.errors import UnmaskError
 
 BENCHMARKS: dict[str, Callable[[], str]] = {
     "adaptation": adaptation.main,
+    "checking": checking.main,
     "codecs": codecs.main,
     "cost": cost.main,
     "detection": detection.main,
+    "disk-training": disk_training.main,
     "encode": encode.main,
     "gather": gather.main,
     "layers": layers.main,
@@ -48,6 +54,7 @@ BENCHMARKS: dict[str, Callable[[], str]] = {
     "memory": memory.main,
     "mouth": mouth.main,
     "near": near.main,
+    "opening": opening.main,
     "part-passes": part_passes.main,
     "predict-cost": predict_cost.main,
     "preprocess": preprocess.main,
@@ -63,6 +70,7 @@ COMPARISONS: dict[str, Callable[[Sequence[str]], str]] = {
     "chaos": chaos.main,
     "claims": claims.main,
     "explanation": explanation.main,
+    "goals": goals.main,
     "models": models.main,
     "scale": scale.main,
     "sync": sync.main,

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from benchmarks.figures import Figures, NotMeasured, find_corpora
 from unmask.media.media_kind import KINDS
 from unmask.media.timeline import read_timeline
 from unmask.preprocess.clip_frames import read_clips, select_frames
@@ -76,8 +77,39 @@ def main() -> str:
         torch.set_num_threads(threads)
 
 
+def measure() -> Figures:
+    """All folders of UNMASK_CORPUS together; seconds of one core per video are for the scale model."""
+    threads, roots, counts = torch.get_num_threads(), find_corpora(), _Counts()
+    torch.set_num_threads(1)
+    try:
+        for root in roots:
+            count_searches(root, counts)
+    finally:
+        torch.set_num_threads(threads)
+    if not counts.frames or not counts.crops:
+        raise NotMeasured("no video with faces in the folders of UNMASK_CORPUS")
+    seconds = counts.seconds
+    before, every, new = (seconds[name] for name in ("every frame, torch's pooling", "every frame", "key frames"))
+    decoding = seconds["reading and all searches"] - before - every - new
+    return {
+        "time": new / before,
+        "missed": counts.missed / counts.frames,
+        "crops": counts.equal / counts.crops,
+        "stage": seconds["stage, key frames"] / (decoding + before),
+        "decoding, core s per video": decoding / counts.videos,
+        "detection, core s per video": new / counts.videos,
+        "stage, core s per video": seconds["stage, key frames"] / counts.videos,
+    }
+
+
 def compare_searches(root: Path) -> str:
     counts = _Counts()
+    count_searches(root, counts)
+    return _describe(root, counts)
+
+
+def count_searches(root: Path, counts: _Counts) -> None:
+    """Add the measured videos of `root` to `counts`."""
     warm_up()
     for path in sorted(path for path in root.rglob("*") if KINDS.get(path.suffix.lower()) == "video")[1::2]:
         counts.videos += 1
@@ -85,7 +117,6 @@ def compare_searches(root: Path) -> str:
         for name, settings in (("stage, every frame", EVERY), ("stage, key frames", NEW)):
             task = Task(media_id="", content="", path=path, kind="video", text=None, settings=settings)
             counts.time(name, lambda task=task: preprocess_item(task))  # type: ignore[misc]
-    return _describe(root, counts)
 
 
 def _search_film(path: Path, counts: _Counts) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from timm.models import save_for_hf
 
+from benchmarks.figures import Figures, NotMeasured
 from unmask.cache.encoder_runner import CPU_BATCH
 from unmask.cache.encoders import make_encoder
 from unmask.cache.stage import extract
@@ -40,14 +43,46 @@ WARM_UP = 4
 AIM = 0.9
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Clips per second."""
+
+    stage: float
+    forward: float
+
+
 def main() -> str:
-    logging.getLogger("unmask").setLevel(logging.WARNING)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    lines = [
+        f"{name:20} stage {one.stage:9,.1f} clips/s, its forward pass {one.forward:9,.1f} clips/s:"
+        f" {one.stage / one.forward:.2f} of it (aim {AIM})"
+        for name, one in measure_rates(device).items()
+    ]
+    return "\n".join([f"on {device.type}, {CLIPS[device.type][1]} clips", *lines])
+
+
+def measure_on_cpu() -> Figures:
+    """Rate of each encoder through the stage relative to its forward pass, and what the scale model takes (clips/s)."""
+    return _as_figures(measure_rates(torch.device("cpu")))
+
+
+def measure_on_gpu() -> Figures:
+    if not torch.cuda.is_available():
+        raise NotMeasured("no GPU")
+    return _as_figures(measure_rates(torch.device("cuda")))
+
+
+def _as_figures(rates: dict[str, Rates]) -> Figures:
+    return {name: one.stage / one.forward for name, one in rates.items()} | {
+        f"{name} clips/s": one.stage for name, one in rates.items()
+    }
+
+
+def measure_rates(device: torch.device, encoders: Sequence[str] = ENCODERS) -> dict[str, Rates]:
+    logging.getLogger("unmask").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as name:
         runs = [make_media(Path(name) / str(count), count) for count in (WARM_UP, *CLIPS[device.type])]
-        choices = [_make_choice(encoder, Path(name)) for encoder in ENCODERS]
-        lines = [_measure(choice, device, runs) for choice in choices]
-    return "\n".join([f"on {device.type}, {CLIPS[device.type][1]} clips", *lines])
+        return {encoder: _measure(_make_choice(encoder, Path(name)), device, runs) for encoder in encoders}
 
 
 def _make_choice(name: str, folder: Path) -> EncoderChoice:
@@ -58,15 +93,14 @@ def _make_choice(name: str, folder: Path) -> EncoderChoice:
     return EncoderChoice(name=name, weights=str(folder / name))
 
 
-def _measure(choice: EncoderChoice, device: torch.device, runs: list[tuple[WorkFolder, Manifest]]) -> str:
+def _measure(choice: EncoderChoice, device: torch.device, runs: list[tuple[WorkFolder, Manifest]]) -> Rates:
     profile = Profile(name="bench", encoders=(choice,))
     _, short, long = (_time_stage(work, manifest, profile, device) for work, manifest in runs)
     _, few, many = (_time_forward(choice, device, len(manifest)) for _, manifest in runs)
     stage, forward, clips = long - short, many - few, len(runs[2][1]) - len(runs[1][1])
-    return (
-        f"{choice.name:20} stage {clips / stage:9,.1f} clips/s, its forward pass {clips / forward:9,.1f} clips/s:"
-        f" {forward / stage:.2f} of it (aim {AIM})"
-    )
+    if min(stage, forward) <= 0:
+        raise NotMeasured("other work on the machine took more time than the measured runs differ by")
+    return Rates(clips / stage, clips / forward)
 
 
 def _time_stage(work: WorkFolder, manifest: Manifest, profile: Profile, device: torch.device) -> float:

@@ -11,6 +11,7 @@ import torch
 import zarr
 from numpy.typing import NDArray
 
+from benchmarks.figures import Figures
 from benchmarks.timing import in_turn, table
 from benchmarks.tokens import make_store
 from unmask.cache.export.hdf5_file import Hdf5Tokens, write_hdf5
@@ -28,6 +29,21 @@ Gather = Callable[[NDArray[np.int64]], object]
 
 
 def main() -> str:
+    fast, slow, few = _measure_ways()
+    return f"{table(fast, CLIPS, 'clips')}\n{table(slow, few, 'clips')}"
+
+
+def measure() -> Figures:
+    """Rates of the store relative to the map written by hand and to zarr-python."""
+    fast, slow, _ = _measure_ways()
+    return {
+        "by_hand": fast["numpy memory map, by hand"] / fast["TokenStore"],
+        "zarr": slow["zarr-python, sharded"] / slow["TokenStore (few)"],
+    }
+
+
+def _measure_ways() -> tuple[dict[str, float], dict[str, float], int]:
+    """Seconds of all batches, seconds of a few of them, and the clips of these few."""
     with tempfile.TemporaryDirectory() as name:
         lengths = np.random.default_rng(0).integers(SHORTEST, LONGEST + 1, CLIPS)
         store = make_store(Path(name) / "tokens", lengths, PER_SHARD)
@@ -45,8 +61,7 @@ def main() -> str:
             fast["InMemory, GPU"] = _synchronised(InMemory.of(store, torch.device("cuda")))
         few = batches[:SLOW_BATCHES]
         slow = {"zarr-python, sharded": _by_zarr(store, Path(name) / "all.zarr"), "TokenStore (few)": store.gather}
-        first = table(_timed(fast, batches, 7), CLIPS, "clips")
-        return f"{first}\n{table(_timed(slow, few, 3), sum(map(len, few)), 'clips')}"
+        return _timed(fast, batches, 7), _timed(slow, few, 3), sum(map(len, few))
 
 
 def _timed(ways: dict[str, Gather], batches: list[NDArray[np.int64]], rounds: int) -> dict[str, float]:

@@ -54,18 +54,12 @@ ENCODER_BATCH = 256
 COMPARED, MOST_OFF = 4, 0.01
 
 
+Seconds = tuple[float, float]
+"""On the wall, and of processors."""
+
+
 def in_the_loop(work: WorkFolder, manifest: Manifest, config: TrainConfig, folder: Path, device: torch.device) -> str:
-    """The cached run is run whole; in the loop one epoch is, and stands for all: each draws about as much."""
-    # Making augmented views would cost the loop alone.
-    config = config.changed({"epochs": EPOCHS, "patience": EPOCHS, "views": False})
-    cached = _seconds(lambda: _cached_run(work, manifest, config, folder / "cached", device))
-    data = TokenData.load(manifest, open_tokens(work, manifest))
-    setup = prepare(data, config, folder / "in-loop", World(device), resume=False)
-    plain = EncodedData.of(setup, work, manifest)
-    taken = {}
-    for name, rival in (("plain", plain), ("thrifty", replace(plain, thrifty=True))):
-        _check_same(setup, rival)
-        taken[name] = _seconds(partial(_epoch, replace(setup, data=rival)))
+    cached, taken, setup = measure_in_loop(work, manifest, config, folder, device)
     # Of a GPU's work processor time says nothing.
     told = [_ratio(name, cached, taken[name], processors=device.type == "cpu") for name in taken]
     drawn, validated = setup.sampler.draw(1), len(setup.validation)
@@ -76,13 +70,29 @@ def in_the_loop(work: WorkFolder, manifest: Manifest, config: TrainConfig, folde
     )
 
 
+def measure_in_loop(
+    work: WorkFolder, manifest: Manifest, config: TrainConfig, folder: Path, device: torch.device
+) -> tuple[Seconds, dict[str, Seconds], Setup]:
+    """EPOCHS epochs of the cached run; one epoch of each rival, which stands for all: each draws about as much."""
+    # Making augmented views would cost the loop alone.
+    config = config.changed({"epochs": EPOCHS, "patience": EPOCHS, "views": False})
+    cached = _seconds(lambda: _cached_run(work, manifest, config, folder / "cached", device))
+    data = TokenData.load(manifest, open_tokens(work, manifest))
+    setup = prepare(data, config, folder / "in-loop", World(device), resume=False)
+    plain = EncodedData.of(setup, work, manifest)
+    taken = {}
+    for name, rival in (("plain", plain), ("thrifty", replace(plain, thrifty=True))):
+        _check_same(setup, rival)
+        taken[name] = _seconds(partial(_epoch, replace(setup, data=rival)))
+    return cached, taken, setup
+
+
 def _ratio(name: str, cached: tuple[float, float], epoch: tuple[float, float], *, processors: bool) -> str:
     wall, busy = (EPOCHS * slow / fast for slow, fast in zip(epoch, cached, strict=True))
     return f"{name} {EPOCHS * epoch[0]:,.0f} s, {wall:.1f} times" + f" ({busy:.1f} in processor time)" * processors
 
 
-def _seconds(run: Callable[[], None]) -> tuple[float, float]:
-    """On the wall, and of processors, which other work on the machine changes less."""
+def _seconds(run: Callable[[], None]) -> Seconds:
     wall, processors = time.perf_counter(), time.process_time()
     run()
     return time.perf_counter() - wall, time.process_time() - processors

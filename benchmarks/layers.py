@@ -19,6 +19,7 @@ import torch
 from timm.models import save_for_hf
 
 from benchmarks.encode import make_media
+from benchmarks.figures import Figures
 from benchmarks.timing import in_turn
 from unmask.cache.stage import extract
 from unmask.core.work_folder import WorkFolder
@@ -38,15 +39,33 @@ AIM = 1.1
 
 
 def main() -> str:
-    logging.getLogger("unmask").setLevel(logging.WARNING)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with tempfile.TemporaryDirectory() as name:
-        work, manifest = make_media(Path(name) / "work", CLIPS[device.type])
-        lines = [_compare(encoder, Path(name), work, manifest, device) for encoder in LAYERS]
+    device = _choose_device()
+    lines = [
+        f"{name:28} {len(LAYERS[name]):2} layers apart {taken['apart']:6.2f} s, the deepest {taken['deepest']:6.2f} s:"
+        f" {taken['apart'] / taken['deepest']:.2f} times (aim {AIM})"
+        for name, taken in _measure_all(device).items()
+    ]
     return "\n".join([f"on {device.type}, {CLIPS[device.type]} clips, {torch.get_num_threads()} threads", *lines])
 
 
-def _compare(name: str, folder: Path, work: WorkFolder, manifest: Manifest, device: torch.device) -> str:
+def measure() -> Figures:
+    """Time of all layers apart relative to the deepest alone, per network."""
+    return {name: taken["apart"] / taken["deepest"] for name, taken in _measure_all(_choose_device()).items()}
+
+
+def _choose_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _measure_all(device: torch.device) -> dict[str, dict[str, float]]:
+    logging.getLogger("unmask").setLevel(logging.WARNING)
+    with tempfile.TemporaryDirectory() as name:
+        work, manifest = make_media(Path(name) / "work", CLIPS[device.type])
+        return {encoder: _compare(encoder, Path(name), work, manifest, device) for encoder in LAYERS}
+
+
+def _compare(name: str, folder: Path, work: WorkFolder, manifest: Manifest, device: torch.device) -> dict[str, float]:
+    """Seconds of both ways."""
     layers, weights = LAYERS[name], _save_random(name, folder) if name.startswith(RANDOM) else None
     ways = {
         "apart": EncoderChoice(name=name, layer=layers, layers="apart", weights=weights),
@@ -54,11 +73,7 @@ def _compare(name: str, folder: Path, work: WorkFolder, manifest: Manifest, devi
     }
     clock = time.perf_counter if device.type == "cuda" else time.process_time
     calls = {way: partial(_extract, choice, work, manifest, device) for way, choice in ways.items()}
-    seconds = in_turn(calls, ROUNDS, clock)
-    return (
-        f"{name:28} {len(layers):2} layers apart {seconds['apart']:6.2f} s, the deepest {seconds['deepest']:6.2f} s:"
-        f" {seconds['apart'] / seconds['deepest']:.2f} times (aim {AIM})"
-    )
+    return in_turn(calls, ROUNDS, clock)
 
 
 def _save_random(name: str, folder: Path) -> str:

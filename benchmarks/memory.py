@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.chaos.media import write_media
+from benchmarks.figures import Figures
 
 if TYPE_CHECKING:
     from unmask.manifests.manifest import Manifest
@@ -37,6 +38,10 @@ def main() -> str:
         curve, items = measure(name, BLOCKS)
         lines.append(f"{name:20}{items:8}{curve[0]:20.0f}{curve[-1]:12.0f}{compute_growth(curve):8.3f}")
     return "\n".join(lines)
+
+
+def measure_goals() -> Figures:
+    return {name: compute_growth(measure(name, BLOCKS)[0]) for name in KINDS}
 
 
 def measure(name: str, blocks: int) -> tuple[list[float], int]:

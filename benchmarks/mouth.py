@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from benchmarks.codecs import BITSHUFFLE, Layout, format_table, make_blosc
+from benchmarks.figures import Figures, NotMeasured, find_corpus
 from unmask.media.luma import Luma
 from unmask.media.timeline import Timeline, read_timeline
 from unmask.preprocess.clip_frames import read_clips, read_clips_with_luma, select_frames, select_mouth_frames
@@ -71,8 +72,7 @@ def main() -> str:
     root = os.environ.get("UNMASK_CORPUS")
     if not root or not Path(root).is_dir():
         return "not measured: set UNMASK_CORPUS to a folder with videos"
-    every = sorted(path for path in Path(root).rglob("*.mp4") if "mask" not in path.parts)
-    paths = [every[k] for k in np.unique(np.linspace(0, len(every) - 1, MAX_FILES).astype(int))] if every else []
+    paths = _choose_videos(Path(root))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -81,6 +81,25 @@ def main() -> str:
         return f"{compare_landmarks(paths)}\n\n{cost}\n\n{compare_codecs(mouths)}"
     finally:
         torch.set_num_threads(threads)
+
+
+def measure() -> Figures:
+    """Time and bytes of the stage's own work with the mouth stream, relative to without."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        warm_up()
+        _, seconds, size, _ = measure_cost(_choose_videos(find_corpus()))
+    finally:
+        torch.set_num_threads(threads)
+    if not seconds[0]:
+        raise NotMeasured("no video with clips in the folder of UNMASK_CORPUS")
+    return {"time": float(seconds[1] / seconds[0]), "bytes": float(size[1] / size[0])}
+
+
+def _choose_videos(root: Path) -> list[Path]:
+    every = sorted(path for path in root.rglob("*.mp4") if "mask" not in path.parts)
+    return [every[k] for k in np.unique(np.linspace(0, len(every) - 1, MAX_FILES).astype(int))] if every else []
 
 
 WAYS: dict[str, Callable[[_Window], _Found]] = {
@@ -202,6 +221,14 @@ def _open(path: Path) -> Timeline:
 
 def compare_cost(paths: Sequence[Path]) -> tuple[str, NDArray[np.uint8]]:
     """Time and bytes of the stage's own work per file, with and without; and the mouth crops."""
+    lines, seconds, size, mouths = measure_cost(paths)
+    return "\n".join([*lines, _format_cost("all", seconds, size, float("nan"))]), mouths
+
+
+def measure_cost(
+    paths: Sequence[Path],
+) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
+    """A line per file; seconds (2,) and bytes (2,) of all, without and with; the mouth crops."""
     lines = [f"{'':40} {'without':>9} {'with':>9} {'ratio':>7} {'bytes':>7} {'found':>7}"]
     seconds, size, mouths = np.zeros(2), np.zeros(2), [NO_MOUTH.crops]
     for path in paths:
@@ -215,7 +242,7 @@ def compare_cost(paths: Sequence[Path]) -> tuple[str, NDArray[np.uint8]]:
         mouths += [clip.mouth for clip in items[1].clips]
         share = float(np.concatenate(found).mean()) if sum(map(len, found)) else float("nan")
         lines.append(_format_cost(path.name, taken, stored, share))
-    return "\n".join([*lines, _format_cost("all", seconds, size, float("nan"))]), np.concatenate(mouths)
+    return lines, seconds, size, np.concatenate(mouths)
 
 
 LAYOUTS: dict[str, Layout] = {

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.figures import Figures, NotMeasured
 from benchmarks.given_work import MISSING, open_given_work
 from benchmarks.timing import in_turn
 from unmask.train.data.batch import BOTH
@@ -35,10 +36,43 @@ WAYS = {
 PARTS_AIM, LAG_AIM = 1.6, 1.05
 
 
+BOTH_CLIPS, ONE_CLIPS = "clips with image and audio", "clips with one of both"
+
+
 def main() -> str:
+    found = _measure_steps()
+    if found is None:
+        return MISSING
+    lines = []
+    for about, seconds in found.items():
+        ratios = ", ".join(f"{way} {taken / seconds['joint']:.2f}" for way, taken in seconds.items())
+        lag = _compute_lag(seconds)
+        lines.append(f"{about}: joint {seconds['joint'] * 1e3:.0f} ms; ratios {ratios}; lag token on parts {lag:.3f}")
+    return "\n".join([*lines, f"aims: parts {PARTS_AIM} for clips with both, 1 for the others; lag token {LAG_AIM}"])
+
+
+def measure() -> Figures:
+    """Time of a step with part fusion relative to plain joint fusion, and what the lag token adds."""
+    found = _measure_steps()
+    if found is None:
+        raise NotMeasured(MISSING)
+    figures: Figures = {}
+    if both := found.get(BOTH_CLIPS):
+        figures |= {"both": both["parts with lag token"] / both["joint"], "lag": _compute_lag(both) - 1}
+    if one := found.get(ONE_CLIPS):
+        figures["one"] = one["parts with lag token"] / one["joint"]
+    return figures
+
+
+def _compute_lag(seconds: dict[str, float]) -> float:
+    return seconds["parts with lag token"] / seconds["parts"]
+
+
+def _measure_steps() -> dict[str, dict[str, float]] | None:
+    """Kind of clips -> seconds of a step of each way; None without a work folder."""
     given = open_given_work()
     if given is None:
-        return MISSING
+        return None
     _, _, data = given
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with tempfile.TemporaryDirectory() as name:
@@ -46,25 +80,21 @@ def main() -> str:
             way: prepare(data, make_preset("full").changed(settings), Path(name) / way, World(device), resume=False)
             for way, settings in WAYS.items()
         }
-        lines = [_compare(setups, clips, about) for about, clips in _choose_clips(setups["joint"]).items()]
-    return "\n".join([*lines, f"aims: parts {PARTS_AIM} for clips with both, 1 for the others; lag token {LAG_AIM}"])
+        return {about: _compare(setups, clips) for about, clips in _choose_clips(setups["joint"]).items()}
 
 
 def _choose_clips(setup: Setup) -> dict[str, NDArray[np.int64]]:
     """CLIPS training clips with image and audio, and as many with one of both, each as often as it takes."""
     present = setup.sampler.lengths[setup.sampler.clips] > 0
     both = (present @ (1 << np.arange(present.shape[1])) & BOTH) == BOTH
-    parts = {"clips with image and audio": both, "clips with one of both": ~both}
+    parts = {BOTH_CLIPS: both, ONE_CLIPS: ~both}
     return {about: np.resize(setup.sampler.clips[chosen], CLIPS) for about, chosen in parts.items() if chosen.any()}
 
 
-def _compare(setups: dict[str, Setup], clips: NDArray[np.int64], about: str) -> str:
+def _compare(setups: dict[str, Setup], clips: NDArray[np.int64]) -> dict[str, float]:
     # The time of this process, not of the wall: other processes of a busy machine do not count.
     clock = time.perf_counter if torch.cuda.is_available() else time.process_time
-    seconds = in_turn({way: _make_step(setup, clips) for way, setup in setups.items()}, ROUNDS, clock)
-    ratios = ", ".join(f"{way} {taken / seconds['joint']:.2f}" for way, taken in seconds.items())
-    lag = seconds["parts with lag token"] / seconds["parts"]
-    return f"{about}: joint {seconds['joint'] * 1e3:.0f} ms; ratios {ratios}; lag token on parts {lag:.3f}"
+    return in_turn({way: _make_step(setup, clips) for way, setup in setups.items()}, ROUNDS, clock)
 
 
 def _make_step(setup: Setup, clips: NDArray[np.int64]) -> Callable[[], None]:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.figures import Figures, NotMeasured
 from unmask.core.errors import MissingInput
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, MediaRow, read_manifest
@@ -24,15 +25,42 @@ ENDINGS = (0, 3)
 
 
 def main() -> str:
+    try:
+        medians, many = _measure_calls()
+    except NotMeasured as error:
+        return str(error)
+    first = medians["import torch"]
+    lines = [f"{name:28} {taken:8.2f} s   {taken / first:6.2f} x import torch" for name, taken in medians.items()]
+    if many > 1:
+        further = (medians[next(reversed(medians))] - medians["one image"]) / (many - 1)
+        lines.append(f"{'each further image':28} {further:8.3f} s   {further / first:6.3f} x import torch")
+    return "\n".join(lines)
+
+
+def measure_goals() -> Figures:
+    """Processor time of one image and of the video, as multiples of `import torch`."""
+    medians, _ = _measure_calls()
+    first = medians["import torch"]
+    kinds = {"image": "one image", "video": "one video"}
+    return {
+        kind: taken / first
+        for kind, prefix in kinds.items()
+        for name, taken in medians.items()
+        if name.startswith(prefix)
+    }
+
+
+def _measure_calls() -> tuple[dict[str, float], int]:
+    """Seconds of each call, and the images of the last one. `NotMeasured` without a trained work folder."""
     given = os.environ.get("UNMASK_WORK")
     if not given:
-        return MISSING
+        raise NotMeasured(MISSING)
     work = Path(given).absolute()
     command = [sys.executable, "-m", "unmask", "predict", "--work", str(work), "--quiet"]
     try:
         files = choose_files(read_manifest(WorkFolder(work).manifest))
     except MissingInput as error:
-        return f"not measured: {error.problem}"
+        raise NotMeasured(f"not measured: {error.problem}") from error
     calls = {"import torch": [sys.executable, "-c", "import torch"]}
     calls |= {name: [*command, *map(str, paths)] for name, paths in files.items()}
     seconds: dict[str, list[float]] = {name: [] for name in calls}
@@ -40,12 +68,7 @@ def main() -> str:
         for name, call in calls.items():
             seconds[name].append(measure(call))
     medians = {name: statistics.median(times) for name, times in seconds.items()}
-    first = medians["import torch"]
-    lines = [f"{name:28} {taken:8.2f} s   {taken / first:6.2f} x import torch" for name, taken in medians.items()]
-    if len(many := next(reversed(files.values()))) > 1:
-        further = (medians[next(reversed(files))] - medians["one image"]) / (len(many) - 1)
-        lines.append(f"{'each further image':28} {further:8.3f} s   {further / first:6.3f} x import torch")
-    return "\n".join(lines)
+    return medians, len(files.get("one image", [])) and len(next(reversed(files.values())))
 
 
 def choose_files(manifest: Manifest) -> dict[str, list[Path]]:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.figures import Figures, NotMeasured, find_corpus
 from unmask.core.hashing import hash_quickly, make_media_id
 from unmask.core.process_pool import count_cores
 from unmask.core.work_folder import WorkFolder
@@ -46,8 +47,42 @@ def main() -> str:
     return "\n".join([compare_wall_time(Path(root)), compare_memory(Path(root))])
 
 
+def measure() -> Figures:
+    root = find_corpus()
+    logging.getLogger("unmask").setLevel(logging.WARNING)
+    wall, _, decoding, detecting, videos = _measure_wall_time(root)
+    if wall <= 0:
+        raise NotMeasured("the videos are too few to be told from the start of the workers")
+    peaks = _measure_memory(root)
+    return {
+        "wall": wall * count_cores() / max(decoding, detecting),
+        "parent": peaks[MANY][0] / peaks[FEW][0],
+        "worker": peaks[MANY][1] / peaks[FEW][1],
+        # Of the scale model: seconds of one core per video, through the whole stage.
+        "core s per video": wall * count_cores() / videos,
+    }
+
+
 def compare_wall_time(root: Path) -> str:
-    """The difference of a long and a short run excludes the start of the workers."""
+    wall, starting, decoding, detecting, videos = _measure_wall_time(root)
+    larger = max(decoding, detecting) / count_cores()
+    return "\n".join(
+        [
+            f"{videos} videos on {count_cores()} cores: wall {wall:.2f} s per run without starting",
+            f"    {wall / larger:.2f} times the larger of decoding and detection, divided by the cores (aim 1.3)",
+            f"    {wall * count_cores() / (decoding + detecting):.2f} times both together",
+            f"    decoding {decoding:8.2f} s of one core",
+            f"    detection {detecting:7.2f} s of one core",
+            f"    starting {starting:8.2f} s per run",
+        ]
+    )
+
+
+def _measure_wall_time(root: Path) -> tuple[float, float, float, float, int]:
+    """Seconds of a run without starting, of starting, of decoding and of detection; number of videos.
+
+    The difference of a long and a short run excludes the start of the workers.
+    """
     videos = _list_files(root, {"video"})
     decoding, detecting = _measure_work(videos)
     with tempfile.TemporaryDirectory() as name:
@@ -55,31 +90,26 @@ def compare_wall_time(root: Path) -> str:
         often = _measure_wall(
             _make_manifest(videos, len(videos) * (COPIES + 1), Path(name) / "often"), Path(name) / "work-often"
         )
-    wall, larger = (often - once) / COPIES, max(decoding, detecting) / count_cores()
-    return "\n".join(
-        [
-            f"{len(videos)} videos on {count_cores()} cores: wall {wall:.2f} s per run without starting",
-            f"    {wall / larger:.2f} times the larger of decoding and detection, divided by the cores (aim 1.3)",
-            f"    {wall * count_cores() / (decoding + detecting):.2f} times both together",
-            f"    decoding {decoding:8.2f} s of one core",
-            f"    detection {detecting:7.2f} s of one core",
-            f"    starting {once - wall:8.2f} s per run",
-        ]
-    )
+    wall = (often - once) / COPIES
+    return wall, once - wall, decoding, detecting, len(videos)
 
 
 def compare_memory(root: Path) -> str:
-    """The same files once and four times, so that both include the largest files."""
-    every = _list_files(root, {"video", "image", "audio"})
-    files = [every[k] for k in np.random.default_rng(1).permutation(len(every))[:FEW]]
-    with tempfile.TemporaryDirectory() as name:
-        peaks = {count: _measure_peaks(files, count, Path(name) / str(count)) for count in (FEW, MANY)}
+    peaks = _measure_memory(root)
     lines = [
         f"peak memory, {who:15} {peaks[FEW][k]:6,.0f} MiB with {FEW} items, {peaks[MANY][k]:6,.0f} MiB with {MANY}:"
         f" {peaks[MANY][k] / peaks[FEW][k]:.2f} times (aim 1.10)"
         for k, who in enumerate(("parent", "largest worker"))
     ]
     return "\n".join(lines)
+
+
+def _measure_memory(root: Path) -> dict[int, tuple[float, float]]:
+    """The same files once and four times, so that both include the largest files."""
+    every = _list_files(root, {"video", "image", "audio"})
+    files = [every[k] for k in np.random.default_rng(1).permutation(len(every))[:FEW]]
+    with tempfile.TemporaryDirectory() as name:
+        return {count: _measure_peaks(files, count, Path(name) / str(count)) for count in (FEW, MANY)}
 
 
 def _list_files(root: Path, kinds: set[Kind]) -> list[Path]:

@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.figures import Figures, NotMeasured
 from benchmarks.given_work import MISSING, open_given_work
-from benchmarks.in_loop import in_the_loop
+from benchmarks.in_loop import EPOCHS, in_the_loop, measure_in_loop
 from benchmarks.timing import in_turn
 from unmask.train.data.batch import Batch
 from unmask.train.data.sampler import Portion, Sampler
@@ -51,10 +52,38 @@ def main() -> str:
     return "\n".join([f"on {where}: {about}", *lines])
 
 
-def steps(setup: Setup, device: torch.device) -> str:
-    """Steps of epoch 1 again and again: their batches made as in training, or fixed beforehand, or made alone.
+def measure() -> Figures:
+    """Of the training on the tokens of UNMASK_WORK; the encoders in the loop where there are videos."""
+    given = open_given_work()
+    if given is None:
+        raise NotMeasured(MISSING)
+    work, manifest, data = given
+    device, config = torch.device("cuda" if torch.cuda.is_available() else "cpu"), make_preset("full")
+    with tempfile.TemporaryDirectory() as name:
+        setup = prepare(data, config, Path(name) / "run", World(device), resume=False)
+        made, fixed, _ = measure_steps(setup, device)
+        figures = {"data path": fixed / made, "padding": measure_padding(setup)[0]}
+        # Of the scale model.
+        figures[f"{device.type} clips/s"] = setup.config.batch_size / made
+        if any(row.kind == "video" for row in manifest.rows()):
+            cached, taken, _ = measure_in_loop(work, manifest, config, Path(name), device)
+            figures |= {name: EPOCHS * epoch[0] / cached[0] for name, epoch in taken.items()}
+    return figures
 
-    The same batches in all: their lengths differ, and a step on one of them would be cheaper or dearer than most.
+
+def steps(setup: Setup, device: torch.device) -> str:
+    made, fixed, alone = measure_steps(setup, device)
+    return (
+        f"{1 / made:.2f} steps/s, {1 / fixed:.2f} with the same batches fixed: {fixed / made:.3f} of it (aim "
+        f"{STEP_AIM}); drawing and making a step's batches alone takes {alone / made:.1%} of its time"
+    )
+
+
+def measure_steps(setup: Setup, device: torch.device) -> tuple[float, float, float]:
+    """Seconds of a step with its batches made, of one with its batches fixed, and of making them alone.
+
+    Steps of epoch 1 again and again; drawing is part of the first and the last. The same batches in all: their lengths
+    differ, and a step on one of them would be cheaper or dearer than most.
     """
     drawn = setup.sampler.steps(1)
     draw = in_turn({"draw": partial(setup.sampler.steps, 1)}, ROUNDS)["draw"] / len(drawn)
@@ -64,15 +93,16 @@ def steps(setup: Setup, device: torch.device) -> str:
     parts = [[step] for step in some] if device.type == "cpu" else [some]
     timed = [in_turn(_ways(setup, part, device), ROUNDS) for part in parts]
     made, fixed, alone = (sum(one[way] for one in timed) / len(some) for way in ("made", "fixed", "alone"))
-    return (
-        f"{1 / (made + draw):.2f} steps/s, {1 / fixed:.2f} with the same batches fixed: "
-        f"{fixed / (made + draw):.3f} of it (aim {STEP_AIM}); drawing and making a step's batches alone takes "
-        f"{(alone + draw) / (made + draw):.1%} of its time"
-    )
+    return made + draw, fixed, alone + draw
 
 
 def padding(setup: Setup) -> str:
-    """Slots of the batches of three epochs that hold no token; CLS counts as one."""
+    share, plain = measure_padding(setup)
+    return f"padding {share:.1%} of the slots (aim {PADDING_AIM:.0%}); in random batches {plain:.1%}"
+
+
+def measure_padding(setup: Setup) -> tuple[float, float]:
+    """Share of the slots of three epochs' batches without a token, CLS counting as one; that of random batches."""
     batches = [
         _made(setup, portion, torch.device("cpu"))
         for epoch in (1, 2, 3)
@@ -83,7 +113,7 @@ def padding(setup: Setup) -> str:
     unsorted = np.concatenate([batch.lengths.numpy() for batch in batches])
     size = len(unsorted) // len(batches)
     plain = _as_drawn(unsorted[np.random.default_rng(0).permutation(len(unsorted))], size)
-    return f"padding {1 - used / slots:.1%} of the slots (aim {PADDING_AIM:.0%}); in random batches {plain:.1%}"
+    return 1 - used / slots, plain
 
 
 def _ways(setup: Setup, part: list[list[Portion]], device: torch.device) -> dict[str, Callable[[], None]]:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks.scale.made_work import PROFILE, make_manifest, write_media
+from benchmarks.scale.sizes import Sizes
 from unmask.cache.stage import extract, open_tokens
 from unmask.cache.store.verification import verify
 from unmask.core.work_folder import WorkFolder
@@ -24,9 +25,6 @@ from unmask.manifests.splits.schemes import resplit
 from unmask.train.data.token_data import TokenData
 
 WARM_UP = 100
-
-Sizes = dict[str, Any]
-"""Step -> seconds; "shards", "peak_mb"."""
 
 
 def measure_in_process(kind: str, items: int) -> Sizes:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.scale.command import format_table
 from benchmarks.scale.made_work import FILES_PER_PERSON, make_manifest
 from benchmarks.scale.measure import measure_items, measure_rows
 from unmask.core.work_folder import WorkFolder
@@ -25,8 +24,3 @@ def test_rows_are_split_by_person(tmp_path: Path):
     assert {len(one) for one in splits.values()} == {1}
     assert {split for one in splits.values() for split in one} == {"train", "val", "test"}
     assert len(make_manifest(3)) == 3
-
-
-def test_growth_is_the_cost_per_item_of_the_largest_against_the_smallest():
-    table = format_table({10: {"read": 1e-4, "peak_mb": 5.0}, 100: {"read": 2e-3, "peak_mb": 6.0}})
-    assert table.splitlines()[1].split() == ["read", "10.0", "20.0", "2.00"]

@@ -23,9 +23,11 @@ CONFIG = TrainConfig(size="small", epochs=2, batch_size=4, linear_term=False, la
 
 PROGRAM = """
 import pickle, resource, sys, threading
+from contextlib import ExitStack
 from pathlib import Path
 import torch
-from unmask.core.machine import PROC, _read_facts, return_large_blocks
+from unmask.core.machine import PROC, _read_facts
+from unmask.core.processes.large_blocks import return_large_blocks
 from unmask.train import fit as fit_module
 from unmask.train.auto_size import SIZES, Size
 from unmask.train.data.stream_tokens import place_for
@@ -33,7 +35,8 @@ from unmask.train.data.token_data import TokenData
 torch.set_num_threads(1)
 # The limit counts whole stacks, of which little is used, and what malloc keeps for later.
 threading.stack_size(1 << 18)
-return_large_blocks()
+blocks = ExitStack()
+blocks.enter_context(return_large_blocks())
 SIZES["small"] = Size(layers=2, heads=2, width=32, feedforward=64, max_batch=64)
 folder, allowed = Path(sys.argv[1]), int(sys.argv[2])
 few, data, config = pickle.loads((folder / "given.pickle").read_bytes())

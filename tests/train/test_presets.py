@@ -16,7 +16,7 @@ from unmask.train.data.token_data import TokenData
 from unmask.train.models.detector import Detector, Outputs
 from unmask.train.models.fusions import FUSIONS
 from unmask.train.models.model_shape import ModelShape
-from unmask.train.optim.optimizer import clip, make_optimizer
+from unmask.train.optim.optimizer import Weights, clip, make_optimizer
 from unmask.train.presets import PRESETS, make_preset
 
 CPU = torch.device("cpu")
@@ -167,11 +167,11 @@ QUICK = {"dropout": 0.0, "modality_dropout": 0.0, "lr": 3e-3}
 
 def learned(model: Detector, config: TrainConfig, batch: Batch, steps: int = 40, *, stop: bool = False) -> float:
     """AUC on the batch that it was trained on; `stop`: as soon as it is 1, which it is after 10 to 20 steps."""
-    optimizer = make_optimizer(model, config)
+    optimizer, weights = make_optimizer(model, config), Weights.of(model, model)
     model.train()
     for step in range(1, steps + 1):
         compute_losses(model, config, batch, outputs=model(batch, 0.05)).total.backward()
-        clip(model, config.clip_norm)
+        clip(weights, config.clip_norm)
         optimizer.step()
         optimizer.zero_grad()
         if stop and step % 10 == 0 and auc_on(model.eval(), batch) == 1.0:

@@ -24,7 +24,7 @@ from unmask.train.data.token_data import TokenData
 from unmask.train.data.token_statistics import measure_tokens
 from unmask.train.fit import fit
 from unmask.train.models.detector import Detector
-from unmask.train.optim.optimizer import clip, make_optimizer
+from unmask.train.optim.optimizer import Weights, clip, make_optimizer
 from unmask.train.presets import PRESETS, make_preset
 from unmask.train.run_folder import load_run
 from unmask.train.run_setup import build_shape
@@ -65,9 +65,10 @@ def test_32_real_clips_are_learned_by_heart(data: TokenData, name: str):
     for encoder in names if config.standardize else ():
         model.fit_standardizer(encoder, *measure_tokens(data.streams[encoder], clips))
     batch, optimizer = data.batch(clips, names, device=CPU), make_optimizer(model, config)
+    weights = Weights.of(model, model)
     for step in range(150):
         compute_losses(model, config, batch, outputs=model(batch, 0.05)).total.backward()
-        clip(model, config.clip_norm)
+        clip(weights, config.clip_norm)
         optimizer.step()
         optimizer.zero_grad()
         if step % 10 == 9:

@@ -1,0 +1,1 @@
+"""Entries of the registry of speed goals, by what they are about."""
