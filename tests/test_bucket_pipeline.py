@@ -38,8 +38,8 @@ def run(*arguments: object, work: object, code: int = 0) -> str:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_shards() -> Iterator[None]:
-    """Several shards of few files."""
+def small_shards(server: str) -> Iterator[None]:
+    """Several shards of few files. Without a server nothing is made at all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shard_plan, "ITEMS_PER_SHARD", 10)
         yield
