@@ -27,6 +27,7 @@ from unmask.cache.store.profile_index import ProfileTokens, hash_media, open_tok
 from unmask.cache.store.token_locks import hold_projections, hold_stores, hold_tokens
 from unmask.cache.store.token_store import TokenStore, write_tokens
 from unmask.cache.weights.trained_on import describe_seen
+from unmask.core.buckets.mirrored import order_shards, update_folders
 from unmask.core.progress import Progress
 from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.core.sharing.shared_work import Claims, SharedWork
@@ -150,6 +151,7 @@ def _encode(
 
         def is_made(name: str) -> bool:
             """Take from `jobs` what other processes have encoded since; the shard may have been written again too."""
+            update_folders([shards[name].path, *(job.folder / name for job in jobs if name in job.missing)])
             version = hash_media(shards[name].path)
             if version != versions[name]:
                 versions[name], shards[name] = version, MediaShard(shards[name].path)
@@ -158,7 +160,8 @@ def _encode(
                 bar.leave_out(count_expected_tokens(shards[name], job.spec))
             return not any(name in job.missing for job in jobs)
 
-        shared = stack.enter_context(SharedWork(claims, list(shards), is_made, "extract"))
+        names = order_shards(todo[0].parent, list(shards))
+        shared = stack.enter_context(SharedWork(claims, names, is_made, "extract"))
         while shared.wait():
             _encode_free_shards(shared, shards, jobs, passes, versions, profile, facts, device, bar)
 

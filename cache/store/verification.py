@@ -13,6 +13,7 @@ from unmask.cache.store.inventory import Reference, list_references, list_store_
 from unmask.cache.store.token_locks import hold_tokens
 from unmask.cache.store.token_store import SPEC, find_damaged_shards, read_spec
 from unmask.core.atomic_files import remove_path
+from unmask.core.buckets.mirrored import find_bucket_damage, forget_path
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
 from unmask.core.process_pool import count_cores
@@ -55,6 +56,9 @@ def verify(work: WorkFolder) -> list[Damage]:
 
 
 def _find_damage(shard: Path) -> list[str]:
+    stored = find_bucket_damage(shard)
+    if stored is not None:  # the files of a copy are compared when they are fetched and used
+        return stored
     if not (shard.parent / SPEC).is_file():
         return find_damage(shard)
     try:
@@ -110,6 +114,7 @@ def _set_aside(path: Path) -> None:
     if path.exists():  # else it is missing, and reported for that
         remove_path(aside)
         path.rename(aside)
+    forget_path(path)  # in a bucket, what is damaged would count as made
 
 
 def remove_replaced(work: WorkFolder) -> list[str]:

@@ -10,6 +10,7 @@ import typer
 from unmask.cli.console import Console, confirm, format_size
 from unmask.cli.hints import adapt_commands
 from unmask.cli.options import DEFAULT_MAX_FAILURES, Call, Device, MaxFailures, command
+from unmask.core.buckets.opening import remove_unused_content
 from unmask.core.errors import MissingInput
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
@@ -115,6 +116,9 @@ def gc(
         console.result["removed"] = removed + [str(path.relative_to(folder.root)) for path in states]
         kept = sorted(found.difference(removed))
         console.say("removed" + f"; in use since, and kept: {', '.join(kept)}" * bool(kept))
+    objects, size = (0, 0) if dry_run else remove_unused_content(folder.root)
+    if objects:
+        console.say(f"{objects} objects of the bucket that no commit names, {format_size(size).strip()}: removed")
 
 
 @app.command()
