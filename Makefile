@@ -15,6 +15,7 @@ VENV    ?= .venv
 UNMASK  = $(VENV)/bin/unmask
 IN_WORK = --work "$(WORK)"
 LOCK    = requirements/lock.txt
+MOTO    = requirements/moto.txt
 STAMP   = $(VENV)/.set-up
 
 # Where it is set, torch and transformers would be compiled anew by every process.
@@ -24,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo manifest extract-features train ablations evaluate report predict doctor: export UNMASK_CALLER = make
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo manifest extract-features train ablations evaluate report predict test campaigns chaos fuzz frame-table check lint bench doctor clean
+.PHONY: help setup moto lock demo manifest extract-features train ablations evaluate report predict test campaigns chaos fuzz frame-table check lint bench doctor clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -36,9 +37,15 @@ $(STAMP): $(LOCK) requirements/uv.txt pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" LOCK="$(LOCK)" bash requirements/setup.sh
 	@touch $@
 
+moto: setup  ## the S3 server of the tests of buckets, in .venv-moto
+	$(VENV)/bin/uv venv -q --clear --python $(VENV)/bin/python .venv-moto
+	$(VENV)/bin/uv pip install -q --python .venv-moto/bin/python --no-deps --require-hashes -r $(MOTO)
+
 lock: setup  ## renew the pinned list from pyproject.toml
 	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --override requirements/overrides.txt --universal \
 	  --python-version 3.11 --generate-hashes --no-header -q -o $(LOCK)
+	echo 'moto[server]==5.2.5' | $(VENV)/bin/uv pip compile - --universal --python-version 3.11 --generate-hashes \
+	  --no-header -q -o $(MOTO)
 
 demo: setup  ## everything on a synthetic nine-dataset corpus: data, every stage, report
 	$(UNMASK) demo --work "$(WORK)/demo" $(ARGS)
@@ -75,7 +82,7 @@ fuzz: setup  ## every parser on files that are almost right (EXAMPLES=2000 per p
 campaigns: setup  ## hostile tests that take minutes: runs killed at random moments (UNMASK_KILLS=20)
 	$(VENV)/bin/python -m pytest -m campaign tests $(ARGS)
 
-chaos: setup  ## faults x stages, ROUNDS=1000 SEED=0 (hours): is anything lost, or damage used in silence?
+chaos: setup  ## faults x stages, ROUNDS=1000 SEED=0 (an hour): is anything lost, or damage used in silence?
 	$(VENV)/bin/python -m benchmarks chaos --rounds $(ROUNDS) --seed $(SEED) $(ARGS)
 
 frame-table: setup  ## frames of 130 films, by container, codec and structure, compared with a full decode
@@ -98,4 +105,4 @@ doctor: setup  ## what this machine has and which settings it would get
 	$(UNMASK) doctor $(IN_WORK)
 
 clean:  ## remove the work folder and the environment
-	rm -rf "$(WORK)" $(VENV)
+	rm -rf "$(WORK)" $(VENV) .venv-moto

@@ -19,6 +19,7 @@ from unmask.cache.media_reads import read_media
 from unmask.cache.network_passes import NetworkPass, group_jobs
 from unmask.cache.store.profile_index import hash_media
 from unmask.cache.store.token_store import write_tokens
+from unmask.core.buckets.mirrored import order_shards, update_folders
 from unmask.core.progress import Progress
 from unmask.core.sharing.shared_work import Claims, SharedWork
 from unmask.preprocess.profiles import Profile
@@ -47,6 +48,7 @@ def fill_stores(
 
         def is_made(name: str) -> bool:
             """Take from `jobs` what other processes have encoded since; the shard may have been written again too."""
+            update_folders([shards[name].path, *(job.folder / name for job in jobs if name in job.missing)])
             version = hash_media(shards[name].path)
             if version != versions[name]:
                 versions[name], shards[name] = version, MediaShard(shards[name].path)
@@ -55,7 +57,8 @@ def fill_stores(
                 bar.leave_out(count_expected_tokens(shards[name], job.spec))
             return not any(name in job.missing for job in jobs)
 
-        shared = stack.enter_context(SharedWork(claims, list(shards), is_made, "extract"))
+        names = order_shards(todo[0].parent, list(shards))
+        shared = stack.enter_context(SharedWork(claims, names, is_made, "extract"))
         while shared.wait():
             _encode_free_shards(shared, shards, jobs, passes, versions, profile, facts, device, bar)
 

@@ -15,6 +15,7 @@ from unmask.cache.store.profile_index import hash_media
 from unmask.cache.store.token_locks import hold_stores, hold_tokens
 from unmask.cache.store.token_store import Finished
 from unmask.core.atomic_files import create_folder
+from unmask.core.buckets.mirrored import fetch_folders
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
 from unmask.core.sharing.partition import WHOLE
@@ -77,6 +78,7 @@ def _copy_shard(job: StoreJob, shard: str, version: str, others: Sequence[WorkFo
         finished = Finished.read(source, job.fingerprint)
         if finished is None or finished.source != version:
             continue
+        fetch_folders([source])
         if damaged := find_damage(source):
             raise MissingInput(f"{source}: damaged ({', '.join(damaged[:3])})", "remove it and run its part again")
         with create_folder(job.folder / shard) as folder:

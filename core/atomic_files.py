@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from unmask.core.buckets.mirrored import forget_path, publish_file, publish_folder
 from unmask.core.errors import NoSpace
 from unmask.core.files.writers import LENGTH, is_dead, mark_writer
 
@@ -34,6 +35,7 @@ def create_file(path: Path) -> Iterator[Path]:
             _remove_dead(path.parent, os.getpid())
             yield temporary
             _sync(temporary)
+            publish_file(temporary, path)
             temporary.replace(path)
             _sync(path.parent)
     finally:
@@ -57,6 +59,8 @@ def create_folder(path: Path) -> Iterator[Path]:
             for entry in sorted(temporary.rglob("*"), reverse=True):
                 _sync(entry)
             _sync(temporary)
+            if not publish_folder(temporary, path):
+                return  # that of another machine is there now
             _replace_folder(temporary, path, aside)
             _sync(path.parent)
     finally:
@@ -93,7 +97,8 @@ def list_leftovers(folder: Path) -> list[tuple[Path, str]]:
 
 
 def remove_path(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it."""
+    """Remove a file, or a folder with all that is in it; from the bucket too where it is the copy of one."""
+    forget_path(path)
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

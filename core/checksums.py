@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Lock
 
 from unmask.core.atomic_files import write_json
+from unmask.core.buckets.mirrored import fetch_files, find_mirror, keep_in_copy
 from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.hashing import hash_file
 
@@ -41,6 +43,7 @@ class CheckedFiles:
         self.folder, self._remedy = folder, remedy
         self._checked: set[str] = set()
         self._lock = Lock()
+        self._is_mirrored = find_mirror(folder) is not None
         try:
             self._sealed = _read_sealed(folder)
         except (OSError, ValueError) as error:
@@ -51,19 +54,34 @@ class CheckedFiles:
         """Was this file there when the folder was sealed?"""
         return name in self._sealed
 
-    def check(self, names: Iterable[str]) -> None:
+    def keep(self) -> AbstractContextManager[None]:
+        """Checked files stay as long as the block: those of a bucket's copy are evicted otherwise."""
+        return keep_in_copy(self.folder, self._is_mirrored)
+
+    def check(self, names: Collection[str]) -> None:
         """Compare files, by their paths in the folder. A file may be absent if it was absent when it was sealed.
 
         `MissingInput` for one that is missing, was added or has changed; `OSError` where it cannot be read.
         """
+        if self._is_mirrored:
+            fetch_files(self.folder, [name for name in names if name in self._sealed])
         for name in names:
             if name in self._checked:
                 continue
-            path, sealed = self.folder / name, self._sealed.get(name)
-            if (hash_file(path) if path.is_file() else None) != sealed:
-                raise MissingInput(f"{path}: damaged since it was written", self._remedy)
+            if not self._is_whole(name) and not (self._fetch_again(name) and self._is_whole(name)):
+                raise MissingInput(f"{self.folder / name}: damaged since it was written", self._remedy)
             with self._lock:
                 self._checked.add(name)
+
+    def _is_whole(self, name: str) -> bool:
+        path = self.folder / name
+        return (hash_file(path) if path.is_file() else None) == self._sealed.get(name)
+
+    def _fetch_again(self, name: str) -> bool:
+        """From the bucket, where there is one: only the copy may be damaged."""
+        if self._is_mirrored and name in self._sealed:
+            fetch_files(self.folder, [name], again=True)
+        return self._is_mirrored
 
 
 def list_files(folder: Path) -> dict[str, os.DirEntry[str]]:

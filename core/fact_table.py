@@ -21,12 +21,15 @@ import pyarrow.compute as pc
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash
 from unmask.core.errors import BadMedia, MissingInput, raise_read_failure
 from unmask.core.files import sealed_tables
+from unmask.core.files.read_failures import read_or_stop
 from unmask.core.files.sealed_tables import Damaged
 from unmask.core.process_pool import Failure, run_isolated
 from unmask.core.progress import Progress
 
 # Problems that may be gone at the next call: those rows are measured again.
 RETRIED = "^(timeout|crashed|vanished)"
+
+NAMELESS = Path("a file")
 
 Facts = dict[str, Any]
 Key = tuple[str, ...]
@@ -134,8 +137,9 @@ def measure_chunk(measure: Measure, columns: pa.Schema, tasks: tuple[Task, ...])
 def _measure_file(measure: Measure, columns: pa.Schema, arguments: Arguments) -> tuple[Facts, str | None]:
     if isinstance(arguments, MissingInput):
         return {}, f"refused: {arguments.problem}"
+    path = next((argument for argument in arguments if isinstance(argument, Path)), None)
     try:
-        facts = measure(*arguments)
+        facts = read_or_stop(path or NAMELESS, partial(measure, *arguments))
         check_storable(facts, columns)
     except BadMedia as error:
         return {}, f"{error.reason}: {'. '.join(filter(None, (error.problem, error.remedy)))}"
@@ -146,7 +150,6 @@ def _measure_file(measure: Measure, columns: pa.Schema, arguments: Arguments) ->
             raise
         if isinstance(error, OSError):
             return {}, f"unreadable: {error.strerror or type(error).__name__}"
-        path = next((argument for argument in arguments if isinstance(argument, Path)), None)
         return {}, CRASHED + describe_crash(error, path)
     return facts, facts.get("problem")
 

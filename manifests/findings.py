@@ -13,6 +13,7 @@ import pyarrow as pa
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash, is_crash, read_message
 from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.files import sealed_tables
+from unmask.core.files.read_failures import raise_disk_failure
 from unmask.core.files.sealed_tables import Damaged
 from unmask.core.stage_report import StageReport
 
@@ -56,6 +57,7 @@ def as_trouble(error: Exception, path: Path, then: str) -> Trouble:
     """Why `path` cannot be read, and what follows. Raises `error` where it ends the run (core/crashes.py)."""
     if as_run_error(error):
         raise error
+    raise_disk_failure(error)
     if isinstance(error, OSError):
         return Trouble(f"cannot be read ({error.strerror or read_message(error)}), so {then}", "Check its permissions")
     return Trouble(f"{CRASHED}{describe_crash(error, path)}, so {then}", "Please report it")

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from unmask.core.files.read_failures import raise_disk_failure
 from unmask.core.hashing import hash_quickly
 from unmask.manifests.manifest import COMPRESSIONS, Kind, MediaRow
 
@@ -75,5 +76,6 @@ def _hash_all(root: Path, paths: Sequence[str]) -> dict[str, str | None]:
 def _hash_safely(path: Path) -> str | None:
     try:
         return hash_quickly(path)
-    except OSError:  # preprocess says so, for each video that it belongs to
+    except OSError as error:  # preprocess says so, for each video that it belongs to
+        raise_disk_failure(error)
         return None

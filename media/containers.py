@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +15,8 @@ from av.format import Flags
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
+
+from unmask.core.files.regular_files import open_for_decoder
 
 DECODING_ERRORS = (av.FFmpegError, ValueError)
 """Raised by PyAV for a file that it cannot read."""
@@ -33,13 +38,16 @@ LARGEST_GAP_S = 10.0
 COUNTED = ("mov,mp4,m4a,3gp,3g2,mj2", "avi", "asf", "wav", "w64", "aiff", "caf")
 
 
-def open_container(path: Path | BinaryIO) -> InputContainer:
+@contextmanager
+def open_container(path: Path | BinaryIO) -> Iterator[InputContainer]:
     """The container of `path`, never of files that it names. Raises one of `DECODING_ERRORS`.
 
     Metadata in unknown encodings is ignored.
     """
-    source = str(path) if isinstance(path, Path) else path
-    return av.open(source, "r", metadata_errors="ignore", container_options={"format_whitelist": _list_formats()})
+    with _open_source(path) if isinstance(path, Path) else path as source:
+        options = {"format_whitelist": _list_formats()}
+        with av.open(source, "r", metadata_errors="ignore", container_options=options) as container:
+            yield container
 
 
 def is_broadcast(container: InputContainer) -> bool:
@@ -64,6 +72,14 @@ def decode_packet(packet: Packet[VideoStream]) -> list[av.VideoFrame]:
         raise
     except av.FFmpegError:
         return []
+
+
+def _open_source(path: Path) -> BinaryIO:
+    try:
+        return open_for_decoder(path)
+    except OSError as error:
+        av.error.err_check(-(error.errno or errno.EIO), str(path))
+        raise
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from unmask.core.errors import BadMedia
+from unmask.core.files.regular_files import open_regular
 from unmask.media.file_type import CAMERA_RAW, HEIF, FileType, explain_type, identify_file
 from unmask.media.jpeg_end import complete_jpeg, is_reserved_space
 from unmask.media.media_kind import RAW_SUFFIXES
@@ -64,7 +65,7 @@ def open_image(path: Path) -> Iterator[ImageFile.ImageFile]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of damaged metadata, which is not used
-            with _open(path) as image:
+            with ExitStack() as files, _open(path, files) as image:
                 yield image
     finally:
         Image.MAX_IMAGE_PIXELS = limit
@@ -139,12 +140,12 @@ def _list_formats() -> tuple[str, ...]:
     return tuple(name for name in OPENED if name in Image.OPEN)
 
 
-def _open(path: Path) -> ImageFile.ImageFile:
+def _open(path: Path, files: ExitStack) -> ImageFile.ImageFile:
     found = identify_file(path)
     if found and found.kind is None:
         raise explain_type(path, found)
     try:
-        return Image.open(path, formats=_list_formats())
+        return Image.open(files.enter_context(open_regular(path)), formats=_list_formats())
     except DECODER_ERRORS as error:
         with suppress(*DECODER_ERRORS):
             if (content := drop_text(path)) is not None:
@@ -171,7 +172,7 @@ def _find_cause(path: Path) -> Exception | None:
     if name not in Image.OPEN:
         return None
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             Image.OPEN[name][0](file, "")
     except DECODER_ERRORS as error:
         return error

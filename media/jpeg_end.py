@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from unmask.core.files.regular_files import open_regular, read_regular
+
 END = b"\xff\xd9"
 # A face is hardly ever in the last rows, and a model sees no more of the gray there than of a frame.
 MOST_LOST = 0.04
@@ -34,7 +36,7 @@ def complete_jpeg(path: Path) -> tuple[Image.Image, float] | None:
 
     None if more than MOST_LOST of it is lost, or if it has another defect.
     """
-    content = path.read_bytes()
+    content = read_regular(path)
     without_zeros = content.rstrip(b"\0")
     if len(content) - len(without_zeros) >= RESERVED:
         content = without_zeros
@@ -48,11 +50,11 @@ def complete_jpeg(path: Path) -> tuple[Image.Image, float] | None:
 
 def is_reserved_space(path: Path) -> bool:
     """Does a JPEG end with zeros in place of data? Decoders take them for a plain gray area."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(max(0, path.stat().st_size - RESERVED))
         if file.read().strip(b"\0"):
             return False
-    return not path.read_bytes().rstrip(b"\0").endswith(END)
+    return not read_regular(path).rstrip(b"\0").endswith(END)
 
 
 def _decode(content: bytes) -> Image.Image:

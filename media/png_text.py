@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from unmask.core.files.regular_files import read_regular
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # A color profile is limited like text, and no color is converted by it.
 DROPPED = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")
@@ -19,7 +21,7 @@ AROUND = 12
 
 def drop_text(path: Path) -> io.BytesIO | None:
     """The PNG file without its text and color profile; None if it has none of them, or is no PNG."""
-    content = path.read_bytes()
+    content = read_regular(path)
     if not content.startswith(SIGNATURE):
         return None
     kept, at, dropped = [SIGNATURE], len(SIGNATURE), False

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import av
 import decord
@@ -19,6 +20,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from unmask.core.files.regular_files import open_regular
 from unmask.media.containers import decode_packet, find_video, open_container
 from unmask.media.luma import Luma, convert_to_gray, take_plane
 from unmask.media.timeline import Timeline
@@ -31,6 +33,9 @@ FRAMES_PER_BATCH = 8
 
 # decord repeats a neighbor in place of a frame that it cannot decode; one such frame is enough to try the next reader.
 MOST_REPEATED_FRAMES = 0.001
+
+# Bytes of a file that decord reads from memory.
+MOST_HELD = 1 << 29
 
 # Before every tick.
 START = int(np.iinfo(np.int64).min)
@@ -86,7 +91,7 @@ def decode_with_pyav(path: Path, timeline: Timeline, positions: NDArray[np.int64
 def decode_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int64]) -> Iterator[Decoded]:
     """Frames at `positions` (F,) of the timeline. Raises `ReaderFailed`."""
     try:
-        reader = decord.VideoReader(str(path), num_threads=1, fault_tol=MOST_REPEATED_FRAMES)
+        reader = _open_with_decord(path)
         if len(reader) != len(timeline.times):
             raise ReaderFailed(f"decord counts {len(reader)} frames, the packets {len(timeline.times)}")
         reader.get_batch([0])  # see `_decode_first_packet`
@@ -95,6 +100,14 @@ def decode_with_decord(path: Path, timeline: Timeline, positions: NDArray[np.int
             yield from (Decoded(frame, timeline) for frame in batch)
     except (decord.DECORDError, RuntimeError, AssertionError, IndexError, ValueError) as error:
         raise ReaderFailed(f"decord: {str(error).strip().splitlines()[-1:]}") from error
+
+
+def _open_with_decord(path: Path) -> Any:
+    """From memory, if it fits: decord repeats frames where a read fails, and tells nobody."""
+    if path.stat().st_size > MOST_HELD:
+        return decord.VideoReader(str(path), num_threads=1, fault_tol=MOST_REPEATED_FRAMES)
+    with open_regular(path) as file:
+        return decord.VideoReader(file, num_threads=1, fault_tol=MOST_REPEATED_FRAMES)
 
 
 DECODERS: dict[str, Decoder] = {"pyav": decode_with_pyav, "decord": decode_with_decord}

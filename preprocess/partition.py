@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unmask.core.atomic_files import create_folder
+from unmask.core.buckets.mirrored import fetch_folders
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
 from unmask.core.sharing.shared_work import Claims
@@ -63,6 +64,7 @@ def _copy_shard(path: Path, sources: Sequence[Path]) -> None:
     """Copy the shard from the first folder that has it, if any."""
     for source in sources:
         if source.is_dir() and not path.is_dir():
+            fetch_folders([source])
             damaged = find_damage(source)
             if damaged:
                 problem = f"{source}: damaged ({', '.join(damaged[:3])})"

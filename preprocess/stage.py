@@ -11,6 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
+from unmask.core.buckets.mirrored import order_shards, update_folders
 from unmask.core.engines.cluster import Cluster, Need, share_cpus
 from unmask.core.errors import MissingInput
 from unmask.core.process_pool import Failure, count_cores, run_isolated
@@ -189,11 +190,12 @@ def _write_shards(
         bar = stack.enter_context(Progress("preprocess", total=len(tasks)))
 
         def is_made(name: str) -> bool:
+            update_folders([folder / name])
             is_made_elsewhere = planned[name].is_made_elsewhere(folder)
             bar.leave_out(len(planned[name].keys) if is_made_elsewhere else 0)
             return is_made_elsewhere
 
-        shared = stack.enter_context(SharedWork(claims, list(planned), is_made, "preprocess"))
+        shared = stack.enter_context(SharedWork(claims, order_shards(folder, list(planned)), is_made, "preprocess"))
         while shared.wait():
             for job in _write_free_shards(folder, planned, shared, tasks, settings, limits, bar):
                 made += job.keys

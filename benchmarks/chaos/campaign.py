@@ -3,131 +3,49 @@
 from __future__ import annotations
 
 import random
-import shutil
+import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.chaos.contents import compare, list_unfinished, read_contents
+from benchmarks.chaos.contents import compare, list_unfinished
 from benchmarks.chaos.faults import FAULTS, Fault
-from benchmarks.chaos.known import KNOWN
 from benchmarks.chaos.media import write_media
-from benchmarks.chaos.processes import Command, Ended, Place, import_all
-from benchmarks.chaos.scene import Scene, Undisturbed
-from benchmarks.chaos.shim import Plan, read_counts
-from benchmarks.chaos.stages import STAGES, Stage
-
-SHOWN = 4
-
-
-@dataclass(kw_only=True)
-class Outcome:
-    """What one round found."""
-
-    number: int
-    stage: str
-    fault: str
-    codes: list[int]
-    """Of the disturbed commands, and of the one after them."""
-    notes: list[str]
-    wrong_ends: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    differing: list[str] = field(default_factory=list)
-    silent: list[str] = field(default_factory=list)
-    leftovers: list[str] = field(default_factory=list)
-
-    @property
-    def known(self) -> str | None:
-        """Why it found what it found, where that is an open finding."""
-        return None if self.is_clean else KNOWN.get((self.stage, self.fault))
-
-    @property
-    def is_clean(self) -> bool:
-        return not (self.wrong_ends or self.lost or self.differing or self.silent or self.leftovers)
-
-    def __str__(self) -> str:
-        parts = [f"round {self.number}: {self.stage} x {self.fault} ({'; '.join(self.notes)}) {self.codes}"]
-        if self.known:
-            parts.append(f"  known: {self.known}")
-        for name in ("wrong_ends", "lost", "differing", "silent", "leftovers"):
-            if found := getattr(self, name):
-                more = ["..."] * (len(found) > SHOWN)
-                parts.append(f"  {name.replace('_', ' ')}: {', '.join([*found[:SHOWN], *more])}")
-        return "\n".join(parts)
+from benchmarks.chaos.outcome import Outcome
+from benchmarks.chaos.processes import Ended
+from benchmarks.chaos.rehearsal import Rehearsal
+from benchmarks.chaos.scene import Scene
+from benchmarks.chaos.stage import Stage
+from benchmarks.chaos.stages import STAGES
 
 
 class Campaign:
-    """The undisturbed chain, and the rounds that are compared with it. In a process with the shim preloaded."""
+    """The undisturbed stages, and the rounds that are compared with them. In a process with the shim preloaded."""
 
-    def __init__(self, base: Path, seed: int, *, cold_every: int = 0) -> None:
+    def __init__(
+        self, base: Path, seed: int, *, stages: Sequence[str] = (), faults: Sequence[str] = (), cold_every: int = 0
+    ) -> None:
         self.base, self.seed, self.cold_every = base, seed, cold_every
-        self.undisturbed: dict[str, Undisturbed] = {}
-        self.volatile: set[str] = set()
-        self.pairs: list[tuple[Stage, Fault]] = []
-
-    def prepare(self, say: Callable[[str], object], stages: Sequence[str] = (), faults: Sequence[str] = ()) -> None:
-        """Run every stage three times without a fault: to load its libraries, to be compared with, and to count."""
-        write_media(self.base / "data")
-        first: dict[str, str] = {}
-        for attempt in range(2):
-            shutil.rmtree(self.base / "work", ignore_errors=True)
-            for stage in STAGES.values():
-                found = self._run_undisturbed(stage, learn=attempt == 0)
-                if attempt:
-                    self.undisturbed[stage.name] = found
-                    say(f"{stage.name}: {found.seconds:.1f} s, {sum(found.counts.values())} calls")
-            contents = read_contents(self.base / "work")
-            if attempt:
-                self.volatile = {name for name in first.keys() & contents.keys() if first[name] != contents[name]}
-            first = contents
         chosen = [STAGES[name] for name in stages or STAGES]
         kinds = [FAULTS[name] for name in faults or FAULTS]
-        self.pairs = [(stage, fault) for stage in chosen for fault in kinds if fault.meets(stage)]
-        random.Random(self.seed).shuffle(self.pairs)
+        self.pairs = pair(chosen, kinds, random.Random(seed))
 
-    def _run_undisturbed(self, stage: Stage, *, learn: bool) -> Undisturbed:
-        work, data, control = self.base / "work", self.base / "data", self.base / "control"
-        before, temporary, log = self.base / "before" / stage.name, self.base / "tmp", self.base / "log"
-        log.unlink(missing_ok=True)
-        temporary.mkdir(exist_ok=True)
-        work.mkdir(exist_ok=True)
-        if not learn:
-            shutil.copytree(work, before)
-        modules = self.base / "modules" if learn else None
-        Plan().write(control, (work,))
-        place = Place(temporary=temporary, log=log, control=control, modules=modules)
-        with Command(stage.call(data, work), place) as command:
-            ended = command.wait()
-        if ended.code:
-            raise RuntimeError(f"{stage.name} ends with {ended.code} undisturbed:\n{log.read_text()}")
-        if modules:
-            import_all(modules.read_text().split())
-        after, counts = read_contents(work), read_counts(control)[0]
-        media_counts = dict.fromkeys(counts, 0)
-        if stage.reads_media and not learn:
-            media_counts = self._count_media_calls(stage, before, place)
-        return Undisturbed(before=before, after=after, seconds=ended.seconds, counts=counts, media_counts=media_counts)
-
-    def _count_media_calls(self, stage: Stage, before: Path, place: Place) -> dict[str, int]:
-        work = self.base / "work"
-        kept = self.base / "kept"
-        work.rename(kept)
-        shutil.copytree(before, work)
-        assert place.control
-        Plan().write(place.control, (self.base / "data",))
-        with Command(stage.call(self.base / "data", work), place) as command:
-            command.wait()
-        shutil.rmtree(work)
-        kept.rename(work)
-        return read_counts(place.control)[0]
+    def prepare(self, say: Callable[[str], object], numbers: Sequence[int]) -> None:
+        """Run the stages of the rounds `numbers` without a fault, and those before them."""
+        write_media(self.base / "data")
+        self.rehearsal = Rehearsal(base=self.base, say=say)
+        self.rehearsal.run_all({self.pairs[number % len(self.pairs)][0].name for number in numbers})
 
     def run(self, numbers: Sequence[int], until: float | None = None) -> Iterator[Outcome]:
         """The rounds `numbers`, or those that begin before the time `until` (time.monotonic)."""
         for number in numbers:
             if until is not None and time.monotonic() > until:
                 return
-            yield self.run_round(number)
+            began, own = time.monotonic(), _measure_own_work()
+            outcome = self.run_round(number)
+            outcome.seconds = time.monotonic() - began
+            outcome.cpu_s += _measure_own_work() - own
+            yield outcome
 
     def run_round(self, number: int) -> Outcome:
         """The same number and seed give the same stage, fault and moment."""
@@ -135,7 +53,7 @@ class Campaign:
         scene = Scene(
             base=self.base,
             stage=stage,
-            undisturbed=self.undisturbed[stage.name],
+            undisturbed=self.rehearsal.undisturbed[stage.name],
             rng=random.Random(f"{self.seed}/{number}"),
             cold=bool(self.cold_every) and number % self.cold_every == 0,
         )
@@ -155,19 +73,20 @@ class Campaign:
         again = scene.run(again=True)
         outcome.codes.append(again.code)
         self._check_again(scene, again, outcome)
+        outcome.cpu_s = sum(ended.cpu_s for ended in scene.log)
         return outcome
 
     def _check_disturbed(self, scene: Scene, fault: Fault, outcome: Outcome) -> None:
         for ended in scene.log:
-            if ended.code not in fault.codes:
+            if ended.code not in fault.codes and ended.code != scene.stage.ends:
                 outcome.wrong_ends.append(f"exit code {ended.code}: {_last_line(scene)}")
             self._check_process(ended, outcome)
         if fault.is_quiet and "Traceback (most recent call last)" in scene.read_log():
             outcome.wrong_ends.append(f"a traceback: {_last_line(scene)}")
         if not fault.leaves:
             outcome.leftovers += [f"{name} in the temporary folder" for name in scene.list_temporary()]
-        if fault.harms_data and scene.log and scene.log[-1].code == 0:
-            found = compare(scene.undisturbed.after, read_contents(scene.work), self.volatile)
+        if fault.harms_data and scene.log and scene.log[-1].code == scene.stage.ends:
+            found = compare(scene.undisturbed.after, scene.read_result(), self.rehearsal.volatile)
             harmed = set(scene.notes[:1])
             changed = {*found.lost, *found.differing} - harmed
             if scene.stage.name == "verify" and scene.notes[0].startswith(("media/", "tokens/")):
@@ -175,10 +94,10 @@ class Campaign:
             outcome.silent += sorted(changed)
 
     def _check_again(self, scene: Scene, again: Ended, outcome: Outcome) -> None:
-        if again.code:
+        if again.code not in (scene.stage.ends, scene.stage.ends_again):
             outcome.wrong_ends.append(f"then exit code {again.code}: {_last_line(scene)}")
         self._check_process(again, outcome)
-        found = compare(scene.undisturbed.after, read_contents(scene.work), self.volatile)
+        found = compare(scene.undisturbed.after, scene.read_result(), self.rehearsal.volatile)
         outcome.lost += found.lost
         outcome.differing += found.differing
         outcome.leftovers += [f"then {name} in the temporary folder" for name in scene.list_temporary()]
@@ -190,6 +109,26 @@ class Campaign:
             outcome.wrong_ends.append("hung")
         if ended.orphans:
             outcome.leftovers.append(f"{ended.orphans} processes")
+
+
+def pair(stages: Sequence[Stage], faults: Sequence[Fault], rng: random.Random) -> list[tuple[Stage, Fault]]:
+    """Every stage with every fault that it can meet, so that few rounds have all stages and most faults.
+
+    The stages take turns, each with the faults in the same order, but beginning at another one.
+    """
+    stages, faults = rng.sample(stages, len(stages)), rng.sample(faults, len(faults))
+    turns = [
+        [(stage, fault) for fault in (*faults[number % len(faults) :], *faults[: number % len(faults)])]
+        for number, stage in enumerate(stages)
+    ]
+    met = [[(stage, fault) for stage, fault in turn if fault.meets(stage)] for turn in turns]
+    longest = max(len(turn) for turn in met)
+    return [turn[place] for place in range(longest) for turn in met if place < len(turn)]
+
+
+def _measure_own_work() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def _last_line(scene: Scene) -> str:

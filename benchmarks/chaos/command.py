@@ -24,21 +24,23 @@ def main(arguments: Sequence[str]) -> str:
     if INSIDE not in os.environ:
         return _run_with_shim(arguments)
     from benchmarks.chaos.campaign import Campaign
+    from benchmarks.chaos.memory_disk import choose_base
     from benchmarks.chaos.table import format_table
 
     # Not a TemporaryDirectory: copies of this process would remove it when they end.
-    base = Path(tempfile.mkdtemp(prefix="chaos-")).resolve()
+    base = Path(tempfile.mkdtemp(prefix="chaos-", dir=choose_base())).resolve()
     try:
-        campaign = Campaign(base, options.seed, cold_every=options.cold)
-        campaign.prepare(_say, options.stage, options.fault)
+        campaign = Campaign(base, options.seed, stages=options.stage, faults=options.fault, cold_every=options.cold)
         numbers = [options.round] if options.round is not None else range(options.start, options.start + options.rounds)
+        campaign.prepare(_say, numbers)
         until = time.monotonic() + options.seconds if options.seconds else None
         outcomes = []
         for outcome in campaign.run(numbers, until):
             outcomes.append(outcome)
             if not outcome.is_clean or options.verbose:
                 _say(str(outcome))
-        _say(f"volatile, compared by name only: {', '.join(sorted(campaign.volatile)) or 'none'}")
+        volatile = campaign.rehearsal.volatile
+        _say(f"volatile, compared by name only: {', '.join(sorted(volatile)) or 'none'}")
     finally:
         shutil.rmtree(base, ignore_errors=True)
     table = format_table(outcomes, options.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import re
@@ -12,14 +13,27 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.atomic_files import TEMPORARY
+from unmask.core.errors import MissingInput
+from unmask.core.files.damage import Damaged
+from unmask.core.files.sealed_files import KEY, is_whole_line, read_json, read_lines
+from unmask.train.bundles.listing import read_listing
 
 IGNORED = ("locks/", "events.out.tfevents")
 """Empty lock files, and the curves for TensorBoard, whose names hold the time and which every start adds to."""
-CLOCK = re.compile(rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?|\b\d+(\.\d+)? s\b")
-"""Times and durations in pages."""
-VERDICTS = "verdicts.jsonl"
-TIMES = frozenset({"seconds", "train_seconds", "began", "ended", "created", "date", "time", "made", "judged_at"})
+CLOCK = re.compile(
+    rb"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?|\b\d+(\.\d+)? s\b|\"\w*seconds\": [\d.]+|\"unmask-sha256\": \"\w+\""
+)
+"""Times and durations in pages, and checksums over them."""
+VERDICTS, BUNDLE = "verdicts.jsonl", "bundle.json"
+TIMES = frozenset({"seconds", "train_seconds", "began", "ended", "created", "date", "time", "made", "judged_at"}) | {
+    *("changed", "age_seconds", "last_used")
+}
 """Keys of JSON files whose values are times."""
+IGNORED_KEYS = TIMES | {KEY}
+ANSWER = "(what it printed)"
+BROKEN = "not what was written"
+TIMED = "summary.json"
+"""File of a bundle that holds a time, so that its checksum differs."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +61,49 @@ def list_unfinished(work: Path) -> list[str]:
 
 
 def hash_content(path: Path) -> str:
+    """Digest of a file's content without times; BROKEN where a file is not what its own checksum says."""
     content = path.read_bytes()
     if path.suffix in (".json", ".jsonl"):
-        if path.name == VERDICTS:
-            content = _join_verdicts(content)
-        lines = content.splitlines() if path.suffix == ".jsonl" else [content]
         try:
-            values = [_without_times(json.loads(line)) for line in lines]
-        except ValueError:
+            content = _describe_json(path, content)
+        except (Damaged, MissingInput):
+            return BROKEN
+        except (ValueError, TypeError, AttributeError):  # no JSON, or no object
             pass
-        else:
-            content = json.dumps(values, sort_keys=True).encode()
-    elif path.suffix in (".html", ".md"):
+    elif path.suffix == ".csv":
+        content = _describe_table(content)
+    elif path.suffix in (".html", ".md", ".tex"):
         content = CLOCK.sub(b"", content)
     elif path.suffix == ".pth":
         content = _describe_weights(path) or content
     return hashlib.sha256(content).hexdigest()
+
+
+def _describe_json(path: Path, content: bytes) -> bytes:
+    """`ValueError` for what is no JSON object."""
+    if path.name == VERDICTS:
+        values: list[Any] = [json.loads(line) for line in _join_verdicts(content).splitlines()]
+    elif path.suffix == ".jsonl":
+        values = read_lines(path)
+    elif KEY.encode() in content:
+        values = [read_json(path)]
+    else:
+        values = [json.loads(content)]
+    if path.name == BUNDLE:
+        read_listing(path.parent)
+        values = [_without_timed(value) for value in values]
+    return json.dumps([leave_out_times(value) for value in values], sort_keys=True).encode()
+
+
+def _without_timed(bundle: dict[str, Any]) -> dict[str, Any]:
+    files = {name: about for name, about in bundle["files"].items() if name != TIMED}
+    return {**bundle, "files": files, "sha256": ""}
+
+
+def _describe_table(content: bytes) -> bytes:
+    rows = list(csv.reader(content.decode("utf-8", "replace").splitlines()))
+    timed = {number for number, name in enumerate(rows[0] if rows else []) if name.endswith("seconds")}
+    return repr([[cell for number, cell in enumerate(row) if number not in timed] for row in rows]).encode()
 
 
 def _join_verdicts(content: bytes) -> bytes:
@@ -70,7 +111,8 @@ def _join_verdicts(content: bytes) -> bytes:
     found: dict[str, bytes] = {}
     for line in content.splitlines():
         with suppress(ValueError, KeyError, TypeError):
-            found[json.loads(line)["path"]] = line
+            if is_whole_line(line):
+                found[json.loads(line)["path"]] = line
     return b"\n".join(found[path] for path in sorted(found))
 
 
@@ -102,10 +144,19 @@ def _describe_weights(path: Path) -> bytes:
     return found.digest()
 
 
-def _without_times(value: Any) -> Any:
+def leave_out_times(value: Any) -> Any:
+    """A value of JSON without the entries that differ between two runs of the same command."""
     if isinstance(value, dict):
-        return {key: _without_times(inner) for key, inner in value.items() if key not in TIMES}
-    return [_without_times(inner) for inner in value] if isinstance(value, list) else value
+        return {key: leave_out_times(inner) for key, inner in value.items() if key not in IGNORED_KEYS}
+    return [leave_out_times(inner) for inner in value] if isinstance(value, list) else value
+
+
+def read_answer(path: Path) -> dict[str, str]:
+    """Digest of what a command printed as its result, under a name that is no file's."""
+    content = path.read_bytes()
+    with suppress(ValueError):
+        content = json.dumps(leave_out_times(json.loads(content)), sort_keys=True).encode()
+    return {ANSWER: hashlib.sha256(content).hexdigest()}
 
 
 def compare(expected: Mapping[str, str], found: Mapping[str, str], volatile: Collection[str]) -> Difference:

@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.chaos.damages import damage_file, flip_bits, truncate
-from benchmarks.chaos.processes import Command, can_shrink_memory_disk
+from benchmarks.chaos.memory_disk import can_shrink_memory_disk
+from benchmarks.chaos.processes import Command
 from benchmarks.chaos.scene import Scene
 from benchmarks.chaos.shim import ALWAYS, Plan
-from benchmarks.chaos.stages import Stage
+from benchmarks.chaos.stage import Stage
 
 CHANGES = ("open_write", "write", "sync", "rename", "unlink", "mkdir")
 MOMENTS = ("sync", "rename", "unlink")
@@ -84,7 +85,7 @@ def _set_clock_back(scene: Scene) -> None:
 
 
 def _shrink_memory_disk(scene: Scene) -> None:
-    if can_shrink_memory_disk():
+    if can_shrink_memory_disk(scene.base):
         scene.run(small_memory_disk=True)
     else:
         scene.notes.append("not possible here: it needs the right to mount")
@@ -94,6 +95,13 @@ def _twice(scene: Scene) -> None:
     """The same command twice at once."""
     with scene.start() as first, scene.start() as second:
         scene.log += [first.wait(), second.wait()]
+
+
+def _beside(scene: Scene) -> None:
+    """Another command at once, that is refused, waits, or shares the folder."""
+    scene.notes.append(" ".join(scene.stage.beside[:2]))
+    with scene.start() as command, scene.start_other(scene.stage.beside) as other:
+        scene.log += [command.wait(), other.wait()]
 
 
 def _kill_worker(scene: Scene) -> None:
@@ -181,6 +189,10 @@ def _reads_media(stage: Stage) -> bool:
     return stage.reads_media
 
 
+def _writes(stage: Stage) -> bool:
+    return stage.writes
+
+
 def _is_any(stage: Stage) -> bool:
     return True
 
@@ -220,7 +232,10 @@ def _damages() -> list[Fault]:
     for name, change in (("16 flipped bits", flip_bits), ("a cut", truncate)):
         for whose, own in (("in an input", False), ("in its own output", True)):
             disturb = partial(damage_file, change=change, own=own)
-            faults.append(Fault(name=f"{name} {whose}", disturb=disturb, codes=(0, 2, 3, 4), harms_data=True))
+            meets = _writes if own else _is_any
+            faults.append(
+                Fault(name=f"{name} {whose}", disturb=disturb, codes=(0, 2, 3, 4), harms_data=True, meets=meets)
+            )
     return faults
 
 
@@ -242,6 +257,7 @@ FAULTS = {
         Fault(name="clock set back by 30 days", disturb=_set_clock_back, codes=(0,)),
         Fault(name="a /dev/shm of 8 KiB", disturb=_shrink_memory_disk, codes=REFUSED),
         Fault(name="two commands at once", disturb=_twice, codes=(0, 2)),
+        Fault(name="another command at once", disturb=_beside, codes=(0, 2, 4)),
         Fault(
             name="a worker out of memory", disturb=_kill_worker, codes=REFUSED, meets=lambda stage: stage.has_workers
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import signal
 import sys
@@ -19,7 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from benchmarks.chaos.memory_disk import shrink_memory_disk
 from benchmarks.chaos.shim import CONTROL, load_control
+from benchmarks.chaos.visitor import send_visitor
 
 PATIENCE_S = 120.0
 ENDING_S = 5.0
@@ -30,8 +31,9 @@ PROGRAM = f"""
 import unmask.preprocess.shards.shard_plan as plan
 plan.ITEMS_PER_SHARD = {SMALL_SHARDS}
 from unmask.cli.app import main
-main()
 """
+MAIN = "main()"
+VISITED = "from benchmarks.chaos.visitor import send_visitor\nsend_visitor()\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,10 @@ class Place:
     """Its TMPDIR."""
     log: Path
     """What it prints."""
+    answer: Path | None = None
+    """What it prints on stdout, where that is its result."""
+    visited: bool = False
+    """It is a service: a visitor of its asks for something and stops it."""
     control: Path | None = None
     """The faults that it meets."""
     modules: Path | None = None
@@ -55,6 +61,8 @@ class Ended:
     code: int
     """Exit code, or minus the signal that ended it."""
     seconds: float
+    cpu_s: float
+    """Work of the command and of the processes that it waited for."""
     hung: bool
     orphans: int
     """Processes of the command that were alive ENDING_S after it."""
@@ -67,6 +75,7 @@ class Command:
         self.began = time.monotonic()
         self.pid = _start_program(arguments, place) if cold else _fork(arguments, place)
         self.code: int | None = None
+        self.cpu_s = 0.0
 
     def __enter__(self) -> Command:
         return self
@@ -78,9 +87,10 @@ class Command:
     def poll(self) -> bool:
         """Has it ended?"""
         if self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            pid, status, used = os.wait4(self.pid, os.WNOHANG)
             if pid:
                 self.code = os.waitstatus_to_exitcode(status)
+                self.cpu_s = used.ru_utime + used.ru_stime
         return self.code is not None
 
     def wait(self, act: Callable[[float], bool] | None = None) -> Ended:
@@ -100,7 +110,7 @@ class Command:
             time.sleep(0.01)
         self._kill_all()
         assert self.code is not None
-        return Ended(code=self.code, seconds=seconds, hung=hung, orphans=len(orphans))
+        return Ended(code=self.code, seconds=seconds, cpu_s=self.cpu_s, hung=hung, orphans=len(orphans))
 
     def send(self, number: int, *, group: bool = False) -> None:
         with suppress(ProcessLookupError):
@@ -136,7 +146,8 @@ def _start_program(arguments: Sequence[str], place: Place) -> int:
     pid = os.fork()
     if pid == 0:
         _take_place(place)
-        os.execve(sys.executable, [sys.executable, "-c", PROGRAM, *arguments], environment)
+        program = PROGRAM + (VISITED if place.visited else "") + MAIN
+        os.execve(sys.executable, [sys.executable, "-c", program, *arguments], environment)
     return pid
 
 
@@ -157,36 +168,12 @@ def _fork(arguments: Sequence[str], place: Place) -> int:
 def _take_place(place: Place) -> None:
     os.setsid()
     if place.small_memory_disk:
-        shrink_memory_disk()
-    nowhere, log = os.open(os.devnull, os.O_RDONLY), os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for handle, number in ((nowhere, 0), (log, 1), (log, 2)):
-        os.dup2(handle, number)
+        shrink_memory_disk(place.log.parent)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for path, number in ((place.answer or place.log, 1), (place.log, 2)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-
-
-def shrink_memory_disk() -> None:
-    """Give this process a /dev/shm of its own with 8 KiB. `PermissionError` where it may not mount."""
-    library, new_mounts, private = ctypes.CDLL(None, use_errno=True), 0x20000, 0x4000 | 0x40000
-    failed = (
-        library.unshare(new_mounts)
-        or library.mount(None, b"/", None, private, None)
-        or library.mount(b"tmpfs", b"/dev/shm", b"tmpfs", 0, b"size=8k")
-    )
-    if failed:
-        raise PermissionError(ctypes.get_errno(), "no mounts of its own")
-
-
-def can_shrink_memory_disk() -> bool:
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            shrink_memory_disk()
-            code = 0
-        finally:
-            os._exit(code)
-    return os.waitpid(pid, 0)[1] == 0
 
 
 def _run_here(arguments: Sequence[str], place: Place) -> int:
@@ -198,6 +185,8 @@ def _run_here(arguments: Sequence[str], place: Place) -> int:
     os.environ["TMPDIR"], tempfile.tempdir = str(place.temporary), None
     setattr(util, "spawnv_passfds", _fork_helper)  # noqa: B010
     load_control(place.control)
+    if place.visited:
+        send_visitor()
     code: Any = 0
     try:
         main(list(arguments))

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.chaos.contents import read_answer, read_contents
 from benchmarks.chaos.processes import Command, Ended, Place
-from benchmarks.chaos.shim import Plan, read_counts
-from benchmarks.chaos.stages import Stage
+from benchmarks.chaos.shim import Plan, count_fired
+from benchmarks.chaos.stage import Stage
 
 TORCH_CACHE = "torchinductor_"
 """torch keeps a folder of this name for the user, whichever program imports its compiler."""
@@ -23,7 +24,7 @@ class Undisturbed:
     before: Path
     """Work folder that it starts from."""
     after: Mapping[str, str]
-    """Content of the files that it leaves, by name."""
+    """Content of the files that it leaves, by name, and of what it prints where that is its result."""
     seconds: float
     counts: Mapping[str, int]
     """Calls by kind (shim.OPS) about the work folder."""
@@ -63,6 +64,10 @@ class Scene:
     def log_file(self) -> Path:
         return self.base / "log"
 
+    @property
+    def answer_file(self) -> Path:
+        return self.base / "answer"
+
     def set_up(self) -> None:
         for folder in (self.work, self.temporary):
             shutil.rmtree(folder, ignore_errors=True)
@@ -78,8 +83,23 @@ class Scene:
         if plan is not None:
             control = self.base / "control"
             plan.write(control, (self.data,) if on_media else (self.work,))
-        place = Place(temporary=self.temporary, log=self.log_file, control=control, small_memory_disk=small_memory_disk)
-        return Command(self.stage.call(self.data, self.work, again=again), place, cold=self.cold)
+        self.answer_file.unlink(missing_ok=True)
+        place = Place(
+            temporary=self.temporary,
+            log=self.log_file,
+            answer=self.answer_file if self.stage.answers else None,
+            visited=self.stage.is_service,
+            control=control,
+            small_memory_disk=small_memory_disk,
+        )
+        arguments = self.stage.call(self.data, self.work, self.undisturbed.before, again=again)
+        return Command(arguments, place, cold=self.cold)
+
+    def start_other(self, arguments: tuple[str, ...]) -> Command:
+        """Start another command in the same work folder."""
+        place = Place(temporary=self.temporary, log=self.log_file)
+        filled = self.stage.fill(arguments, self.data, self.work, self.undisturbed.before)
+        return Command(filled, place, cold=self.cold)
 
     def run(
         self,
@@ -95,8 +115,13 @@ class Scene:
             ended = command.wait(None if act is None else lambda age: act(command, age))
         self.log.append(ended)
         if plan is not None:
-            self.fired = read_counts(self.base / "control")[1]
+            self.fired = count_fired(self.base / "control")
         return ended
+
+    def read_result(self) -> dict[str, str]:
+        """As `Undisturbed.after`."""
+        answer = read_answer(self.answer_file) if self.stage.answers and self.answer_file.exists() else {}
+        return read_contents(self.work) | answer
 
     def read_log(self) -> str:
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""

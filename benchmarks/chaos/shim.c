@@ -34,12 +34,12 @@ struct control {
     uint64_t nth, times;
     int64_t shift_s;
     uint64_t matched, fired;
-    uint64_t counts[OPS];
+    uint64_t counts[PREFIXES][OPS];
     char prefix[PREFIXES][LONGEST];
 };
 
 static struct control *control = NULL;
-static signed char inside[HANDLES]; /* 0 unknown, 1 a path below a prefix, -1 any other */
+static signed char inside[HANDLES]; /* 0 unknown, n a path below the n-th prefix, -1 any other */
 
 #define REAL(type, name, ...) \
     static type (*real)(__VA_ARGS__) = NULL; \
@@ -61,11 +61,12 @@ int chaos_load(const char *path) {
 
 __attribute__((constructor)) static void begin(void) { chaos_load(getenv("CHAOS_CONTROL")); }
 
+/* The number of the prefix that it lies below, from 1, or 0. */
 static int below(const char *path) {
     if (!path) return 0;
     for (int n = 0; n < PREFIXES; n++) {
         size_t length = strnlen(control->prefix[n], LONGEST);
-        if (length && !strncmp(path, control->prefix[n], length)) return 1;
+        if (length && !strncmp(path, control->prefix[n], length)) return n + 1;
     }
     return 0;
 }
@@ -74,25 +75,25 @@ static int path_is_inside(const char *path) {
     if (!control || !path) return 0;
     if (path[0] == '/') return below(path);
     char folder[LONGEST];
-    return getcwd(folder, sizeof folder) && below(folder);
+    return getcwd(folder, sizeof folder) ? below(folder) : 0;
 }
 
 static int handle_is_inside(int fd) {
     if (!control || fd < 0) return 0;
-    if (fd < HANDLES && inside[fd]) return inside[fd] > 0;
+    if (fd < HANDLES && inside[fd]) return inside[fd] > 0 ? inside[fd] : 0;
     char link[64], path[LONGEST];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return 0;
     path[length] = 0;
     int found = below(path);
-    if (fd < HANDLES) inside[fd] = found ? 1 : -1;
+    if (fd < HANDLES) inside[fd] = found ? found : -1;
     return found;
 }
 
-/* Counts a call, and says whether the fault is due. */
-static int due(int op) {
-    __sync_fetch_and_add(&control->counts[op], 1);
+/* Counts a call about a path below the prefix of this number, and says whether the fault is due. */
+static int due(int place, int op) {
+    __sync_fetch_and_add(&control->counts[place - 1][op], 1);
     if (!(control->ops & (1u << op))) return 0;
     uint64_t number = __sync_add_and_fetch(&control->matched, 1);
     if (number < control->nth || number - control->nth >= control->times) return 0;
@@ -108,8 +109,9 @@ static int is_signal(void) { return control->action == SIGNAL_GROUP || control->
 
 /* Around a call that returns -1 on failure. */
 #define AROUND(is_inside, op, call) \
-    if (!(is_inside)) return call; \
-    int hit = due(op); \
+    int place = is_inside; \
+    if (!place) return call; \
+    int hit = due(place, op); \
     if (hit && control->action == FAIL) { errno = (int)control->number; return -1; } \
     if (hit && is_signal() && !control->after) send(); \
     __typeof__(call) result = call; \
@@ -148,7 +150,8 @@ OPENAT(openat64)
 #define FOPEN(name) \
     FILE *name(const char *path, const char *how) { \
         REAL(FILE *, #name, const char *, const char *); \
-        if (path_is_inside(path) && due(how[0] == 'r' ? OPEN_READ : OPEN_WRITE) && control->action == FAIL) { \
+        int place = path_is_inside(path); \
+        if (place && due(place, how[0] == 'r' ? OPEN_READ : OPEN_WRITE) && control->action == FAIL) { \
             errno = (int)control->number; \
             return NULL; \
         } \
@@ -166,8 +169,9 @@ int close(int fd) {
 
 /* A call that may transfer less than it was asked to. */
 #define TRANSFER(op, size, ...) \
-    if (handle_is_inside(fd)) { \
-        int hit = due(op); \
+    int place = handle_is_inside(fd); \
+    if (place) { \
+        int hit = due(place, op); \
         if (hit && control->action == FAIL) { errno = (int)control->number; return -1; } \
         if (hit && control->action == SHORTEN && size > 1) size = size / 2; \
         if (hit && is_signal()) send(); \
@@ -222,7 +226,8 @@ int unlink(const char *path) {
 }
 int unlinkat(int folder, const char *path, int flags) {
     REAL(int, "unlinkat", int, const char *, int);
-    AROUND(handle_is_inside(folder) || path_is_inside(path), UNLINK, real(folder, path, flags));
+    int above = handle_is_inside(folder);
+    AROUND(above ? above : path_is_inside(path), UNLINK, real(folder, path, flags));
 }
 int rmdir(const char *path) {
     REAL(int, "rmdir", const char *);
@@ -234,7 +239,7 @@ int mkdir(const char *path, mode_t mode) {
 }
 
 /* Seconds to add to the time of day. */
-static int64_t shift(void) { return control && control->action == SHIFT && due(CLOCK) ? control->shift_s : 0; }
+static int64_t shift(void) { return control && control->action == SHIFT && due(1, CLOCK) ? control->shift_s : 0; }
 
 int clock_gettime(clockid_t clock, struct timespec *found) {
     REAL(int, "clock_gettime", clockid_t, struct timespec *);

@@ -35,7 +35,7 @@ class _Control(ctypes.Structure):
         ("shift_s", ctypes.c_int64),
         ("matched", ctypes.c_uint64),
         ("fired", ctypes.c_uint64),
-        ("counts", ctypes.c_uint64 * len(OPS)),
+        ("counts", ctypes.c_uint64 * len(OPS) * PREFIXES),
         ("prefix", ctypes.c_char * LONGEST * PREFIXES),
     ]
 
@@ -74,10 +74,18 @@ class Plan:
         path.write_bytes(bytes(control))
 
 
-def read_counts(path: Path) -> tuple[dict[str, int], int]:
-    """Calls by kind that a command made, and how many met the fault."""
-    control = _Control.from_buffer_copy(path.read_bytes())
-    return dict(zip(OPS, control.counts, strict=True)), int(control.fired)
+def read_counts(path: Path) -> list[dict[str, int]]:
+    """Calls by kind that a command made, per prefix."""
+    return [dict(zip(OPS, counts, strict=True)) for counts in _read(path).counts]
+
+
+def count_fired(path: Path) -> int:
+    """Calls of a command that met the fault."""
+    return int(_read(path).fired)
+
+
+def _read(path: Path) -> _Control:
+    return _Control.from_buffer_copy(path.read_bytes())
 
 
 def find_compiler() -> str | None:

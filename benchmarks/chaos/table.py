@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.chaos.campaign import Outcome
+from benchmarks.chaos.outcome import FINDINGS, Outcome
 
-COLUMNS = ("wrong_ends", "lost", "differing", "silent", "leftovers")
 HEADINGS = (
     "rounds",
     "wrong ends",
@@ -15,6 +14,8 @@ HEADINGS = (
     "silent uses of damage",
     "leftovers",
     "of them known",
+    "s per round",
+    "s of work",
 )
 
 
@@ -29,11 +30,9 @@ def format_table(outcomes: Sequence[Outcome], seed: int) -> str:
 
 
 def _count(name: str, outcomes: Sequence[Outcome]) -> list[str]:
-    return [
-        name,
-        str(len(outcomes)),
-        *(str(sum(bool(getattr(one, column)) for one in outcomes)) for column in (*COLUMNS, "known")),
-    ]
+    found = [sum(bool(getattr(one, column)) for one in outcomes) for column in (*FINDINGS, "known")]
+    times = [sum(getattr(one, column) for one in outcomes) / max(1, len(outcomes)) for column in ("seconds", "cpu_s")]
+    return [name, str(len(outcomes)), *map(str, found), *(f"{time:.1f}" for time in times)]
 
 
 def _format(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -38,6 +38,7 @@ from unmask.cache.export.hdf5_parts import (
     read_json,
     read_names,
 )
+from unmask.cache.export.hdf5_writing import KeptFile, create_hdf5
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.ragged import Piece, Ragged, compute_offsets
 from unmask.cache.store.token_store import Finished, TokenStore
@@ -50,8 +51,6 @@ FORMAT = "unmask-tokens-hdf5"
 VERSION = 1
 REMEDY = "export it again: unmask cache export --format hdf5"
 
-# Tokens begin at a page boundary, for memory maps.
-PAGE = 4096
 HASHED_AT_ONCE = 64 << 20
 TRAINED_ON = "trained_on"
 # They become file names.
@@ -60,12 +59,9 @@ ENCODER_NAME, SHARD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*"), re.compil
 
 def write_hdf5(path: Path, stores: Mapping[str, TokenStore], about: Mapping[str, Any]) -> None:
     """Write the tokens of all `stores` (encoder -> its store) to one file. `about` is stored as JSON."""
-    with (
-        create_file(path) as temporary,
-        h5py.File(temporary, "w", alignment_threshold=PAGE, alignment_interval=PAGE) as file,
-    ):
+    with create_file(path) as temporary, create_hdf5(temporary) as (file, below):
         for name, store in stores.items():
-            _write_encoder(file.create_group(name), store)
+            _write_encoder(file.create_group(name), store, below)
         _write_seal(
             file,
             {"format": FORMAT, "version": VERSION, "about": _dump_json(about), "streams": _dump_json(list(stores))},
@@ -149,7 +145,7 @@ class Hdf5Tokens(Ragged):
         return {self.encoder: sorted(wrong)} if wrong else {}
 
 
-def _write_encoder(group: Any, store: TokenStore) -> None:
+def _write_encoder(group: Any, store: TokenStore, below: KeptFile) -> None:
     shards = [store.about[name] for name in store.shards]
     failed = "".join(_dump_json(about.failed) + "\n" for about in shards).encode()
     small: dict[str, NDArray[Any]] = {
@@ -168,6 +164,7 @@ def _write_encoder(group: Any, store: TokenStore) -> None:
     start = 0
     for part in store.parts:
         tokens[start : start + len(part)] = part
+        below.check()
         start += len(part)
     for name, array in small.items():
         group.create_dataset(name, data=array)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from unmask.core.atomic_files import write_json
+from unmask.core.atomic_files import remove_path, write_json
 from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.sharing.partition import Partition
 from unmask.core.work_folder import WorkFolder
@@ -49,7 +49,7 @@ def list_parts(work: WorkFolder, profile: Profile | None = None) -> list[Extract
 def remove_parts(work: WorkFolder, profile: Profile) -> None:
     """When the index of the profile refers to all their stores."""
     for part in list_parts(work, profile):
-        part.path.unlink(missing_ok=True)
+        remove_path(part.path)
 
 
 def _read_part(path: Path) -> ExtractionPart:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from unmask.cache.store.ragged import REPAIR
 from unmask.core.atomic_files import write_json
+from unmask.core.buckets.mirrored import fetch_files
 from unmask.core.checksums import find_damage, list_files
 from unmask.core.errors import MissingInput
 from unmask.core.hashing import fingerprint
@@ -33,6 +34,9 @@ def check_first_open(store: Path, shards: Sequence[str]) -> None:
         return
     with ThreadPoolExecutor(count_cores(), thread_name_prefix="check-tokens") as pool:
         for name, wrong in zip(new, pool.map(lambda name: find_damage(store / name), new), strict=True):
+            if wrong:
+                fetch_files(store / name, wrong, again=True)  # only the copy of a bucket's may be damaged
+                wrong = find_damage(store / name)
             if wrong:
                 files = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
                 raise MissingInput(f"{store / name}: damaged since it was written ({files})", REPAIR)

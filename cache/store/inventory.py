@@ -16,6 +16,7 @@ from unmask.cache.store.profile_index import LATEST, list_referenced_folders, re
 from unmask.cache.store.token_locks import hold_tokens
 from unmask.cache.store.token_store import Finished, read_spec
 from unmask.core.atomic_files import TEMPORARY
+from unmask.core.buckets.mirrored import forget_path
 from unmask.core.errors import MissingInput
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import Profile
@@ -175,6 +176,7 @@ def remove_unused_stores(
         unused = [store.folder for store in list_stores(work, list_use()) if not store.referenced]
         removed = [name for name in unused if name in folders]
         for name in removed:
+            forget_path(work.tokens / name)
             aside = work.tokens / f"{TEMPORARY}{uuid.uuid4().hex}-{name}"
             (work.tokens / name).rename(aside)
             shutil.rmtree(aside)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.ragged import REMEDY, REPAIR, ClipKey, Piece, Ragged, compute_offsets
 from unmask.core.atomic_files import create_folder
+from unmask.core.buckets.mirrored import fetch_folders
 from unmask.core.checksums import FILE as CHECKSUMS
 from unmask.core.checksums import find_damage, write_checksums
 from unmask.core.errors import MissingInput, raise_read_failure
@@ -181,6 +182,7 @@ class TokenStore(Ragged):
         spec, self.media = read_spec(folder)
         self.fingerprint = spec.fingerprint(self.media)
         self.shards = sorted(path.name for path in folder.glob("shard-*.zarr")) if shards is None else list(shards)
+        fetch_folders([folder / name for name in self.shards])
         opened = [_Opened.of(folder / name, self.fingerprint, spec.width) for name in self.shards]
         self.about = {name: one.about for name, one in zip(self.shards, opened, strict=True)}
         self.sources = {name: about.source for name, about in self.about.items()}

@@ -1,8 +1,7 @@
-"""Verify every shard of a work folder, and remove damaged ones so that the stages make them again."""
+"""Verify every shard of a work folder, and set damaged ones aside until the stages have made them again."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,6 +12,8 @@ from typing import Any
 from unmask.cache.store.inventory import Reference, list_references, list_store_folders
 from unmask.cache.store.token_locks import hold_tokens
 from unmask.cache.store.token_store import SPEC, find_damaged_shards, read_spec
+from unmask.core.atomic_files import remove_path
+from unmask.core.buckets.mirrored import find_bucket_damage, forget_path
 from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
 from unmask.core.process_pool import count_cores
@@ -22,6 +23,9 @@ from unmask.manifests.manifest import Manifest
 from unmask.preprocess.shards.media_locks import hold_media
 from unmask.preprocess.shards.shard_plan import get_media_folder, read_plan, select_usable_rows
 from unmask.preprocess.task import make_item_key
+
+ASIDE = "damaged-"
+"""Before the name of a shard or file that is being made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ def verify(work: WorkFolder) -> list[Damage]:
 
 
 def _find_damage(shard: Path) -> list[str]:
+    stored = find_bucket_damage(shard)
+    if stored is not None:  # the files of a copy are compared when they are fetched and used
+        return stored
     if not (shard.parent / SPEC).is_file():
         return find_damage(shard)
     try:
@@ -82,29 +89,44 @@ def _find_missing(work: WorkFolder) -> Iterator[Damage]:
                 yield Damage(_get_path_name(work, path), "is missing")
 
 
-def remove_damaged(work: WorkFolder, found: Sequence[Damage], manifest: Manifest | None) -> tuple[list[str], list[str]]:
-    """Remove damaged shards, so that the stages make them again: (removed, kept), paths relative to the work folder.
+def set_damaged_aside(
+    work: WorkFolder, found: Sequence[Damage], manifest: Manifest | None
+) -> tuple[list[str], list[str]]:
+    """Rename damaged shards, so that the stages make them again: (renamed, kept), paths relative to the work folder.
 
-    A damaged media shard is kept when one of its source files no longer exists, or without a manifest, because it could
-    not be made again.
+    What is still good of them is there until `remove_replaced`. A damaged media shard is kept when one of its source
+    files no longer exists, or without a manifest, because it could not be made again.
     """
     media = {work.root / one.path for one in found if (work.root / one.path).is_relative_to(work.media)}
     kept = {path for path in media if not _can_be_made_again(path, manifest)}
-    removed = [one.path for one in found if work.root / one.path not in kept]
+    renamed = [one.path for one in found if work.root / one.path not in kept]
     with ExitStack() as stack:
         stack.enter_context(hold_tokens(work, alone=True))
         for folder in sorted({path.parent for path in media - kept}):
             stack.enter_context(hold_media(work, folder, alone=True))
-        for name in removed:
-            _remove(work.root / name)
-    return removed, sorted(_get_path_name(work, path) for path in kept)
+        for name in renamed:
+            _set_aside(work.root / name)
+    return renamed, sorted(_get_path_name(work, path) for path in kept)
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _set_aside(path: Path) -> None:
+    aside = path.with_name(ASIDE + path.name)
+    if path.exists():  # else it is missing, and reported for that
+        remove_path(aside)
+        path.rename(aside)
+    forget_path(path)  # in a bucket, what is damaged would count as made
+
+
+def remove_replaced(work: WorkFolder) -> list[str]:
+    """Remove what was renamed and the stages have made again; the former paths of what they have not."""
+    waiting = []
+    for aside in sorted(path for folder in (work.media, work.tokens) for path in folder.glob(f"*/{ASIDE}*")):
+        path = aside.with_name(aside.name.removeprefix(ASIDE))
+        if path.exists():
+            remove_path(aside)
+        else:
+            waiting.append(_get_path_name(work, path))
+    return waiting
 
 
 def _can_be_made_again(shard: Path, manifest: Manifest | None) -> bool:

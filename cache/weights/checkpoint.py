@@ -12,7 +12,8 @@ from safetensors.torch import save
 
 from unmask.cache.weights.tensor_files import Tensors
 from unmask.cache.weights.trained_on import TENSORS
-from unmask.core.atomic_files import create_file, write_json
+from unmask.core.atomic_files import write_json
+from unmask.core.files import sealed_files, sealed_tensors
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,9 @@ class Checkpoint:
 
 
 def write_weights(folder: Path, tensors: Mapping[str, torch.Tensor], files: Mapping[str, Any]) -> None:
-    """Write the JSON `files`, name -> content, and then the tensors of a weights folder."""
+    """Write the JSON `files`, name -> content, and then the tensors of a weights folder; each with its checksum."""
     for name, content in files.items():
-        write_json(folder / name, content)
+        (sealed_files.write_json if content else write_json)(folder / name, content)
     # Copies: safetensors refuses tensors that share memory.
     copies = {name: values.detach().cpu().contiguous().clone() for name, values in tensors.items()}
-    with create_file(folder / TENSORS) as temporary:
-        temporary.write_bytes(save(copies, metadata={"format": "pt"}))
+    sealed_tensors.write_tensors(folder / TENSORS, save(copies, metadata={"format": "pt"}))

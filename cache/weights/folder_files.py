@@ -13,9 +13,12 @@ from typing import Any
 
 from unmask.cache.weights.sources import CONFIG, MODULE_TENSORS, MODULES, PROMPTS, Alternatives, Files
 from unmask.core.errors import MissingInput
+from unmask.core.files import sealed_files
+from unmask.core.files.damage import Damaged
 
 POINTER = b"version https://git-lfs"
 FETCH = "fetch the file again"
+ADAPT = "run the `unmask adapt` that made it again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +114,14 @@ def list_modules(path: Path) -> list[Module]:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`. `MissingInput` when the file is missing, cut off, or something else."""
+    """The JSON object in `path`. `MissingInput` when the file is missing, cut off, damaged, or something else."""
     settings = _read_json(path)
     if not isinstance(settings, dict):
         raise MissingInput(f"{path}: not a JSON object", FETCH)
-    return settings
+    try:
+        return sealed_files.read_json(path)
+    except Damaged as error:
+        raise MissingInput(str(error), ADAPT) from error
 
 
 def check_whole(path: Path) -> None:

@@ -12,8 +12,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from unmask.cache.weights.folder_files import FETCH, check_whole, is_index, list_shards
+from unmask.cache.weights.folder_files import ADAPT, FETCH, check_whole, is_index, list_shards
 from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.files.damage import Damaged
+from unmask.core.files.sealed_tensors import check_tensors
 
 Tensors = dict[str, torch.Tensor]
 
@@ -63,7 +65,9 @@ def _read_file(path: Path) -> Tensors:
     check_whole(path)
     if path.suffix == ".safetensors":
         try:
-            tensors = _read_header(path) if _HEADERS_ONLY.get() else load_file(path)
+            tensors = _read_header(path) if _HEADERS_ONLY.get() else _read_checked(path)
+        except Damaged as error:
+            raise MissingInput(str(error), ADAPT) from error
         # Shapes that fit the file but no tensor fail in torch.
         except (SafetensorError, ValueError, TypeError, OverflowError, RuntimeError) as error:
             raise MissingInput(f"{path}: not a complete safetensors file ({error})", FETCH) from error
@@ -74,6 +78,11 @@ def _read_file(path: Path) -> Tensors:
         return {name: torch.zeros(()).expand(values.shape) for name, values in tensors.items()}
     _refuse_nan(path, tensors)
     return tensors
+
+
+def _read_checked(path: Path) -> Tensors:
+    check_tensors(path)
+    return load_file(path)
 
 
 def _read_header(path: Path) -> Tensors:

@@ -8,6 +8,7 @@ changes nothing, and the record names nobody.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +19,12 @@ from pydantic import ValidationError
 from unmask.core.errors import UsageError
 from unmask.core.files import sealed_files
 from unmask.core.files.damage import as_missing_input
+from unmask.core.files.damaged_files import find_damaged_files
 from unmask.core.settings import Settings
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice
+
+log = logging.getLogger("unmask")
 
 FILE = "trained_on.json"
 TENSORS = "model.safetensors"
@@ -80,13 +84,19 @@ def find_trained_on(weights: str | None) -> TrainedOn | None:
 
 
 def find_finished(folder: Path, key: str) -> TrainedOn | None:
-    """The record of a finished folder. `UsageError` for one of other settings or clips, or of other weights."""
+    """The record of a finished folder; None where it is not, or was damaged since.
+
+    `UsageError` for one of other settings or clips, or of other weights.
+    """
     if not (folder / TENSORS).is_file():
         return None
     record = read_trained_on(folder)
     if record is None or record.key != key:
         what = "has other weights" if record is None else "was adapted with other settings or on other clips"
         raise UsageError(f"{folder}: {what}", "give another --out, or leave it out")
+    if damaged := find_damaged_files(sorted(folder.iterdir())):
+        log.warning("%s: damaged since it was written, and made again", damaged[0])
+        return None
     return record
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from unmask.core.buckets.mirrored import find_mirror
 from unmask.core.engines.cluster import Cluster
 from unmask.core.errors import UsageError
 from unmask.core.machine import choose_device
@@ -27,7 +28,7 @@ def open_engine(
     """The cluster that does the parts of a stage (None: this process does them), and the work folder as it sees it.
 
     `address` of a Ray cluster; None starts one on this machine, with so many `cpus` (None: all), and without GPUs where
-    `device` is "cpu". `UsageError` for an unknown engine.
+    `device` is "cpu". `UsageError` for an unknown engine and for a work folder in a bucket.
     """
     if name not in ENGINES:
         raise UsageError(f"--engine {name}: no such engine", " or ".join(ENGINES))
@@ -36,6 +37,9 @@ def open_engine(
             raise UsageError(f"--address {address} without --engine ray", "--engine ray --address HOST:PORT")
         yield None, work
         return
+    if find_mirror(work.root):
+        hint = "give each machine its part with --shard i/n (docs/buckets.md), or a --work on a disk that they share"
+        raise UsageError("--engine ray: the work folder is in a bucket", hint)
     from unmask.core.engines.ray_session import open_ray
 
     with open_ray(work, address, cpus=cpus, gpus=0 if device == "cpu" else None) as cluster:

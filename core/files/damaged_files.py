@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from unmask.core.errors import raise_read_failure
-from unmask.core.files import sealed_arrays, sealed_files, sealed_tables
+from unmask.core.files import sealed_arrays, sealed_files, sealed_tables, sealed_tensors
 
 READERS: dict[str, Callable[[Path], Any]] = {
     ".json": sealed_files.read_json,
@@ -17,6 +17,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".pth": sealed_files.read_archive,
     ".npz": sealed_arrays.read_arrays,
     ".parquet": sealed_tables.read_table,
+    ".safetensors": sealed_tensors.check_tensors,
 }
 
 

@@ -23,13 +23,16 @@ from typing import Any
 
 from unmask.core.atomic_files import create_file, write_text
 from unmask.core.files.damage import Damaged
-from unmask.core.files.regular_files import open_regular
+from unmask.core.files.regular_files import read_regular
 
 KEY = "unmask-sha256"
 # Any last entry with names and values of these lengths: one with a changed name is damaged, and not a file without.
 JSON_END = re.compile(rb',\n  "([^"\n]{13})": "([^"\n]{64})"\n\}\n\Z')
 LINE_END = re.compile(rb', "([^"\n]{13})": "([^"\n]{64})"\}\Z')
 LONGEST_END = 128
+# A checksum whose name was damaged so that it became a part of the name before it.
+HIDDEN = re.compile(rb'"([^"\n]*)": "[^"\n]*[0-9a-f]{40}"(?:\n\}\n|\})\Z')
+PLAIN_NAME = re.compile(rb"[A-Za-z0-9_.]*")
 
 END_OF_ARCHIVE = b"PK\x05\x06"
 END_BYTES = 22
@@ -58,14 +61,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_json_with_digest(path: Path) -> tuple[dict[str, Any], str]:
     """The same, and the checksum; "" for a file without one."""
-    content = read_bytes(path)
+    content = read_regular(path)
     if found := JSON_END.search(content, max(0, len(content) - LONGEST_END)):
         digest = hashlib.sha256(memoryview(content)[: found.start()])
         digest.update(b"\n}\n")
         _compare(path, found.groups(), digest.hexdigest())
     value = _parse(path, content)
     sealed = value.pop(KEY, "")
-    if bool(sealed) != bool(found):
+    if bool(sealed) != bool(found) or (not found and _hides_entry(content)):
         raise Damaged(f"{path}: damaged since it was written")
     return value, sealed
 
@@ -85,7 +88,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
     Lines that are missing at the end are not seen here: the file is then as it was at an earlier time.
     """
-    content = read_bytes(path)
+    content = read_regular(path)
     lines, digest, values = content.splitlines(), hashlib.sha256(), []
     sealed = any(LINE_END.search(line) for line in lines)
     for line in lines:
@@ -111,7 +114,7 @@ def is_whole_line(line: bytes) -> bool:
     """Is a line of `seal_line` as it was written? True for a line without a checksum."""
     found = LINE_END.search(line)
     if not found:
-        return KEY.encode() not in line
+        return KEY.encode() not in line and not _hides_entry(line)
     digest = hashlib.sha256(line[: found.start()] + b"}").hexdigest()
     return found.groups() == (KEY.encode(), digest.encode())
 
@@ -135,7 +138,7 @@ def read_archive(path: Path) -> tuple[io.BytesIO, str]:
 
     In memory, so that what is compared is what is used.
     """
-    content = read_bytes(path)
+    content = read_regular(path)
     end = content.rfind(END_OF_ARCHIVE, max(0, len(content) - END_BYTES - COMMENT_BYTES))
     if end < 0 or len(content) < end + END_BYTES:
         raise Damaged(f"{path}: damaged, the end of the file is missing")
@@ -148,10 +151,9 @@ def read_archive(path: Path) -> tuple[io.BytesIO, str]:
     return io.BytesIO(content), digest.hexdigest()
 
 
-def read_bytes(path: Path) -> bytes:
-    """All of a regular file. `OSError` where it cannot be read."""
-    with open_regular(path) as file:
-        return file.read()
+def _hides_entry(content: bytes) -> bool:
+    found = HIDDEN.search(content, max(0, len(content) - 2 * LONGEST_END))
+    return found is not None and not PLAIN_NAME.fullmatch(found[1])
 
 
 def _compare(path: Path, found: tuple[bytes, ...], digest: str) -> None:

@@ -48,7 +48,8 @@ def format_csv(result: SuiteResult) -> str:
     lines: list[list[object]] = [[*COLUMNS, "row", *metrics, "auc_low", "auc_high", *frames]]
     for cell in result.cells:
         about = [getattr(cell, column) for column in COLUMNS]
-        for row, figures in cell.figures.items() or [("", {})]:
+        # Sorted: a cell that was read from its file has its rows in another order than one just made.
+        for row, figures in sorted(cell.figures.items()) or [("", {})]:
             values = [figures.get(metric.name) for metric in binary.METRICS]
             lines.append([*about, row, *values, *_list_macro(cell, row, bool(frames))])
     return format_rows(lines)

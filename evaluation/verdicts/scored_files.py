@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash
+from unmask.core.errors import raise_read_failure
 from unmask.evaluation.explanation.clip_spans import read_spans
 from unmask.evaluation.explanation.explain import explain_files
 from unmask.evaluation.open_run import OpenRun
@@ -76,6 +77,7 @@ def score_safely(
     try:
         return score_items(opened, numbers, known, device, options)
     except Exception as error:
+        raise_read_failure(error)
         if ending := as_run_error(error):
             raise ending from error
     return {media_id: _score_item(opened, media_id, numbers[media_id], known, device, options) for media_id in numbers}
@@ -92,6 +94,7 @@ def _score_item(
     try:
         return score_items(opened, {media_id: number}, known, device, options)[media_id]
     except Exception as error:
+        raise_read_failure(error)
         if ending := as_run_error(error):
             raise ending from error
         return make_unscored(opened.loaded, "unreadable", CRASHED + describe_crash(error))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from unmask.cache.projections.projection import copy_fitted
 from unmask.cache.stage import extract, open_tokens
 from unmask.core.crashes import as_run_error, describe_crash
+from unmask.core.errors import raise_read_failure
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.verdicts.findings import FaceVerdict
 from unmask.evaluation.verdicts.pictures.jpeg import encode_within
@@ -81,6 +82,7 @@ def score_faces(
         chosen = manifest.with_table(manifest.table.filter(several))
         clips = _score_clips(chosen, profile, loaded, run, WorkFolder(work.root / "faces"), device, limits)
     except Exception as error:
+        raise_read_failure(error)
         if ending := as_run_error(error):
             raise ending from error
         log.warning("predict: faces were not scored apart: %s", describe_crash(error))

@@ -106,7 +106,8 @@ class VerdictFile:
         """Collect the lines, and cut off a last one that was not written to its end."""
         whole, broken = 0, 0
         while line := self._file.readline(LONGEST_LINE):
-            if not line.startswith(BEGINNING[: len(line)]) or len(line) == LONGEST_LINE:
+            is_other = whole == 0 and not line.startswith(BEGINNING[: len(line)])  # of a later line it is damage
+            if is_other or len(line) == LONGEST_LINE:
                 raise UsageError(f"{self._path}: not a file of verdicts", "name a new file for --out")
             if not line.endswith(b"\n"):
                 break

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unmask.core.files.read_failures import raise_disk_failure
 from unmask.manifests.findings import escape_non_utf8
 
 # Folders and files of operating systems, network storage and notebooks; names that begin with a dot are hidden too.
@@ -101,7 +102,8 @@ def list_entries(folder: Path) -> list[os.DirEntry[str]] | None:
     try:
         with os.scandir(folder) as found:
             return list(found)
-    except OSError:
+    except OSError as error:
+        raise_disk_failure(error)
         return None
 
 
@@ -126,7 +128,8 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
     """Is it a folder or a link to one? False when this cannot be determined."""
     try:
         return entry.is_dir()
-    except OSError:  # a loop of links, or a target behind a folder that may not be entered
+    except OSError as error:  # a loop of links, or a target behind a folder that may not be entered
+        raise_disk_failure(error)
         return False
 
 
@@ -134,7 +137,8 @@ def is_regular_file(entry: os.DirEntry[str]) -> bool:
     """Is it a file or a link to one? Opening anything else, such as a named pipe, would wait for ever."""
     try:
         return entry.is_file()
-    except OSError:
+    except OSError as error:
+        raise_disk_failure(error)
         return False
 
 

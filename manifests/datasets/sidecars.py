@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unmask.core.files.read_failures import raise_disk_failure
+from unmask.core.files.regular_files import read_regular
 from unmask.manifests.datasets.tables.transcripts import NAMES, compose, is_transcripts, read_transcripts
 from unmask.manifests.findings import Trouble, as_trouble
 from unmask.media.media_kind import KINDS
@@ -124,8 +126,9 @@ def read_text(path: Path) -> str | None:
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             return None
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
-    except OSError:
+        text = read_regular(path).decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise_disk_failure(error)
         return None
     if path.suffix.lower() in (".srt", ".vtt"):
         return parse_subtitles(text)

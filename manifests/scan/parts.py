@@ -1,8 +1,8 @@
 """A scan on several machines: each probes the files of one part, and `merge` scans again with what they found.
 
 <work>/scan-parts/<i>-of-<n>.parquet    the manifest of the part, without splits
-<work>/scan-parts/<i>-of-<n>.json       {"id", "part": [i, n], "options": {...}}, written last
-<work>/scan-parts/merged.json           {"ids": [...]} of the parts that the manifest was made from
+<work>/scan-parts/<i>-of-<n>.json       {"id", "part": [i, n], "options": {...}} and a checksum, written last
+<work>/scan-parts/merged.json           {"ids": [...]} of the parts that the manifest was made from, and a checksum
 
 Every part finds the datasets and reads their lists; headers, which take the time, are read by one part alone. Which
 part a file belongs to depends on its name only, so that the parts need not see the same moment.
@@ -10,7 +10,6 @@ part a file belongs to depends on its name only, so that the parts need not see 
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +18,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from unmask.core.atomic_files import write_json
 from unmask.core.errors import MissingInput, UsageError, raise_read_failure
+from unmask.core.files.sealed_files import read_json, write_json
 from unmask.core.sharing.partition import Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest, read_manifest, write_manifest
@@ -102,7 +101,7 @@ def note_merged(work: WorkFolder, parts: Sequence[ScanPart]) -> None:
 
 def _read_part(path: Path) -> ScanPart:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
         partition = Partition(*map(int, about["part"]))
         return ScanPart(path.with_suffix(".parquet"), str(about["id"]), partition, dict(about["options"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -112,7 +111,7 @@ def _read_part(path: Path) -> ScanPart:
 
 def _read_merged(work: WorkFolder) -> set[str]:
     try:
-        return set(json.loads((work.scan_parts / MERGED).read_text(encoding="utf-8"))["ids"])
+        return set(read_json(work.scan_parts / MERGED)["ids"])
     except FileNotFoundError:
         return set()
     except (OSError, ValueError, KeyError, TypeError) as error:

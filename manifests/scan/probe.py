@@ -16,6 +16,7 @@ from unmask.core.crashes import CRASHED, as_run_error, describe_crash, read_mess
 from unmask.core.engines.cluster import Cluster
 from unmask.core.errors import BadMedia
 from unmask.core.fact_table import check_storable
+from unmask.core.files.read_failures import raise_disk_failure, read_surely
 from unmask.core.hashing import hash_file as sha256
 from unmask.core.hashing import hash_quickly
 from unmask.core.process_pool import Failure, run_isolated
@@ -38,6 +39,8 @@ FULL_TIMEOUT_S = 600.0
 # Imported once, by the process that the workers are forked from.
 HEAVY = ("unmask.manifests.scan.probe",)
 BROKEN = "Get the file again or remove it"
+NOT_READ = "unreadable: the disk or the network failed"
+"""Begins the reason of a file that says nothing of its content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +156,13 @@ def _make_chunks(
 
 def probe_file(path: Path, kind: Kind, *, full_content: bool = False, is_fixed: bool = False) -> Probe:
     """Probe one file in this process. Any exception gives a reason; the caller must contain native crashes."""
+    try:
+        return read_surely(lambda: _probe_file(path, kind, full_content, is_fixed))
+    except OSError as error:  # the next scan probes it again
+        return Probe(reason=f"{NOT_READ} ({error.strerror}). Scan again")
+
+
+def _probe_file(path: Path, kind: Kind, full_content: bool, is_fixed: bool) -> Probe:
     attributes: dict[str, Any] = {}
     try:
         about = path.stat()
@@ -174,6 +184,7 @@ def probe_file(path: Path, kind: Kind, *, full_content: bool = False, is_fixed: 
     except Exception as error:
         if as_run_error(error):
             raise
+        raise_disk_failure(error)
         if isinstance(error, OSError):
             return Probe(**attributes, reason=f"unreadable: {error.strerror or read_message(error)}. {BROKEN}")
         return Probe(**attributes, reason=CRASHED + describe_crash(error, path))

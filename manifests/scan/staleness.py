@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unmask.core.errors import MissingInput
+from unmask.core.files.read_failures import raise_disk_failure
 from unmask.core.hashing import hash_quickly
 from unmask.manifests.manifest import Manifest, MediaRow
 
@@ -35,5 +36,6 @@ def _find_problem(manifest: Manifest, row: MediaRow) -> Literal["vanished", "cha
         if (about.st_size, about.st_mtime_ns) == (row.bytes, row.mtime_ns):
             return None
         return None if about.st_size == row.bytes and hash_quickly(path) == row.content else "changed"
-    except (OSError, MissingInput):  # MissingInput: replaced by a link that leads out of the dataset
+    except (OSError, MissingInput) as error:  # MissingInput: replaced by a link that leads out of the dataset
+        raise_disk_failure(error)
         return "vanished"

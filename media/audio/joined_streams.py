@@ -8,8 +8,11 @@ from __future__ import annotations
 import mmap
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+
+from unmask.core.files.regular_files import open_regular
 
 FLAC, OGG = b"fLaC", b"OggS"
 # The first page of an Ogg stream: version 0, flag 2 ("beginning of stream").
@@ -25,13 +28,17 @@ MPEG_SUFFIXES = (".mp1", ".mp2", ".mp3")
 # Formats that libsndfile recognizes after an ID3 tag, or under any name.
 TAGGED = (FLAC, OGG, b"RIFF", b"FORM")
 
+# Bytes of a file that are held in memory; longer ones are mapped.
+MOST_HELD = 1 << 26
+
+Content = bytes | mmap.mmap
 Span = tuple[int, int]
 """First byte, and the byte after the last."""
 
 
 def is_mpeg_audio(path: Path) -> bool:
     """True for MP3, which libsndfile would read by libmpg123: it guesses the length and prints to stderr."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         begin = _skip_tag(file.read(10))
         file.seek(begin)
         head = file.read(4)
@@ -49,7 +56,7 @@ def find_streams(path: Path) -> list[Span]:
     size = path.stat().st_size
     if size < 8:
         return [(0, size)]
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with _open_content(path, size) as data:
         begin = _skip_tag(data[:10])
         head = data[begin : begin + 4]
         if head == OGG:
@@ -65,9 +72,22 @@ def find_streams(path: Path) -> list[Span]:
 
 
 def read_span(path: Path, span: Span) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(span[0])
         return file.read(span[1] - span[0])
+
+
+@contextmanager
+def _open_content(path: Path, size: int) -> Iterator[Content]:
+    """The bytes of a file of `size`. A page of a mapped file that cannot be read would end the process."""
+    with open_regular(path) as content:
+        if size <= MOST_HELD:
+            yield content.read()
+            return
+        while content.read(MOST_HELD):
+            pass  # into the system's memory, or the error
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
 
 
 def _skip_tag(head: bytes) -> int:
@@ -77,7 +97,7 @@ def _skip_tag(head: bytes) -> int:
     return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
 
 
-def _find_mp3_tags(data: mmap.mmap) -> Iterator[int]:
+def _find_mp3_tags(data: Content) -> Iterator[int]:
     """Beginnings of the frames that hold the number of frames of an MP3 file."""
     # One search per tag: an expression with both is ten times slower.
     found = sorted(match.start() for tag in MP3_TAGS for match in re.finditer(tag, data))
@@ -89,7 +109,7 @@ def _find_mp3_tags(data: mmap.mmap) -> Iterator[int]:
                 break
 
 
-def _find_ogg_streams(data: mmap.mmap) -> Iterator[int]:
+def _find_ogg_streams(data: Content) -> Iterator[int]:
     """Beginnings of chained streams. A first page right behind another begins a stream beside it, such as the film."""
     end = -1
     for match in OGG_BEGIN.finditer(data):

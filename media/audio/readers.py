@@ -21,6 +21,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from unmask.core.errors import BadMedia
+from unmask.core.files.regular_files import open_for_decoder
 from unmask.media.audio.level import LevelMeter
 from unmask.media.audio.silence import get_frame_length
 from unmask.media.audio.sound_files import open_sound
@@ -90,7 +91,8 @@ def read_header(path: Path) -> dict[str, Any] | None:
         with open_soundfiles(path) as files:
             return _describe_header(files[0], sum(file.frames / file.samplerate for file in files))
     except NoAudio:
-        return _describe_header(soundfile.info(str(path)), 0.0)
+        with open_for_decoder(path) as file:
+            return _describe_header(soundfile.info(file), 0.0)
     except soundfile.SoundFileError:
         return None
 

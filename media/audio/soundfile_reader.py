@@ -6,9 +6,11 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import soundfile
 
+from unmask.core.files.regular_files import open_for_decoder
 from unmask.media.audio.joined_streams import find_streams, is_mpeg_audio, read_span
 from unmask.media.audio.resampling import get_context_seconds, resample_section
 from unmask.media.audio.waveform import ORDERS, VORBIS_ORDERS, NoAudio, Track, Waveform, join_sections, name_channels
@@ -46,7 +48,10 @@ def open_soundfiles(path: Path) -> Iterator[list[soundfile.SoundFile]]:
         raise soundfile.SoundFileRuntimeError("MPEG audio is read by FFmpeg")
     spans = find_streams(path)
     with ExitStack() as stack:
-        sources = [str(path)] if len(spans) == 1 else [io.BytesIO(read_span(path, span)) for span in spans]
+        if len(spans) == 1:
+            sources: list[BinaryIO] = [stack.enter_context(open_for_decoder(path))]
+        else:
+            sources = [io.BytesIO(read_span(path, span)) for span in spans]
         files = [stack.enter_context(soundfile.SoundFile(source)) for source in sources]
         if not all(_has_its_end(file) for file in files):
             raise soundfile.SoundFileRuntimeError("it has not as many samples as its header says")

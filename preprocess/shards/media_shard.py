@@ -248,10 +248,11 @@ class MediaShard:
         return self._read_all("item_thumbnails")
 
     def _read(self, name: str, section: slice) -> NDArray[Any]:
-        # First the header, which says what the chunks are.
-        self._files.check([f"{name}/zarr.json"])
-        self._files.check(self._list_files(name, section))
-        return np.asarray(_use_zarrs(self._group[name])[section])
+        with self._files.keep():
+            # First the header, which says what the chunks are.
+            self._files.check([f"{name}/zarr.json"])
+            self._files.check(self._list_files(name, section))
+            return np.asarray(_use_zarrs(self._group[name])[section])
 
     def _list_files(self, name: str, section: slice) -> list[str]:
         """The files that hold a section of an array; chunks divide the first axis alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -22,7 +23,7 @@ from unmask.cache.stage import extract, open_tokens
 from unmask.cache.store.token_locks import LOCK
 from unmask.cache.store.token_store import TokenStore
 from unmask.cli.app import app
-from unmask.core.errors import MissingInput, UnmaskError, UsageError
+from unmask.core.errors import MachineFailed, MissingInput, UnmaskError, UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.core.files import sealed_files
 from unmask.core.work_folder import WorkFolder
@@ -235,6 +236,40 @@ def test_repair_makes_media_again_to_the_byte_and_keeps_their_tokens(work: WorkF
     flip(next(work.media.glob("*/shard-*/audio/c/0")))
     assert told(work, "verify", "--repair")["still_damaged"] == []
     assert (files(work.media), files(work.tokens)) == (media, tokens)
+
+
+@pytest.mark.parametrize("kind", ["media", "tokens"])
+def test_a_damaged_shard_stays_until_its_successor_is_whole(
+    work: WorkFolder, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    before = files(work.root / kind)
+    shard = next(work.media.glob("*/shard-*")) if kind == "media" else shard_of(work, "tiny_audio")
+    flip(shard / ("audio/c/0" if kind == "media" else "tokens/c/0/0"))
+    harmed = files(shard)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", "/disk")
+
+    stage = "unmask.preprocess.stage._write_shards" if kind == "media" else "unmask.cache.stage._encode"
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, fail)
+        result = call(work, "verify", "--repair")
+    assert isinstance(result.exception, OSError | MachineFailed)
+    assert files(shard.with_name(f"damaged-{shard.name}")) == harmed
+    assert not shard.exists()
+    assert isinstance(call(work, "verify").exception, MissingInput)
+    assert told(work, "verify", "--repair")["still_damaged"] == []
+    assert files(work.root / kind) == before
+
+
+def test_what_a_killed_repair_left_goes_with_the_next_one(work: WorkFolder):
+    before = files(work.tokens)
+    shard = shard_of(work, "tiny_audio")
+    shutil.copytree(shard, shard.with_name(f"damaged-{shard.name}"))
+    assert told(work, "verify")["damaged"] == []
+    assert files(work.tokens) != before
+    assert told(work, "verify", "--repair")["damaged"] == []
+    assert files(work.tokens) == before
 
 
 def test_damaged_media_stay_when_their_files_are_gone(work: WorkFolder, tmp_path: Path):

@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.mark.skipif(find_compiler() is None, reason="the shim needs a C compiler")
 def test_nothing_is_lost_whatever_goes_wrong(capsys: pytest.CaptureFixture[str]):
-    seconds, seed = os.environ.get("UNMASK_CHAOS_SECONDS", "45"), os.environ.get("UNMASK_SEED", "0")
+    seconds, seed = os.environ.get("UNMASK_CHAOS_SECONDS", "40"), os.environ.get("UNMASK_SEED", "0")
     command = [sys.executable, "-m", "benchmarks", "chaos", "--seconds", seconds, "--seed", seed]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     with capsys.disabled():

@@ -67,8 +67,10 @@ def test_parts_in_one_folder_merge_to_the_same_bytes_and_are_merged_once(data, w
     merge_parts(work, [], refuse_profile, 1)
     assert tables(tmp_path) == tables(whole)
     work.split("grouped", seed=4)
-    with pytest.raises(ZeroDivisionError):  # the next stage is asked for: the parts of the scan are joined already
-        merge_parts(work, [], lambda: 1 / 0, 1)
+    split = tables(tmp_path)
+    assert merge_parts(work, [], refuse_profile, 1) == []
+    assert tables(tmp_path) == split
+    assert not work.folder.media.exists(), "no plan of shards that nobody preprocessed"
     scan_part(tmp_path, data, "2/3")
     merge_parts(work, [], refuse_profile, 1)
     assert tables(tmp_path) == tables(whole)
@@ -118,3 +120,11 @@ def test_an_audit_keeps_the_manifest_as_it_is(whole, tmp_path):
     with hold_audit(WorkFolder(root)), pytest.raises(Held):
         Work(root).split("grouped")
     assert tables(root) == tables(whole)
+
+
+def test_a_part_that_was_damaged_is_refused(data, tmp_path):
+    work = scan_part(tmp_path, data, "1/2")
+    about = tmp_path / "scan-parts/1-of-2.json"
+    about.write_text(about.read_text().replace('"seed": 3', '"seed": 2'))
+    with pytest.raises(MissingInput, match="damaged"):
+        merge_parts(work, [], refuse_profile, 1)

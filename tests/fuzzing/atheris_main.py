@@ -17,6 +17,8 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "cac
 # By name: the tests of the dependencies allow no import of what is not declared.
 atheris: Any = importlib.import_module("atheris")
 
+# What a parser compares a text with is tried as content too.
+atheris.enabled_hooks.add("str")
 with atheris.instrument_imports(include=["unmask"]):
     from fuzz_target import check_changed, list_changed
     from test_fuzz_parsers import TARGETS

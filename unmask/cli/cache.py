@@ -10,6 +10,7 @@ import typer
 from unmask.cli.console import Console, confirm, format_size
 from unmask.cli.hints import adapt_commands
 from unmask.cli.options import DEFAULT_MAX_FAILURES, Call, Device, MaxFailures, command
+from unmask.core.buckets.opening import remove_unused_content
 from unmask.core.errors import MissingInput
 from unmask.core.machine import choose_device
 from unmask.core.work_folder import WorkFolder
@@ -57,17 +58,20 @@ def du(call: Call) -> None:
 @command()
 def verify(
     call: Call,
-    repair: Annotated[bool, typer.Option("--repair", help="Remove damaged shards and compute them again.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Compute damaged shards again, and replace them.")] = False,
     device: Device = "auto",
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
     """Compare every media and token shard, run and small file of the work folder with its checksums."""
+    from unmask.cache.store.verification import remove_replaced
     from unmask.cache.store.verification import verify as find_damage
 
     console, folder = call.console, call.work.folder
     damaged = find_damage(folder)
     _show_damage(console, damaged)
     console.result["damaged"] = [one.as_json() for one in damaged]
+    if repair:
+        remove_replaced(folder)  # of a call that was killed
     if damaged and repair:
         _repair(console, folder, damaged, device, max_failures)
         damaged = find_damage(folder)
@@ -112,6 +116,9 @@ def gc(
         console.result["removed"] = removed + [str(path.relative_to(folder.root)) for path in states]
         kept = sorted(found.difference(removed))
         console.say("removed" + f"; in use since, and kept: {', '.join(kept)}" * bool(kept))
+    objects, size = (0, 0) if dry_run else remove_unused_content(folder.root)
+    if objects:
+        console.say(f"{objects} objects of the bucket that no commit names, {format_size(size).strip()}: removed")
 
 
 @app.command()
@@ -167,7 +174,14 @@ def _find_damaged_files(console: Console, folder: WorkFolder) -> list[str]:
     from unmask.core.files.damaged_files import find_damaged_files
 
     patterns = ("*.json", "*.parquet", "tokens/*.json", "tokens/projections/*.npz", "media/*/plan.json")
-    results = ("runs/**/*", "foreign/*/*", "suites/*/suite.json", "suites/cells/*/*", "ablations/*/ablation.json")
+    results = (
+        "runs/**/*",
+        "foreign/*/*",
+        "adapted/*/*",
+        "suites/*/suite.json",
+        "suites/cells/*/*",
+        "ablations/*/ablation.json",
+    )
     paths = sorted(path for pattern in (*patterns, *results) for path in folder.root.glob(pattern))
     found = [path.relative_to(folder.root).as_posix() for path in find_damaged_files(filter(Path.is_file, paths))]
     for path in found[:DAMAGE_SHOWN]:
@@ -178,12 +192,12 @@ def _find_damaged_files(console: Console, folder: WorkFolder) -> list[str]:
 
 
 def _repair(console: Console, folder: WorkFolder, damaged: Sequence[Damage], device: str, max_failures: float) -> None:
-    """Remove the damaged shards, then run the stages of the affected profiles."""
-    from unmask.cache.store.verification import find_affected_profiles, remove_damaged
+    """Set the damaged shards aside, run the stages of the affected profiles, and remove what these have replaced."""
+    from unmask.cache.store.verification import ASIDE, find_affected_profiles, remove_replaced, set_damaged_aside
     from unmask.manifests.manifest import read_manifest
 
     manifest = read_manifest(folder.manifest) if folder.manifest.is_file() else None
-    removed, kept = remove_damaged(folder, damaged, manifest)
+    removed, kept = set_damaged_aside(folder, damaged, manifest)
     console.result |= {"removed": removed, "kept": kept}
     for path in kept:
         console.say(f"kept, because the media files behind it are gone: {path}")
@@ -193,6 +207,8 @@ def _repair(console: Console, folder: WorkFolder, damaged: Sequence[Damage], dev
             console.say(f"no manifest: the tokens of {reference.name} cannot be computed again")
         else:
             _run_stages(console, folder, manifest, reference, device, max_failures, media=again)
+    for path in remove_replaced(folder):
+        console.say(f"could not be made again, and is kept with {ASIDE} before its name: {path}")
 
 
 def _run_stages(

@@ -15,7 +15,7 @@ from rich.console import Console as RichConsole
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from unmask.cli.hints import DEFAULT_WORK, adapt_commands
+from unmask.cli.hints import DEFAULT_WORK, adapt_commands, name_bucket
 from unmask.core.crashes import as_run_error
 from unmask.core.errors import UsageError, as_user_error
 from unmask.core.stage_report import StageReport
@@ -47,7 +47,11 @@ class Console:
 
     def say(self, line: str) -> None:
         if not self.quiet:
-            print(escape_hidden_in_lines(line), file=sys.stderr if self.as_json else sys.stdout, flush=True)
+            print(
+                escape_hidden_in_lines(name_bucket(line, self.work)),
+                file=sys.stderr if self.as_json else sys.stdout,
+                flush=True,
+            )
 
     def show(self, table: RenderableType) -> None:
         """Print a table: as wide as the terminal; into a file or pipe without any limit."""
@@ -100,7 +104,7 @@ def open_console(as_json: bool, quiet: bool, work: Path) -> Iterator[Console]:
         yield console
     except BaseException as error:
         if known := as_user_error(error) or as_run_error(error):
-            known.hint = adapt_commands(known.hint, work)
+            known.problem, known.hint = name_bucket(known.problem, work), adapt_commands(known.hint, work)
             console.result |= {"error": known.problem, "hint": known.hint}
             if known is not error:
                 raise known from error

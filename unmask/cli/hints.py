@@ -8,6 +8,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from unmask.core.buckets.addresses import get_local_folder, is_address, name_work, parse_address
+
 CALLER = "UNMASK_CALLER"
 """The Makefile sets this variable to "make"."""
 
@@ -40,12 +42,20 @@ def adapt_commands(text: str, work: Path) -> str:
 
     def adapt(match: re.Match[str]) -> str:
         name, data = match["name"], match["data"] or ""
-        folder = shlex.quote(str(work))
+        folder = shlex.quote(name_work(work))
         if by_make and name in TARGETS:
             return f"make {TARGETS[name]}" + (f" WORK={folder}" if work != DEFAULT_WORK else "")
         return f"{get_program(by_make=by_make)} {name}{data}" + (f" --work {folder}" if work != DEFAULT_WORK else "")
 
-    return COMMAND.sub(adapt, text)
+    return name_bucket(COMMAND.sub(adapt, text), work)
+
+
+def name_bucket(text: str, work: Path) -> str:
+    """`text` with the address of a bucket in place of the path of its copy; the same for any other `work`."""
+    if not is_address(work):
+        return text
+    address = parse_address(work)
+    return text.replace(str(get_local_folder(address)), str(address))
 
 
 def get_program(*, by_make: bool = False) -> str:

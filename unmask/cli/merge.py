@@ -17,6 +17,7 @@ from unmask.cli.options import (
     Workers,
     command,
 )
+from unmask.core.buckets.opening import open_work_folder
 from unmask.core.work_folder import WorkFolder
 
 
@@ -38,8 +39,10 @@ def merge(
 
     reports = merge_parts(
         call.work,
-        [WorkFolder(other) for other in others or []],
+        [WorkFolder(open_work_folder(other)) for other in others or []],
         lambda: call.choose_profile(profile, settings, assignments),
         workers,
     )
+    if not reports:
+        call.console.say("all parts are joined already")
     call.console.show_stages(reports, max_failures)

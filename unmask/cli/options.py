@@ -31,7 +31,9 @@ PROFILES = (
     "possible, else offline) or tiny (for tests). Default: as last time, at first auto."
 )
 
-WorkOption = Annotated[Path, typer.Option("--work", help="Folder for all output.")]
+WorkOption = Annotated[
+    Path, typer.Option("--work", help="Folder for all output, or s3://BUCKET/FOLDER or gs://BUCKET/FOLDER.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and everything else on stderr.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only warnings and errors.")]
 
@@ -140,8 +142,11 @@ def command(*, work: Path = DEFAULT_WORK) -> Callable[[Command], Command]:
         def run(*, work: Path = work, as_json: bool = False, quiet: bool = False, **options: Any) -> None:
             # Of the processes that torchrun starts, only the first prints.
             first = os.environ.get("RANK", "0") == "0"
-            with open_console(as_json and first, quiet or not first, work) as console:
-                function(Call(console, Work(work, say=lambda line: console.say(adapt_commands(line, work)))), **options)
+            with (
+                open_console(as_json and first, quiet or not first, work) as console,
+                Work(work, say=lambda line: console.say(adapt_commands(line, work))) as opened,
+            ):
+                function(Call(console, opened), **options)
 
         parameters = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         own = [parameter.replace(kind=Option.KEYWORD_ONLY) for parameter in parameters]

@@ -6,11 +6,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 
+from unmask.core.files.read_failures import raise_disk_failure, read_surely
 from unmask.core.hashing import fingerprint
 from unmask.evaluation.verdicts.custody.credentials import NONE, read_credentials
 from unmask.evaluation.verdicts.custody.file_facts import FileFacts, FileState
@@ -110,8 +112,9 @@ def read_version() -> str:
 
 def _read_facts(path: Path) -> FileFacts | None:
     try:
-        return FileFacts.read(path)
-    except OSError:
+        return read_surely(partial(FileFacts.read, path))
+    except OSError as error:
+        raise_disk_failure(error)
         return None
 
 

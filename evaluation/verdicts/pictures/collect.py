@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unmask.core.files.read_failures import read_or_stop
 from unmask.core.process_pool import Failure
 from unmask.evaluation.verdicts.findings import Pictures
 from unmask.evaluation.verdicts.pictures.jpeg import encode_within
@@ -38,7 +40,7 @@ def read_all_pictures(manifest: Manifest, settings: PreprocessSettings, limits: 
 def _read_in_worker(task: Task) -> Pictures:
     from unmask.evaluation.verdicts.pictures.read_file import read_pictures  # decoders stay out of the parent
 
-    return read_pictures(task)
+    return read_or_stop(task.path, partial(read_pictures, task))
 
 
 def add_face_crops(

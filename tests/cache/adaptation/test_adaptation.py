@@ -114,6 +114,14 @@ def test_a_stopped_adaptation_ends_with_the_bytes_of_an_undisturbed_one(
     }
     run(media, manifest, "timm:test_vit", weights, tmp_path / "stopped", **settings)
     assert epochs == [2, 3]  # finished weights are reused
+    for name in ("model.safetensors", "config.json"):
+        content = (stopped / name).read_bytes()
+        place = len(content) - 1 if name == "model.safetensors" else content.index(b"test_vit")
+        (stopped / name).write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(MissingInput, match="damaged since it was written"):
+            open_encoder("timm:test_vit", stopped).checkpoint.load()
+        run(media, manifest, "timm:test_vit", weights, tmp_path / "stopped", **settings)
+        assert (stopped / name).read_bytes() == content
     with pytest.raises(UsageError, match="other settings"):
         run(media, manifest, "timm:test_vit", weights, tmp_path / "stopped", seed=1)
 

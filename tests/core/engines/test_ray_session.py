@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from stub_ray import StubRay
 
+from unmask.core.buckets.mirrored import MARKER, STATE
 from unmask.core.engines import ray_session
 from unmask.core.engines.choice import choose_worker_device, open_engine
 from unmask.core.engines.ray_session import STARTS, import_ray
@@ -51,6 +52,14 @@ def test_without_the_package_the_hint_says_how_to_install_it(monkeypatch: pytest
     with pytest.raises(MissingInput) as caught:
         import_ray()
     assert caught.value.hint == "pip install 'unmask[ray]'"
+
+
+def test_a_work_folder_in_a_bucket_is_refused(ray: StubRay, tmp_path: Path):
+    (tmp_path / STATE).mkdir()
+    (tmp_path / STATE / MARKER).write_text('{"address": "s3://team/work"}')
+    with pytest.raises(UsageError, match="in a bucket"), opened(tmp_path):
+        pass
+    assert ray.inits == []
 
 
 def test_ray_lies_in_the_work_folder_and_leaves_nothing(ray: StubRay, tmp_path: Path):

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from read_faults import fail_reads
+from safetensors.numpy import save
 
-from unmask.core.files import sealed_arrays, sealed_files, sealed_tables
+from unmask.core.files import sealed_arrays, sealed_files, sealed_tables, sealed_tensors
 from unmask.core.files.damaged_files import READERS, find_damaged_files
 
 
@@ -21,6 +22,7 @@ def paths(tmp_path: Path) -> list[Path]:
     sealed_arrays.write_arrays(tmp_path / "a.npz", {"value": np.arange(9.0)})
     sealed_arrays.write_arrays(tmp_path / "a.pth", {"value": np.arange(9.0)})
     sealed_tables.write_table(tmp_path / "a.parquet", pa.table({"value": [1.0, 2.0]}))
+    sealed_tensors.write_tensors(tmp_path / "a.safetensors", save({"a": np.arange(9.0)}, metadata={"format": "pt"}))
     (tmp_path / "lock").touch()
     return sorted(tmp_path.iterdir())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import random
 import zipfile
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_torch_opens_a_sealed_state_by_its_path_and_from_memory(tmp_path):
 
 
 def test_a_line_of_a_growing_file_is_whole_or_not():
-    line = sealed_files.seal_line(json.dumps({"score": 0.25, "name": "a"})).encode()
+    line, rng = sealed_files.seal_line(json.dumps({"score": 0.25, "name": "a"})).encode(), random.Random(0)
     assert json.loads(line)["score"] == 0.25
     assert sealed_files.is_whole_line(line)
     assert sealed_files.is_whole_line(b'{"score": 0.25}'), "of an earlier version"
@@ -150,6 +151,17 @@ def test_a_line_of_a_growing_file_is_whole_or_not():
         changed = bytearray(line)
         changed[place] ^= 1
         assert not sealed_files.is_whole_line(bytes(changed)) or json.loads(changed) == json.loads(line), place
+        for _ in range(20):
+            for at in range(place, min(place + 16, len(line))):
+                changed[at] = line[at] ^ 1 << rng.randrange(8)
+            assert not is_taken(bytes(changed)), changed
+
+
+def is_taken(line: bytes) -> bool:
+    try:
+        return sealed_files.is_whole_line(line) and bool(json.loads(line))
+    except ValueError:
+        return False
 
 
 def test_only_an_archive_without_a_comment_is_sealed(tmp_path):

@@ -187,6 +187,9 @@ def test_every_form_is_written_and_the_numbers_are_those_of_the_cells(make_work:
     known = [cell.get("auc") for cell in found.cells if cell.get("auc") is not None]
     assert about["means"]["linear"]["AUC"]["mean"] == pytest.approx(sum(known) / len(known))
     assert f"{about['means']['linear']['AUC']['mean']:.3f}" in (folder / "table.tex").read_text()
+    written = {name: (folder / name).read_bytes() for name in FORMS}
+    run(work, "loo", configs)
+    assert {name: (folder / name).read_bytes() for name in FORMS} == written, "from finished cells"
 
 
 def test_nothing_to_train_and_unknown_suites_are_refused(make_work: Make, configs: Configs):

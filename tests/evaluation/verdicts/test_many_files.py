@@ -18,6 +18,7 @@ from unmask.evaluation.verdicts.batches import split_batches
 from unmask.evaluation.verdicts.custody.sign import hash_run
 from unmask.evaluation.verdicts.options import PredictOptions
 from unmask.evaluation.verdicts.verdict import Verdict
+from unmask.evaluation.verdicts.verdict_file import VerdictFile
 from unmask.preprocess.stage import Limits
 from unmask.train.run_folder import load_run
 
@@ -107,6 +108,19 @@ def test_a_file_of_something_else_is_neither_read_nor_changed(chain, files, tmp_
         with pytest.raises(UsageError, match="not a file of verdicts"):
             list(module.iterate_verdicts(files[:1], chain.run, device=CPU, options=options(out)))
         assert out.read_bytes() == content
+
+
+def test_a_flipped_bit_costs_the_line_that_it_is_in(chain, files, tmp_path):
+    out = tmp_path / "verdicts.jsonl"
+    verdicts = list(module.iterate_verdicts(files, chain.run, device=CPU, options=options(out)))
+    lines = out.read_bytes().splitlines(keepends=True)
+    place = lines[1].index(b'"verdict": "') + len(b'"verdict": "')
+    for damaged in (lines[1].replace(b'"score": 0.', b'"score": 0.9', 1), b"~" + lines[1][1:], lines[1][:place] + b"x"):
+        out.write_bytes(b"".join([lines[0], damaged.rstrip(b"\n") + b"\n", *lines[2:]]))
+        with VerdictFile(out, "") as file:
+            assert len(file._lines) == len(lines) - 1
+    again = list(module.iterate_verdicts(files, chain.run, device=CPU, options=options(out)))
+    assert scores(again) == pytest.approx(scores(verdicts), abs=1e-6)  # judged alone: another batch
 
 
 def test_a_verdict_says_what_it_was_made_with(chain, files):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,6 +42,16 @@ def test_a_fault_of_the_whole_run_ends_it(monkeypatch):
 
     monkeypatch.setattr(module, "score_items", missing)
     with pytest.raises(MissingInput):
+        module.score_safely(OPENED, {}, CPU, PredictOptions())
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_run_that_cannot_be_read_now_is_no_verdict_about_a_file(monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number), "/run/verdict-models.json")
+
+    monkeypatch.setattr(module, "score_items", fail)
+    with pytest.raises(OSError, match=r"verdict-models\.json"):
         module.score_safely(OPENED, {}, CPU, PredictOptions())
 
 
