@@ -6,7 +6,7 @@ Only specs are made; no network is loaded.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from unmask.cache.weights.trained_on import find_trained_on, write_trained_on
 from unmask.core.crashes import is_crash
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.sharing.partition import Partition
+from unmask.core.sharing.shared_work import Claims
 from unmask.core.stage_report import StageReport
 from unmask.core.warm.kept_values import keep
 from unmask.core.work_folder import WorkFolder
@@ -120,8 +121,13 @@ def prepare_stores(jobs: Sequence[StoreJob], profile: Profile, work: WorkFolder,
         create_store(job.folder, job.spec, media)
         _keep_record(job)
         read_spec(job.folder)
-        claims.remove_leftovers(job.folder, (SPEC, CHECKED, TRAINED_ON), part.choose(job.missing))
+        remove_leftovers(job, claims, part.choose(job.missing))
         _announce(job, shards, why)
+
+
+def remove_leftovers(job: StoreJob, claims: Claims, only: Collection[str] | None) -> None:
+    """Remove temporary files of killed processes from a store; see `Claims.remove_leftovers`."""
+    claims.remove_leftovers(job.folder, (SPEC, CHECKED, TRAINED_ON), only)
 
 
 def _keep_record(job: StoreJob) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
@@ -23,6 +23,9 @@ PLAIN_SECONDS = 5.0
 LEAST_SECONDS, LEAST_SHARE = 5.0, 0.02
 
 _SILENT: ContextVar[bool] = ContextVar("silent_progress", default=False)
+Forward = Callable[[int, int, int], None]
+"""Called with the numbers of items that are finished, of those that failed among them, and of those left out."""
+_FORWARD: ContextVar[Forward | None] = ContextVar("forwarded_progress", default=None)
 
 
 @contextmanager
@@ -33,6 +36,16 @@ def silence_progress(silent: bool = True) -> Iterator[None]:
         yield
     finally:
         _SILENT.reset(before)
+
+
+@contextmanager
+def forward_progress(forward: Forward) -> Iterator[None]:
+    """Within it the counts go to `forward`, and nothing is shown: for a part of work whose bar is elsewhere."""
+    before = _FORWARD.set(forward)
+    try:
+        yield
+    finally:
+        _FORWARD.reset(before)
 
 
 def estimate_remaining(done: float, total: float | None, elapsed: float | None) -> str:
@@ -61,7 +74,8 @@ class Progress:
         self.done = self.failed = 0
         self._started = self._printed = time.monotonic()
         self._rich: RichProgress | None = None
-        self._silent = _SILENT.get()
+        self._forward = _FORWARD.get()
+        self._silent = _SILENT.get() or self._forward is not None
         if not self._silent and sys.stderr.isatty() and log.isEnabledFor(logging.INFO):
             self._rich = RichProgress(
                 TextColumn("{task.description}"),
@@ -84,6 +98,8 @@ class Progress:
         """`count` more are finished, `failed` of them as failures."""
         self.done += count
         self.failed += failed
+        if self._forward:
+            self._forward(count, failed, 0)
         if self._rich:
             self._rich.update(self._task, advance=count, note=self._note())
         elif not self._silent and time.monotonic() - self._printed >= PLAIN_SECONDS:
@@ -94,6 +110,8 @@ class Progress:
     def leave_out(self, count: int) -> None:
         """`count` fewer are left: another process has finished them."""
         self.total -= count
+        if self._forward:
+            self._forward(0, 0, count)
         if self._rich:
             self._rich.update(self._task, total=self.total)
 

@@ -24,6 +24,13 @@ class StageReport:
             f"{self.stage}: {self.given} given = {self.done} done + {self.skipped} skipped + {len(self.failed)} failed"
         )
 
+    def add(self, other: StageReport) -> None:
+        """The counts of other items too."""
+        self.given += other.given
+        self.done += other.done
+        self.skipped += other.skipped
+        self.failed |= other.failed
+
     def as_json(self) -> dict[str, object]:
         return {
             "stage": self.stage,

@@ -30,6 +30,7 @@ class WorkFolder:
     <root>/robustness/                       tokens of corrupted test items, kept for the next call of robustness
     <root>/suites/<name>/                    tables of suite; their trainings are in suites/cells/
     <root>/locks/                            lock files, which name the processes at work
+    <root>/tmp/                              temporary folders, which are removed at the end of a command
     <root>/audit.html                        report of audit
     <root>/audit.json                        its results, which evaluate shows beside its own
     <root>/report.html                       report over all stages and runs
@@ -104,6 +105,10 @@ class WorkFolder:
     @property
     def locks(self) -> Path:
         return self.root / "locks"
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "tmp"
 
     @property
     def audit(self) -> Path:

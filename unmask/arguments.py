@@ -13,6 +13,7 @@ from unmask.core.work_folder import WorkFolder
 
 if TYPE_CHECKING:
     from unmask.preprocess.profiles import Profile
+    from unmask.train.config import TrainConfig
 
 ProfileSettings = str | Path | Mapping[str, Any]
 """Path of a YAML file, or settings by their dotted names: {"preprocess.face_size": 160}."""
@@ -61,3 +62,14 @@ def check_reasons(names: Sequence[str]) -> tuple[str, ...]:
             f"{suggest(unknown[0], REASONS)}all, or some of {','.join(REASONS)}",
         )
     return REASONS if "all" in names else tuple(names)
+
+
+def make_rows(
+    presets: Sequence[str] | Mapping[str, TrainConfig], settings: Mapping[str, Any], *, linear: bool
+) -> dict[str, TrainConfig]:
+    """Name -> configuration of each row of a table, all with `settings`; `linear`: the preset first."""
+    from unmask.train.presets import begin_with_linear, make_preset
+
+    named = presets if isinstance(presets, Mapping) else {name: make_preset(name) for name in presets}
+    configs = {name: config.changed(settings) for name, config in named.items()}
+    return begin_with_linear(configs, make_preset("linear").changed(settings)) if linear else configs

@@ -8,10 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from unmask.arguments import make_rows
 from unmask.core.buckets.mirrored import fetch_folders
 from unmask.core.buckets.opening import open_work_folder, publish_runs
+from unmask.core.engines.choice import choose_worker_device, open_engine
 from unmask.core.errors import UnmaskError
-from unmask.core.machine import choose_device
 from unmask.core.sharing.partition import Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unmask.clip_dataset import ClipDataset
+    from unmask.core.engines.cluster import Cluster
     from unmask.manifests.manifest import Manifest
     from unmask.manifests.scan.parts import ScanPart
     from unmask.train.config import TrainConfig
@@ -130,21 +132,21 @@ class OpenWork:
         split_seed: int = 0,
         jobs: int | None = None,
         device: str = "auto",
+        engine: str = "local",
+        address: str | None = None,
         **settings: Any,
     ) -> SuiteTable:
         """Train and test `linear` and `presets` with each of `seeds` on every split of a suite (docs/suites.md).
 
         `name`: "loo", "matrix", "folds:5", "ffpp-cross" or "fakeavceleb-mrdf". The manifest, its split and the runs
-        stay as they are. `jobs`: trainings at once; None: one on a GPU, else by cores and memory.
+        stay as they are. `jobs`: trainings at once; None: one on a GPU, else by cores and memory. `engine`: see `Work`.
         """
         from unmask.evaluation.suites.suite import run_suite
-        from unmask.train.presets import begin_with_linear, make_preset
 
-        named = presets if isinstance(presets, Mapping) else {one: make_preset(one) for one in presets}
-        configs = {one: config.changed(settings) for one, config in named.items()}
-        rows = begin_with_linear(configs, make_preset("linear").changed(settings)) if linear else configs
-        at = choose_device(device)
-        found = run_suite(self.folder, name, rows, seeds, device=at, split_seed=split_seed, jobs=jobs)
+        rows = make_rows(presets, settings, linear=linear)
+        with open_engine(engine, address, self.folder, device=device) as (cluster, work):
+            at = choose_worker_device(cluster, device)
+            found = run_suite(work, name, rows, seeds, device=at, split_seed=split_seed, jobs=jobs, cluster=cluster)
         return SuiteTable(found, self.folder.suites / found.name)
 
     @property
@@ -171,15 +173,20 @@ class OpenWork:
         return open_dataset(self.folder, self.read_manifest(), split, encoders)
 
     def _scan(
-        self, options: ScanOptions, partition: Partition, previous: Manifest | None, workers: int | None
+        self,
+        options: ScanOptions,
+        partition: Partition,
+        previous: Manifest | None,
+        workers: int | None,
+        cluster: Cluster | None,
     ) -> ManifestTable:
         from unmask.manifests.manifest_lock import hold_manifest
 
         if not partition.is_whole:
-            manifest, report = scan_part(self.folder, options, partition, previous, workers, self.say)
-            return ManifestTable(manifest, StageTable([report]))
+            found = scan_part(self.folder, options, partition, previous, workers, self.say, cluster=cluster)
+            return ManifestTable(found[0], StageTable([found[1]]))
         with hold_manifest(self.folder):
-            manifest, report, clusters = scan_all(self.folder, options, previous, workers, self.say)
+            manifest, report, clusters = scan_all(self.folder, options, previous, workers, self.say, cluster=cluster)
             return self._write(manifest, StageTable([report]), clusters)
 
     def merge_scan(self, parts: Sequence[ScanPart], workers: int | None = None) -> ManifestTable:

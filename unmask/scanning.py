@@ -15,6 +15,7 @@ from unmask.near_duplicates import cluster_files
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from unmask.core.engines.cluster import Cluster
     from unmask.manifests.findings import ScanReport
     from unmask.manifests.manifest import Manifest
     from unmask.manifests.scan.parts import ScanPart
@@ -57,17 +58,18 @@ def scan_all(
     say: Say,
     *,
     is_joined: bool = False,
+    cluster: Cluster | None = None,
 ) -> tuple[Manifest, ScanReport, pa.Table | None]:
     """Scan, and write all tables but the manifest; with the clusters of near-duplicates if they were asked for.
 
-    `is_joined`: `previous` are the parts of this scan, with the files that failed.
+    `is_joined`: `previous` are the parts of this scan, with the files that failed. `cluster`: as in `scan`.
     """
     from unmask.manifests.findings import write_findings
     from unmask.manifests.manifest import write_manifest
     from unmask.manifests.splits.schemes import resplit
 
     keep = partial(write_manifest, work.probes)
-    manifest, report = _scan(options, previous, workers, say, keep=keep, is_joined=is_joined)
+    manifest, report = _scan(options, previous, workers, say, keep=keep, is_joined=is_joined, cluster=cluster)
     write_findings(work.findings, report)
     clusters = cluster_files(work, manifest, workers, say) if options.near else None
     if clusters is not None:
@@ -82,13 +84,15 @@ def scan_part(
     previous: Manifest | None,
     workers: int | None,
     say: Say,
+    *,
+    cluster: Cluster | None = None,
 ) -> tuple[Manifest, ScanReport]:
     """Probe the files of one part, and write it for `merge_scan`."""
     from unmask.manifests.manifest_lock import hold_scan_part
     from unmask.manifests.scan.parts import write_scan_part
 
     with hold_scan_part(work, partition):
-        manifest, report = _scan(options, previous, workers, say, partition=partition)
+        manifest, report = _scan(options, previous, workers, say, partition=partition, cluster=cluster)
         write_scan_part(work, partition, manifest, options.as_json())
     say(f"part {partition} of the scan is finished: {len(manifest)} files; when all are, join them with `unmask merge`")
     return manifest, report
@@ -123,6 +127,7 @@ def _scan(
     partition: Partition = WHOLE,
     keep: Callable[[Manifest], None] | None = None,
     is_joined: bool = False,
+    cluster: Cluster | None = None,
 ) -> tuple[Manifest, ScanReport]:
     from unmask.manifests.scan.scan import scan
 
@@ -140,5 +145,6 @@ def _scan(
         partition=partition,
         keep=keep,
         is_joined=is_joined,
+        cluster=cluster,
         say=say,
     )

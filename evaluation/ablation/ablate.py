@@ -11,12 +11,14 @@ import numpy as np
 import torch
 
 from unmask.cache.stage import open_tokens
+from unmask.core.engines.cluster import Cluster
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.file_lock import Held
 from unmask.core.hashing import fingerprint
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.ablation.ablation_files import name_ablation, write_ablation
 from unmask.evaluation.ablation.ablation_table import Ablation, AblationRow, list_figures
+from unmask.evaluation.ablation.cells_on_cluster import AblationCell, train_on_cluster
 from unmask.evaluation.ablation.differences import add_differences, choose_base
 from unmask.evaluation.evaluate import add_audit, evaluate, find_evaluation
 from unmask.evaluation.predictions import read_predictions
@@ -42,12 +44,13 @@ def ablate(
     device: torch.device,
     split: Split = "test",
     base: str | None = None,
+    cluster: Cluster | None = None,
 ) -> Ablation:
     """Train and evaluate the missing runs of `presets` x `seeds`; also written to a folder of its own.
 
     Every row is compared with the row `base` (None: `linear`, else the first) over the same items and seeds.
     A preset that this data cannot train (no audio, for example) is a row with the problem; if none can be trained,
-    raises `UsageError`. A stopped ablation is not written: an earlier table stays.
+    raises `UsageError`. A stopped ablation is not written: an earlier table stays. On a `cluster`, every run is a task.
     """
     seeds = tuple(dict.fromkeys(seeds))
     configs = {name: [config.changed({"seed": seed}) for seed in seeds] for name, config in presets.items()}
@@ -57,7 +60,7 @@ def ablate(
     began = time.time()
     manifest = read_manifest(work.manifest)
     data = TokenData.load(manifest, open_tokens(work, manifest))
-    rows, evaluated, stopped = _train_presets(configs, data, work, device, split)
+    rows, evaluated, stopped = _train_presets(configs, data, work, device, split, cluster)
     if not stopped and not any(row.runs for row in rows):
         raise UsageError("none of the presets can be trained on this data", rows[0].problem or "")
     if base in evaluated and not stopped:
@@ -84,9 +87,18 @@ def ablate(
 
 
 def _train_presets(
-    configs: Mapping[str, Sequence[TrainConfig]], data: TokenData, work: WorkFolder, device: torch.device, split: Split
+    configs: Mapping[str, Sequence[TrainConfig]],
+    data: TokenData,
+    work: WorkFolder,
+    device: torch.device,
+    split: Split,
+    cluster: Cluster | None,
 ) -> tuple[list[AblationRow], dict[str, list[Evaluation]], bool]:
     """A row per preset, the evaluations of those that could be trained, and whether the user stopped."""
+    if cluster is not None:
+        if train_on_cluster(cluster, _train_cell, work, configs, device, split):
+            return [], {}, True
+        device = torch.device("cpu")  # of this machine, which finds everything trained and evaluated
     rows: list[AblationRow] = []
     evaluated: dict[str, list[Evaluation]] = {}
     for preset, chosen in configs.items():
@@ -97,6 +109,15 @@ def _train_presets(
             evaluated[preset] = evaluations
         rows.append(_build_row(preset, evaluations, work, problem))
     return rows, evaluated, False
+
+
+def _train_cell(cell: AblationCell) -> None:
+    """Train and evaluate one run on a machine of a cluster. A refused one is met again, and told of, by `ablate`."""
+    manifest = read_manifest(cell.work.manifest)
+    data = TokenData.load(manifest, open_tokens(cell.work, manifest))
+    if cell.device == "cpu":
+        torch.set_num_threads(cell.threads)
+    _train_preset([cell.config], data, cell.work, torch.device(cell.device), cell.split)
 
 
 def _list_warnings(

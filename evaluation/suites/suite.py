@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from unmask.cache.stage import open_tokens
+from unmask.core.engines.cluster import Cluster, Need
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.core.hashing import fingerprint
@@ -45,12 +46,13 @@ def run_suite(
     device: torch.device,
     split_seed: int = 0,
     jobs: int | None = None,
+    cluster: Cluster | None = None,
 ) -> SuiteResult:
     """Train and score the missing cells of `suite` x `presets` x `seeds`; also written to a folder of its own.
 
     The manifest and the runs of the work folder are only read. A split that is refused or lacks a class is a cell with
     a reason. `jobs`: cells at once (None: one on a GPU, else as many as cores and memory allow). Ctrl-C keeps the
-    finished cells; a stopped suite is not written.
+    finished cells; a stopped suite is not written. On a `cluster` every cell is a task.
     """
     chosen, seeds = parse_suite(suite), tuple(dict.fromkeys(seeds))
     if not presets or not seeds:
@@ -63,7 +65,7 @@ def run_suite(
     root = WorkFolder(work.root.absolute())  # worker processes may have another working directory
     waiting = [CellJob(root=root.root, cells=root.suites / "cells", cell=cell, device=str(device)) for cell in cells]
     with hold_lock(work.suites / name / "lock", "this suite"):
-        found, stopped = _run_cells(str(chosen), waiting, jobs or choose_jobs(data, device))
+        found, stopped = _run_cells(str(chosen), waiting, jobs, data, device, cluster)
         result = SuiteResult(
             name=name,
             suite=str(chosen),
@@ -86,8 +88,12 @@ def choose_jobs(data: TokenData, device: torch.device) -> int:
     """Cells at once: one on a GPU, else one per core as far as each process has room for its tokens."""
     if device.type != "cpu":
         return 1
-    tokens = sum(stream.bytes for stream in data.all_streams.values()) / GIB
-    return max(1, min(count_cores(), math.floor(0.8 * read_memory_gib()[0] / (PROCESS_GIB + 2 * tokens))))
+    return max(1, min(count_cores(), math.floor(0.8 * read_memory_gib()[0] / _estimate_gib(data))))
+
+
+def _estimate_gib(data: TokenData) -> float:
+    """Memory of a process that trains a cell."""
+    return PROCESS_GIB + 2 * sum(stream.bytes for stream in data.all_streams.values()) / GIB
 
 
 def _list_cells(
@@ -101,8 +107,11 @@ def _list_cells(
     ]
 
 
-def _work(jobs: Sequence[CellJob], at_once: int) -> Iterator[CellResult]:
+def _work(jobs: Sequence[CellJob], at_once: int, cluster: Cluster | None, need: Need) -> Iterator[CellResult]:
     """Results in the order of `jobs`, of one process or several."""
+    if cluster is not None:
+        yield from cluster.run_tasks(run_cell, jobs, need=need, most=at_once)
+        return
     if at_once == 1:
         yield from map(run_cell, jobs)
         return
@@ -112,16 +121,24 @@ def _work(jobs: Sequence[CellJob], at_once: int) -> Iterator[CellResult]:
         yield refuse_cell(job.cell, result.problem) if isinstance(result, Failure) else result
 
 
-def _run_cells(label: str, jobs: Sequence[CellJob], at_once: int) -> tuple[dict[str, CellResult], bool]:
+def _run_cells(
+    label: str,
+    jobs: Sequence[CellJob],
+    at_once: int | None,
+    data: TokenData,
+    device: torch.device,
+    cluster: Cluster | None,
+) -> tuple[dict[str, CellResult], bool]:
     """Results by the keys of the cells, and whether the user stopped."""
     found = {job.cell.key: done for job in jobs if (done := read_cell(job.folder, job.cell.key))}
+    need = Need(gpus=int(device.type == "cuda"), memory_gib=_estimate_gib(data))
     left = [job for job in jobs if job.cell.key not in found]
-    at_once = min(at_once, max(1, len(left)))
-    log.info("suite %s: %d cells, %d of them finished before; %d at once", label, len(jobs), len(found), at_once)
+    slots = min(at_once or (cluster.count_slots(need) if cluster else choose_jobs(data, device)), max(1, len(left)))
+    log.info("suite %s: %d cells, %d of them finished before; %d at once", label, len(jobs), len(found), slots)
     stopped = False
     try:
         with Progress(f"suite {label}", len(left), "cells") as bar:
-            for result in _work(left, at_once):
+            for result in _work(left, slots, cluster, need):
                 found[result.key] = result
                 bar.advance()
     except KeyboardInterrupt:

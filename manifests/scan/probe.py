@@ -13,6 +13,7 @@ from typing import Any, Literal
 import av
 
 from unmask.core.crashes import CRASHED, as_run_error, describe_crash, read_message
+from unmask.core.engines.cluster import Cluster
 from unmask.core.errors import BadMedia
 from unmask.core.fact_table import check_storable
 from unmask.core.files.read_failures import raise_disk_failure, read_surely
@@ -32,6 +33,7 @@ from unmask.media.images import open_image
 
 # Files per task: starting a task costs as much as ten headers. A chunk that crashes is repeated file by file.
 CHUNK = 32
+PARTS_PER_CPU, MOST_CHUNKS = 4, 64
 TIMEOUT_S = 30.0
 FULL_TIMEOUT_S = 600.0
 # Imported once, by the process that the workers are forked from.
@@ -78,14 +80,31 @@ class Chunk:
     """Read each file whole, for its `sha256`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _ProbePart:
+    """Files that one task of a cluster probes."""
+
+    rows: tuple[tuple[MediaRow, Path], ...]
+    full_content: bool
+
+
 def probe_rows(
-    rows: Iterable[tuple[MediaRow, Path]], *, total: int, workers: int, full_content: bool = False, fork: bool = False
+    rows: Iterable[tuple[MediaRow, Path]],
+    *,
+    total: int,
+    workers: int,
+    full_content: bool = False,
+    fork: bool = False,
+    cluster: Cluster | None = None,
 ) -> Iterator[MediaRow]:
     """The rows with their header fields, in the same order; bad files get `status` failed and a `reason`.
 
-    `fork`: as in `run_isolated`.
+    `fork`: as in `run_isolated`. On a `cluster`, every task probes some of the files.
     """
     if not total:
+        return
+    if cluster is not None:
+        yield from _probe_on_cluster(cluster, rows, total, workers, full_content)
         return
     waiting: deque[list[MediaRow]] = deque()
     chunks = _make_chunks(rows, waiting, full_content)
@@ -98,6 +117,23 @@ def probe_rows(
             for row, probe in zip(waiting.popleft(), probes, strict=True):
                 progress.advance(failed=int(probe.reason is not None))
                 yield with_probe(row, {name: getattr(probe, name) for name in FIELDS})
+
+
+def _probe_on_cluster(
+    cluster: Cluster, rows: Iterable[tuple[MediaRow, Path]], total: int, workers: int, full_content: bool
+) -> Iterator[MediaRow]:
+    # Several parts per CPU, so that the CPUs end together; a part costs as much as a hundred headers.
+    chunks = min(MOST_CHUNKS, -(-total // (PARTS_PER_CPU * cluster.cpus * CHUNK)))
+    pending = iter(rows)
+    batches = iter(lambda: tuple((row, path.absolute()) for row, path in islice(pending, chunks * CHUNK)), ())
+    parts = (_ProbePart(batch, full_content) for batch in batches)
+    with Progress("scan", total, "files") as progress:
+        for probed in cluster.run_tasks(_probe_part, parts, most=workers, bar=progress):
+            yield from probed
+
+
+def _probe_part(part: _ProbePart) -> list[MediaRow]:
+    return list(probe_rows(part.rows, total=len(part.rows), workers=1, full_content=part.full_content))
 
 
 def with_probe(row: MediaRow, probe: Mapping[str, Any]) -> MediaRow:

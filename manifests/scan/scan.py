@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from unmask.core.crashes import is_crash
+from unmask.core.engines.cluster import Cluster
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.process_pool import count_cores
 from unmask.core.sharing.partition import WHOLE, Partition
@@ -48,6 +49,7 @@ def scan(
     follow_links: bool = False,
     partition: Partition = WHOLE,
     is_joined: bool = False,
+    cluster: Cluster | None = None,
     say: Say,
 ) -> tuple[Manifest, ScanReport]:
     """One row per media file of every dataset in the folders `data`, in the order of datasets and paths.
@@ -58,7 +60,8 @@ def scan(
     too, and links to files anywhere. `keep` receives the manifest before it is split, so that a refused split costs no
     second probing. `say` receives one line per dataset (counts per split and label, or the names looked for) and per
     conflict. `partition`: only its files, not split. `is_joined`: `previous` are all parts of this scan, whose failed
-    files stay so. `MissingInput` when there is no dataset; `UsageError` for wrong options and for a split that leaks.
+    files stay so. `cluster`: whose machines probe the files. `MissingInput` when there is no dataset; `UsageError` for
+    wrong options and for a split that leaks.
     """
     parse(scheme)
     level = _parse_level(compression)
@@ -70,7 +73,8 @@ def scan(
         raise MissingInput(*_describe_nothing(roots, found, scanned))
     report = _start_report(roots, found, scanned)
     _keep_partition(scanned, report, partition)
-    rows = _probe_all(found, scanned, report, previous, workers or count_cores(), full_content, is_joined)
+    workers = workers or (count_cores() if cluster is None else cluster.cpus)
+    rows = _probe_all(found, scanned, report, previous, workers, full_content, is_joined, cluster)
     # Whoever lists a file in a table means the file that a link leads to.
     linked = [dataset.key for dataset in found if follow_links or dataset.is_table]
     manifest = from_rows(rows, {dataset.key: str(dataset.root.resolve()) for dataset in found}, linked)
@@ -131,6 +135,7 @@ def _probe_all(
     workers: int,
     full_content: bool,
     is_joined: bool,
+    cluster: Cluster | None,
 ) -> Iterator[MediaRow]:
     """The rows with the header fields of their files; counts the outcomes in `report`.
 
@@ -146,6 +151,7 @@ def _probe_all(
         total=total,
         workers=workers,
         full_content=full_content,
+        cluster=cluster,
     )
     for part in waiting:
         for number, is_reused in enumerate(part.reused):

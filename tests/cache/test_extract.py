@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+from unmask.cache import fill_stores as build
 from unmask.cache import media_reads
-from unmask.cache import stage as build
 from unmask.cache.encoders import make_encoder
 from unmask.cache.projections.projection import projection
 from unmask.cache.shard_media import ShardMedia

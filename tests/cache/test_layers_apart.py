@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from unmask.cache import dry_run, stage
+from unmask.cache import dry_run, fill_stores
 from unmask.cache.adaptation.stage import choose_encoder
 from unmask.cache.encoders.families.speech import SpeechFrames
 from unmask.cache.profile_choice import read_stored_profile, replace_weights, resolve_profile
@@ -164,7 +164,7 @@ def test_a_kill_between_the_layers_of_a_shard_loses_nothing(
     for path in sorted(media.work.tokens.rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
 
-    write, written = stage._write, []
+    write, written = fill_stores.write_store_shard, []
 
     def killed(job: Any, *rest: Any) -> None:
         if len(written) == 2:
@@ -173,7 +173,7 @@ def test_a_kill_between_the_layers_of_a_shard_loses_nothing(
         write(job, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stage, "_write", killed)
+        patch.setattr(fill_stores, "write_store_shard", killed)
         with pytest.raises(KeyboardInterrupt):
             run(media, APART)
     assert written == NAMES[:2]

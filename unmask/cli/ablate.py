@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from unmask.cli.options import (
+    Address,
     Call,
     Device,
+    EngineName,
     Linear,
     Seeds,
     SettingsFile,
@@ -45,6 +47,8 @@ def ablate(
     settings: SettingsFile = None,
     assignments: TrainAssignments = None,
     device: Device = "auto",
+    engine: EngineName = "local",
+    address: Address = None,
 ) -> None:
     """Train and evaluate presets x seeds on the same tokens, after the preset `linear`, and print one table."""
     from unmask.evaluation.ablation.ablation_table import render_ablation
@@ -61,7 +65,9 @@ def ablate(
         configs[name] = change_settings(variant, settings, [*(assignments or []), *changes])
     if linear:
         configs = begin_with_linear(configs, *make_configs(["linear"], settings, assignments).values())
-    found = call.work.ablate(configs, split_numbers(seeds), linear=False, base=base, device=device).details
+    found = call.work.ablate(
+        configs, split_numbers(seeds), linear=False, base=base, device=device, engine=engine, address=address
+    ).details
     call.console.show(render_ablation(found))
     call.console.result |= found.as_json()
     if found.stopped:

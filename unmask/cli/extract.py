@@ -8,9 +8,11 @@ import typer
 
 from unmask.cli.options import (
     DEFAULT_MAX_FAILURES,
+    Address,
     Assignments,
     Call,
     Device,
+    EngineName,
     MaxFailures,
     ProfileName,
     SettingsFile,
@@ -41,6 +43,8 @@ def extract(
         int, typer.Option("--batch-size", min=1, help="Largest number of clips that are encoded at once.")
     ] = 64,
     shard: Shard = None,
+    engine: EngineName = "local",
+    address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate tokens, bytes and time; write nothing.")] = False,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
@@ -55,7 +59,9 @@ def extract(
         found = estimate(manifest, chosen, call.work.folder, device=at, batch_size=batch_size, partition=part)
         call.console.show_estimate(found)
         return
-    reports = call.work.extract(chosen, device=device, batch_size=batch_size, shard=shard, max_failures=1)
+    reports = call.work.extract(
+        chosen, device=device, batch_size=batch_size, shard=shard, engine=engine, address=address, max_failures=1
+    )
     call.console.show_stages(reports, max_failures)
 
 

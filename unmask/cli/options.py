@@ -53,6 +53,16 @@ Shard = Annotated[
     str | None,
     typer.Option("--shard", help="Do part i of n on this machine, as i/n; `unmask merge` joins the parts."),
 ]
+EngineName = Annotated[
+    str,
+    typer.Option("--engine", help="local, or ray: a Ray cluster does the parts of the work (docs/parallel.md)."),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address", help="The Ray cluster, as HOST:PORT or auto (default: one that is started here meanwhile)."
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Number of worker processes (default: one per CPU core).")
 ]

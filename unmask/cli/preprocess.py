@@ -9,8 +9,10 @@ import typer
 from unmask.arguments import check_reasons
 from unmask.cli.options import (
     DEFAULT_MAX_FAILURES,
+    Address,
     Assignments,
     Call,
+    EngineName,
     MaxFailures,
     Memory,
     ProfileName,
@@ -40,6 +42,8 @@ def preprocess(
         typer.Option("--retry", help="Try files again that failed for these reasons: timeout,no_face,... or all."),
     ] = None,
     shard: Shard = None,
+    engine: EngineName = "local",
+    address: Address = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate clips, bytes and time; write nothing.")] = False,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
@@ -60,6 +64,14 @@ def preprocess(
         )
         return
     reports = call.work.preprocess(
-        chosen, workers=workers, timeout=timeout, memory=memory, retry=reasons, shard=shard, max_failures=1
+        chosen,
+        workers=workers,
+        timeout=timeout,
+        memory=memory,
+        retry=reasons,
+        shard=shard,
+        engine=engine,
+        address=address,
+        max_failures=1,
     )
     call.console.show_stages(reports, max_failures)

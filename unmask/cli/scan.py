@@ -10,8 +10,10 @@ import typer
 from unmask.cli.options import (
     DEFAULT_MAX_FAILURES,
     SCHEMES,
+    Address,
     AllowLeaks,
     Call,
+    EngineName,
     MaxFailures,
     Near,
     Shard,
@@ -47,6 +49,8 @@ def scan(
     fresh: Annotated[bool, typer.Option("--fresh", help="Probe unchanged files again too.")] = False,
     workers: Workers = None,
     shard: Shard = None,
+    engine: EngineName = "local",
+    address: Address = None,
     max_failures: MaxFailures = DEFAULT_MAX_FAILURES,
 ) -> None:
     """Find the datasets, probe every file's header and assign leak-proof splits (writes work/manifest.parquet)."""
@@ -63,6 +67,8 @@ def scan(
         fresh=fresh,
         workers=workers,
         shard=shard,
+        engine=engine,
+        address=address,
         max_failures=1,
     )
     if shard is None:

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from unmask.cli.options import (
+    Address,
     Call,
     Device,
+    EngineName,
     Linear,
     Seeds,
     SettingsFile,
@@ -39,6 +41,8 @@ def suite(
     settings: SettingsFile = None,
     assignments: TrainAssignments = None,
     device: Device = "auto",
+    engine: EngineName = "local",
+    address: Address = None,
 ) -> None:
     """Train and test presets x seeds on every split of a suite, without changing the split of the work folder."""
     from unmask.evaluation.suites.suite_table import render_suite
@@ -49,7 +53,15 @@ def suite(
     if linear:
         configs = begin_with_linear(configs, *make_configs(["linear"], settings, assignments).values())
     found = call.work.suite(
-        name, configs, split_numbers(seeds), linear=False, split_seed=split_seed, jobs=jobs, device=device
+        name,
+        configs,
+        split_numbers(seeds),
+        linear=False,
+        split_seed=split_seed,
+        jobs=jobs,
+        device=device,
+        engine=engine,
+        address=address,
     )
     call.console.show(render_suite(found.details))
     call.console.result |= found.details.as_json()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from unmask.core.work_folder import WorkFolder
 from unmask.tables import Row, Table
 
 if TYPE_CHECKING:
     from unmask.evaluation.probe.probe import Probe
+    from unmask.manifests.manifest import Manifest
+    from unmask.preprocess.profiles import Profile
 
 
 class ProbeTable(Table):
@@ -48,3 +51,16 @@ class ProbeTable(Table):
         from unmask.evaluation.probe.probe_files import explain
 
         return [f"{part.modality}, {explain(part)}" for part in self.probe.modalities]
+
+
+def probe_encoders(
+    work: WorkFolder, manifest: Manifest, profile: Profile, out: str | Path | None, **options: Any
+) -> ProbeTable:
+    """Probe with the `options` of `probe`, and write its files into the folder `out` (None: <work>/probe)."""
+    from unmask.evaluation.probe.probe import probe
+    from unmask.evaluation.probe.probe_files import write_probe
+
+    found = probe(manifest, profile, work, **options)
+    folder = work.probe if out is None else Path(out)
+    write_probe(folder, found)
+    return ProbeTable(found, folder)

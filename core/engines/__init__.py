@@ -1,0 +1,1 @@
+"""Where the parts of a stage run: here, or on a cluster."""
