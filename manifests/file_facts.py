@@ -24,8 +24,9 @@ SLACK_NS = 10_000_000_000
 class Scanned:
     """A file as the manifest has it."""
 
-    bytes: int | None
+    bytes: int
     mtime_ns: int | None
+    """None: the manifest is of no scan, and every file is taken for the one that it names."""
     content: str
     """Of `hash_quickly`; "" where the scan could not read it."""
     asked_ns: int
@@ -67,7 +68,7 @@ def _measure_scanned(measure: Measure, path: Path, scanned: Scanned, *rest: Any)
 def _check_content(path: Path, scanned: Scanned) -> None:
     about = path.stat()
     is_old = about.st_ctime_ns < scanned.asked_ns and about.st_mtime_ns == scanned.mtime_ns
-    if not scanned.content or (is_old and about.st_size == scanned.bytes):
+    if not scanned.content or scanned.mtime_ns is None or (is_old and about.st_size == scanned.bytes):
         return
     if hash_quickly(path) != scanned.content:
         raise BadMedia(path, "vanished", "changed since the scan", "Scan again")
