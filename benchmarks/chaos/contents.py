@@ -31,6 +31,7 @@ TIMES = frozenset({"seconds", "train_seconds", "began", "ended", "created", "dat
 """Keys of JSON files whose values are times."""
 IGNORED_KEYS = TIMES | {KEY}
 ANSWER = "(what it printed)"
+SCORE_DIGITS = 4
 BROKEN = "not what was written"
 TIMED = "summary.json"
 """File of a bundle that holds a time, so that its checksum differs."""
@@ -82,7 +83,7 @@ def hash_content(path: Path) -> str:
 def _describe_json(path: Path, content: bytes) -> bytes:
     """`ValueError` for what is no JSON object."""
     if path.name == VERDICTS:
-        values: list[Any] = [json.loads(line) for line in _join_verdicts(content).splitlines()]
+        values: list[Any] = [_round(json.loads(line)) for line in _join_verdicts(content).splitlines()]
     elif path.suffix == ".jsonl":
         values = read_lines(path)
     elif KEY.encode() in content:
@@ -93,6 +94,15 @@ def _describe_json(path: Path, content: bytes) -> bytes:
         read_listing(path.parent)
         values = [_without_timed(value) for value in values]
     return json.dumps([leave_out_times(value) for value in values], sort_keys=True).encode()
+
+
+def _round(value: Any) -> Any:
+    """A file that is judged again, without the others of its batch, has other last digits."""
+    if isinstance(value, dict):
+        return {name: _round(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_round(one) for one in value]
+    return round(value, SCORE_DIGITS) if isinstance(value, float) else value
 
 
 def _without_timed(bundle: dict[str, Any]) -> dict[str, Any]:
