@@ -106,10 +106,22 @@ def test_the_age_is_in_the_unit_that_says_most(seconds: int, age: str):
 
 def test_a_damaged_run_is_listed_with_its_problem(capsys, work: Path):
     (work / "runs" / "full-s0-1" / "config.json").write_text("no json")
-    code, found, _ = call(capsys, work, "runs", "ls")
+    code, found, err = call(capsys, work, "runs", "ls")
     assert code == 0
     assert found["runs"][-1]["purpose"] == "damaged"
     assert "config.json" in found["runs"][-1]["problem"]
+    assert "runs/full-s0-1/config.json: damaged, not JSON (train again)" in err
+
+
+@pytest.mark.parametrize("command", [("ls",), ("show", "full-s0-1")])
+def test_a_damaged_evaluation_is_told_with_the_remedy(capsys, work: Path, command: tuple[str, ...]):
+    path = work / "runs" / "full-s0-1" / "evaluation.json"
+    path.write_bytes(path.read_bytes()[:100])
+    code, found, err = call(capsys, work, "runs", *command, "--quiet")
+    assert code == 0
+    row = found["runs"][-1] if command == ("ls",) else found["run"]
+    assert (row["purpose"], row["macro_auc"]) == ("damaged", None)
+    assert "runs/full-s0-1/evaluation.json: damaged, not JSON (unmask evaluate)" in err
 
 
 def test_show_tells_settings_encoders_and_files(capsys, work: Path):
