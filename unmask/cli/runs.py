@@ -124,6 +124,7 @@ def _describe(run: Run) -> dict[str, Any]:
     from datetime import datetime
 
     from unmask.run import FIGURES, INTERVAL
+    from unmask.train.run_choice import refuse_damaged
     from unmask.train.run_folder import INPUTS
     from unmask.train.run_upkeep import measure_run
 
@@ -131,6 +132,7 @@ def _describe(run: Run) -> dict[str, Any]:
     keys = (*about, "evaluated", *FIGURES, *INTERVAL)
     row: dict[str, Any] = {"run": run.name, "purpose": run.purpose, "finished": run.finished, "problem": None}
     try:
+        refuse_damaged(run.folder)
         row |= run.as_row()
     except (MissingInput, ValueError) as error:
         problem, _, hint = str(error).partition("\n")
