@@ -110,7 +110,15 @@ def test_a_damaged_run_is_listed_with_its_problem(capsys, work: Path):
     assert code == 0
     assert found["runs"][-1]["purpose"] == "damaged"
     assert "config.json" in found["runs"][-1]["problem"]
-    assert "runs/full-s0-1/config.json: damaged, not JSON (train again)" in err
+    assert "runs/full-s0-1/config.json: damaged, not JSON (unmask train with its settings" in err
+    assert "or unmask runs rm full-s0-1)" in err
+
+
+def test_a_run_that_does_not_say_what_it_is_for_is_damaged(capsys, work: Path):
+    (work / "runs" / "full-cdan-s0-3" / "purpose.json").write_text("no json")
+    code, found, err = call(capsys, work, "runs", "ls")
+    assert (code, found["runs"][0]["purpose"]) == (0, "damaged")
+    assert "full-cdan-s0-3/purpose.json: damaged" in err
 
 
 @pytest.mark.parametrize("command", [("ls",), ("show", "full-s0-1")])
@@ -151,6 +159,21 @@ def test_rm_removes_the_named_runs_alone(capsys, work: Path):
     code, found, _ = call(capsys, work, "runs", "rm", *names, "--yes")
     assert (code, found["removed"]) == (0, list(names))
     assert [path.name for path in (work / "runs").iterdir()] == ["full-s1-2"]
+
+
+def test_rm_removes_a_run_whose_lock_another_command_asks_for_meanwhile(capsys, work: Path, monkeypatch):
+    run, remove = work / "runs" / "full-s0-1", os.rmdir
+
+    def remove_folder(path: Any, **options: Any) -> None:
+        if not asked:
+            asked.append(path)
+            (run / "lock").touch()
+        remove(path, **options)
+
+    asked: list[Any] = []
+    monkeypatch.setattr(os, "rmdir", remove_folder)
+    code, found, _ = call(capsys, work, "runs", "rm", run.name, "--yes")
+    assert (code, found["removed"], run.exists(), len(asked)) == (0, [run.name], False, 1)
 
 
 def test_rm_leaves_a_run_in_training_and_folders_elsewhere(capsys, work: Path, tmp_path: Path):
