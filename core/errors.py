@@ -4,6 +4,7 @@ UnmaskError            1  (base class; raised directly only for bugs of unmask)
 |- UsageError          2  wrong usage or settings
 |- ItemsFailed         3  the stage finished, but too many items failed
 |- MissingInput        4  needed input missing or stale
+|  |- DamagedInput     4  it is there, and not as it was written
 |- NoSpace             4  the disk or quota of the output folder is full
 |- NotAllowed          4  no permission to read or write a file or folder
 |- MachineFailed       4  no memory, no file handles or no GPU left
@@ -66,6 +67,10 @@ class MissingInput(UnmaskError):
     """An input file or folder is missing, of another kind, or out of date."""
 
     exit_code = 4
+
+
+class DamagedInput(MissingInput):
+    """An input is there, but not as it was written. Whoever can do without the input cannot do without knowing this."""
 
 
 class NoSpace(UnmaskError):

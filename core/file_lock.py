@@ -94,6 +94,9 @@ def _open(path: Path) -> int:
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         except FileNotFoundError:  # the folder was removed in between
             continue
+        except FileExistsError:  # it was there for mkdir, and gone when that looked at what is there
+            if os.path.lexists(path.parent) and not path.parent.is_dir():
+                raise
         except OSError as error:
             if error.errno in NO_SPACE_ERRNOS:
                 raise NoSpace(f"{path.parent}: no space left for a lock file", FREE_SPACE) from error

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from unmask.cache.encoders import find_source, find_stream_name, is_own
 from unmask.cache.spec import Modality
 from unmask.cache.stage import extract, open_tokens
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import DamagedInput, MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.control_features import average_tokens
 from unmask.evaluation.controls import score_mean_tokens
@@ -89,6 +89,7 @@ def open_random_tokens(
     """Tokens of random encoders for the items of `opened`. `networks`: extract what is missing of these.
 
     None: those that are there, of the run's own networks before the tiny ones; without any, the result is None.
+    `DamagedInput` for those that are there and damaged.
     """
     manifest, profile = opened.manifest, opened.data.profile
     modalities = {name: stream.spec.modality for name, stream in opened.data.streams.items()}
@@ -101,6 +102,8 @@ def open_random_tokens(
         try:
             found = open_tokens(work, manifest, make_random_profile(profile, modalities, kind))
             return kind, TokenData.load(manifest, found)
+        except DamagedInput:
+            raise
         except (MissingInput, UsageError):
             continue
     return None

@@ -79,7 +79,7 @@ def find_run(runs: Path, named: str | Path | None, ensemble: int | None = None) 
         return _find_named(runs, Path(named))
     found = list_run_folders(runs)
     for run in found:
-        _refuse_damaged(run)
+        refuse_damaged(run)
         if read_purpose(run) == "train" and ensemble in (None, len(list_members(run))):
             return run
     if ensemble is not None:
@@ -90,7 +90,7 @@ def find_run(runs: Path, named: str | Path | None, ensemble: int | None = None) 
     raise MissingInput(f"{runs}: no trained run", REMEDY)
 
 
-def _refuse_damaged(run: Path) -> None:
+def refuse_damaged(run: Path) -> None:
     """`MissingInput` for a run that does not say what it is for: an older one would be taken in its place."""
     for path in (run / INPUTS, run / CONFIG, run / PURPOSE):
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from unmask.cache.store.inventory import measure_size
 from unmask.core.atomic_files import remove_path
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock, take_lock
@@ -36,7 +38,7 @@ def alone_with_run(
 
 def measure_run(run: Path) -> int:
     """Bytes of all files of a run."""
-    return sum(path.stat().st_size for path in run.rglob("*") if path.is_file())
+    return measure_size(run)
 
 
 def list_spent_states(runs: Path) -> list[Path]:
@@ -85,4 +87,9 @@ def remove_run(runs: Path, run: Path) -> None:
     if run.resolve().parent != runs.resolve():
         raise UsageError(f"{run}: not a run of {runs}", "unmask runs ls lists them")
     with hold_lock(run / LOCK, WHAT):
-        remove_path(run)
+        try:
+            remove_path(run)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            remove_path(run)  # another command that asked for the lock made its file again

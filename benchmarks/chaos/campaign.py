@@ -77,8 +77,9 @@ class Campaign:
         return outcome
 
     def _check_disturbed(self, scene: Scene, fault: Fault, outcome: Outcome) -> None:
+        explained = list_explained(scene.stage, fault, [ended.code for ended in scene.log])
         for ended in scene.log:
-            if ended.code not in fault.codes and ended.code != scene.stage.ends:
+            if ended.code not in explained:
                 outcome.wrong_ends.append(f"exit code {ended.code}: {_last_line(scene)}")
             self._check_process(ended, outcome)
         if fault.is_quiet and "Traceback (most recent call last)" in scene.read_log():
@@ -91,7 +92,8 @@ class Campaign:
             changed = {*found.lost, *found.differing} - harmed
             if scene.stage.name == "verify" and scene.notes[0].startswith(("media/", "tokens/")):
                 changed |= harmed & set(found.differing)
-            outcome.silent += sorted(changed)
+            if not (scene.stage.lists_damage and all(name in scene.read_log() for name in harmed)):
+                outcome.silent += sorted(changed)
 
     def _check_again(self, scene: Scene, again: Ended, outcome: Outcome) -> None:
         if again.code not in (scene.stage.ends, scene.stage.ends_again):
@@ -124,6 +126,12 @@ def pair(stages: Sequence[Stage], faults: Sequence[Fault], rng: random.Random) -
     met = [[(stage, fault) for stage, fault in turn if fault.meets(stage)] for turn in turns]
     longest = max(len(turn) for turn in met)
     return [turn[place] for place in range(longest) for turn in met if place < len(turn)]
+
+
+def list_explained(stage: Stage, fault: Fault, codes: Sequence[int]) -> set[int | None]:
+    """Exit codes that the commands of a round may have; `codes` are those that they had."""
+    done = fault.meets_itself and stage.ends in codes
+    return {*fault.codes, stage.ends, *([stage.ends_again] if done else [])}
 
 
 def _measure_own_work() -> float:

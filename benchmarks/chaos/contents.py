@@ -30,6 +30,8 @@ TIMES = frozenset({"seconds", "train_seconds", "began", "ended", "created", "dat
 }
 """Keys of JSON files whose values are times."""
 IGNORED_KEYS = TIMES | {KEY}
+SIZES = frozenset({"bytes", "files"})
+"""Keys of what lists print: the sizes of files, which a damaged file has too."""
 ANSWER = "(what it printed)"
 SCORE_DIGITS = 4
 BROKEN = "not what was written"
@@ -154,18 +156,19 @@ def _describe_weights(path: Path) -> bytes:
     return found.digest()
 
 
-def leave_out_times(value: Any) -> Any:
+def leave_out_times(value: Any, keys: Collection[str] = IGNORED_KEYS) -> Any:
     """A value of JSON without the entries that differ between two runs of the same command."""
     if isinstance(value, dict):
-        return {key: leave_out_times(inner) for key, inner in value.items() if key not in IGNORED_KEYS}
-    return [leave_out_times(inner) for inner in value] if isinstance(value, list) else value
+        return {key: leave_out_times(inner, keys) for key, inner in value.items() if key not in keys}
+    return [leave_out_times(inner, keys) for inner in value] if isinstance(value, list) else value
 
 
 def read_answer(path: Path) -> dict[str, str]:
     """Digest of what a command printed as its result, under a name that is no file's."""
     content = path.read_bytes()
     with suppress(ValueError):
-        content = json.dumps(leave_out_times(json.loads(content)), sort_keys=True).encode()
+        values = leave_out_times(json.loads(content), IGNORED_KEYS | SIZES)
+        content = json.dumps(values, sort_keys=True).encode()
     return {ANSWER: hashlib.sha256(content).hexdigest()}
 
 

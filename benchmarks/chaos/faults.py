@@ -36,6 +36,8 @@ class Fault:
     """The disturbed command may leave temporary files, which the next one removes."""
     is_quiet: bool = True
     """No process may print a traceback. One that has just begun does, where a signal reaches all of them."""
+    meets_itself: bool = False
+    """One of the commands may find done already what it was to do: it ends as it does again, where another did it."""
     harms_data: bool = False
     """What the disturbed command makes of the damage is wrong, if it ends with 0 and differs."""
 
@@ -256,7 +258,7 @@ FAULTS = {
         *_inputs(),
         Fault(name="clock set back by 30 days", disturb=_set_clock_back, codes=(0,)),
         Fault(name="a /dev/shm of 8 KiB", disturb=_shrink_memory_disk, codes=REFUSED),
-        Fault(name="two commands at once", disturb=_twice, codes=(0, 2)),
+        Fault(name="two commands at once", disturb=_twice, codes=(0, 2), meets_itself=True),
         Fault(name="another command at once", disturb=_beside, codes=(0, 2, 4)),
         Fault(
             name="a worker out of memory", disturb=_kill_worker, codes=REFUSED, meets=lambda stage: stage.has_workers

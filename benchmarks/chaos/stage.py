@@ -31,6 +31,8 @@ class Stage:
     """It leaves files of its own."""
     answers: bool = False
     """What it prints is its result."""
+    lists_damage: bool = False
+    """It goes on to list what is whole, and names each damaged file."""
     is_service: bool = False
     """It runs until a visitor has got an answer and stops it."""
     ends: int = 0

@@ -223,6 +223,7 @@ STAGES = {
             reads=("runs/",),
             arguments=("runs", "ls"),
             answers=True,
+            lists_damage=True,
             writes=False,
         ),
         Stage(
@@ -231,6 +232,7 @@ STAGES = {
             reads=("runs/",),
             arguments=("runs", "show", "{run}"),
             answers=True,
+            lists_damage=True,
             writes=False,
         ),
         Stage(

@@ -16,7 +16,7 @@ from unmask.cache.store.ragged import REPAIR
 from unmask.core.atomic_files import write_json
 from unmask.core.buckets.mirrored import fetch_files
 from unmask.core.checksums import find_damage, list_files
-from unmask.core.errors import MissingInput
+from unmask.core.errors import DamagedInput
 from unmask.core.hashing import fingerprint
 from unmask.core.process_pool import count_cores
 
@@ -26,7 +26,7 @@ WORTH_NOTING = 64 << 20
 
 
 def check_first_open(store: Path, shards: Sequence[str]) -> None:
-    """Compare the `shards` (folder names) of a token store. `MissingInput` for the first damaged one."""
+    """Compare the `shards` (folder names) of a token store. `DamagedInput` for the first damaged one."""
     known = _read(store)
     present = {name: _describe_files(store / name) for name in shards}
     new = [name for name in shards if known.get(name) != present[name]]
@@ -39,7 +39,7 @@ def check_first_open(store: Path, shards: Sequence[str]) -> None:
                 wrong = find_damage(store / name)
             if wrong:
                 files = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-                raise MissingInput(f"{store / name}: damaged since it was written ({files})", REPAIR)
+                raise DamagedInput(f"{store / name}: damaged since it was written ({files})", REPAIR)
     if sum(path.stat().st_size for name in new for path in (store / name / "tokens").rglob("*")) < WORTH_NOTING:
         return
     with suppress(OSError):  # a work folder that is only read is checked each time

@@ -17,10 +17,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from unmask.cache.store.first_open import check_first_open
-from unmask.cache.store.token_store import REMEDY, TokenStore
+from unmask.cache.store.ragged import REMEDY, REPAIR
+from unmask.cache.store.token_store import TokenStore
 from unmask.cache.weights.trained_on import describe_seen
+from unmask.core.buckets.mirrored import find_bucket_damage
 from unmask.core.checksums import FILE as CHECKSUMS
-from unmask.core.errors import MissingInput
+from unmask.core.checksums import find_damage
+from unmask.core.errors import DamagedInput, MissingInput
 from unmask.core.files import sealed_files
 from unmask.core.files.damage import as_missing_input
 from unmask.core.hashing import fingerprint
@@ -71,6 +74,8 @@ def hash_media(shard: Path) -> str:
     """Hash of a media shard's content: equal for shards of equal files."""
     try:
         return fingerprint((shard / CHECKSUMS).read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise DamagedInput(f"{shard / CHECKSUMS}: damaged, not UTF-8", REPAIR) from error
     except OSError as error:
         raise as_missing_input(error, f"{shard}: no finished media shard", "run `unmask preprocess` again") from error
 
@@ -102,8 +107,8 @@ def write_index(
 def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = None) -> ProfileTokens:
     """Open the tokens of `manifest` from every encoder of `profile` (None: the last one extracted).
 
-    `MissingInput` when a shard is missing, damaged, foreign, or older than the media it was made from, and when
-    an encoder was adapted on files that `manifest` holds out.
+    `MissingInput` when a shard is missing, foreign, or older than the media it was made from, and when an encoder was
+    adapted on files that `manifest` holds out. `DamagedInput` for any file that is not as it was written.
     """
     path = work.tokens / (LATEST if profile is None else f"{profile.fingerprint()}.json")
     profile, media, listed, folders = read_index(path)
@@ -123,9 +128,9 @@ def open_tokens(work: WorkFolder, manifest: Manifest, profile: Profile | None = 
         for encoder, of_views in read_augmented_folders(path).items()
     }
     opened = [*stores.values(), *chain.from_iterable(views.values())]
-    _refuse_stale(needed, opened)
-    for store in opened:
+    for store in opened:  # first: damage may look like other media
         check_first_open(store.folder, names)
+    _refuse_stale(needed, opened)
     return ProfileTokens(profile, media, names, stores, views)
 
 
@@ -134,7 +139,16 @@ def _refuse_stale(shards: list[Path], stores: Sequence[TokenStore]) -> None:
         version = hash_media(shard)
         for store in stores:
             if store.sources[shard.name] != version:
+                _refuse_damaged(shard)
                 raise MissingInput(f"{store.folder / shard.name}: {store.spec.name} tokens of older media", REMEDY)
+
+
+def _refuse_damaged(media: Path) -> None:
+    """`DamagedInput` for a media shard that was damaged since, rather than made again."""
+    stored = find_bucket_damage(media)
+    wrong = find_damage(media) if stored is None else stored
+    if wrong:
+        raise DamagedInput(f"{media}: damaged since it was written ({', '.join(wrong[:3])})", REPAIR)
 
 
 def read_augmented_folders(path: Path) -> dict[str, list[str]]:

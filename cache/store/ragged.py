@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from unmask.cache.spec import EncoderSpec
 from unmask.cache.store.memory_map import announce_reads, map_file
-from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.errors import DamagedInput, raise_read_failure
 from unmask.core.process_pool import count_cores
 
 REMEDY = "unmask extract"
@@ -49,26 +49,26 @@ class Piece:
         return self.rows * self.width * 2
 
     def map(self) -> NDArray[np.float16]:
-        """Map (rows, D) read-only; a page is read at its first use. `MissingInput` when the file is too short."""
+        """Map (rows, D) read-only; a page is read at its first use. `DamagedInput` when the file is too short."""
         if self.bytes == 0:  # an empty range cannot be mapped
             return np.zeros((self.rows, self.width), np.float16)
         try:
             whole = map_file(self.path, self.offset + self.bytes)
         except OSError as error:
             raise_read_failure(error)
-            raise MissingInput(f"{self.path}: cannot be mapped ({error})", REPAIR) from error
+            raise DamagedInput(f"{self.path}: cannot be mapped ({error})", REPAIR) from error
         tokens: NDArray[np.float16] = whole[self.offset :].view("<f2").reshape(self.rows, self.width)
         return tokens
 
     def read_into(self, out: NDArray[np.float16], start: int) -> None:
-        """Fill `out` (n, D), contiguous, with the rows from `start` on. `MissingInput` when the file is too short."""
+        """Fill `out` (n, D), contiguous, with the rows from `start` on. `DamagedInput` when the file is too short."""
         target, done = out.data.cast("B"), 0
         begin = self.offset + start * self.width * 2
         with self.path.open("rb", buffering=0) as file:
             while done < len(target):
                 count = os.preadv(file.fileno(), [target[done:]], begin + done)
                 if count == 0:
-                    raise MissingInput(f"{self.path}: ends too early", REPAIR)
+                    raise DamagedInput(f"{self.path}: ends too early", REPAIR)
                 done += count
 
 

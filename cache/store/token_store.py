@@ -31,9 +31,9 @@ from unmask.core.atomic_files import create_folder
 from unmask.core.buckets.mirrored import fetch_folders
 from unmask.core.checksums import FILE as CHECKSUMS
 from unmask.core.checksums import find_damage, write_checksums
-from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.errors import DamagedInput, MissingInput, raise_read_failure
 from unmask.core.files import sealed_files
-from unmask.core.files.damage import as_missing_input
+from unmask.core.files.damage import Damaged, as_missing_input
 
 __all__ = ["REMEDY", "ClipKey", "Finished", "TokenStore", "create_store", "read_spec", "write_tokens"]
 
@@ -63,9 +63,10 @@ def read_spec(folder: Path) -> tuple[EncoderSpec, str]:
         spec, media = EncoderSpec(**about["spec"]), str(about["media"])
         key = spec.fingerprint(media)
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise as_missing_input(error, f"{folder}: no token store of this version ({error})", REMEDY) from error
+        remedy = REPAIR if isinstance(error, Damaged) else REMEDY
+        raise as_missing_input(error, f"{folder}: no token store of this version ({error})", remedy) from error
     if about.get("fingerprint") != key or not isinstance(spec.width, int):
-        raise MissingInput(f"{folder}: its spec.json was edited", f"remove the folder, then {REMEDY}")
+        raise DamagedInput(f"{folder}: its spec.json was edited", f"remove the folder, then {REMEDY}")
     return spec, media
 
 
@@ -163,11 +164,13 @@ class _Opened:
     def of(cls, path: Path, fingerprint: str, width: int) -> Self:
         about = Finished.read(path, fingerprint)
         if about is None:
+            if path.is_dir() and find_damage(path):
+                raise DamagedInput(f"{path}: damaged since it was written", REPAIR)
             raise MissingInput(f"{path}: no token shard of this encoder, name and version", REMEDY)
         offsets: NDArray[np.int64] = _read(path / "offsets" / "c" / "0", "<i8", len(about.keys) + 1)
         lengths = np.diff(offsets)
         if offsets[0] != 0 or (lengths < 0).any():
-            raise MissingInput(f"{path}: damaged offsets", REPAIR)
+            raise DamagedInput(f"{path}: damaged offsets", REPAIR)
         piece = Piece(path / "tokens" / "c" / "0" / "0", 0, int(offsets[-1]), width)
         _check_size(piece.path, piece.bytes)
         return cls(about, lengths, _read(path / "times" / "c" / "0", "<f4", piece.rows), piece)
@@ -241,4 +244,4 @@ def _check_size(chunk: Path, expected: int) -> None:
         return
     size = chunk.stat().st_size if chunk.is_file() else 0
     if size != expected:
-        raise MissingInput(f"{chunk}: {size} bytes instead of {expected}", REPAIR)
+        raise DamagedInput(f"{chunk}: {size} bytes instead of {expected}", REPAIR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unmask.core.errors import MissingInput, raise_read_failure
+from unmask.core.errors import DamagedInput, MissingInput, raise_read_failure
 
 
 class Damaged(ValueError):
@@ -10,9 +10,9 @@ class Damaged(ValueError):
 
 
 def as_missing_input(error: BaseException, problem: str, remedy: str) -> MissingInput:
-    """The error to raise for a file that could not be used; says "damaged" where that is known, else `problem`.
+    """The error to raise for a file that could not be used: `DamagedInput` where that is known, else with `problem`.
 
     Raises `error` again where the disk or the network failed: that says nothing of the file.
     """
     raise_read_failure(error)
-    return MissingInput(str(error) if isinstance(error, Damaged) else problem, remedy)
+    return DamagedInput(str(error), remedy) if isinstance(error, Damaged) else MissingInput(problem, remedy)

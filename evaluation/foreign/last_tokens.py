@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unmask.cache.stage import open_tokens
 from unmask.cache.store.profile_index import ProfileTokens
-from unmask.core.errors import MissingInput
+from unmask.core.errors import DamagedInput, MissingInput
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 
@@ -15,8 +15,13 @@ NO_TOKENS = (
 
 
 def open_last_tokens(work: WorkFolder, manifest: Manifest) -> ProfileTokens | None:
-    """Tokens of the profile that was extracted last; None where they are missing or do not fit the files."""
+    """Tokens of the profile that was extracted last; None where they are missing or do not fit the files.
+
+    `DamagedInput` where they are there and damaged: without them the controls would be others.
+    """
     try:
         return open_tokens(work, manifest)
+    except DamagedInput:
+        raise
     except MissingInput:
         return None

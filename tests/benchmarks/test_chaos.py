@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from benchmarks.chaos.campaign import pair
+from benchmarks.chaos.campaign import list_explained, pair
 from benchmarks.chaos.contents import BROKEN, compare, hash_content, read_contents
 from benchmarks.chaos.faults import FAULTS
 from benchmarks.chaos.known import KNOWN
@@ -138,6 +138,14 @@ def test_few_rounds_have_all_stages_and_most_faults():
     assert len({fault.name for _, fault in pairs[: len(stages)]}) > len(faults) // 2
     assert len(pairs) == len({(stage.name, fault.name) for stage, fault in pairs})
     assert len(pairs) == sum(fault.meets(stage) for stage in stages for fault in faults)
+
+
+def test_one_of_two_commands_at_once_may_find_done_what_it_was_to_do():
+    stage, twice = STAGES["runs rm"], FAULTS["two commands at once"]
+    assert 4 in list_explained(stage, twice, [0, 4])
+    assert 4 not in list_explained(stage, twice, [4, 4]), "nobody did it"
+    assert 4 not in list_explained(stage, FAULTS["clock set back by 30 days"], [0, 4])
+    assert 4 not in list_explained(STAGES["scan"], twice, [0, 4])
 
 
 def test_calls_below_the_second_folder_are_counted_apart(library: Path, tmp_path: Path):

@@ -106,10 +106,30 @@ def test_the_age_is_in_the_unit_that_says_most(seconds: int, age: str):
 
 def test_a_damaged_run_is_listed_with_its_problem(capsys, work: Path):
     (work / "runs" / "full-s0-1" / "config.json").write_text("no json")
-    code, found, _ = call(capsys, work, "runs", "ls")
+    code, found, err = call(capsys, work, "runs", "ls")
     assert code == 0
     assert found["runs"][-1]["purpose"] == "damaged"
     assert "config.json" in found["runs"][-1]["problem"]
+    assert "runs/full-s0-1/config.json: damaged, not JSON (unmask train with its settings" in err
+    assert "or unmask runs rm full-s0-1)" in err
+
+
+def test_a_run_that_does_not_say_what_it_is_for_is_damaged(capsys, work: Path):
+    (work / "runs" / "full-cdan-s0-3" / "purpose.json").write_text("no json")
+    code, found, err = call(capsys, work, "runs", "ls")
+    assert (code, found["runs"][0]["purpose"]) == (0, "damaged")
+    assert "full-cdan-s0-3/purpose.json: damaged" in err
+
+
+@pytest.mark.parametrize("command", [("ls",), ("show", "full-s0-1")])
+def test_a_damaged_evaluation_is_told_with_the_remedy(capsys, work: Path, command: tuple[str, ...]):
+    path = work / "runs" / "full-s0-1" / "evaluation.json"
+    path.write_bytes(path.read_bytes()[:100])
+    code, found, err = call(capsys, work, "runs", *command, "--quiet")
+    assert code == 0
+    row = found["runs"][-1] if command == ("ls",) else found["run"]
+    assert (row["purpose"], row["macro_auc"]) == ("damaged", None)
+    assert "runs/full-s0-1/evaluation.json: damaged, not JSON (unmask evaluate)" in err
 
 
 def test_show_tells_settings_encoders_and_files(capsys, work: Path):
@@ -139,6 +159,21 @@ def test_rm_removes_the_named_runs_alone(capsys, work: Path):
     code, found, _ = call(capsys, work, "runs", "rm", *names, "--yes")
     assert (code, found["removed"]) == (0, list(names))
     assert [path.name for path in (work / "runs").iterdir()] == ["full-s1-2"]
+
+
+def test_rm_removes_a_run_whose_lock_another_command_asks_for_meanwhile(capsys, work: Path, monkeypatch):
+    run, remove = work / "runs" / "full-s0-1", os.rmdir
+
+    def remove_folder(path: Any, **options: Any) -> None:
+        if not asked:
+            asked.append(path)
+            (run / "lock").touch()
+        remove(path, **options)
+
+    asked: list[Any] = []
+    monkeypatch.setattr(os, "rmdir", remove_folder)
+    code, found, _ = call(capsys, work, "runs", "rm", run.name, "--yes")
+    assert (code, found["removed"], run.exists(), len(asked)) == (0, [run.name], False, 1)
 
 
 def test_rm_leaves_a_run_in_training_and_folders_elsewhere(capsys, work: Path, tmp_path: Path):

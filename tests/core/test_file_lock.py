@@ -122,6 +122,25 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_taken_on_the_new_file(tmp_pa
     assert not path.exists()
 
 
+def test_a_folder_that_is_removed_while_it_is_made_is_made_again(tmp_path: Path, monkeypatch):
+    make = Path.mkdir
+
+    def make_folder(path: Path, *args: object, **options: bool) -> None:
+        if not made:
+            made.append(path)
+            raise FileExistsError(errno.EEXIST, "File exists", str(path))
+        make(path, *args, **options)
+
+    made: list[Path] = []
+    monkeypatch.setattr(Path, "mkdir", make_folder)
+    with hold_lock(tmp_path / "run" / "lock", "a test"):
+        assert (tmp_path / "run" / "lock").is_file()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Path, "mkdir", make)
+    with pytest.raises(FileExistsError):
+        take_lock(tmp_path / "file" / "lock")
+
+
 def test_waiting_ends_when_the_holder_ends(tmp_path: Path):
     process = start_holder(tmp_path / "lock")
     os.kill(process.pid, signal.SIGKILL)

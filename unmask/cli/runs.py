@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
     from unmask.core.terminal.wide_table import WideTable
     from unmask.run import Run
+
+log = logging.getLogger("unmask")
+
+NO_RUN = "unmask runs rm, then train again"
+"""Remedy for a run whose settings are damaged."""
 
 app = typer.Typer(help="List, show and remove trained runs.", no_args_is_help=True)
 
@@ -114,10 +120,11 @@ def make_run_table(rows: Sequence[dict[str, Any]]) -> WideTable:
 
 
 def _describe(run: Run) -> dict[str, Any]:
-    """Its row in `Work.runs()` with size and time; a damaged run has only its problem."""
+    """Its row in `Work.runs()` with size and time; a damaged run has only its problem, which is also a warning."""
     from datetime import datetime
 
     from unmask.run import FIGURES, INTERVAL
+    from unmask.train.run_choice import refuse_damaged
     from unmask.train.run_folder import INPUTS
     from unmask.train.run_upkeep import measure_run
 
@@ -125,9 +132,12 @@ def _describe(run: Run) -> dict[str, Any]:
     keys = (*about, "evaluated", *FIGURES, *INTERVAL)
     row: dict[str, Any] = {"run": run.name, "purpose": run.purpose, "finished": run.finished, "problem": None}
     try:
+        refuse_damaged(run.folder)
         row |= run.as_row()
     except (MissingInput, ValueError) as error:
-        row |= dict.fromkeys(keys) | {"purpose": "damaged", "problem": str(error).partition("\n")[0]}
+        problem, _, hint = str(error).partition("\n")
+        log.warning("%s (%s)", problem, hint.removeprefix("hint: ") if isinstance(error, MissingInput) else NO_RUN)
+        row |= dict.fromkeys(keys) | {"purpose": "damaged", "problem": problem}
     changed = datetime.fromtimestamp((run.folder / INPUTS).stat().st_mtime)
     age = round((datetime.now() - changed).total_seconds())
     return row | {
@@ -149,7 +159,7 @@ def _read_settings(run: Run) -> dict[str, Any]:
     try:
         return run.config.model_dump(mode="json")
     except ValueError as error:
-        raise MissingInput(f"{run.folder}: its settings cannot be read", "unmask runs rm, then train again") from error
+        raise MissingInput(f"{run.folder}: its settings cannot be read", NO_RUN) from error
 
 
 def _read_encoders(run: Run) -> dict[str, str]:

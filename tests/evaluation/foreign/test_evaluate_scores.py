@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from tiny_chain import Chain
 
 from unmask.cli.app import main
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import DamagedInput, MissingInput, UsageError
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.foreign.evaluate_scores import NO_SCORE, evaluate_scores
 from unmask.evaluation.foreign.last_tokens import NO_TOKENS
@@ -189,6 +189,38 @@ def call(*arguments: str) -> Any:
     with pytest.raises(SystemExit) as stopped:
         main(list(arguments))
     return stopped.value.code
+
+
+@pytest.mark.parametrize(
+    ("pattern", "remedy"),
+    [
+        ("media/*/plan.json", "run `unmask preprocess`"),
+        ("media/*/shard-*/checksums.json", "unmask cache verify --repair"),
+        ("tokens/latest.json", "unmask extract"),
+        ("tokens/*-*/spec.json", "unmask cache verify --repair"),
+        ("tokens/*-*/shard-*/zarr.json", "unmask cache verify --repair"),
+        ("tokens/*-*/shard-*/offsets/c/0", "unmask cache verify --repair"),
+    ],
+)
+@pytest.mark.parametrize("cut", [True, False])
+def test_damaged_media_and_tokens_do_not_count_as_absent(
+    work: WorkFolder, rows: list[MediaRow], write: Write, pattern: str, remedy: str, cut: bool
+):
+    path = write("theirs.txt", [row.media_id for row in rows], -draw(rows))
+    harmed = sorted(work.root.glob(pattern))[0]
+    content = harmed.read_bytes()
+    middle = len(content) // 2
+    changed = bytes(byte ^ 1 for byte in content[middle : middle + 16])
+    harmed.write_bytes(content[:middle] if cut else content[:middle] + changed + content[middle + 16 :])
+    try:
+        with pytest.raises(DamagedInput) as caught:
+            evaluate_scores(path, work)
+        shard = next((one for one in harmed.parents if one.name.startswith("shard-")), harmed)
+        assert str(shard) in caught.value.problem
+        assert remedy in caught.value.hint
+        assert caught.value.exit_code == 4
+    finally:
+        harmed.write_bytes(content)
 
 
 def test_the_command_prints_the_tables_and_exits_3_below_the_coverage(
