@@ -34,11 +34,6 @@ def alone_with_run(
     return call
 
 
-def measure_run(run: Path) -> int:
-    """Bytes of all files of a run."""
-    return sum(path.stat().st_size for path in run.rglob("*") if path.is_file())
-
-
 def list_spent_states(runs: Path) -> list[Path]:
     """last.pth of every finished run: only an unfinished training is resumed from it."""
     return sorted(path for path in runs.glob(f"*/{LAST}") if (path.parent / SUMMARY).is_file())
