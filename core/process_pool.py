@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from multiprocessing import current_process, forkserver, get_context, util
-from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
+from multiprocessing import current_process, forkserver, util
+from multiprocessing.context import BaseContext, ForkContext, ForkProcess, ForkServerContext, ForkServerProcess
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +28,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from unmask.core.crashes import as_run_error, describe_crash, is_memory_error
 from unmask.core.errors import BadMedia, MachineFailed, Reason, UnmaskError
 from unmask.core.files.temporary_folder import PREFIX, lock_temporary_folder, remove_stale
+from unmask.core.processes.stop_signals import delay_stop_signals
 from unmask.core.processes.worker import begin_worker
 from unmask.core.warm.kept_values import is_keeping, keep
 
@@ -90,6 +91,18 @@ class _Worker(ForkServerProcess):
 
 class _Context(ForkServerContext):
     Process = _Worker
+
+
+class _Copy(ForkProcess):
+    """A copy of this process."""
+
+    def start(self) -> None:
+        with delay_stop_signals():
+            super().start()
+
+
+class _CopyContext(ForkContext):
+    Process = _Copy
 
 
 def count_cores() -> int:
@@ -197,7 +210,7 @@ def _make_context(preload: Sequence[str], *, fork: bool) -> BaseContext:
         return context
     for name in preload:
         import_module(name)
-    return get_context("fork")
+    return _CopyContext()
 
 
 def _place_sockets() -> None:
