@@ -164,8 +164,10 @@ def leave_out_times(value: Any, keys: Collection[str] = IGNORED_KEYS) -> Any:
 
 
 def read_answer(path: Path) -> dict[str, str]:
-    """Digest of what a command printed as its result, under a name that is no file's."""
+    """Digest of what a command printed as its result, under a name that is no file's; empty where it had none."""
     content = path.read_bytes()
+    if not content or b'"state": "failed"' in content:  # of the service: it has told, and shown no verdict
+        return {}
     with suppress(ValueError):
         values = leave_out_times(json.loads(content), IGNORED_KEYS | SIZES)
         content = json.dumps(values, sort_keys=True).encode()
