@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import islice
-from multiprocessing import current_process, forkserver, get_context, util
-from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
+from multiprocessing import current_process, forkserver, util
+from multiprocessing.context import BaseContext, ForkContext, ForkProcess, ForkServerContext, ForkServerProcess
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +27,8 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from unmask.core.crashes import as_run_error, describe_crash, is_memory_error
 from unmask.core.errors import BadMedia, MachineFailed, Reason, UnmaskError
-from unmask.core.files.temporary_folder import PREFIX, lock_temporary_folder
+from unmask.core.files.temporary_folder import PREFIX, lock_temporary_folder, remove_stale
+from unmask.core.processes.stop_signals import delay_stop_signals
 from unmask.core.processes.worker import begin_worker
 from unmask.core.warm.kept_values import is_keeping, keep
 
@@ -90,6 +91,18 @@ class _Worker(ForkServerProcess):
 
 class _Context(ForkServerContext):
     Process = _Worker
+
+
+class _Copy(ForkProcess):
+    """A copy of this process."""
+
+    def start(self) -> None:
+        with delay_stop_signals():
+            super().start()
+
+
+class _CopyContext(ForkContext):
+    Process = _Copy
 
 
 def count_cores() -> int:
@@ -197,7 +210,7 @@ def _make_context(preload: Sequence[str], *, fork: bool) -> BaseContext:
         return context
     for name in preload:
         import_module(name)
-    return get_context("fork")
+    return _CopyContext()
 
 
 def _place_sockets() -> None:
@@ -208,13 +221,23 @@ def _place_sockets() -> None:
     with _Worker._starting:
         if config.get("tempdir") is not None:
             return
-        usual = tempfile.gettempdir()
-        is_short = len(os.fsencode(usual + SOCKET_NAME)) <= LONGEST_SOCKET_NAME
-        short = usual if is_short else next((name for name in SHORT_FOLDERS if os.access(name, os.W_OK)), usual)
-        folder, _ = lock_temporary_folder(Path(short))  # locked until this process ends
+        folder, _ = lock_temporary_folder(_choose_socket_place())  # locked until this process ends
         config["tempdir"] = str(folder)
         # As multiprocessing does: late at the end of the process, and never in one that is forked from it.
         util.Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=-100)
+
+
+def _choose_socket_place() -> Path:
+    usual = tempfile.gettempdir()
+    is_short = len(os.fsencode(usual + SOCKET_NAME)) <= LONGEST_SOCKET_NAME
+    return Path(usual if is_short else next((name for name in SHORT_FOLDERS if os.access(name, os.W_OK)), usual))
+
+
+def remove_abandoned_folders() -> None:
+    """Remove the temporary folders of killed processes, also for work that makes none of its own."""
+    with suppress(OSError):  # such work goes on without a temporary folder
+        for place in {Path(tempfile.gettempdir()), _choose_socket_place()}:
+            remove_stale(place)
 
 
 def _is_lost(entry: _Pending) -> bool:

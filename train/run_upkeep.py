@@ -8,7 +8,6 @@ from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from unmask.cache.store.inventory import measure_size
 from unmask.core.atomic_files import remove_path
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock, take_lock
@@ -34,11 +33,6 @@ def alone_with_run(
             return function(run, *args, **options)
 
     return call
-
-
-def measure_run(run: Path) -> int:
-    """Bytes of all files of a run."""
-    return measure_size(run)
 
 
 def list_spent_states(runs: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from unmask.core.buckets.mirrored import fetch_folders
 from unmask.core.buckets.opening import open_work_folder, publish_runs
 from unmask.core.engines.choice import choose_worker_device, open_engine
 from unmask.core.errors import UnmaskError
+from unmask.core.process_pool import remove_abandoned_folders
 from unmask.core.sharing.partition import Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.environment import set_environment
@@ -51,6 +52,7 @@ class OpenWork:
         self.folder = WorkFolder(open_work_folder(folder))
         self.say = say or log.info
         set_environment()
+        remove_abandoned_folders()
         self._manifest: tuple[tuple[int, int], Manifest] | None = None
         if not log.hasHandlers():
             show_log(logging.INFO)

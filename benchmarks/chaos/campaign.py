@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.chaos.contents import compare, list_unfinished
+from benchmarks.chaos.contents import ANSWER, compare, list_unfinished
 from benchmarks.chaos.faults import FAULTS, Fault
 from benchmarks.chaos.media import write_media
 from benchmarks.chaos.outcome import Outcome
@@ -89,7 +89,7 @@ class Campaign:
         if fault.harms_data and scene.log and scene.log[-1].code == scene.stage.ends:
             found = compare(scene.undisturbed.after, scene.read_result(), self.rehearsal.volatile)
             harmed = set(scene.notes[:1])
-            changed = {*found.lost, *found.differing} - harmed
+            changed = {*found.lost, *found.differing} - harmed - ({ANSWER} & set(found.lost))
             if scene.stage.name == "verify" and scene.notes[0].startswith(("media/", "tokens/")):
                 changed |= harmed & set(found.differing)
             if not (scene.stage.lists_damage and all(name in scene.read_log() for name in harmed)):

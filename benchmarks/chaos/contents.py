@@ -33,6 +33,7 @@ IGNORED_KEYS = TIMES | {KEY}
 SIZES = frozenset({"bytes", "files"})
 """Keys of what lists print: the sizes of files, which a damaged file has too."""
 ANSWER = "(what it printed)"
+SCORE_DIGITS = 4
 BROKEN = "not what was written"
 TIMED = "summary.json"
 """File of a bundle that holds a time, so that its checksum differs."""
@@ -84,7 +85,7 @@ def hash_content(path: Path) -> str:
 def _describe_json(path: Path, content: bytes) -> bytes:
     """`ValueError` for what is no JSON object."""
     if path.name == VERDICTS:
-        values: list[Any] = [json.loads(line) for line in _join_verdicts(content).splitlines()]
+        values: list[Any] = [_round(json.loads(line)) for line in _join_verdicts(content).splitlines()]
     elif path.suffix == ".jsonl":
         values = read_lines(path)
     elif KEY.encode() in content:
@@ -95,6 +96,15 @@ def _describe_json(path: Path, content: bytes) -> bytes:
         read_listing(path.parent)
         values = [_without_timed(value) for value in values]
     return json.dumps([leave_out_times(value) for value in values], sort_keys=True).encode()
+
+
+def _round(value: Any) -> Any:
+    """A file that is judged again, without the others of its batch, has other last digits."""
+    if isinstance(value, dict):
+        return {name: _round(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_round(one) for one in value]
+    return round(value, SCORE_DIGITS) if isinstance(value, float) else value
 
 
 def _without_timed(bundle: dict[str, Any]) -> dict[str, Any]:
@@ -154,8 +164,10 @@ def leave_out_times(value: Any, keys: Collection[str] = IGNORED_KEYS) -> Any:
 
 
 def read_answer(path: Path) -> dict[str, str]:
-    """Digest of what a command printed as its result, under a name that is no file's."""
+    """Digest of what a command printed as its result, under a name that is no file's; empty where it had none."""
     content = path.read_bytes()
+    if not content or b'"state": "failed"' in content:  # of the service: it has told, and shown no verdict
+        return {}
     with suppress(ValueError):
         values = leave_out_times(json.loads(content), IGNORED_KEYS | SIZES)
         content = json.dumps(values, sort_keys=True).encode()

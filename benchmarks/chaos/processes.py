@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks.chaos.memory_disk import shrink_memory_disk
 from benchmarks.chaos.shim import CONTROL, load_control
 from benchmarks.chaos.visitor import send_visitor
+from unmask.core.processes.stop_signals import CTRL_C_CODE, delay_stop_signals
 
 PATIENCE_S = 120.0
 ENDING_S = 5.0
@@ -160,6 +161,8 @@ def _fork(arguments: Sequence[str], place: Place) -> int:
         try:
             _take_place(place)
             code = _run_here(arguments, place)
+        except KeyboardInterrupt:  # before the command has begun
+            code = CTRL_C_CODE
         finally:
             os._exit(code)
     return pid
@@ -211,7 +214,8 @@ def import_all(names: Sequence[str]) -> None:
 def _fork_helper(path: bytes, arguments: Sequence[Any], handles: Sequence[int]) -> int:
     """As multiprocessing starts its server and its tracker, in a copy of this process instead of a new interpreter."""
     program = os.fsdecode(arguments[-1])
-    pid = os.fork()
+    with delay_stop_signals():  # a fork in place of the start of an interpreter, which these cannot disturb
+        pid = os.fork()
     if pid == 0:
         try:
             kept = {0, 1, 2, *handles}

@@ -18,6 +18,7 @@ from unmask.cache.store.token_store import Finished, read_spec
 from unmask.core.atomic_files import TEMPORARY
 from unmask.core.buckets.mirrored import forget_path
 from unmask.core.errors import MissingInput
+from unmask.core.files.disk_use import measure_size
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import Profile
 
@@ -95,7 +96,8 @@ def _read_reference(path: Path, latest: str | None) -> Reference:
 def list_stores(work: WorkFolder, runs: Sequence[RunUse]) -> list[StoreFacts]:
     """Describe every store of `work`. `runs`: as train/token_usage.py lists them."""
     known = [*list_references(work), *_list_part_references(work)]
-    return [_describe_store(folder, known, runs) for folder in list_store_folders(work)]
+    stores = (_describe_store(folder, known, runs) for folder in list_store_folders(work))
+    return [store for store in stores if store is not None]
 
 
 def _list_part_references(work: WorkFolder) -> list[Reference]:
@@ -111,10 +113,14 @@ def list_store_folders(work: WorkFolder) -> list[Path]:
     return sorted(path for path in work.tokens.glob("*-*") if path.is_dir())
 
 
-def _describe_store(folder: Path, known: Sequence[Reference], runs: Sequence[RunUse]) -> StoreFacts:
+def _describe_store(folder: Path, known: Sequence[Reference], runs: Sequence[RunUse]) -> StoreFacts | None:
+    """None for one that another process has removed since it was listed."""
     mine = [reference for reference in known if folder.name in reference.stores]
     users = [run for run in runs if folder.name in run.stores]
-    used = [folder.stat().st_mtime, *(reference.path.stat().st_mtime for reference in mine), *(r.when for r in users)]
+    times = [_read_time(path) for path in (folder, *(reference.path for reference in mine))]
+    if times[0] is None:
+        return None
+    used = [*(time for time in times if time is not None), *(run.when for run in users)]
     encoder, problem, counts = "", "", (0, 0, 0)
     try:
         spec, media = read_spec(folder)
@@ -135,24 +141,21 @@ def _describe_store(folder: Path, known: Sequence[Reference], runs: Sequence[Run
     )
 
 
+def _read_time(path: Path) -> float | None:
+    """When it was changed last; None if it is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
 def _count_tokens(folder: Path, fingerprint: str, width: int) -> tuple[int, int, int]:
     """Count the finished shards, their clips and their tokens."""
     found = {path: Finished.read(path, fingerprint) for path in sorted(folder.glob("shard-*.zarr"))}
     whole = {path: about for path, about in found.items() if about is not None}
     chunks = [path / "tokens" / "c" / "0" / "0" for path in whole]
-    size = sum(chunk.stat().st_size for chunk in chunks if chunk.is_file())
+    size = sum(measure_size(chunk) for chunk in chunks)
     return len(whole), sum(len(about.keys) for about in whole.values()), size // (2 * width)
-
-
-def measure_size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder. Files that disappear meanwhile count as 0."""
-    total = 0
-    for part in [path, *path.rglob("*")] if path.is_dir() else [path]:
-        try:
-            total += part.lstat().st_size if not part.is_dir() else 0
-        except FileNotFoundError:
-            continue
-    return total
 
 
 def measure_disk_use(work: WorkFolder) -> dict[str, int]:

@@ -8,6 +8,9 @@ import platform
 from functools import cache
 from pathlib import Path
 
+ENDED = ("Z", "X")
+"""States of proc(5): zombie, dead."""
+
 
 @cache
 def identify_machine() -> str:
@@ -20,9 +23,13 @@ def identify_machine() -> str:
 
 
 def read_start(pid: int) -> int:
-    """When the process began, in ticks of the system (modulo 2**32); 0 if there is none, 1 where this is not known."""
+    """When the process began, in ticks of the system (modulo 2**32); 0 if there is none, 1 where this is not known.
+
+    One that has ended stays in the list of processes until its parent has asked for its exit code: that is none.
+    """
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]) % 2**32
+        about = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return 0 if about[0] in ENDED else int(about[19]) % 2**32
     except OSError:
         pass
     try:

@@ -11,8 +11,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -57,13 +57,50 @@ def raise_on_sigterm() -> None:
 
 def _send_again(usual: Callable[[Any], object], lost: Any) -> None:
     """An exception that is raised while the interpreter frees an object is only printed: stop again, a bit later."""
-    if not isinstance(lost.exc_value, Terminated):
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
         usual(lost)
         return
-    again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGTERM))
+    number = signal.SIGTERM if isinstance(lost.exc_value, Terminated) else signal.SIGINT
+    again = threading.Timer(AGAIN_S, os.kill, (os.getpid(), number))
     again.daemon = True
     with suppress(RuntimeError):  # the interpreter ends
         again.start()
+
+
+_delayed: dict[int, Any] = {}
+"""Handlers that come back after `delay_stop_signals`."""
+
+
+@contextmanager
+def delay_stop_signals() -> Iterator[None]:
+    """Within the block, SIGINT and SIGTERM wait for its end. For a fork, whose child has the usual handlers at once.
+
+    What a handler raises in a function that libraries registered with `os.register_at_fork` is only printed, and their
+    locks, such as that of `logging`, are never given back.
+    """
+    if threading.current_thread() is not threading.main_thread():  # handlers run in that one
+        yield
+        return
+    arrived: list[int] = []
+    owner = os.getpid()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if (usual := signal.getsignal(number)) not in (None, signal.SIG_IGN):
+            _delayed[number] = usual
+            signal.signal(number, lambda number, frame: arrived.append(number))
+    try:
+        yield
+    finally:
+        _restore_handlers()
+        if arrived and os.getpid() == owner:
+            os.kill(owner, arrived[0])
+
+
+def _restore_handlers() -> None:
+    while _delayed:
+        signal.signal(*_delayed.popitem())
+
+
+os.register_at_fork(after_in_child=_restore_handlers)
 
 
 def ignore_late_sigterm() -> None:

@@ -69,9 +69,14 @@ def run_cell(job: CellJob) -> CellResult:
         except UsageError as error:
             return refuse_cell(cell, error.problem)
     write_cell(job.folder, result)
-    for weights in (LAST, BEST):
-        (job.folder / weights).unlink(missing_ok=True)
+    remove_weights(job.folder)
     return result
+
+
+def remove_weights(folder: Path) -> None:
+    """Of a finished cell: also where the process was killed that had just finished it."""
+    for weights in (LAST, BEST):
+        (folder / weights).unlink(missing_ok=True)
 
 
 def refuse_cell(cell: Cell, reason: str) -> CellResult:

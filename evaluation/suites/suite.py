@@ -21,7 +21,7 @@ from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.suites.cell import Cell, CellResult, read_cell
 from unmask.evaluation.suites.registry import CellSplit, parse_suite
 from unmask.evaluation.suites.results import SuiteResult
-from unmask.evaluation.suites.run_cell import CellJob, refuse_cell, run_cell
+from unmask.evaluation.suites.run_cell import CellJob, refuse_cell, remove_weights, run_cell
 from unmask.evaluation.suites.split_data import hash_files, open_split
 from unmask.evaluation.suites.suite_files import write_suite
 from unmask.manifests.manifest import Manifest, read_manifest
@@ -131,6 +131,9 @@ def _run_cells(
 ) -> tuple[dict[str, CellResult], bool]:
     """Results by the keys of the cells, and whether the user stopped."""
     found = {job.cell.key: done for job in jobs if (done := read_cell(job.folder, job.cell.key))}
+    for job in jobs:
+        if job.cell.key in found:
+            remove_weights(job.folder)
     need = Need(gpus=int(device.type == "cuda"), memory_gib=_estimate_gib(data))
     left = [job for job in jobs if job.cell.key not in found]
     slots = min(at_once or (cluster.count_slots(need) if cluster else choose_jobs(data, device)), max(1, len(left)))

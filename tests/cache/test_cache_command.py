@@ -20,6 +20,7 @@ from tiny_media import manifest_of
 from typer.testing import CliRunner, Result
 
 from unmask.cache.stage import extract, open_tokens
+from unmask.cache.store.inventory import list_store_folders
 from unmask.cache.store.token_locks import LOCK
 from unmask.cache.store.token_store import TokenStore
 from unmask.cli.app import app
@@ -172,6 +173,14 @@ def test_views_and_what_was_projected_from_stay(work: WorkFolder, named: Any):
     assert told(work, "gc", "--yes")["removed"] == []
 
 
+def test_ls_of_a_store_that_goes_meanwhile(work: WorkFolder, monkeypatch: pytest.MonkeyPatch):
+    gone = orphan(work)
+    listed = list_store_folders(work)
+    monkeypatch.setattr("unmask.cache.store.inventory.list_store_folders", lambda _: listed)
+    shutil.rmtree(gone)
+    assert sorted(store["encoder"] for store in told(work, "ls")["stores"]) == sorted(ENCODERS)
+
+
 def test_gc_waits_for_extract(work: WorkFolder):
     folder = orphan(work)
     with hold_lock(work.locks / LOCK, "a test"):
@@ -250,7 +259,7 @@ def test_a_damaged_shard_stays_until_its_successor_is_whole(
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EIO, "Input/output error", "/disk")
 
-    stage = "unmask.preprocess.stage._write_shards" if kind == "media" else "unmask.cache.stage._encode"
+    stage = "unmask.preprocess.stage._write_shards" if kind == "media" else "unmask.cache.fill_stores.write_store_shard"
     with monkeypatch.context() as patch:
         patch.setattr(stage, fail)
         result = call(work, "verify", "--repair")

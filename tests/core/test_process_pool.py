@@ -14,7 +14,8 @@ from raised_errors import RAISED, raise_named
 
 import unmask
 from unmask.core.errors import BadMedia, ItemsFailed, MachineFailed, NoSpace
-from unmask.core.process_pool import Failure, run_isolated
+from unmask.core.files.temporary_folder import PREFIX, make_temporary_folder
+from unmask.core.process_pool import Failure, remove_abandoned_folders, run_isolated
 from unmask.core.stage_report import StageReport
 
 
@@ -185,3 +186,25 @@ def test_a_temporary_folder_may_have_a_long_name(tmp_path: Path):
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert done.stdout == "(-1, 1)\n", done.stderr
     assert not list(folder.iterdir())
+
+
+def test_work_without_workers_removes_folders_of_killed_processes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """From the temporary folder, and from where sockets go if its name is too long for them."""
+    usual, short = tmp_path / ("x" * 100), tmp_path / "short"
+    monkeypatch.setattr("tempfile.tempdir", str(usual))
+    monkeypatch.setattr("unmask.core.process_pool.SHORT_FOLDERS", [str(short)])
+    remove_abandoned_folders()  # neither is there
+    usual.mkdir()
+    short.mkdir()
+    with make_temporary_folder() as living:
+        for place in (usual, short):
+            (place / f"{PREFIX}lost").mkdir()
+        remove_abandoned_folders()
+        assert [*usual.iterdir(), *short.iterdir()] == [living]
+
+
+def test_opening_a_work_folder_removes_folders_of_killed_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"{PREFIX}lost").mkdir()
+    unmask.Work(tmp_path / "work")
+    assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ import typer
 from unmask.cli.console import confirm, format_size
 from unmask.cli.options import Call, command
 from unmask.core.errors import MissingInput
+from unmask.core.files.disk_use import measure_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,13 +75,13 @@ def rm(
     ] = False,
 ) -> None:
     """Remove runs and their evaluations. Asks for confirmation; tokens stay (see `unmask cache gc`)."""
-    from unmask.train.run_upkeep import find_ensembles, list_own_members, measure_run, remove_run
+    from unmask.train.run_upkeep import find_ensembles, list_own_members, remove_run
 
     console, folder = call.console, call.work.folder.runs
     found = {run.name: run.folder for run in map(call.work.run, names)}
     if members:
         found |= {path.name: path for path in list_own_members(folder, list(found.values()))}
-    sizes = {name: measure_run(path) for name, path in found.items()}
+    sizes = {name: measure_size(path) for name, path in found.items()}
     for name, size in sizes.items():
         console.say(f"{format_size(size)}  {name}")
     for name, ensembles in find_ensembles(folder).items():
@@ -126,7 +127,6 @@ def _describe(run: Run) -> dict[str, Any]:
     from unmask.run import FIGURES, INTERVAL
     from unmask.train.run_choice import refuse_damaged
     from unmask.train.run_folder import INPUTS
-    from unmask.train.run_upkeep import measure_run
 
     about = ("preset", "seed", "members", "epochs", "best_epoch", "validation_macro_auc", "datasets", "split_scheme")
     keys = (*about, "evaluated", *FIGURES, *INTERVAL)
@@ -141,7 +141,7 @@ def _describe(run: Run) -> dict[str, Any]:
     changed = datetime.fromtimestamp((run.folder / INPUTS).stat().st_mtime)
     age = round((datetime.now() - changed).total_seconds())
     return row | {
-        "bytes": measure_run(run.folder),
+        "bytes": measure_size(run.folder),
         "changed": changed.strftime("%Y-%m-%d %H:%M"),
         "age_seconds": age,
     }

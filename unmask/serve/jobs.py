@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+from unmask.core.crashes import as_run_error, describe_crash
 from unmask.core.errors import UnmaskError, as_user_error
 from unmask.evaluation.verdicts.options import Stage
 from unmask.evaluation.verdicts.verdict import Verdict
@@ -166,8 +167,9 @@ class JobQueue:
         try:
             (verdict,) = predictor.predict([job.path], set_stage)
             job.verdict, state = _rename(verdict, job), "done"
-        except Exception:
-            log.exception("serve: a file could not be judged")
+        except Exception as error:
+            known = as_run_error(error) or as_user_error(error)
+            log.error("serve: a file could not be judged: %s", known or describe_crash(error), exc_info=not known)
             job.problem = FAILED
         finally:
             job.path.unlink(missing_ok=True)

@@ -27,8 +27,10 @@ MEASUREMENTS = (
         goals=(
             Goal(
                 figure="growth",
-                what="cost per item from 10^3 to 2 x 10^5 tiny items through extract, verify and open, the same",
+                what="cost per item from 10^3 to 2 x 10^5 tiny items through extract, verify and open, the dearest step:"
+                " relative to its cheapest size",
                 at_most=1.2,
+                headline=True,
             ),
         ),
     ),

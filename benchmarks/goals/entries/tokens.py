@@ -18,7 +18,7 @@ MEASUREMENTS = (
             ),
             Goal(
                 figure="zarr",
-                what="the same relative to zarr-python on a sharded array",
+                what="ragged batches in random order: rate relative to zarr-python on a sharded array",
                 at_least=100,
                 headline=True,
             ),

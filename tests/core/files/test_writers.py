@@ -12,6 +12,7 @@ import pytest
 import unmask
 from unmask.core.atomic_files import TEMPORARY, create_file, create_folder
 from unmask.core.files.writers import LENGTH, is_dead, mark_writer
+from unmask.core.processes.identity import read_start
 
 KILLED = """
 import os, signal, sys
@@ -50,8 +51,14 @@ def test_only_dead_processes_of_this_machine_are_dead():
     mark = mark_writer()
     assert len(mark) == LENGTH
     assert not is_dead(mark)
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
+    ended = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    left = f"{mark[:8]}{ended.pid:08x}{read_start(ended.pid):08x}{mark[24:]}"
+    assert not is_dead(left)
+    ended.kill()
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert is_dead(left), "it has ended, and its parent has not looked yet"
+    ended.communicate()
+    assert is_dead(left)
     assert is_dead(f"{mark[:8]}{ended.pid:08x}{mark[16:]}")
     assert is_dead(f"{mark[:16]}{0:08x}{mark[24:]}"), "another process with the same number"
     assert not is_dead(f"{'0' * 8}{ended.pid:08x}{mark[16:]}"), "another machine"

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import unmask
 
 REPOSITORY = Path(unmask.__file__).parents[1]
@@ -106,6 +108,26 @@ def test_a_signal_that_comes_while_an_object_is_freed_is_not_lost():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, timeout=50)
     assert done.stdout == "freed\nstopped\n", done.stderr
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("number", "ended"), [(signal.SIGINT, "KeyboardInterrupt"), (signal.SIGTERM, "Terminated")])
+def test_a_signal_that_comes_during_a_fork_waits_for_its_end(number: int, ended: str):
+    """Sent in the parent by a function that runs after the fork, where an exception would be lost."""
+    program = (
+        "import os, signal, sys, time\nfrom multiprocessing import util\n"
+        "from unmask.core.process_pool import _CopyContext\n"
+        "from unmask.core.processes.stop_signals import raise_on_sigterm\n"
+        f"raise_on_sigterm(); owner = os.getpid(); before = signal.getsignal({number})\n"
+        f"os.register_at_fork(after_in_parent=lambda: (os.kill(owner, {number}), os.write(1, b'after\\n')))\n"
+        f"def look():\n    os.write(1, b'usual\\n' if signal.getsignal({number}) is before else b'other\\n')\n"
+        "started = _CopyContext().Process(target=look)\n"
+        "try:\n    started.start(); time.sleep(60)\n"
+        "except KeyboardInterrupt as stop:\n    started.join(); print(type(stop).__name__)\n"
+        f"    assert signal.getsignal({number}) is before"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=REPOSITORY, timeout=50)
+    assert sorted(done.stdout.split()) == sorted(["after", "usual", ended]), done.stderr
     assert done.stderr == ""
 
 

@@ -23,6 +23,7 @@ from unmask.evaluation.suites.suite_files import FORMS
 from unmask.metrics.binary import auc
 from unmask.train import fit as training
 from unmask.train.config import TrainConfig
+from unmask.train.run_folder import BEST, LAST
 
 CPU = torch.device("cpu")
 Make = Callable[[str], WorkFolder]
@@ -162,6 +163,16 @@ def test_a_killed_training_goes_on_from_its_last_epoch(
     trainings = sum(not cell.reason for cell in found.cells)
     assert len(epochs) == 2 * trainings - 1, "the first epoch of the killed training is not trained again"
     assert list(map(plain, found.cells)) == list(map(plain, undisturbed.cells))
+
+
+def test_weights_of_a_finished_cell_go_where_its_process_was_killed(make_work: Make, configs: Configs):
+    work = make_work("work")
+    first = run(work, "loo", configs)
+    (done, *_) = sorted((work.suites / "cells").glob("*/predictions.parquet"))
+    for name in (LAST, BEST):
+        (done.parent / name).write_bytes(b"weights")
+    assert run(work, "loo", configs).cells == first.cells
+    assert list(work.suites.glob("cells/*/*.pth")) == []
 
 
 def test_two_cells_at_once_give_the_same_numbers(make_work: Make, configs: Configs):
