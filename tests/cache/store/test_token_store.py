@@ -16,7 +16,8 @@ from made_tokens import NATIVE, SHARD, SPEC, fill, flip, truncate
 
 from unmask.cache.store.in_memory import InMemory
 from unmask.cache.store.token_store import Finished, TokenStore, create_store, find_damaged_shards, write_tokens
-from unmask.core.errors import MissingInput
+from unmask.core.checksums import write_checksums
+from unmask.core.errors import DamagedInput, MissingInput
 from unmask.core.files import sealed_files
 
 KEY = SPEC.fingerprint("media")
@@ -137,8 +138,12 @@ def test_a_shard_of_another_version_is_refused(tmp_path: Path):
     path = tmp_path / SHARD / "zarr.json"
     path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
     assert Finished.read(tmp_path / SHARD, KEY) is None
-    with pytest.raises(MissingInput, match=r"shard-a.*version"):
+    with pytest.raises(DamagedInput, match="shard-a"):
         TokenStore(tmp_path)
+    write_checksums(tmp_path / SHARD)
+    with pytest.raises(MissingInput, match=r"shard-a.*version") as caught:
+        TokenStore(tmp_path)
+    assert not isinstance(caught.value, DamagedInput)
 
 
 EDITS: list[Callable[[dict[str, Any]], Any]] = [
