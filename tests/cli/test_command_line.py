@@ -229,7 +229,7 @@ def test_ablate_compares_presets_and_variants(capsys, tmp_path: Path, monkeypatc
 
     asked: dict[str, Any] = {}
 
-    def stop(work, presets, seeds, *, device, base):
+    def stop(work, presets, seeds, **options):
         asked.clear()
         asked.update(presets)
         raise KeyboardInterrupt
