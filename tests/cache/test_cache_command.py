@@ -231,6 +231,14 @@ def test_verify_names_damaged_files_of_runs_and_leaves_them(work: WorkFolder):
         assert (run / "config.json").read_bytes() == content
 
 
+def test_verify_names_damaged_outcomes(work: WorkFolder):
+    (outcomes,) = work.media.glob("*/outcomes.parquet")
+    truncate(outcomes)
+    result = call(work, "verify", "--json")
+    assert isinstance(result.exception, MissingInput)
+    assert json.loads(result.stdout)["damaged_files"] == [str(outcomes.relative_to(work.root))]
+
+
 def test_repair_makes_tokens_again_to_the_byte(work: WorkFolder):
     before = files(work.tokens)
     flip(shard_of(work, "tiny_audio") / "tokens/c/0/0")

@@ -173,7 +173,8 @@ def _find_damaged_files(console: Console, folder: WorkFolder) -> list[str]:
     """Damaged files of runs, and the small files of the work folder that commands read again."""
     from unmask.core.files.damaged_files import find_damaged_files
 
-    patterns = ("*.json", "*.parquet", "tokens/*.json", "tokens/projections/*.npz", "media/*/plan.json")
+    media = ("media/*/plan.json", "media/*/outcomes.parquet")
+    patterns = ("*.json", "*.parquet", "tokens/*.json", "tokens/projections/*.npz", *media)
     results = (
         "runs/**/*",
         "foreign/*/*",
