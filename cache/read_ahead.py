@@ -1,4 +1,4 @@
-"""Reading ahead of the encoders: several readers, a bounded queue, and one copy to the GPU at a time."""
+"""Reading ahead of encoders and training: several readers, a bounded queue, and one copy to the GPU at a time."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def read_ahead(
     there are never more than `readers` + 2 of them, one less without `place`, however slow the use is.
     """
     with (
-        ThreadPoolExecutor(readers, thread_name_prefix="read-media") as pool,
-        ThreadPoolExecutor(1, thread_name_prefix="place-media") as placer,
+        ThreadPoolExecutor(readers, thread_name_prefix="read-ahead") as pool,
+        ThreadPoolExecutor(1, thread_name_prefix="place-ahead") as placer,
     ):
         left = iter(tasks)
         reading = deque(pool.submit(read, task) for task in islice(left, readers))

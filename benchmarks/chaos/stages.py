@@ -249,6 +249,7 @@ STAGES = {
             reads=("tokens/", "runs/"),
             arguments=("cache", "ls"),
             answers=True,
+            lists_damage=True,
             writes=False,
         ),
         Stage(

@@ -17,6 +17,7 @@ from unmask.cache.store.token_locks import hold_tokens
 from unmask.cache.store.token_store import Finished, read_spec
 from unmask.core.atomic_files import TEMPORARY
 from unmask.core.buckets.mirrored import forget_path
+from unmask.core.checksums import find_damage
 from unmask.core.errors import MissingInput
 from unmask.core.files.disk_use import measure_size
 from unmask.core.work_folder import WorkFolder
@@ -125,6 +126,7 @@ def _describe_store(folder: Path, known: Sequence[Reference], runs: Sequence[Run
     try:
         spec, media = read_spec(folder)
         encoder, counts = spec.name, _count_tokens(folder, spec.fingerprint(media), spec.width)
+        problem = _describe_damaged_shards(folder, counts[0])
     except MissingInput as error:
         problem = error.problem
     return StoreFacts(
@@ -156,6 +158,15 @@ def _count_tokens(folder: Path, fingerprint: str, width: int) -> tuple[int, int,
     chunks = [path / "tokens" / "c" / "0" / "0" for path in whole]
     size = sum(measure_size(chunk) for chunk in chunks)
     return len(whole), sum(len(about.keys) for about in whole.values()), size // (2 * width)
+
+
+def _describe_damaged_shards(folder: Path, finished: int) -> str:
+    """Files of the shards that are not counted because they are damaged; those of another version are whole."""
+    shards = list(folder.glob("shard-*.zarr"))
+    if len(shards) == finished:
+        return ""
+    files = [f"{shard}/{name}" for shard in sorted(shards) for name in find_damage(shard)]
+    return f"{', '.join(files)}: damaged since written" if files else ""
 
 
 def measure_disk_use(work: WorkFolder) -> dict[str, int]:

@@ -67,10 +67,7 @@ def scan(
     level = _parse_level(compression)
     roots = [data] if isinstance(data, Path) else list(data)
     with following_links(follow_links):
-        found = find_datasets(roots, level, media_root=media_root)
-        scanned = read_files_once(found, {dataset.key: _read_dataset(dataset, level) for dataset in found})
-    if not any(part.rows for part in scanned.values()):
-        raise MissingInput(*_describe_nothing(roots, found, scanned))
+        found, scanned = _find_files(roots, level, media_root)
     report = _start_report(roots, found, scanned)
     _keep_partition(scanned, report, partition)
     workers = workers or (count_cores() if cluster is None else cluster.cpus)
@@ -86,6 +83,17 @@ def scan(
     for line in describe_scan(roots, found, manifest, report):
         say(line)
     return manifest, report
+
+
+def _find_files(
+    roots: Sequence[Path], level: Compression | None, media_root: Path | None
+) -> tuple[list[FoundDataset], dict[str, Scanned]]:
+    """The datasets, and the rows of each by its key. `MissingInput` when there is none with a file."""
+    found = find_datasets(roots, level, media_root=media_root)
+    scanned = read_files_once(found, {dataset.key: _read_dataset(dataset, level) for dataset in found})
+    if not any(part.rows for part in scanned.values()):
+        raise MissingInput(*_describe_nothing(roots, found, scanned))
+    return found, scanned
 
 
 def _parse_level(compression: str | None) -> Compression | None:

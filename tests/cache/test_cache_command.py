@@ -231,6 +231,18 @@ def test_verify_names_damaged_files_of_runs_and_leaves_them(work: WorkFolder):
         assert (run / "config.json").read_bytes() == content
 
 
+def test_a_list_names_shards_whose_header_is_damaged(work: WorkFolder):
+    assert all(not store["problem"] for store in told(work, "ls")["stores"])
+    header = shard_of(work, "tiny_audio") / "zarr.json"
+    truncate(header)
+    (store,) = [store for store in told(work, "ls")["stores"] if store["problem"]]
+    assert store["folder"] == header.parents[1].name
+    assert str(header) in store["problem"]
+    result = call(work, "ls")
+    assert "(damaged)" in result.stdout
+    assert str(header) in result.stderr.replace("\n", "")
+
+
 def test_verify_names_damaged_outcomes(work: WorkFolder):
     (outcomes,) = work.media.glob("*/outcomes.parquet")
     truncate(outcomes)

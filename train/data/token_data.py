@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import Self, TypeVar
@@ -13,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unmask.cache.read_ahead import read_ahead
 from unmask.cache.spec import Modality
 from unmask.cache.store.profile_index import ProfileTokens
 from unmask.cache.store.ragged import ClipKey
@@ -204,11 +203,4 @@ def prefetch(make: Callable[[Given], Made], given: Iterable[Given], *, ahead: in
     if not ahead:
         yield from map(make, given)
         return
-    with ThreadPoolExecutor(ahead, thread_name_prefix="make-batches") as pool:
-        waiting: deque[Future[Made]] = deque()
-        for one in given:
-            waiting.append(pool.submit(make, one))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    yield from read_ahead(given, make, readers=ahead)

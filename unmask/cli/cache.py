@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 DAMAGE_SHOWN = 20
 
+log = logging.getLogger("unmask")
 app = typer.Typer(help="List, measure, verify, clean, export and import cached tokens.", no_args_is_help=True)
 
 
@@ -38,6 +41,8 @@ def ls(call: Call) -> None:
     folder = call.work.folder
     stores = list_stores(folder, list_token_use(folder.runs))
     _show_stores(call.console, stores)
+    for store in filter(attrgetter("problem"), stores):
+        log.warning("%s (%s)", store.problem, adapt_commands("unmask cache verify --repair", call.work.folder.root))
     call.console.result["stores"] = [store.as_json() for store in stores]
 
 
