@@ -86,7 +86,7 @@ def scan(
 
 
 def _find_files(
-    roots: Sequence[Path], level: Compression | None, media_root: Path | None
+    roots: list[Path], level: Compression | None, media_root: Path | None
 ) -> tuple[list[FoundDataset], dict[str, Scanned]]:
     """The datasets, and the rows of each by its key. `MissingInput` when there is none with a file."""
     found = find_datasets(roots, level, media_root=media_root)
