@@ -21,6 +21,7 @@ from unmask.cache.store.token_store import TokenStore
 from unmask.cache.weights.trained_on import describe_seen
 from unmask.core.engines.cluster import Cluster
 from unmask.core.sharing.partition import WHOLE, Partition
+from unmask.core.sharing.shared_work import Claims
 from unmask.core.stage_report import StageReport
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
@@ -109,17 +110,21 @@ def finish_extraction(
     """
     projected = [job for job in jobs if job.native is not None and job.missing]
     if projected:
+        claims = claim_shards(work, get_media_folder(work, profile.preprocess))
         with hold_projections(work):
             for job in projected:
-                _project(job, manifest, versions)
+                _project(job, manifest, versions, claims)
     write_index(work, profile, list(versions), *list_folders(jobs), latest=latest)
     remove_parts(work, profile)
     natives = [job.native for job in jobs]
     return [job.report for job in jobs if job.report.given or job not in natives]
 
 
-def _project(job: StoreJob, manifest: Manifest, versions: Mapping[str, str]) -> None:
-    """Project stored native tokens to the principal components of the clean train split."""
+def _project(job: StoreJob, manifest: Manifest, versions: Mapping[str, str], claims: Claims) -> None:
+    """Project stored native tokens to the principal components of the clean train split.
+
+    With the claim of each shard that it writes: nobody removes an unfinished shard that somebody claims.
+    """
     native = job.native
     assert native is not None
     missing = [shard for shard in sorted(job.missing) if not count_if_finished(job, shard, versions[shard])]
@@ -132,4 +137,5 @@ def _project(job: StoreJob, manifest: Manifest, versions: Mapping[str, str]) -> 
         store = TokenStore(native.folder, [shard])
         tokens, times, _ = store.load()
         made = ShardTokens(matrix.of(tokens), times, store.lengths.tolist(), dict(store.about[shard].failed))
-        write_store_shard(job, shard, store.keys, made, versions[shard])
+        with claims.hold(shard):
+            write_store_shard(job, shard, store.keys, made, versions[shard])

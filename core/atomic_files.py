@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from unmask.core.buckets.mirrored import forget_path, publish_file, publish_folder
-from unmask.core.errors import NoSpace
-from unmask.core.files.writers import LENGTH, is_dead, mark_writer
+from unmask.core.errors import MachineFailed, NoSpace
+from unmask.core.files.writers import LENGTH, is_alive, is_dead, mark_writer
 
 # Prefix of unfinished output. `sweep` removes what killed runs left under it.
 TEMPORARY = ".tmp-"
@@ -55,7 +55,8 @@ def create_folder(path: Path) -> Iterator[Path]:
         with _map_os_errors(path, temporary):
             temporary.mkdir(parents=True)
             _remove_dead(path.parent, os.getpid())
-            yield temporary
+            with _refuse_removal(temporary, path):
+                yield temporary
             for entry in sorted(temporary.rglob("*"), reverse=True):
                 _sync(entry)
             _sync(temporary)
@@ -67,6 +68,31 @@ def create_folder(path: Path) -> Iterator[Path]:
         _put_back(aside, path)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _refuse_removal(temporary: Path, path: Path) -> Iterator[None]:
+    """`MachineFailed` if the folder was removed during the block: a library may have made it again, half of it lost."""
+    handle = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield
+        removed = _is_removed(temporary, handle)
+    finally:
+        os.close(handle)
+    if removed:
+        problem = f"{path}: another process removed it while it was written"
+        raise MachineFailed(problem, "run the same command again, where file locks count (docs/parallel.md, Locks)")
+
+
+def _is_removed(folder: Path, handle: int) -> bool:
+    """Was the folder that is open as `handle` removed? Some file systems number a folder anew that is still there."""
+    try:
+        now, opened = folder.stat(), os.fstat(handle)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESTALE):
+            return True
+        raise
+    return opened.st_nlink == 0 and not os.path.samestat(now, opened)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -91,9 +117,14 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> int:
 
 
 def list_leftovers(folder: Path) -> list[tuple[Path, str]]:
-    """The temporary files and folders in `folder`, each with the name of its target."""
+    """The temporary files and folders in `folder`, each with the name of its target.
+
+    Without those that a running process of this machine is writing. Of other machines nobody here can tell: whoever
+    removes theirs holds a lock that they would hold while they write.
+    """
     leftovers = sorted(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
-    return [(path, path.name[len(TEMPORARY) + LENGTH + 1 :]) for path in leftovers]
+    named = [(path, path.name[len(TEMPORARY) :]) for path in leftovers]
+    return [(path, name[LENGTH + 1 :]) for path, name in named if not is_alive(name[:LENGTH])]
 
 
 def remove_path(path: Path) -> None:

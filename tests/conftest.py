@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ limit_openmp_spinning()
 # A machine that is busy with something else makes an example slow, not wrong.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+LOG = logging.getLogger("unmask")
 
 
 # Files that take longest. `make test` begins with them: one that began last would keep one process busy, and the
@@ -58,6 +61,15 @@ def warm_server() -> Iterator[None]:
         multiprocessing.set_forkserver_preload([*LOADED])
         patch.setattr(process_pool._Context, "set_forkserver_preload", lambda self, given: None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def restore_log() -> Iterator[None]:
+    """A command called in a test shows its log on the stderr of that test, which is closed when it ends."""
+    handlers, propagates, level = [*LOG.handlers], LOG.propagate, LOG.level
+    yield
+    LOG.handlers[:], LOG.propagate = handlers, propagates
+    LOG.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,18 @@ def mark_writer() -> str:
 
 def is_dead(mark: str) -> bool:
     """Has the process of this mark ended? False for one of another machine, of which nobody here can say so."""
+    return _is_running(mark) is False
+
+
+def is_alive(mark: str) -> bool:
+    """Is the process of this mark still running? False for one of another machine, of which nobody here can say so."""
+    return _is_running(mark) is True
+
+
+def _is_running(mark: str) -> bool | None:
+    """None where it cannot be told."""
     machine, pid, start = mark[:8], mark[8:16], mark[16:24]
     try:
-        return machine == identify_machine() and read_start(int(pid, 16)) != int(start, 16)
+        return read_start(int(pid, 16)) == int(start, 16) if machine == identify_machine() else None
     except ValueError:
-        return False  # not a mark
+        return None  # not a mark

@@ -13,14 +13,19 @@ from typing import Any
 import pytest
 import torch
 
+from unmask.cache.extraction_plan import plan_stores, prepare_stores
 from unmask.cache.merge import has_parts, merge_tokens
 from unmask.cache.stage import extract, open_tokens
+from unmask.cache.store import token_store
 from unmask.cache.store.extraction_parts import list_parts
 from unmask.cache.store.inventory import list_stores, remove_unused_stores
+from unmask.cache.store.profile_index import hash_media
 from unmask.cache.store.token_locks import hold_tokens
+from unmask.core import atomic_files
+from unmask.core.checksums import write_checksums
 from unmask.core.errors import MissingInput
 from unmask.core.file_lock import Held
-from unmask.core.sharing.partition import Partition
+from unmask.core.sharing.partition import WHOLE, Partition
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import write_manifest
 from unmask.preprocess.profiles import Profile
@@ -175,6 +180,27 @@ def test_two_calls_on_one_folder_share_the_shards(shards, projected, tmp_path):
         assert ours["given"] == theirs["given"] == ours["done"] + ours["skipped"]
         assert ours["done"] + theirs["done"] == ours["given"], "every clip was encoded by one of them"
     assert not list(work.locks.glob("claims/*/*"))
+
+
+def test_a_call_that_begins_leaves_the_projections_that_another_writes(shards, projected, tmp_path, monkeypatch):
+    """As if the other were on another machine, whose processes nobody here knows."""
+    run(shards, shards.work, projected)
+    work = copy(shards, tmp_path / "shared")
+    versions = {path.name: hash_media(path) for path in shards_in_order(shards)}
+    begun: list[str] = []
+
+    def begin_another(folder: Path) -> None:
+        if token_store.read_spec(folder.parent)[0].projection.startswith("pca"):
+            jobs = plan_stores(shards.manifest, projected, work, versions, CPU)
+            prepare_stores(jobs, projected, work, len(versions), WHOLE)
+            begun.append(folder.name)
+        write_checksums(folder)
+
+    monkeypatch.setattr(atomic_files, "is_alive", lambda mark: False)
+    monkeypatch.setattr(token_store, "write_checksums", begin_another)
+    run(shards, work, projected)
+    assert len(begun) >= 7
+    assert tokens(work) == tokens(shards.work)
 
 
 def test_a_claimed_shard_is_left_to_its_holder(shards, tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from unmask.core.atomic_files import TEMPORARY, create_file, create_folder, remove_leftovers, write_json
-from unmask.core.errors import NoSpace, NotAllowed, as_user_error
+from unmask.core.errors import MachineFailed, NoSpace, NotAllowed, as_user_error
 
 
 def test_an_error_while_writing_leaves_the_old_file(tmp_path: Path):
@@ -49,6 +50,19 @@ def test_sweep_leaves_what_another_process_may_be_writing(tmp_path: Path):
         (tmp_path / f"{TEMPORARY}{'0' * 32}-{name}").mkdir()
     assert remove_leftovers(tmp_path, {"mine"}) == 1
     assert os.listdir(tmp_path) == [f"{TEMPORARY}{'0' * 32}-yours"]
+
+
+@pytest.mark.parametrize("made_again", [True, False])
+def test_a_folder_that_was_removed_while_it_was_written_is_not_taken_for_a_whole_one(tmp_path: Path, made_again: bool):
+    """Zarr makes a missing folder again, and what it wrote before is lost."""
+    target = tmp_path / "shard"
+    with pytest.raises(MachineFailed, match="shard: another process removed it"), create_folder(target) as folder:
+        (folder / "first").touch()
+        shutil.rmtree(folder)
+        if made_again:
+            folder.mkdir()
+            (folder / "second").touch()
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("make", [create_file, create_folder])

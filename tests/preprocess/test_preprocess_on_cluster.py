@@ -14,7 +14,7 @@ from tiny_media import manifest_of
 from unmask.core.atomic_files import TEMPORARY
 from unmask.core.engines.ray_cluster import RayCluster
 from unmask.core.engines.remote_part import Site, read_program_version
-from unmask.core.files.writers import mark_writer
+from unmask.core.files.writers import LENGTH
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess import stage
@@ -86,7 +86,7 @@ def test_what_a_dead_worker_left_is_removed(manifest, alone, tmp_path, monkeypat
 
     def write_and_leave(path: Path, items: Any, **about: Any) -> None:
         write(path, items, **about)
-        (path.parent / f"{TEMPORARY}{mark_writer()}-{path.name}").mkdir()  # of an earlier try
+        (path.parent / f"{TEMPORARY}{'0' * LENGTH}-{path.name}").mkdir()  # of an earlier try, on another machine
 
     monkeypatch.setattr(stage, "write_shard", write_and_leave)
     work = WorkFolder(tmp_path / "cluster")

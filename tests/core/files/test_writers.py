@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import unmask
-from unmask.core.atomic_files import TEMPORARY, create_file, create_folder
-from unmask.core.files.writers import LENGTH, is_dead, mark_writer
+from unmask.core.atomic_files import TEMPORARY, create_file, create_folder, remove_leftovers
+from unmask.core.files.writers import LENGTH, is_alive, is_dead, mark_writer
 from unmask.core.processes.identity import read_start
 
 KILLED = """
@@ -47,9 +47,21 @@ def test_what_a_living_process_writes_stays(tmp_path: Path):
     assert {path.name for path in tmp_path.iterdir()} == {"mine", "other"}
 
 
+@pytest.mark.parametrize("create", [create_file, create_folder])
+def test_a_stage_that_begins_leaves_what_a_living_process_writes(tmp_path: Path, create):
+    """Whatever lock the two forgot to share: a library would make the folder again, without what was in it."""
+    kill_a_writer(tmp_path)
+    with create(tmp_path / "shard") as mine:
+        (mine if create is create_file else mine / "first").touch()
+        assert remove_leftovers(tmp_path) == 0
+        (mine if create is create_file else mine / "second").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["shard"]
+
+
 def test_only_dead_processes_of_this_machine_are_dead():
     mark = mark_writer()
     assert len(mark) == LENGTH
+    assert is_alive(mark)
     assert not is_dead(mark)
     ended = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
     left = f"{mark[:8]}{ended.pid:08x}{read_start(ended.pid):08x}{mark[24:]}"
@@ -61,6 +73,6 @@ def test_only_dead_processes_of_this_machine_are_dead():
     assert is_dead(left)
     assert is_dead(f"{mark[:8]}{ended.pid:08x}{mark[16:]}")
     assert is_dead(f"{mark[:16]}{0:08x}{mark[24:]}"), "another process with the same number"
-    assert not is_dead(f"{'0' * 8}{ended.pid:08x}{mark[16:]}"), "another machine"
-    assert not is_dead("torn-shard")
+    for untold in (f"{'0' * 8}{mark[8:]}", f"{'0' * 8}{ended.pid:08x}{mark[16:]}", "torn-shard"):
+        assert (is_dead(untold), is_alive(untold)) == (False, False), "of another machine, or of nobody"
     assert os.getpid() == int(mark[8:16], 16)
