@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from unmask.core.files.regular_files import open_regular
 
 QUICK_BLOCK = 64 * 1024
+DIGITS = 16
+"""Of a fingerprint."""
 
 
 def fingerprint(*parts: Any) -> str:
@@ -18,8 +21,22 @@ def fingerprint(*parts: Any) -> str:
 
     Used as cache key. `TypeError` for values that are not JSON types, such as sets.
     """
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256(_encode(parts)).hexdigest()[:DIGITS]
+
+
+def fingerprint_rows(blocks: Iterable[Sequence[Any]]) -> str:
+    """`fingerprint` of the list of all rows, which come in blocks: a million rows are never in memory at once."""
+    digest, between = hashlib.sha256(b"[["), b""
+    for block in filter(len, blocks):
+        digest.update(between + _encode(block)[1:-1])
+        between = b","
+    digest.update(b"]]")
+    return digest.hexdigest()[:DIGITS]
+
+
+def _encode(value: Any) -> bytes:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def make_media_id(dataset: str, path: str) -> str:

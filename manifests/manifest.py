@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.files import sealed_tables
 from unmask.core.files.sealed_tables import Damaged
-from unmask.core.hashing import fingerprint
+from unmask.core.hashing import fingerprint_rows
 
 FORMAT = "unmask-manifest"
 VERSION = 3
@@ -202,8 +202,9 @@ class Manifest:
     @property
     def split_hash(self) -> str:
         """Hash of the assignment of files to splits; stored in every run."""
-        columns = (self.table.column(name).to_pylist() for name in ("media_id", "split", "split_scheme"))
-        return fingerprint(sorted(zip(*columns, strict=True), key=lambda entry: entry[0]))
+        table = self.table.select(["media_id", "split", "split_scheme"]).sort_by("media_id")
+        blocks = (batch.to_pydict().values() for batch in table.to_batches(max_chunksize=BATCH))
+        return fingerprint_rows(list(zip(*columns, strict=True)) for columns in blocks)
 
 
 def from_rows(rows: Iterable[MediaRow], roots: dict[str, str], linked: Iterable[str] = ()) -> Manifest:

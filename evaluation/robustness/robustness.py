@@ -223,8 +223,7 @@ def _score(opened: OpenRun, numbers: NDArray[np.int64], device: torch.device) ->
 
 def _replace_tokens(data: TokenData, stores: Mapping[str, TokenStore]) -> TokenData:
     """`data` with the tokens of `stores` in place of those of the same encoders; the other encoders stay clean."""
-    keys = list(zip(data.clips.media_id.tolist(), data.clips.clip.tolist(), strict=True))
-    changed = {name: StreamTokens.of(store, keys) for name, store in stores.items()}
+    changed = {name: StreamTokens.of(store, data.clips.keys) for name, store in stores.items()}
     streams = {name: changed.get(name, stream) for name, stream in data.streams.items()}
     sync = data.sync and SyncCurves.find(
         {name: changed.get(name, side) for name, side in data.sync.sides.items()}, data.clips

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unmask.core.checksums import find_damage, write_checksums
-from unmask.core.hashing import QUICK_BLOCK, fingerprint, hash_file, hash_quickly, make_media_id
+from unmask.core.hashing import QUICK_BLOCK, fingerprint, fingerprint_rows, hash_file, hash_quickly, make_media_id
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -19,6 +19,11 @@ values = st.recursive(
 @given(st.dictionaries(st.text(max_size=3), values, max_size=4))
 def test_the_order_of_keys_does_not_matter(value: dict[str, object]):
     assert fingerprint(value) == fingerprint(dict(reversed(list(value.items()))))
+
+
+@given(st.lists(st.lists(values, max_size=3), max_size=4))
+def test_rows_in_blocks_have_the_fingerprint_of_all_of_them(blocks: list[list[object]]):
+    assert fingerprint_rows(blocks) == fingerprint([row for block in blocks for row in block])
 
 
 def test_parts_are_not_run_together():

@@ -20,7 +20,7 @@ WIDTH = 8
 
 def add_sync(data: TokenData, folder: Path, lags: Sequence[int], length: int = 60) -> TokenData:
     """`data` with a sync encoder: the audio of clip c comes `lags[c]` tokens late. Clips of one modality have none."""
-    keys = list(zip(data.clips.media_id.tolist(), data.clips.clip.tolist(), strict=True))
+    keys = list(data.clips.keys)
     both = (data.lengths(["eye"])[:, 0] > 0) & (data.lengths(["ear"])[:, 0] > 0)
     sides: list[list[NDArray[np.float16]]] = [[], []]
     for number, lag in enumerate(lags):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
-from typing import Any
+from itertools import chain, pairwise
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from unmask.cache.store.token_store import ClipKey
-from unmask.manifests.manifest import Manifest
+from unmask.manifests.manifest import BATCH, Manifest
 
 UNKNOWN = -1
 """In `label`, `video_fake` and `audio_fake`: the manifest does not say."""
@@ -48,35 +48,56 @@ class ClipTable:
     def items(self) -> int:
         return int(self.item[-1]) + 1 if len(self) else 0
 
+    @property
+    def keys(self) -> Iterable[ClipKey]:
+        """Made anew in each iteration: a list of a million takes 150 MB."""
+        return _Keys(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    table: ClipTable
+
+    def __iter__(self) -> Iterator[ClipKey]:
+        for start in range(0, len(self.table), BATCH):
+            part = slice(start, start + BATCH)
+            yield from zip(self.table.media_id[part].tolist(), self.table.clip[part].tolist(), strict=True)
+
 
 def join(manifest: Manifest, keys: Iterable[ClipKey]) -> ClipTable:
     """The clips `keys` (in any order, repeats allowed) with their manifest rows; only rows of status ok."""
-    columns = {name: manifest.table.column(name).to_pylist() for name in _COLUMNS}
-    row_of = {media: row for row, media in enumerate(columns["media_id"]) if columns["status"][row] == "ok"}
-    rows, clips = _find_rows(row_of, keys)
+    rows, clips = _find_rows(_index_usable(manifest), keys)
     # By item, then spread over its clips: an item has several, and a manifest more items than have tokens.
     items, item = np.unique(rows, return_inverse=True)
-    datasets = _present(columns["dataset"], columns["domain_id"], items)
+    chosen = manifest.table.select(_COLUMNS).take(pa.array(items, pa.int64()))
+    datasets = _list_datasets(chosen)
     domain_of = {name: position for position, name in enumerate(datasets)}
-
-    def column(name: str) -> list[Any]:
-        values = columns[name]
-        return [values[row] for row in items.tolist()]
-
     return ClipTable(
-        media_id=_text(column("media_id"))[item],
+        media_id=_text(chosen, "media_id", item),
         clip=clips,
         item=item.astype(np.int64),
-        domain=np.array([domain_of[name] for name in column("dataset")], np.int64)[item],
-        kind=_text(column("kind"))[item],
-        label=_three_way(column("label"))[item],
-        video_fake=_three_way(column("video_fake"))[item],
-        audio_fake=_three_way(column("audio_fake"))[item],
-        split=_text(column("split"))[item],
-        group=_text(column("group"))[item],
-        origins=_join_tuples(column("sources"), column("people"))[item],
+        domain=_map_text(chosen, "dataset", domain_of)[item],
+        kind=_text(chosen, "kind", item),
+        label=_three_way(chosen, "label")[item],
+        video_fake=_three_way(chosen, "video_fake")[item],
+        audio_fake=_three_way(chosen, "audio_fake")[item],
+        split=_text(chosen, "split", item),
+        group=_text(chosen, "group", item),
+        origins=_join_tuples(chosen, "sources", "people")[item],
         datasets=datasets,
     )
+
+
+def find_usable(manifest: Manifest) -> NDArray[np.int64]:
+    """The rows of status ok."""
+    return np.flatnonzero(_text(manifest.table, "status", slice(None)) == "ok")
+
+
+def _index_usable(manifest: Manifest) -> dict[str, int]:
+    """media_id -> row, of the rows of status ok."""
+    rows = find_usable(manifest)
+    media = manifest.table.column("media_id").take(pa.array(rows, pa.int64()))
+    return dict(zip(media.to_pylist(), rows.tolist(), strict=True))
 
 
 def _find_rows(row_of: Mapping[str, int], keys: Iterable[ClipKey]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -133,22 +154,51 @@ _COLUMNS = (
     "group",
     "sources",
     "people",
-    "status",
 )
 
 
-def _present(datasets: Sequence[str], domain_ids: Sequence[int], rows: NDArray[np.int64]) -> tuple[str, ...]:
+# A manifest may have millions of rows: its columns become arrays without a Python object per row where that can be.
+
+
+def _list_datasets(table: pa.Table) -> tuple[str, ...]:
     """Dataset names ordered by domain id, independent of the order of the manifest."""
-    return tuple(name for _, name in sorted({(domain_ids[row], datasets[row]) for row in rows.tolist()}))
+    pairs = table.group_by(["domain_id", "dataset"]).aggregate([]).to_pylist()
+    return tuple(name for _, name in sorted((pair["domain_id"], pair["dataset"]) for pair in pairs))
 
 
-def _three_way(values: Sequence[Any]) -> NDArray[np.int8]:
-    return np.array([UNKNOWN if value is None else int(value) for value in values], np.int8)
+def _three_way(table: pa.Table, name: str) -> NDArray[np.int8]:
+    known: NDArray[np.int8] = table.column(name).cast(pa.int8()).fill_null(UNKNOWN).to_numpy()
+    return known
 
 
-def _text(values: Sequence[str | None]) -> NDArray[np.str_]:
-    return np.array([value or "" for value in values], np.str_)
+def _text(table: pa.Table, name: str, rows: NDArray[np.int64] | slice) -> NDArray[np.str_]:
+    """Of these rows; "" where the table has none."""
+    positions, different = _encode(table.column(name).fill_null("").combine_chunks())
+    return np.array(different.to_pylist(), np.str_)[positions[rows]]
 
 
-def _join_tuples(first: Sequence[Sequence[str]], second: Sequence[Sequence[str]]) -> NDArray[np.object_]:
-    return np.fromiter(((*a, *b) for a, b in zip(first, second, strict=True)), np.object_, len(first))
+def _map_text(table: pa.Table, name: str, numbers: Mapping[str, int]) -> NDArray[np.int64]:
+    positions, different = _encode(table.column(name).combine_chunks())
+    return np.array([numbers[text] for text in different.to_pylist()], np.int64)[positions]
+
+
+def _join_tuples(table: pa.Table, first: str, second: str) -> NDArray[np.object_]:
+    """Per row the texts of both lists. Equal texts are one object."""
+    rows = [_list_texts(table, name) for name in (first, second)]
+    joined = ((*ours, *theirs) for ours, theirs in zip(*rows, strict=True))
+    return np.fromiter(joined, np.object_, len(table))
+
+
+def _list_texts(table: pa.Table, name: str) -> Iterator[list[str]]:
+    """Per row the texts of a column of lists."""
+    lists = table.column(name).combine_chunks()
+    positions, different = _encode(lists.flatten())
+    texts = np.array(different.to_pylist(), np.object_)[positions].tolist()
+    ends = np.cumsum(lists.value_lengths().to_numpy()).tolist()
+    return (texts[start:end] for start, end in pairwise([0, *ends]))
+
+
+def _encode(array: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
+    """The position of each text among the different ones, and these."""
+    encoded = array.dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary

@@ -6,7 +6,7 @@ C clips of the table, N tokens of a batch, D = the width of the encoder's tokens
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -38,11 +38,13 @@ class StreamTokens:
 
     @classmethod
     def of(
-        cls, store: TokenStore, keys: list[ClipKey], views: Sequence[TokenStore] = (), like: Self | None = None
+        cls, store: TokenStore, keys: Iterable[ClipKey], views: Sequence[TokenStore] = (), like: Self | None = None
     ) -> Self:
-        """`like`: the tokens of the same `keys` of another store, which most often has the same clips."""
+        """`keys` in the order of the table, which may be iterated several times. `like`: the tokens of the same `keys`
+        of another store, which most often has the same clips.
+        """
         alike = like is not None and store.share_keys(like.store)
-        where = like.where if like and alike else np.array([store.index.get(key, -1) for key in keys], np.int64)
+        where = like.where if like and alike else np.fromiter((store.index.get(key, -1) for key in keys), np.int64)
         found = cls(store, where, get_lengths(store, where))
         return replace(found, views=tuple(cls.of(view, keys, like=found) for view in views))
 

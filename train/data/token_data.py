@@ -23,7 +23,7 @@ from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import Profile
 from unmask.train.config import TrainConfig
 from unmask.train.data.batch import Batch, Sources, count_tokens, make_batch
-from unmask.train.data.clip_table import ClipTable, join
+from unmask.train.data.clip_table import ClipTable, find_usable, join
 from unmask.train.data.layer_mixtures import Mixtures, count_slots
 from unmask.train.data.stream_tokens import StreamTokens, place_for
 from unmask.train.data.sync_curves import SyncCurves
@@ -49,16 +49,11 @@ class TokenData:
     @classmethod
     def load(cls, manifest: Manifest, streams: ProfileTokens) -> Self:
         """Join the manifest's items with their tokens. `MissingInput` when no item has any."""
-        stores = dict(streams.stores)
-        clips = join(manifest, _list_filled(list(stores.values())))
+        clips = join(manifest, _list_filled(list(streams.stores.values())))
         if not len(clips):
             raise MissingInput("no item of the manifest has tokens", "unmask extract")
-        keys = list(zip(clips.media_id.tolist(), clips.clip.tolist(), strict=True))
-        good = manifest.table.column("status").to_pylist().count("ok")
-        tokens: dict[str, StreamTokens] = {}
-        for name, store in stores.items():
-            like = next(iter(tokens.values()), None)
-            tokens[name] = StreamTokens.of(store, keys, streams.views.get(name, ()), like)
+        tokens = _find_tokens(clips, streams)
+        good = len(find_usable(manifest))
         sync = SyncCurves.find(tokens, clips)
         for name in sync.names if sync else ():
             del tokens[name]
@@ -183,6 +178,15 @@ class TokenData:
             present = ", ".join(self.clips.datasets)
             hint = f"{suggest(missing[0], self.clips.datasets)}datasets here: {present}"
             raise UsageError(f"no clips of {', '.join(missing)}", hint)
+
+
+def _find_tokens(clips: ClipTable, streams: ProfileTokens) -> dict[str, StreamTokens]:
+    """By encoder, in the order of the profile."""
+    tokens: dict[str, StreamTokens] = {}
+    for name, store in streams.stores.items():
+        like = next(iter(tokens.values()), None)
+        tokens[name] = StreamTokens.of(store, clips.keys, streams.views.get(name, ()), like)
+    return tokens
 
 
 def _list_filled(stores: Sequence[TokenStore]) -> Iterator[ClipKey]:

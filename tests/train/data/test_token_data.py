@@ -88,7 +88,7 @@ def test_a_part_is_known_only_while_its_modality_is_there(make_data, made_item):
 
 def test_mapped_tokens_are_the_same_as_resident_ones(make_data, mixed):
     data = make_data(mixed(12))
-    keys = list(zip(data.clips.media_id.tolist(), data.clips.clip.tolist(), strict=True))
+    keys = data.clips.keys
     clips = np.array([7, 0, 3, 11])
     for stream in data.streams.values():
         tokens, times = StreamTokens.of(stream.store, keys).take(clips)
