@@ -1,7 +1,7 @@
 """Frozen against adapted encoders on the same splits: a linear probe on mean tokens.
 
 UNMASK_WORK names a preprocessed work folder; weights are written to its `adapted`. At most MOST files of each dataset
-and class are used, so that two cores finish in less than an hour. The probe is that of `evaluate`: a logistic
+and class are used, so that one core finishes in an hour. The probe is that of `evaluate`: a logistic
 regression on the mean token per file, fitted on the training files, which the adaptation saw too.
 """
 
@@ -33,7 +33,7 @@ from unmask.preprocess.profiles import EncoderChoice, Profile, offline
 from unmask.preprocess.shards.shard_plan import find_shards, get_media_folder
 
 ENCODERS = ("efficientnet_lite0", "whisper_tiny")
-SPLIT_SEEDS = (1, 2)
+SPLIT_SEEDS = tuple(range(1, 9))
 MOST = 40
 SETTINGS = AdaptSettings(epochs=6, draws=240, frames=2)
 PROBE = 0.01
