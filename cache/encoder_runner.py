@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from unmask.cache.projections.projection import FITTED, Projection
 from unmask.cache.spec import Encoder, EncoderSpec, LayeredEncoder
 from unmask.core.errors import UsageError
+from unmask.core.processes.large_blocks import keep_large_blocks
 
 log = logging.getLogger("unmask")
 
@@ -51,6 +52,8 @@ class Runner:
 
     def __init__(self, encoder: Encoder, device: torch.device, batch_size: int, outputs: Sequence[Output]) -> None:
         """`outputs`: of the encoder itself, or of several layers where it is a LayeredEncoder."""
+        if device.type == "cpu":
+            keep_large_blocks()
         self.encoder, self.device, self.outputs = encoder, device, tuple(outputs)
         self.batch_size = batch_size if device.type == "cuda" else min(batch_size, CPU_BATCH)
         # float16 has three bits more than bfloat16, and these networks stay in its range. `run` falls back to float32.
