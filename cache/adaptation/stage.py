@@ -39,6 +39,7 @@ from unmask.cache.weights.trained_on import (
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.core.hashing import fingerprint
+from unmask.core.processes.large_blocks import keep_large_blocks
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice, Profile
@@ -91,6 +92,8 @@ def adapt(
         if finished := find_finished(folder, key):
             log.info("%s: adapted before on the same clips, reused", folder)
             return folder, finished
+        if device.type == "cpu":
+            keep_large_blocks(tuning=True)
         model = TunableEncoder(inputs.encoder, device)
         precision = _choose_precision(inputs, device)
         _announce(inputs, model, precision)

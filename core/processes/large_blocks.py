@@ -10,11 +10,13 @@ from contextlib import contextmanager
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 RETURNED_BYTES = 256 * 1024
 KEPT_BYTES = 32 * 1024**2
-"""The largest array that glibc can keep, and the one that it comes to by itself."""
+"""The largest array that each glibc can keep, and the one that it comes to by itself."""
 KEPT_TOGETHER = 512 * 1024**2
 """Of free memory at the end of the heap. By itself glibc keeps twice the largest array, which is less than the features
 of a few images: the pages of each layer would be new ones, which took half of the time of EfficientNet-Lite0.
 """
+KEPT_TUNING, KEPT_TOGETHER_TUNING = 256 * 1024**2, 1024**3
+"""The same where features wait for their gradients: larger batches, of which all layers are held."""
 
 
 @contextmanager
@@ -31,13 +33,20 @@ def return_large_blocks() -> Iterator[None]:
         keep_large_blocks()
 
 
-def keep_large_blocks() -> None:
-    """For a process that runs networks, whatever the one was set to that it was forked from."""
-    _set_thresholds(KEPT_BYTES, KEPT_TOGETHER)
+def keep_large_blocks(*, tuning: bool = False) -> None:
+    """For a process that runs networks, whatever the one was set to that it was forked from.
+
+    `tuning`: with gradients.
+    """
+    if tuning:
+        _set_thresholds(KEPT_TUNING, KEPT_TOGETHER_TUNING)
+    else:
+        _set_thresholds(KEPT_BYTES, KEPT_TOGETHER)
 
 
 def _set_thresholds(array: int, together: int) -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, array)
+        # glibc before 2.35 refuses more than KEPT_BYTES.
+        _ = mallopt(M_MMAP_THRESHOLD, array) or mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
         mallopt(M_TRIM_THRESHOLD, together)
