@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from unmask.core.atomic_files import remove_path
+from unmask.core.buckets.mirrored import forget_path
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock, take_lock
 from unmask.train.run_choice import list_members, list_run_folders, read_purpose
@@ -77,10 +78,17 @@ def list_own_members(runs: Path, ensembles: Collection[Path]) -> list[Path]:
 
 
 def remove_run(runs: Path, run: Path) -> None:
-    """Remove a run and its evaluation. `UsageError` if it is being trained, or lies outside `runs`."""
+    """Remove a run and its evaluation. `UsageError` if it is being trained, or lies outside `runs`.
+
+    After a kill there is still a run of this name, and the next call removes the rest.
+    """
     if run.resolve().parent != runs.resolve():
         raise UsageError(f"{run}: not a run of {runs}", "unmask runs ls lists them")
     with hold_lock(run / LOCK, WHAT):
+        forget_path(run)
+        for path in run.iterdir():
+            if path.name != INPUTS:  # by which it is known as a run
+                remove_path(path)
         try:
             remove_path(run)
         except OSError as error:

@@ -17,6 +17,8 @@ from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.core.atomic_files import create_folder, write_json, write_text
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.extensions import hash_extension
+from unmask.core.files import sealed_arrays, sealed_files
+from unmask.core.files.damage import as_missing_input
 from unmask.core.hashing import hash_file
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.bundle.card import CardParts, make_card
@@ -156,11 +158,21 @@ def _copy_beside(run: Path, loaded: LoadedRun, sources: Sequence[EncoderSource],
     names = [*COPIED, *(f"{PROJECTIONS}/{name}.npz" for name in sorted(fitted) if name.startswith(FITTED))]
     for path in [run / name for name in names]:
         if path.is_file():
+            _refuse_damaged(path)
             copy = folder / path.relative_to(run)
             copy.parent.mkdir(exist_ok=True)
             shutil.copyfile(path, copy)
         elif path.parent != run:
             raise MissingInput(f"{path}: the fitted projection of these tokens is missing", "unmask train")
+
+
+def _refuse_damaged(path: Path) -> None:
+    """`DamagedInput` unless the file is as it was written: its checksum in the bundle would call the damage whole."""
+    try:
+        (sealed_arrays.read_arrays if path.suffix == ".npz" else sealed_files.read_json)(path)
+    except (OSError, ValueError) as error:
+        hint = "unmask evaluate makes the files of an evaluation again, unmask train those of a training"
+        raise as_missing_input(error, f"{path}: cannot be read ({error})", hint) from error
 
 
 def _list_files(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +161,26 @@ def test_rm_removes_the_named_runs_alone(capsys, work: Path):
     code, found, _ = call(capsys, work, "runs", "rm", *names, "--yes")
     assert (code, found["removed"]) == (0, list(names))
     assert [path.name for path in (work / "runs").iterdir()] == ["full-s1-2"]
+
+
+def test_rm_that_was_killed_at_any_file_is_finished_by_the_next(capsys, work: Path, monkeypatch):
+    run, unlink = work / "runs" / "full-s0-1", os.unlink
+    kept, removed = shutil.copytree(run, work / "kept"), []
+
+    def kill(most: int, *given: Any, **options: Any) -> None:
+        if len(removed) == most:
+            raise KeyboardInterrupt
+        removed.append(given)
+        unlink(*given, **options)
+
+    for most in range(len(list(run.iterdir())) + 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "unlink", partial(kill, most))
+            assert call(capsys, work, "runs", "rm", run.name, "--yes")[0] == 130
+        code, found, _ = call(capsys, work, "runs", "rm", run.name, "--yes")
+        assert (code, found["removed"], run.exists()) == (0, [run.name], False)
+        shutil.copytree(kept, run)
+        removed.clear()
 
 
 def test_rm_removes_a_run_whose_lock_another_command_asks_for_meanwhile(capsys, work: Path, monkeypatch):

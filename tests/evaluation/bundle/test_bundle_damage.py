@@ -6,6 +6,7 @@ import io
 import json
 import os
 import random
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import numpy as np
 import pytest
 
 import unmask
+from unmask.api import Work
 from unmask.cli import app
 from unmask.core.errors import MissingInput, UsageError
 from unmask.core.files import sealed_files
 from unmask.core.hashing import hash_file
-from unmask.train.bundles.listing import BUNDLE, format_listing, hash_listing
+from unmask.train.bundles.listing import BUNDLE, COPIED, format_listing, hash_listing
 from unmask.train.run_folder import load_run
 from unmask.train.run_info import RunInfo
 
@@ -62,6 +64,25 @@ def test_every_byte_of_the_listing_counts(copied, flip):
         flip(BUNDLE, position)
         with pytest.raises(MissingInput):
             unmask.open_bundle(copied)
+
+
+def test_no_bundle_is_made_of_a_damaged_run(bundled, tmp_path):
+    """Its listing would call the damage whole."""
+    work = Path(shutil.copytree(bundled.run.folder.parents[1], tmp_path / "work"))
+    run = work / "runs" / bundled.run.name
+    present = [run / name for name in COPIED if (run / name).is_file()]
+    assert len(present) >= 4
+    for path in present:
+        content = path.read_bytes()
+        for position in (len(content) // 3, len(content) // 2):
+            path.write_bytes(content[:position] + bytes([content[position] ^ 4]) + content[position + 1 :])
+            with pytest.raises(MissingInput, match="damaged") as refused:
+                Work(work).run(run.name).bundle(tmp_path / "bundle")
+            assert path.name in refused.value.problem
+            assert not (tmp_path / "bundle").exists()
+        path.write_bytes(content)
+    Work(work).run(run.name).bundle(tmp_path / "bundle")
+    assert unmask.open_bundle(tmp_path / "bundle").about
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.5, 0.999])
