@@ -101,10 +101,10 @@ INPUTS: tuple[Input, ...] = (
     ),
     Input(
         name="cpu_clip_s",
-        value=0.23,
+        value=0.13,
         unit="core s per clip, encoders of the profile `offline`",
         kind="measured",
-        source=f"EfficientNet-Lite0 0.20, Whisper tiny 0.02, LFCC 0.001 s, {ONE_CORE}, busy",
+        source=f"EfficientNet-Lite0 0.11, Whisper tiny 0.02, LFCC 0.001 s, {ONE_CORE}, busy",
     ),
     Input(
         name="own_s",
