@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Sequence
@@ -16,9 +17,9 @@ from unmask.cache.store.profile_index import LATEST, list_referenced_folders, re
 from unmask.cache.store.token_locks import hold_tokens
 from unmask.cache.store.token_store import Finished, read_spec
 from unmask.core.atomic_files import TEMPORARY
-from unmask.core.buckets.mirrored import forget_path
+from unmask.core.buckets.mirrored import find_mirror, forget_path
 from unmask.core.checksums import find_damage
-from unmask.core.errors import MissingInput
+from unmask.core.errors import MissingInput, raise_read_failure
 from unmask.core.files.disk_use import measure_size
 from unmask.core.work_folder import WorkFolder
 from unmask.preprocess.profiles import Profile
@@ -125,8 +126,8 @@ def _describe_store(folder: Path, known: Sequence[Reference], runs: Sequence[Run
     encoder, problem, counts = "", "", (0, 0, 0)
     try:
         spec, media = read_spec(folder)
-        encoder, counts = spec.name, _count_tokens(folder, spec.fingerprint(media), spec.width)
-        problem = _describe_damaged_shards(folder, counts[0])
+        counts, suspects = _count_tokens(folder, spec.fingerprint(media), spec.width)
+        encoder, problem = spec.name, _describe_damage(suspects)
     except MissingInput as error:
         problem = error.problem
     return StoreFacts(
@@ -151,21 +152,36 @@ def _read_time(path: Path) -> float | None:
         return None
 
 
-def _count_tokens(folder: Path, fingerprint: str, width: int) -> tuple[int, int, int]:
-    """Count the finished shards, their clips and their tokens."""
-    found = {path: Finished.read(path, fingerprint) for path in sorted(folder.glob("shard-*.zarr"))}
-    whole = {path: about for path, about in found.items() if about is not None}
-    chunks = [path / "tokens" / "c" / "0" / "0" for path in whole]
-    size = sum(measure_size(chunk) for chunk in chunks)
-    return len(whole), sum(len(about.keys) for about in whole.values()), size // (2 * width)
+def _count_tokens(folder: Path, fingerprint: str, width: int) -> tuple[tuple[int, int, int], list[Path]]:
+    """The finished shards, their clips and their tokens; and those that cannot be counted, or not be right."""
+    shards = sorted(folder.glob("shard-*.zarr"))
+    found = {path: (Finished.read(path, fingerprint), _read_token_count(path)) for path in shards}
+    whole = {path: (len(about.keys), count) for path, (about, count) in found.items() if about and count is not None}
+    suspects = [path for path in shards if path not in whole or not _is_as_long(path, 2 * width * whole[path][1])]
+    clips, tokens = (sum(counts) for counts in zip(*whole.values(), strict=True)) if whole else (0, 0)
+    return (len(whole), clips, tokens), suspects
 
 
-def _describe_damaged_shards(folder: Path, finished: int) -> str:
-    """Files of the shards that are not counted because they are damaged; those of another version are whole."""
-    shards = list(folder.glob("shard-*.zarr"))
-    if len(shards) == finished:
-        return ""
-    files = [f"{shard}/{name}" for shard in sorted(shards) for name in find_damage(shard)]
+def _read_token_count(shard: Path) -> int | None:
+    """As its header says; None where that cannot be read."""
+    try:
+        return int(json.loads((shard / "tokens" / "zarr.json").read_bytes())["shape"][0])
+    except (OSError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        raise_read_failure(error)
+        return None
+
+
+def _is_as_long(shard: Path, size: int) -> bool:
+    """Has the file of the tokens as many bytes? The copy of a bucket may lack it."""
+    chunk = shard / "tokens" / "c" / "0" / "0"
+    if not chunk.is_file() and find_mirror(shard) is not None:
+        return True
+    return measure_size(chunk) == size
+
+
+def _describe_damage(suspects: Sequence[Path]) -> str:
+    """Their damaged files; shards of another version are whole."""
+    files = [f"{shard}/{name}" for shard in suspects for name in find_damage(shard)]
     return f"{', '.join(files)}: damaged since written" if files else ""
 
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -231,16 +232,22 @@ def test_verify_names_damaged_files_of_runs_and_leaves_them(work: WorkFolder):
         assert (run / "config.json").read_bytes() == content
 
 
-def test_a_list_names_shards_whose_header_is_damaged(work: WorkFolder):
-    assert all(not store["problem"] for store in told(work, "ls")["stores"])
-    header = shard_of(work, "tiny_audio") / "zarr.json"
-    truncate(header)
-    (store,) = [store for store in told(work, "ls")["stores"] if store["problem"]]
-    assert store["folder"] == header.parents[1].name
-    assert str(header) in store["problem"]
+@pytest.mark.parametrize("name", ["zarr.json", "tokens/zarr.json", "tokens/c/0/0"])
+@pytest.mark.parametrize("damage", [truncate, Path.unlink])
+def test_a_list_names_shards_that_are_cut_or_lack_a_file(work: WorkFolder, name: str, damage: Callable[[Path], object]):
+    """Tokens are counted from what shards say of themselves."""
+    before = told(work, "ls")["stores"]
+    assert all(not store["problem"] for store in before)
+    path = shard_of(work, "tiny_audio") / name
+    damage(path)
+    after = told(work, "ls")["stores"]
+    (store,) = [store for store in after if store["problem"]]
+    assert str(path) in store["problem"]
+    if name.endswith("0"):
+        assert [one["tokens"] for one in after] == [one["tokens"] for one in before]
     result = call(work, "ls")
     assert "(damaged)" in result.stdout
-    assert str(header) in result.stderr.replace("\n", "")
+    assert str(path) in result.stderr.replace("\n", "")
 
 
 def test_verify_names_damaged_outcomes(work: WorkFolder):
