@@ -28,7 +28,7 @@ ADDED = ("mask", "mask_content")
 PROBE_REVISION = 3
 
 # Rows held as Python objects at a time.
-BATCH = 10_000
+BATCH = 1_000
 
 Kind = Literal["image", "audio", "video"]
 Split = Literal["train", "val", "test"]
