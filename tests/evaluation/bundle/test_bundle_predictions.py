@@ -19,6 +19,7 @@ import unmask
 from unmask.api import Work
 from unmask.cache.encoders import find_stream_name
 from unmask.core.errors import MissingInput, UsageError
+from unmask.core.files import sealed_files
 from unmask.train.bundles.listing import read_listing
 
 ROOT = Path(unmask.__file__).parents[1]
@@ -157,12 +158,12 @@ def test_encoders_of_an_opened_bundle_lie_inside_it(bundled, copied):
 def test_what_a_verdict_needs_beside_the_weights_is_taken_along(bundled, tmp_path):
     beside = bundled.run.folder / "verdict-models.json"
     before = beside.read_bytes() if beside.is_file() else None
-    beside.write_text("{}")
+    sealed_files.write_json(beside, {"limit": 1})
     try:
         made = bundled.run.bundle(tmp_path / "made")
-        assert made.about.files["verdict-models.json"].size == 2
-        assert (made.folder / "verdict-models.json").read_text() == "{}"
-        beside.write_text(f'"{bundled.run.folder}"')
+        assert made.about.files["verdict-models.json"].size == beside.stat().st_size
+        assert (made.folder / "verdict-models.json").read_bytes() == beside.read_bytes()
+        sealed_files.write_json(beside, {"limit": str(bundled.run.folder)})
         with pytest.raises(UsageError, match=r"verdict-models\.json: names the folder"):
             bundled.run.bundle(tmp_path / "private")
     finally:
