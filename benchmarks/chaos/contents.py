@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from unmask.core.atomic_files import TEMPORARY
 from unmask.core.errors import MissingInput
-from unmask.core.files import sealed_tables
 from unmask.core.files.damage import Damaged
+from unmask.core.files.damaged_files import find_damaged_files
 from unmask.core.files.sealed_files import KEY, is_whole_line, read_json, read_lines
 from unmask.train.bundles.listing import read_listing
 
@@ -190,10 +188,4 @@ def compare(expected: Mapping[str, str], found: Mapping[str, str], volatile: Col
 
 def has_all_values(path: Path) -> bool:
     """Has a table that is damaged all its values? Parquet keeps statistics and names that no reader of ours uses."""
-    if path.suffix != ".parquet":
-        return False
-    try:
-        sealed_tables.read_table(path)
-    except (OSError, ValueError, pa.ArrowException):
-        return False
-    return True
+    return path.suffix == ".parquet" and not find_damaged_files([path])

@@ -39,7 +39,7 @@ from unmask.cache.weights.trained_on import (
 from unmask.core.errors import UsageError
 from unmask.core.file_lock import hold_lock
 from unmask.core.hashing import fingerprint
-from unmask.core.processes.large_blocks import keep_large_blocks
+from unmask.core.processes.large_blocks import keep_blocks_of_gradients
 from unmask.core.work_folder import WorkFolder
 from unmask.manifests.manifest import Manifest
 from unmask.preprocess.profiles import EncoderChoice, Profile
@@ -93,7 +93,7 @@ def adapt(
             log.info("%s: adapted before on the same clips, reused", folder)
             return folder, finished
         if device.type == "cpu":
-            keep_large_blocks(tuning=True)
+            keep_blocks_of_gradients()
         model = TunableEncoder(inputs.encoder, device)
         precision = _choose_precision(inputs, device)
         _announce(inputs, model, precision)

@@ -33,15 +33,14 @@ def return_large_blocks() -> Iterator[None]:
         keep_large_blocks()
 
 
-def keep_large_blocks(*, tuning: bool = False) -> None:
-    """For a process that runs networks, whatever the one was set to that it was forked from.
+def keep_large_blocks() -> None:
+    """For a process that runs networks, whatever the one was set to that it was forked from."""
+    _set_thresholds(KEPT_BYTES, KEPT_TOGETHER)
 
-    `tuning`: with gradients.
-    """
-    if tuning:
-        _set_thresholds(KEPT_TUNING, KEPT_TOGETHER_TUNING)
-    else:
-        _set_thresholds(KEPT_BYTES, KEPT_TOGETHER)
+
+def keep_blocks_of_gradients() -> None:
+    """For a process that tunes a network."""
+    _set_thresholds(KEPT_TUNING, KEPT_TOGETHER_TUNING)
 
 
 def _set_thresholds(array: int, together: int) -> None:

@@ -15,10 +15,9 @@ from unmask.cache.encoders import find_stream_name, is_own, make_encoder
 from unmask.cache.projections.projection import FITTED
 from unmask.cache.projections.projection import FOLDER as PROJECTIONS
 from unmask.core.atomic_files import create_folder, write_json, write_text
-from unmask.core.errors import MissingInput, UsageError
+from unmask.core.errors import DamagedInput, MissingInput, UsageError
 from unmask.core.extensions import hash_extension
-from unmask.core.files import sealed_arrays, sealed_files
-from unmask.core.files.damage import as_missing_input
+from unmask.core.files.damaged_files import find_damaged_files
 from unmask.core.hashing import hash_file
 from unmask.core.work_folder import WorkFolder
 from unmask.evaluation.bundle.card import CardParts, make_card
@@ -168,11 +167,9 @@ def _copy_beside(run: Path, loaded: LoadedRun, sources: Sequence[EncoderSource],
 
 def _refuse_damaged(path: Path) -> None:
     """`DamagedInput` unless the file is as it was written: its checksum in the bundle would call the damage whole."""
-    try:
-        (sealed_arrays.read_arrays if path.suffix == ".npz" else sealed_files.read_json)(path)
-    except (OSError, ValueError) as error:
+    if find_damaged_files([path]):
         hint = "unmask evaluate makes the files of an evaluation again, unmask train those of a training"
-        raise as_missing_input(error, f"{path}: cannot be read ({error})", hint) from error
+        raise DamagedInput(f"{path}: damaged since it was written", hint)
 
 
 def _list_files(
