@@ -57,6 +57,10 @@ class _Pass:
         """N inputs -> their tokens (N, T, W), of every output."""
         return self.runner.run(inputs, self.outputs)
 
+    def encode_groups(self, groups: Sequence[Any]) -> list[list[NDArray[np.float16]]]:
+        """`encode` of each group of equally long inputs."""
+        return self.runner.run_groups(groups, self.outputs)
+
 
 def encode_shard(media: ShardMedia, runner: Runner, outputs: Sequence[Output] | None = None) -> list[ShardTokens]:
     """Encode all clips of a shard, for each of `outputs` (None: all of the runner's) in one pass of the network.
@@ -84,10 +88,13 @@ def _encode_clips(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     """Clips with equally many faces are batched together, so that no padding is ever encoded."""
     lengths = np.diff(media.face_offsets)
     made = [np.zeros((len(media.faces), width), np.float16) for width in asked.widths]
-    for length in sorted(set(lengths[lengths > 0].tolist())):
-        rows = media.face_offsets[:-1][lengths == length, None] + np.arange(length)
-        for of_output, tokens in zip(made, asked.encode(_FaceBatches(media, rows)), strict=True):
-            of_output[rows] = tokens
+    groups = [
+        _FaceBatches(media, media.face_offsets[clips][:, None] + np.arange(length))
+        for length, clips in _group_by_length(lengths)
+    ]
+    for group, outputs in zip(groups, asked.encode_groups(groups), strict=True):
+        for of_output, tokens in zip(made, outputs, strict=True):
+            of_output[group.rows] = tokens
     return [ShardTokens(tokens, media.face_times, lengths.tolist()) for tokens in made]
 
 
@@ -95,9 +102,9 @@ def _encode_audio(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     """Clips of equal length are batched together, so that no padding is ever encoded."""
     lengths = np.diff(media.audio_offsets)
     found = _Found(asked.widths)
-    for length in sorted(set(lengths[lengths > 0].tolist())):
-        clips = np.flatnonzero(lengths == length).tolist()
-        found.add([[clip] for clip in clips], asked.encode(_AudioBatches(media, clips, length)))
+    groups = [_AudioBatches(media, clips, length) for length, clips in _group_by_length(lengths)]
+    for group, tokens in zip(groups, asked.encode_groups(groups), strict=True):
+        found.add([[clip] for clip in group.clips], tokens)
     return found.join(media, lambda clip: float(lengths[clip]) / media.sample_rate)
 
 
@@ -127,11 +134,18 @@ def _encode_mouths(media: ShardMedia, asked: _Pass) -> list[ShardTokens]:
     frames = [select_frames(count, media.mouth_fps) for count in np.diff(media.mouth_offsets).tolist()]
     lengths = np.array([len(each) for each in frames], np.int64)
     found = _Found(asked.widths)
-    for length in sorted(set(lengths[lengths > 0].tolist())):
-        clips = np.flatnonzero(lengths == length).tolist()
-        batches = _MouthBatches(media, [int(media.mouth_offsets[clip]) + frames[clip] for clip in clips])
-        found.add([[clip] for clip in clips], asked.encode(batches))
+    groups = [clips for _, clips in _group_by_length(lengths)]
+    batches = [
+        _MouthBatches(media, [int(media.mouth_offsets[clip]) + frames[clip] for clip in clips]) for clips in groups
+    ]
+    for clips, tokens in zip(groups, asked.encode_groups(batches), strict=True):
+        found.add([[clip] for clip in clips], tokens)
     return found.join(media, lambda clip: float(lengths[clip]) / MOUTH_FPS)
+
+
+def _group_by_length(lengths: NDArray[np.int64]) -> list[tuple[int, list[int]]]:
+    """(length, its clips) of each length above 0, the shortest first."""
+    return [(length, np.flatnonzero(lengths == length).tolist()) for length in np.unique(lengths[lengths > 0]).tolist()]
 
 
 def select_frames(count: int, fps: float) -> NDArray[np.int64]:

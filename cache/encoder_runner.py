@@ -6,15 +6,17 @@ B inputs of equal length, T tokens each, D the encoder's own width, W the width 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Self, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from unmask.cache.batch_threads import compute_in_threads
 from unmask.cache.projections.projection import FITTED, Projection
-from unmask.cache.spec import Encoder, EncoderSpec, LayeredEncoder
+from unmask.cache.spec import Encoder, EncoderSpec, LayeredEncoder, ThreadSafeEncoder
 from unmask.core.errors import UsageError
 from unmask.core.processes.large_blocks import keep_large_blocks
 
@@ -68,17 +70,41 @@ class Runner:
         """(N, ...) tensor or N texts -> (N, T, W) float16 per output, all from one pass; not finite if a token exceeds
         float16. `outputs`: some of `self.outputs`; None: all.
         """
+        return self.run_groups([inputs], outputs)[0]
+
+    def run_groups(
+        self, groups: Sequence[Any], outputs: Sequence[Output] | None = None
+    ) -> list[list[NDArray[np.float16]]]:
+        """`run` of each of `groups`. Inputs of one group are equally long, so that no batch crosses groups."""
         wanted = self.outputs if outputs is None else outputs
-        found = self._encode_all(inputs, wanted, self._half)
+        at_once = self.device.type == "cpu" and getattr(self.encoder, "is_thread_safe", False)
+        made = (
+            self._encode_at_once(groups, wanted) if at_once else (self._encode_in_turn(one, wanted) for one in groups)
+        )
+        return [[tokens.cpu().numpy() for tokens in group] for group in made]
+
+    def _encode_at_once(self, groups: Sequence[Any], outputs: Sequence[Output]) -> Iterator[list[torch.Tensor]]:
+        """The batches of all groups on a CPU, several at once."""
+        cast(ThreadSafeEncoder, self.encoder).load()
+        starts = [range(0, len(group), self.batch_size) for group in groups]
+        batches = [(group, start) for group, of_group in zip(groups, starts, strict=True) for start in of_group]
+
+        def encode(batch: tuple[Any, int]) -> list[torch.Tensor]:
+            group, start = batch
+            return self._encode_batch(group[start : start + self.batch_size], outputs, half=False)
+
+        made = iter(compute_in_threads(encode, batches))
+        return (_join_batches(islice(made, len(of_group))) for of_group in starts)
+
+    def _encode_in_turn(self, inputs: Any, outputs: Sequence[Output]) -> list[torch.Tensor]:
+        found = _join_batches(self._encode_batches(inputs, outputs, self._half))
         if self._half:  # checked once: each check synchronizes the GPU
             beyond = [number for number, tokens in enumerate(found) if not torch.isfinite(tokens).all()]
-            again = self._encode_all(inputs, [wanted[number] for number in beyond], half=False) if beyond else []
-            for number, tokens in zip(beyond, again, strict=True):
-                found[number] = tokens
-        return [tokens.cpu().numpy() for tokens in found]
-
-    def _encode_all(self, inputs: Any, outputs: Sequence[Output], half: bool) -> list[torch.Tensor]:
-        return [torch.cat(of_output) for of_output in zip(*self._encode_batches(inputs, outputs, half), strict=True)]
+            if beyond:
+                exact = self._encode_batches(inputs, [outputs[number] for number in beyond], half=False)
+                for number, tokens in zip(beyond, _join_batches(exact), strict=True):
+                    found[number] = tokens
+        return found
 
     def _encode_batches(self, inputs: Any, outputs: Sequence[Output], half: bool) -> Iterator[list[torch.Tensor]]:
         start = 0
@@ -109,6 +135,11 @@ class Runner:
         for tokens_BTD, output in zip(found, outputs, strict=True):
             _check_shape(output.spec, tuple(tokens_BTD.shape), len(batch))
         return [output.project(tokens_BTD.float()) for tokens_BTD, output in zip(found, outputs, strict=True)]
+
+
+def _join_batches(batches: Iterable[list[torch.Tensor]]) -> list[torch.Tensor]:
+    """(N, T, W) of every output, from its batches."""
+    return [torch.cat(of_output) for of_output in zip(*batches, strict=True)]
 
 
 def _check_shape(spec: EncoderSpec, shape: tuple[int, ...], inputs: int) -> None:

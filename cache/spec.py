@@ -119,3 +119,12 @@ class LayeredEncoder(Encoder, Protocol):
 
     def encode_layers(self, batch: Any, layers: Sequence[tuple[int, ...]]) -> list[torch.Tensor]:
         """One (B, T, D) per entry of `layers`: of that layer, or the mean over several; D may differ between them."""
+
+
+class ThreadSafeEncoder(Encoder, Protocol):
+    """An encoder that several threads may call at once. On a CPU each of them encodes a batch of its own."""
+
+    is_thread_safe: bool
+
+    def load(self) -> None:
+        """Load the network, unless it is loaded. Called before the threads are started."""

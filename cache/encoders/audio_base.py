@@ -84,6 +84,9 @@ def average_layers(layers: Sequence[torch.Tensor]) -> torch.Tensor:
 class AudioEncoder:
     """A network that turns (B, A) into frames (B, F, D), and the pooling to tokens. Loaded at the first `encode`."""
 
+    is_thread_safe = True
+    """See `ThreadSafeEncoder`."""
+
     def __init__(
         self,
         spec: EncoderSpec,
@@ -103,6 +106,10 @@ class AudioEncoder:
     @cached_property
     def network(self) -> Any:
         return freeze(self._load(), self._device)
+
+    def load(self) -> None:
+        """See `ThreadSafeEncoder`."""
+        _ = self.network
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, A) float32 in [-1, 1] at 16 kHz -> (B, T, D) float32, T = token_count(A, tokens_per_second)."""

@@ -61,6 +61,9 @@ class ImageInput(Protocol):
 class ImageEncoder:
     """A frozen network for images. Its weights are loaded at the first `encode`."""
 
+    is_thread_safe = True
+    """See `ThreadSafeEncoder`."""
+
     def __init__(
         self,
         spec: EncoderSpec,
@@ -91,6 +94,10 @@ class ImageEncoder:
         # Channels last: a quarter faster on a CPU, and the layout of half precision on a GPU.
         # torch lists no such overload of Module.to.
         return freeze(self._load(), self._device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def load(self) -> None:
+        """See `ThreadSafeEncoder`."""
+        _ = self.network
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, S, S, 3) uint8 RGB -> (B, T, D) float32, T = spec.tokens_per_frame, row by row of the grid."""

@@ -24,7 +24,7 @@ from unmask.preprocess.profiles import MOUTH_FPS, EncoderChoice
 class MouthEncoder:
     """The mouth's side. Its network is loaded at the first `encode`."""
 
-    checkpoint = None
+    checkpoint, is_thread_safe = None, True
 
     def __init__(self, spec: EncoderSpec, load: Callable[[], nn.Module], device: torch.device) -> None:
         self.spec, self._load, self._device = spec, load, device
@@ -32,6 +32,10 @@ class MouthEncoder:
     @cached_property
     def network(self) -> nn.Module:
         return freeze(self._load(), self._device)
+
+    def load(self) -> None:
+        """See `ThreadSafeEncoder`."""
+        _ = self.network
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, T, S, S) uint8 gray, MOUTH_FPS per second -> (B, T, D) float32."""

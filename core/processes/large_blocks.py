@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # From malloc.h.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 RETURNED_BYTES = 256 * 1024
 KEPT_BYTES = 32 * 1024**2
 """The largest array that each glibc can keep, and the one that it comes to by itself."""
@@ -41,6 +41,17 @@ def keep_large_blocks() -> None:
 def keep_blocks_of_gradients() -> None:
     """For a process that tunes a network."""
     _set_thresholds(KEPT_TUNING, KEPT_TOGETHER_TUNING)
+
+
+def share_heap() -> None:
+    """Let all threads of this process share one heap; call it before they are started.
+
+    For threads that run networks: each would get a heap of its own, whose pages go back to the system whenever all
+    features are freed. `extract` of two threads took four times the page faults, and a tenth more memory.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_ARENA_MAX, 1)
 
 
 def _set_thresholds(array: int, together: int) -> None:

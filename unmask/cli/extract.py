@@ -21,6 +21,7 @@ from unmask.cli.options import (
 )
 from unmask.core.errors import UsageError
 from unmask.core.machine import choose_device
+from unmask.core.processes.large_blocks import share_heap
 from unmask.core.sharing.partition import Partition
 
 
@@ -51,6 +52,7 @@ def extract(
     """Compute tokens with every encoder of the profile (writes work/tokens). Cached tokens are reused."""
     from unmask.cache.dry_run import estimate
 
+    share_heap()
     manifest = call.work.read_manifest()
     named = dict(map(_split_weights, weights or []))
     chosen = call.choose_profile(profile, settings, assignments, weights=named, keep=not dry_run)

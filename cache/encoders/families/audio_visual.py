@@ -111,7 +111,7 @@ class TowerFrames(LayeredFrames):
 class ClipEncoder:
     """A network that reads the face crops of a clip together. Loaded at the first `encode`."""
 
-    checkpoint = None
+    checkpoint, is_thread_safe = None, True
 
     def __init__(
         self, spec: EncoderSpec, load: Callable[[], LayeredFrames], device: torch.device, *, layers: range
@@ -123,6 +123,10 @@ class ClipEncoder:
     @cached_property
     def network(self) -> LayeredFrames:
         return freeze(self._load(), self._device)
+
+    def load(self) -> None:
+        """See `ThreadSafeEncoder`."""
+        _ = self.network
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, F, S, S, 3) uint8 RGB -> (B, F, D) float32."""
