@@ -91,7 +91,7 @@ class Runner:
 
         def encode(batch: tuple[Any, int]) -> list[torch.Tensor]:
             group, start = batch
-            return self._encode_batch(group[start : start + self.batch_size], outputs, half=False)
+            return self._encode_batch(group[start : start + self.batch_size], outputs, False)
 
         made = iter(compute_in_threads(encode, batches))
         return (_join_batches(islice(made, len(of_group))) for of_group in starts)
