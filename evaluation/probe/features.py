@@ -133,12 +133,18 @@ def _encode_waves(files: list[torch.Tensor], runner: Runner) -> list[NDArray[np.
     for number, wave in enumerate(files):
         of_length[len(wave)].append(number)
     means: list[dict[int, Any]] = [{} for _ in runner.outputs]
-    for length, numbers in sorted(of_length.items()):
-        audio = torch.cat([files[number] for number in numbers])
-        waves = stack_waves(audio, range(0, len(audio), length), length)
-        for of_output, tokens in zip(means, runner.run(waves), strict=True):
+    groups = sorted(of_length.items())
+    waves = [_stack_files([files[number] for number in numbers]) for _, numbers in groups]
+    for (_, numbers), outputs in zip(groups, runner.run_groups(waves), strict=True):
+        for of_output, tokens in zip(means, outputs, strict=True):
             of_output.update({number: _average(part) for number, part in zip(numbers, tokens, strict=True)})
     return [np.stack([of_output[number] for number in range(len(files))]) for of_output in means]
+
+
+def _stack_files(files: list[torch.Tensor]) -> torch.Tensor:
+    """Files of equal length -> (n, length) float32."""
+    length = len(files[0])
+    return stack_waves(torch.cat(files), range(0, length * len(files), length), length)
 
 
 def _average(tokens: NDArray[np.float16]) -> NDArray[np.float32]:
