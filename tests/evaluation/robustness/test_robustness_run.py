@@ -48,13 +48,13 @@ def fresh(work: WorkFolder, tmp_path: Path) -> WorkFolder:
 def encoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Encoder -> inputs that its network was given."""
     counts: Counter[str] = Counter()
-    whole = Runner.run
+    whole = Runner.run_groups
 
-    def run(self: Runner, inputs: Any, outputs: Any = None) -> Any:
-        counts[self.encoder.spec.name] += len(inputs)
-        return whole(self, inputs, outputs)
+    def run_groups(self: Runner, groups: Any, outputs: Any = None) -> Any:
+        counts[self.encoder.spec.name] += sum(map(len, groups))
+        return whole(self, groups, outputs)
 
-    monkeypatch.setattr(Runner, "run", run)
+    monkeypatch.setattr(Runner, "run_groups", run_groups)
     return counts
 
 
