@@ -49,14 +49,16 @@ def share_heap() -> None:
     For threads that run networks: each would get a heap of its own, whose pages go back to the system whenever all
     features are freed. `extract` of two threads took four times the page faults, and a tenth more memory.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_ARENA_MAX, 1)
+    _set(M_ARENA_MAX, 1)
 
 
 def _set_thresholds(array: int, together: int) -> None:
+    # glibc before 2.35 refuses more than KEPT_BYTES.
+    _ = _set(M_MMAP_THRESHOLD, array) or _set(M_MMAP_THRESHOLD, KEPT_BYTES)
+    _set(M_TRIM_THRESHOLD, together)
+
+
+def _set(parameter: int, value: int) -> bool:
+    """Has the C library taken it?"""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        # glibc before 2.35 refuses more than KEPT_BYTES.
-        _ = mallopt(M_MMAP_THRESHOLD, array) or mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-        mallopt(M_TRIM_THRESHOLD, together)
+    return mallopt is not None and bool(mallopt(parameter, value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,14 @@ from unmask.preprocess.shards.media_item import Clip, MediaItem
 from unmask.preprocess.shards.media_shard import write_shard
 from unmask.preprocess.shards.shard_plan import get_media_folder, make_plan
 from unmask.preprocess.task import make_item_key
+
+
+@pytest.fixture
+def keep_threads() -> Iterator[None]:
+    """Torch's number of threads after the test is that of before."""
+    usual = torch.get_num_threads()
+    yield
+    torch.set_num_threads(usual)
 
 
 def clip(seed: int, *, faces: int, samples: int, start_s: float = 0.0, size: int = 64) -> Clip:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,8 @@ from unmask.manifests.manifest import write_manifest
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def keep_threads() -> Iterator[None]:
-    """A worker sets the threads of its process, which is this one here."""
-    usual = torch.get_num_threads()
-    yield
-    torch.set_num_threads(usual)
+# A worker sets the threads of its process, which is this one here.
+pytestmark = pytest.mark.usefixtures("keep_threads")
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +35,9 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def use_one_thread() -> Iterator[None]:
+def use_one_thread(keep_threads: None) -> None:
     """As in RUN: sums are rounded as the threads divide them."""
-    usual = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
 
 
 RUN = """

@@ -52,7 +52,7 @@ def extract(
     """Compute tokens with every encoder of the profile (writes work/tokens). Cached tokens are reused."""
     from unmask.cache.dry_run import estimate
 
-    share_heap()
+    share_heap()  # before torch is imported and the manifest is read: both start threads
     manifest = call.work.read_manifest()
     named = dict(map(_split_weights, weights or []))
     chosen = call.choose_profile(profile, settings, assignments, weights=named, keep=not dry_run)
